@@ -1,0 +1,73 @@
+"""What a source says of its scheme, proved or refuted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tableau2net.analysis.order import DEFAULT_LIMIT, MAX_LIMIT, Order, order_conditions
+from tableau2net.analysis.stability import zero_stable
+from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
+from tableau2net.errors import InputError
+from tableau2net.scheme import Multistep, RungeKutta, Scheme
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of a file's [claims]: what it declares, and what is found. `ok` when they are equal."""
+
+    claim: str
+    declared: Any
+    found: Any
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.declared == self.found)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of checking a scheme: its order with the failing conditions, and each claim."""
+
+    name: str
+    order: Order
+    claims: tuple[Claim, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(claim.ok for claim in self.claims)
+
+
+def check(scheme: Scheme) -> Verdict:
+    """Prove or refute each claim of a scheme, exactly. A claim of order p means: p, and not p + 1.
+
+    Raises InputError when a claim does not apply to the scheme (an embedded order without b_hat)."""
+    claims = tuple(Claim(key, declared, _find(scheme, key, declared)) for key, declared in scheme.claims.items())
+    return Verdict(scheme.name, order_conditions(scheme, _limit(scheme.claims.get("order", 0))), claims)
+
+
+def _find(scheme: Scheme, key: str, declared: Any) -> Any:
+    if key == "embedded_order" and getattr(scheme, "b_hat", None) is None:
+        raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
+    found = FACTS[key](scheme, declared)
+    if found is None:
+        raise InputError(f"claims.{key} does not apply to a {scheme.family} scheme; drop the claim")
+    return found
+
+
+def _limit(declared: int) -> int | None:
+    """Far enough to see a claimed order fail to be exceeded."""
+    return min(declared + 1, MAX_LIMIT) if declared >= DEFAULT_LIMIT else None
+
+
+# claim → what is found, given the scheme and the declared value (which only bounds a search)
+FACTS: dict[str, Callable[[Scheme, Any], Any]] = {
+    "order": lambda s, declared: order_conditions(s, _limit(declared)).order,
+    "embedded_order": lambda s, declared: order_conditions(s, _limit(declared), embedded=True).order,
+    "stage_order": lambda s, _: stage_order(s),
+    "explicit": lambda s, _: s.explicit if isinstance(s, RungeKutta | Multistep) else None,
+    "zero_stable": lambda s, _: zero_stable(s),
+    "stiffly_accurate": lambda s, _: stiffly_accurate(s),
+    "fsal": lambda s, _: fsal(s),
+}

@@ -1,0 +1,169 @@
+"""What every declared scheme has, whatever its family: names, parameters and the claims of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from keyword import iskeyword
+from typing import Any, ClassVar, Self
+
+from sympy import Expr
+
+from tableau2net.errors import InputError
+from tableau2net.scheme.expression import IDENTIFIER, parse, symbol
+
+MAX_STAGES = 64  # bounds what a stranger's file can make us compute
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Where learning starts: ``uniform`` on [low, high] or ``normal`` with mean and standard deviation."""
+
+    kind: str
+    first: Expr
+    second: Expr
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("uniform", "normal"):
+            raise InputError(f"init: {self.kind!r} is unknown, write uniform = [low, high] or normal = [mean, std]")
+        if not (self.first.is_number and self.second.is_number):
+            raise InputError(f"init: the two values of {self.kind} are numbers")
+        if self.kind == "uniform" and self.first > self.second:
+            raise InputError(f"init: uniform = [low, high] needs low <= high, not {self.first} > {self.second}")
+        if self.kind == "normal" and self.second < 0:
+            raise InputError(f"init: a standard deviation is not negative, {self.second} is")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named number that a scheme leaves open.
+
+    `value` is used where coefficients are fixed, `range` is where the source allows it (closed interval),
+    `init` is drawn from when it is learnt (without one, learning starts at `value`)."""
+
+    name: str
+    value: Expr
+    range: tuple[Expr, Expr] | None = None
+    init: Distribution | None = None
+
+    def __post_init__(self) -> None:
+        if not IDENTIFIER.match(self.name):
+            raise InputError(f"parameter name {self.name!r}: a letter, then letters, digits and underscores")
+        if self.name in ("h", "t", "sqrt", "y", "f") or iskeyword(self.name):
+            raise InputError(f"parameter name {self.name!r} is taken by the step itself, choose another")
+        if not self.value.is_number:
+            raise InputError(f"parameter {self.name}: the value must be a number")
+        if self.range is not None:
+            low, high = self.range
+            if not (low.is_number and high.is_number and low <= high):
+                raise InputError(f"parameter {self.name}: range is [low, high] with low <= high")
+            if not low <= self.value <= high:
+                raise InputError(f"parameter {self.name}: value {self.value} is outside its range [{low}, {high}]")
+
+    @property
+    def symbol(self) -> Expr:
+        """The sympy symbol that stands for this parameter in coefficients."""
+        return symbol(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """A time-stepping method as data. Families add the coefficients; everything derived is a function elsewhere.
+
+    `claims` holds what the source says (``{"order": 4}``): it is proved or refuted, never believed."""
+
+    family: ClassVar[str]
+
+    name: str = ""
+    title: str = ""
+    reference: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        names = [p.name for p in self.parameters]
+        if len(set(names)) != len(names):
+            raise InputError("a parameter is declared twice")
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "claims", dict(self.claims))
+
+    @property
+    def symbols(self) -> dict[str, Expr]:
+        """Parameter names and the sympy symbols they stand for."""
+        return {p.name: p.symbol for p in self.parameters}
+
+    @property
+    def coefficients(self) -> dict[str, Expr]:
+        """Every coefficient that the family declares, by name (``a21``, ``b1``, ``alpha0``, …), zeros included."""
+        raise TypeError(f"{type(self).__name__} is not a family")
+
+    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+        """The same scheme with other values under the names of `coefficients`."""
+        raise TypeError(f"{type(self).__name__} is not a family")
+
+    def with_values(self, **values: object) -> Self:
+        """The member of a family at the given parameter values (numbers or text); the others stay open.
+
+        Raises InputError for a name that is not a parameter or a value outside the declared range."""
+        for name in values:
+            if name not in self.symbols:
+                known = ", ".join(self.symbols) or "none"
+                raise InputError(f"{self.name or 'scheme'} has no parameter {name!r} (it has: {known})")
+        fixed = [replace(p, value=parse(values[p.name])) for p in self.parameters if p.name in values]
+        point = {p.symbol: p.value for p in fixed}
+        return self._with_coefficients(
+            {n: substitute(c, point) for n, c in self.coefficients.items()},
+            parameters=tuple(p for p in self.parameters if p.name not in values),
+            claims={},  # they were said of the family
+        )
+
+    def at_defaults(self) -> Self:
+        """The member of the family at the declared parameter values: no parameter is left."""
+        return self.with_values(**{p.name: p.value for p in self.parameters})
+
+    def freed(self) -> Self:
+        """The family in which each nonzero coefficient is a parameter of its own, starting where it stands.
+
+        A coefficient that a scheme's order needs (consistency, say) is free to leave it: the order that holds for
+        all values is usually 0, and the report says so."""
+        start = self.at_defaults().coefficients
+        free = {n: c for n, c in start.items() if not c.is_zero and n in self._free_names()}
+        return self._with_coefficients(
+            {n: symbol(n) if n in free else c for n, c in start.items()},
+            parameters=tuple(Parameter(n, c) for n, c in free.items()),
+            claims={},
+        )
+
+    def _free_names(self) -> Sequence[str]:
+        """The coefficients that `freed` may open (those that a normalisation fixes are left out)."""
+        return list(self.coefficients)
+
+
+def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:
+    """`value` at parameter values; exact. Raises InputError where it has a pole."""
+    if not value.free_symbols:
+        return value
+    result = value.subs(point)
+    if not result.is_finite:
+        raise InputError(f"coefficient {value} is not finite at {', '.join(f'{s} = {v}' for s, v in point.items())}")
+    return result
+
+
+def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
+    """A row of exact numbers; `key` names it in the error."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise InputError(f'{key}: a list of numbers is expected, such as ["1/2", "1/2"]')
+    if len(values) > MAX_STAGES:
+        raise InputError(f"{key}: {len(values)} entries, at most {MAX_STAGES} are read")
+    row = []
+    for i, value in enumerate(values):
+        try:
+            row.append(parse(value, symbols))
+        except InputError as error:
+            raise InputError(f"{key}[{i}]: {error}") from None
+    for i, number in enumerate(row):
+        stray = number.free_symbols - set(symbols.values())
+        if stray:
+            names = ", ".join(sorted(map(str, stray)))
+            raise InputError(f"{key}[{i}]: undeclared symbol {names}; add it to parameters")
+    return tuple(row)

@@ -1,0 +1,184 @@
+"""Exact numbers as text: ``"1/2"``, ``"(3 - sqrt(3))/6"``, ``"1 - k"``.
+
+Scheme files come from strangers, so their text never reaches ``eval`` or ``sympify``. It is parsed by
+Python's grammar into a syntax tree, and only the nodes named here are given a meaning; length, depth, exponents
+and the size of every intermediate number are bounded, so that no text can hang the program.
+Decimal text is read as the exact rational it spells: ``0.1`` is 1/10.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Rational as RationalNumber
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, Rational
+
+from tableau2net.errors import InputError
+
+MAX_LENGTH = 2000  # characters of one coefficient: Cooper–Verner's longest needs under 100
+MAX_DEPTH = 60
+MAX_EXPONENT = 64
+MAX_BITS = 8192  # of any numerator or denominator on the way
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """The sympy symbol that stands for the scheme parameter `name` everywhere: real, nothing else assumed."""
+    return sympy.Symbol(name, real=True)
+
+
+def parse(value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
+    """Read one exact coefficient.
+
+    Text goes through the bounded grammar (numbers, the names in `symbols`, ``+ - * / **``, ``sqrt``, unary minus);
+    integers, fractions and sympy numbers are taken as they are; a float is refused, since it is not exact.
+
+    Raises:
+        InputError: what is wrong with the text, in one line that quotes it.
+    """
+    if isinstance(value, (bool, float)):
+        raise InputError(f'{value!r} is not an exact number: write it as text, such as "1/2" or "0.1"')
+    if isinstance(value, int):
+        return _bounded(Integer(value), str(value)[:40])
+    if isinstance(value, (Fraction, RationalNumber)):
+        return Rational(value.numerator, value.denominator)
+    if isinstance(value, Expr):
+        return value
+    if not isinstance(value, str):
+        raise InputError(f'a coefficient is text such as "1/2", not {type(value).__name__}')
+    return _parse_text(value, symbols or {})
+
+
+def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"coefficient {shown!r} is longer than {MAX_LENGTH} characters")
+    if not text.isascii():
+        raise InputError(f"coefficient {shown!r}: only ASCII is read, write - for a minus sign")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise InputError(f"coefficient {shown!r} is not an arithmetic expression") from None
+    try:
+        return _Reader(text.strip(), symbols).read(tree.body, 0)
+    except InputError as error:
+        raise InputError(f"coefficient {shown!r}: {error}") from None
+
+
+class _Reader:
+    """Gives a meaning to the few syntax nodes a coefficient may hold."""
+
+    def __init__(self, text: str, symbols: Mapping[str, Expr]) -> None:
+        self.text = text
+        self.symbols = symbols
+
+    def read(self, node: ast.expr, depth: int) -> Expr:
+        if depth > MAX_DEPTH:
+            raise InputError(f"nested deeper than {MAX_DEPTH}")
+        match node:
+            case ast.Constant(value=value) if type(value) in (int, float):
+                return self._number(ast.get_source_segment(self.text, node) or "")
+            case ast.Name(id=name):
+                return self._name(name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.read(operand, depth + 1)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand, depth + 1)
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._binary(op, self.read(left, depth + 1), self.read(right, depth + 1))
+            case ast.Call(func=ast.Name(id="sqrt"), args=[argument], keywords=[]):
+                return self._power(self.read(argument, depth + 1), Rational(1, 2))
+            case ast.Call(func=ast.Name(id=name)):
+                raise InputError(f"{name}(...) is not allowed, only sqrt of one value")
+        raise InputError(f"{type(node).__name__} is not allowed: numbers, parameters, + - * / **, sqrt")
+
+    def _number(self, text: str) -> Expr:
+        text = text.replace("_", "")
+        if not re.fullmatch(r"\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text):
+            raise InputError(f"{text!r} is not a decimal number")
+        return _bounded(Rational(text) if text.isdigit() else Rational(*Decimal(text).as_integer_ratio()), text)
+
+    def _name(self, name: str) -> Expr:
+        if name not in self.symbols:
+            known = ", ".join(sorted(self.symbols)) or "none"
+            raise InputError(f"undeclared symbol {name!r} (declared: {known}); add [parameters.{name}]")
+        return self.symbols[name]
+
+    def _binary(self, op: ast.operator, left: Expr, right: Expr) -> Expr:
+        match op:
+            case ast.Add():
+                result = left + right
+            case ast.Sub():
+                result = left - right
+            case ast.Mult():
+                result = left * right
+            case ast.Div():
+                if right.is_zero:
+                    raise InputError("division by zero")
+                result = left / right
+            case ast.Pow():
+                result = self._power(left, right)
+            case _:
+                raise InputError(f"operator {type(op).__name__} is not allowed: + - * / **")
+        return _bounded(result, str(type(op).__name__))
+
+    @staticmethod
+    def _power(base: Expr, exponent: Expr) -> Expr:
+        if not isinstance(exponent, Rational) or abs(exponent) > MAX_EXPONENT or exponent.q > 12:
+            raise InputError(f"the exponent must be a small rational number, at most {MAX_EXPONENT}")
+        if base.is_zero and not exponent.is_positive:
+            raise InputError("division by zero")
+        if isinstance(base, Rational) and max(base.p.bit_length(), base.q.bit_length()) * abs(exponent) > MAX_BITS:
+            raise InputError("the power is too large a number")
+        if exponent.q > 1 and base.is_number and not base.is_nonnegative:
+            raise InputError("a root of a negative number: coefficients are real")
+        if exponent.q > 1 and isinstance(base, Rational) and max(abs(base.p), base.q).bit_length() > 256:
+            raise InputError("a root of too large a number")  # sympy would try to factor it
+        return base**exponent
+
+
+def _bounded(value: Expr, what: str) -> Expr:
+    """Refuse numbers whose exact form is absurdly long, and expressions that have grown without bound."""
+    if isinstance(value, Rational):
+        if max(abs(value.p).bit_length(), value.q.bit_length()) > MAX_BITS:
+            raise InputError(f"{what}: a number of more than {MAX_BITS} bits")
+    elif value.is_finite is False or value.is_real is False:
+        raise InputError(f"{what}: not a finite real number")
+    return value
+
+
+class _Printer(sympy.StrPrinter):
+    """sympy's own printer, with every root of two as ``sqrt`` and others as rational powers."""
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        base, exponent = expr.as_base_exp()
+        if exponent == Rational(1, 2):
+            return f"sqrt({self._print(base)})"
+        if exponent == Rational(-1, 2):
+            return f"1/sqrt({self._print(base)})"
+        return str(super()._print_Pow(expr, rational=rational))
+
+
+def text_of(value: Expr) -> str:
+    """The coefficient as text that `parse` reads back to an equal expression; sympy reads it too."""
+    return str(_Printer({"order": "none"} if value.is_Number else {}).doprint(value))
+
+
+def exact_json(value: Expr) -> dict[str, object]:
+    """``{"exact": "sqrt(3)/6", "value": 0.288…}``: the form of an exact number in every JSON we write.
+
+    `value` is the nearest double; null when the expression still holds a parameter."""
+    return {"exact": text_of(value), "value": float_of(value) if value.is_number else None}
+
+
+def float_of(value: Expr) -> float:
+    """The double nearest to an exact real number (rationals are rounded correctly, radicals through 40 digits)."""
+    if isinstance(value, Rational):
+        return float(Fraction(int(value.p), int(value.q)))
+    return float(value.evalf(40))

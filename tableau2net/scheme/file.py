@@ -1,0 +1,200 @@
+"""Scheme files: TOML in, a scheme out, and back. The format is described in docs/scheme-files.md."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sympy import Expr
+
+from tableau2net.errors import InputError
+from tableau2net.scheme.base import Distribution, Parameter, Scheme
+from tableau2net.scheme.expression import parse, text_of
+from tableau2net.scheme.multistep import Multistep
+from tableau2net.scheme.runge_kutta import RungeKutta
+
+MAX_BYTES = 256 * 1024
+FORMAT = 1
+
+# family name → class, keys it must have, keys it may have
+FAMILIES: dict[str, tuple[type[Scheme], tuple[str, ...], tuple[str, ...]]] = {
+    "runge-kutta": (RungeKutta, ("A", "b"), ("c", "b_hat")),
+    "multistep": (Multistep, ("alpha", "beta"), ()),
+}
+COMMON = ("format", "name", "family", "title", "reference", "claims", "parameters")
+CLAIMS: dict[str, type] = {
+    "order": int,
+    "embedded_order": int,
+    "stage_order": int,
+    "explicit": bool,
+    "zero_stable": bool,
+    "stiffly_accurate": bool,
+    "fsal": bool,
+}
+
+
+def read(path: str | Path) -> Scheme:
+    """The scheme in a TOML file.
+
+    Raises:
+        InputError: one line with the file, the key and the fix, for anything that is not a sound scheme file.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: larger than {MAX_BYTES // 1024} KiB, this is not a scheme file")
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text") from None
+    try:
+        return loads(text, name=path.stem)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def loads(text: str, name: str = "") -> Scheme:
+    """The scheme in TOML text; `name` stands in where the text has none. Raises InputError."""
+    try:
+        table = tomllib.loads(text, parse_float=_Decimal)
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        raise InputError(f"not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError("not valid TOML: nested too deeply") from None
+    return from_table({"name": name} | table)
+
+
+class _Decimal(str):
+    """A TOML float as the text that was written, so that 0.1 is read exactly."""
+
+
+def from_table(table: Mapping[str, Any]) -> Scheme:
+    """The scheme that a decoded TOML table declares. Raises InputError."""
+    if table.get("format") != FORMAT:
+        raise InputError(f"format = {table.get('format')!r}: this version reads format = {FORMAT}")
+    family = table.get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise InputError(f"family = {family!r}: write one of {', '.join(FAMILIES)}")
+    cls, required, optional = FAMILIES[family]
+    _known_keys(table, (*COMMON, *required, *optional), "")
+    for key in required:
+        if key not in table:
+            raise InputError(f"key {key} is missing: a {family} scheme has {', '.join(required)}")
+    for key in ("name", "title", "reference"):
+        if not isinstance(table.get(key, ""), str) or not str(table.get(key, "")).isprintable():
+            raise InputError(f"{key}: one line of text is expected")
+    parameters = _parameters(table.get("parameters", {}))
+    symbols = {p.name: p.symbol for p in parameters}
+    coefficients = {key: _exact(table[key], symbols, key) for key in (*required, *optional) if key in table}
+    return cls(
+        **coefficients,
+        **{key: table[key] for key in ("name", "title", "reference") if key in table},
+        parameters=parameters,
+        claims=_claims(table.get("claims", {})),
+    )
+
+
+def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise InputError(f"unknown key {where}{key}; known here: {', '.join(known)}")
+
+
+def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
+    """Numbers inside nested lists, read exactly; wrong shapes are left for the family to name."""
+    if isinstance(value, list):
+        return tuple(_exact(entry, symbols, f"{key}[{i}]") for i, entry in enumerate(value))
+    try:
+        return parse(str(value) if isinstance(value, _Decimal) else value, symbols)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
+
+
+def _claims(table: Any) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise InputError("claims: a table is expected, [claims]")
+    _known_keys(table, tuple(CLAIMS), "claims.")
+    for key, value in table.items():
+        if type(value) is not CLAIMS[key]:
+            kind = "true or false" if CLAIMS[key] is bool else "a whole number"
+            raise InputError(f"claims.{key} = {value!r}: {kind} is expected")
+    return dict(table)
+
+
+def _parameters(table: Any) -> tuple[Parameter, ...]:
+    if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):
+        raise InputError("parameters: write a table for each, [parameters.k]")
+    if len(table) > 64:
+        raise InputError(f"parameters: {len(table)} of them, at most 64 are read")
+    parameters = []
+    for name, entry in table.items():
+        where = f"parameters.{name}"
+        _known_keys(entry, ("value", "range", "init"), f"{where}.")
+        if "value" not in entry:
+            raise InputError(f"{where}: value is missing, the number used where coefficients are fixed")
+        try:
+            init = entry.get("init")
+            parameters.append(
+                Parameter(
+                    name=name,
+                    value=_exact(entry["value"], {}, "value"),
+                    range=None if "range" not in entry else _pair(entry["range"], "range"),
+                    init=None if init is None else _distribution(init),
+                )
+            )
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+    return tuple(parameters)
+
+
+def _distribution(entry: Any) -> Distribution:
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise InputError("init: write init = { uniform = [low, high] } or { normal = [mean, std] }")
+    ((kind, pair),) = entry.items()
+    return Distribution(kind, *_pair(pair, f"init.{kind}"))
+
+
+def _pair(value: Any, key: str) -> tuple[Expr, Expr]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise InputError(f"{key}: two numbers are expected")
+    low, high = _exact(value, {}, key)
+    return low, high
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+def dumps(scheme: Scheme) -> str:
+    """The scheme as TOML text that `loads` reads back to an equal scheme."""
+    _, required, optional = FAMILIES[scheme.family]
+    lines = [f"format = {FORMAT}", f"name = {_string(scheme.name)}", f"family = {_string(scheme.family)}"]
+    lines += [f"{key} = {_string(getattr(scheme, key))}" for key in ("title", "reference") if getattr(scheme, key)]
+    for key in (*required, *optional):
+        value = getattr(scheme, key)
+        if value is not None:
+            lines.append(f"{key} = {_array(value)}")
+    if scheme.claims:
+        lines += ["", "[claims]", *(f"{key} = {json.dumps(value)}" for key, value in scheme.claims.items())]
+    for p in scheme.parameters:
+        lines += ["", f"[parameters.{p.name}]", f"value = {_array(p.value)}"]
+        if p.range is not None:
+            lines.append(f"range = {_array(p.range)}")
+        if p.init is not None:
+            lines.append(f"init = {{ {p.init.kind} = {_array((p.init.first, p.init.second))} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON strings are TOML basic strings
+
+
+def _array(value: Any) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "[\n" + "".join(f"  {_array(row)},\n" for row in value) + "]"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_array(entry) for entry in value) + "]"
+    return _string(text_of(value))

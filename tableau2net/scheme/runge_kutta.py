@@ -1,0 +1,100 @@
+"""Runge–Kutta methods: Y_i = y + h Σ_j a_ij f(t + c_i h, Y_j), y⁺ = y + h Σ_i b_i f(t + c_i h, Y_i)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import sympy
+from sympy import Expr, S
+
+from tableau2net.errors import InputError
+from tableau2net.scheme.base import Scheme, exact_vector
+
+
+@dataclass(frozen=True)
+class RungeKutta(Scheme):
+    """A Butcher tableau (Hairer, Nørsett, Wanner I, II.1).
+
+    A: s rows of coefficients; a row may stop early, the rest is 0.
+    b: the s weights.  c: the s nodes; the row sums of A when left out.  b_hat: the weights of an embedded method.
+    Entries are text, integers, fractions or sympy numbers; floats are refused. Raises InputError on a wrong shape.
+    """
+
+    family: ClassVar[str] = "runge-kutta"
+
+    A: tuple[tuple[Expr, ...], ...]
+    b: tuple[Expr, ...]
+    c: tuple[Expr, ...] = ()
+    b_hat: tuple[Expr, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        symbols = self.symbols
+        b = exact_vector(self.b, "b", symbols)
+        if not b:
+            raise InputError("b: a method has at least one stage")
+        if isinstance(self.A, str) or not isinstance(self.A, Sequence):
+            raise InputError("A: a list of rows is expected")
+        if len(self.A) != len(b):
+            raise InputError(f"A has {len(self.A)} rows but b has {len(b)} weights: one row a stage")
+        rows = [exact_vector(row, f"A[{i}]", symbols) for i, row in enumerate(self.A)]
+        for i, row in enumerate(rows):
+            if len(row) > len(b):
+                raise InputError(f"A[{i}] has {len(row)} entries but there are {len(b)} stages")
+        A = tuple(row + (S.Zero,) * (len(b) - len(row)) for row in rows)
+        c = exact_vector(self.c, "c", symbols) if self.c else _row_sums(A)
+        b_hat = None if self.b_hat is None else exact_vector(self.b_hat, "b_hat", symbols)
+        for key, vector in (("c", c), ("b_hat", b_hat)):
+            if vector is not None and len(vector) != len(b):
+                raise InputError(f"{key} has {len(vector)} entries but there are {len(b)} stages")
+        for key, field_value in (("A", A), ("b", b), ("c", c), ("b_hat", b_hat)):
+            object.__setattr__(self, key, field_value)
+
+    @property
+    def stages(self) -> int:
+        """The number of stages s."""
+        return len(self.b)
+
+    @property
+    def explicit(self) -> bool:
+        """Whether A is strictly lower triangular, so that stages follow one another."""
+        return all(a.is_zero for i, row in enumerate(self.A) for a in row[i:])
+
+    @property
+    def coefficients(self) -> dict[str, Expr]:
+        names: dict[str, Expr] = {}
+        for i, row in enumerate(self.A, 1):
+            names |= {_index("a", i, j, self.stages): a for j, a in enumerate(row, 1)}
+        names |= {f"b{i}": b for i, b in enumerate(self.b, 1)}
+        names |= {f"b_hat{i}": b for i, b in enumerate(self.b_hat or (), 1)}
+        names |= {f"c{i}": c for i, c in enumerate(self.c, 1)}
+        return names
+
+    @property
+    def _c_is_row_sums(self) -> bool:
+        return self.c == _row_sums(self.A)
+
+    def _free_names(self) -> list[str]:
+        return [n for n in self.coefficients if n[0] == "a" or (n[0] == "b" and not n.startswith("b_hat"))]
+
+    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+        s = range(1, self.stages + 1)
+        return replace(
+            self,
+            A=tuple(tuple(coefficients[_index("a", i, j, self.stages)] for j in s) for i in s),
+            b=tuple(coefficients[f"b{i}"] for i in s),
+            c=() if self._c_is_row_sums else tuple(coefficients[f"c{i}"] for i in s),
+            b_hat=None if self.b_hat is None else tuple(coefficients[f"b_hat{i}"] for i in s),
+            **changes,
+        )
+
+
+def _row_sums(A: tuple[tuple[Expr, ...], ...]) -> tuple[Expr, ...]:
+    return tuple(sympy.expand(sum(row, S.Zero)) for row in A)
+
+
+def _index(letter: str, i: int, j: int, stages: int) -> str:
+    """``a21``, and ``a10_2`` where one digit an index is not enough."""
+    return f"{letter}{i}{j}" if stages < 10 else f"{letter}{i}_{j}"
