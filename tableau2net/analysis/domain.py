@@ -7,6 +7,7 @@ simplification heuristics.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import sympy
@@ -16,38 +17,76 @@ from tableau2net.errors import InputError
 
 MAX_DEGREE = 16  # of a number field: beyond this, exact arithmetic takes minutes
 
-Element = Any  # an element of the domain: supports + - * and truth
+Element = Any  # an element of a domain: supports + - * and truth
 
 
-def domain_of(coefficients: Iterable[Expr]) -> Any:
-    """The sympy domain: a field that holds every given expression.
+class Domain:
+    """A sympy domain, with a conversion that walks the expression instead of searching for minimal polynomials."""
+
+    def __init__(self, domain: Any, atoms: dict[Expr, Element]) -> None:
+        self.domain = domain
+        self.zero: Element = domain.zero
+        self.one: Element = domain.one
+        self._atoms = atoms  # radicals and parameters
+
+    def convert(self, value: Expr) -> Element:
+        """`value` as an element."""
+        if isinstance(value, Rational):
+            return self.rational(int(value.p), int(value.q))
+        if value in self._atoms:
+            return self._atoms[value]
+        if value.is_Add:
+            return sum((self.convert(term) for term in value.args), self.zero)
+        if value.is_Mul:
+            product = self.one
+            for factor in value.args:
+                product = product * self.convert(factor)
+            return product
+        if isinstance(value, Pow) and value.exp.is_Integer:
+            base = self.convert(value.base)
+            return base ** int(value.exp) if value.exp > 0 else self.one / base ** int(-value.exp)
+        raise InputError(f"{value}: not algebraic in the parameters")
+
+    def rational(self, p: int, q: int) -> Element:
+        """p/q as an element."""
+        return self.domain.convert_from(QQ(p, q), QQ)
+
+    def expression(self, element: Element) -> Expr:
+        """The element as a sympy expression."""
+        return self.domain.to_sympy(element)
+
+
+def domain_of(coefficients: Iterable[Expr]) -> Domain:
+    """A domain that holds every given expression and divides by what they divide by.
 
     Raises InputError when the radicals generate a field of degree over `MAX_DEGREE`, or an expression is not
     algebraic in the parameters (√k, say, with k open).
     """
-    expressions = list(coefficients)
     radicals: set[Expr] = set()
     symbols: set[Expr] = set()
     poles = False
-    for expression in expressions:
+    for expression in coefficients:
         symbols |= expression.free_symbols
-        radicals |= {p for p in expression.atoms(Pow) if p.is_number and not p.exp.is_Integer}
         for power in expression.atoms(Pow):
-            if power.free_symbols and not power.exp.is_Integer:
-                raise InputError(f"{power}: a root of an open parameter; declare the root itself as the parameter")
-            poles |= bool(power.free_symbols) and power.exp.is_negative
-    base = _number_field(radicals)
+            if not power.exp.is_Integer:
+                if power.free_symbols:
+                    raise InputError(f"{power}: a root of an open parameter; declare the root itself as the parameter")
+                radicals.add(power)
+            poles |= bool(power.free_symbols) and bool(power.exp.is_negative)
+    field, roots = _number_field(frozenset(radicals))
     if not symbols:
-        return base
+        return Domain(field, roots)
     names = sorted(symbols, key=str)
-    return base.frac_field(*names) if poles else base[tuple(names)]
+    domain = field.frac_field(*names) if poles else field[tuple(names)]
+    atoms = {radical: domain.convert_from(root, field) for radical, root in roots.items()}
+    return Domain(domain, atoms | {name: domain.from_sympy(name) for name in names})
 
 
-def _number_field(radicals: set[Expr]) -> Any:
-    if not radicals:
-        return QQ
-    generators: list[Expr] = []
+@cache
+def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
+    """The field that the radicals generate, and each of them in it."""
     field: Any = QQ
+    generators: list[Expr] = []
     for radical in sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r))):
         if field is not QQ and _holds(field, radical):
             continue
@@ -55,7 +94,7 @@ def _number_field(radicals: set[Expr]) -> Any:
         field = QQ.algebraic_field(*generators)
         if field.ext.minpoly.degree() > MAX_DEGREE:
             raise InputError(f"the roots in the coefficients generate a number field of degree over {MAX_DEGREE}")
-    return field
+    return field, {radical: field.from_sympy(radical) for radical in radicals}
 
 
 def _holds(field: Any, radical: Expr) -> bool:
@@ -64,15 +103,3 @@ def _holds(field: Any, radical: Expr) -> bool:
     except sympy.polys.polyerrors.CoercionFailed:
         return False
     return True
-
-
-def to_domain(domain: Any, value: Expr) -> Element:
-    """`value` as an element; expanded first, so that nested sums reach the domain as it expects them."""
-    if isinstance(value, Rational):
-        return domain.convert_from(QQ(int(value.p), int(value.q)), QQ)
-    return domain.from_sympy(value if domain.is_FractionField else sympy.expand(value))
-
-
-def to_expression(domain: Any, element: Element) -> Expr:
-    """The element as a sympy expression."""
-    return domain.to_sympy(element)

@@ -8,7 +8,6 @@ from functools import cache
 from sympy import Expr, factor
 
 from tableau2net.analysis.bseries import Reading
-from tableau2net.analysis.domain import to_expression
 from tableau2net.analysis.trees import bracket, forest
 from tableau2net.scheme import Scheme
 from tableau2net.step import Evaluate, Step, lower
@@ -83,17 +82,15 @@ def _search(step: Step, result: str, limit: int, *, with_time: bool = False, bus
     grown = forest(with_time=with_time, bushy=bushy)
     reading = Reading(step, grown)
 
-    def failing(entries: list[tuple[tuple[int, ...], object]]) -> tuple[Residual, ...]:
-        return tuple(Residual(tree, factor(to_expression(reading.domain, e))) for tree, e in entries)
-
     constant = reading.empty[result] - reading.domain.one
     if constant:
-        return Order(-1, kind, True, failing([((), constant)]), -1)
+        return Order(-1, kind, True, (Residual((), factor(reading.domain.expression(constant))),), -1)
     for n in range(1, limit + 1):
         reading.extend(n)
-        wrong = [(t, r) for t in grown.of_order(n) if (r := reading.residual(result, t))]
+        wrong = [t for t in grown.of_order(n) if not reading.matches(result, t)]
         if wrong:
-            return Order(n - 1, kind, True, failing([(grown.levels(t), r) for t, r in wrong]), n - 1)
+            failing = tuple(Residual(grown.levels(t), factor(reading.residual(result, t))) for t in wrong)
+            return Order(n - 1, kind, True, failing, n - 1)
     return Order(limit, kind, False, (), limit)
 
 
@@ -108,4 +105,4 @@ def _nodes_are_row_sums(step: Step) -> bool:
     """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y."""
     reading = Reading(step, forest())
     reading.extend(1)
-    return all(reading.series[value][0] == time for _, value, time in reading.evaluations)
+    return all(not (reading.series[value][0] - time) for _, value, time in reading.evaluations)

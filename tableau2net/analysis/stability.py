@@ -16,7 +16,7 @@ Z = Symbol("z")
 
 def characteristic(coefficients: tuple[Expr, ...]) -> Poly:
     """ρ(z) = Σ α_j z^j or σ(z) = Σ β_j z^j, over the exact domain of the coefficients."""
-    return Poly(list(reversed(coefficients)), Z, domain=domain_of(coefficients))
+    return Poly(list(reversed(coefficients)), Z, domain=domain_of(coefficients).domain)
 
 
 def zero_stable(scheme: Scheme) -> bool:

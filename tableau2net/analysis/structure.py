@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tableau2net.analysis.domain import domain_of, to_domain
+from tableau2net.analysis.domain import domain_of
 from tableau2net.analysis.order import order
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -13,8 +13,8 @@ def stage_order(scheme: Scheme) -> int | None:
     if not isinstance(scheme, RungeKutta):
         return None
     domain = domain_of([*(a for row in scheme.A for a in row), *scheme.c])
-    A = [[to_domain(domain, a) for a in row] for row in scheme.A]
-    c = [to_domain(domain, x) for x in scheme.c]
+    A = [[domain.convert(a) for a in row] for row in scheme.A]
+    c = [domain.convert(x) for x in scheme.c]
     p = order(scheme)
     powers = [domain.one] * len(c)  # c^(m−1)
     for m in range(1, p + 1):

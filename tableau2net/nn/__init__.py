@@ -1,0 +1,19 @@
+"""Fields, transitions, networks and their registry."""
+
+from tableau2net.nn.coefficients import coefficient_values, exact_coefficients, named_coefficients, parameter_groups
+from tableau2net.nn.fields import PreActivation
+from tableau2net.nn.network import ResidualNetwork
+from tableau2net.nn.registry import create_model, list_models
+from tableau2net.nn.transition import Transition
+
+__all__ = [
+    "PreActivation",
+    "ResidualNetwork",
+    "Transition",
+    "coefficient_values",
+    "create_model",
+    "exact_coefficients",
+    "list_models",
+    "named_coefficients",
+    "parameter_groups",
+]

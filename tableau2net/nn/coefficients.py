@@ -1,0 +1,44 @@
+"""The learnable coefficients of a network: which parameters they are, and what they have become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from tableau2net.scheme import Scheme
+from tableau2net.scheme.expression import exact_json
+
+
+def named_coefficients(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that are scheme coefficients, with their full names (``"blocks.0.k"``)."""
+    for name, module in model.named_modules():
+        for coefficient in getattr(module, "coefficients", ()):
+            yield f"{name}.{coefficient}".lstrip("."), getattr(module, coefficient)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups for an optimiser: the weights with `weight_decay`, the scheme's coefficients without.
+
+    Decay would pull a coefficient towards 0, which for a scheme means nothing."""
+    apart = {id(p) for _, p in named_coefficients(model)}
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) not in apart], "weight_decay": weight_decay},
+        {"params": [p for p in model.parameters() if id(p) in apart], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def coefficient_values(model: nn.Module) -> dict[str, Any]:
+    """What is learnt, as floats by full name: a number, a list over steps, or for each step a list over channels."""
+
+    def plain(value: Tensor) -> Any:
+        return value.detach().double().flatten(1).tolist() if value.dim() > 1 else value.detach().double().tolist()
+
+    return {name: plain(value) for name, value in named_coefficients(model)}
+
+
+def exact_coefficients(scheme: Scheme) -> dict[str, Any]:
+    """The nonzero coefficients of a scheme as exact JSON numbers, open parameters left open."""
+    return {name: exact_json(value) for name, value in scheme.coefficients.items() if not value.is_zero}
