@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -28,11 +28,11 @@ class PreActivation(nn.Module):
 
     def activate(self, y: Tensor) -> Tensor:
         """The first BN–ReLU, which a projection shortcut may share."""
-        return F.relu(self.bn1(y))
+        return functional.relu(self.bn1(y))
 
     def branch(self, a: Tensor) -> Tensor:
         """All that follows the first activation."""
-        return cast(Tensor, self.conv2(F.relu(self.bn2(self.conv1(a)))))
+        return cast(Tensor, self.conv2(functional.relu(self.bn2(self.conv1(a)))))
 
     def forward(self, y: Tensor) -> Tensor:
         return self.branch(self.activate(y))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal, cast, get_args
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
@@ -74,7 +75,7 @@ class ResidualNetwork(nn.Module):
             return cast(nn.Module, block(fields, **extra))
 
         self.opening = conv3x3(3, widths[0])
-        self.transitions = nn.ModuleList(Transition(a, b, shortcut) for a, b in zip(widths, widths[1:], strict=False))
+        self.transitions = nn.ModuleList(Transition(a, b, shortcut) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
             steps_of(width, steps - (i > 0), int(carried and i > 0)) for i, width in enumerate(widths)
         )
@@ -89,7 +90,7 @@ class ResidualNetwork(nn.Module):
         for transition, block in zip(self.transitions, self.blocks[1:], strict=True):
             crossed = transition(y)
             y = block(crossed.y, **{name: getattr(crossed, name) for name in self.remembered})
-        return cast(Tensor, self.head(F.relu(self.bn(y)).mean((2, 3))))
+        return cast(Tensor, self.head(functional.relu(self.bn(y)).mean((2, 3))))
 
 
 def _fields(width: int, evaluations: int, stage_weights: str) -> nn.Module | list[nn.Module]:

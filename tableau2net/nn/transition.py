@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tableau2net.nn.fields import PreActivation
 
@@ -42,7 +42,7 @@ class Transition(nn.Module):
         a = self.field.activate(y)
         if self.shortcut == "pad":
             before = self.padding // 2
-            projected = F.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, before, self.padding - before))
+            projected = functional.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, before, self.padding - before))
         else:
             projected = self.project(a if self.shortcut == "conv" else y)
         slope = self.field.branch(a)

@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from math import comb, prod
 from numbers import Rational as RationalNumber
 from typing import Any
 
 import sympy
-from sympy import Expr, Integer, Rational
+from sympy import Expr, Integer, Pow, Rational
 
 from tableau2net.errors import InputError
 
@@ -25,6 +26,7 @@ MAX_LENGTH = 2000  # characters of one coefficient: Cooper–Verner's longest ne
 MAX_DEPTH = 60
 MAX_EXPONENT = 64
 MAX_BITS = 8192  # of any numerator or denominator on the way
+MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
@@ -148,13 +150,36 @@ def _bounded(value: Expr, what: str) -> Expr:
     if isinstance(value, Rational):
         if max(abs(value.p).bit_length(), value.q.bit_length()) > MAX_BITS:
             raise InputError(f"{what}: a number of more than {MAX_BITS} bits")
+    elif value.free_symbols and (_degree(value) > MAX_DEGREE or _terms(value) > MAX_TERMS):
+        raise InputError(f"the degree in the parameters is too high (at most {MAX_DEGREE}, {MAX_TERMS} terms)")
     elif value.is_finite is False or value.is_real is False:
         raise InputError(f"{what}: not a finite real number")
     return value
 
 
+def _degree(value: Expr) -> int:
+    """No less than the degree of numerator and denominator in the parameters."""
+    if isinstance(value, Pow):
+        return int(abs(value.exp) * _degree(value.base)) if value.exp.is_Rational else MAX_DEGREE + 1
+    return int(value.is_Symbol) + sum(map(_degree, value.args))
+
+
+def _terms(value: Expr) -> int:
+    """No less than the number of terms when multiplied out."""
+    if isinstance(value, Pow) and value.exp.is_Integer:
+        n = abs(int(value.exp))
+        return comb(_terms(value.base) + n - 1, n)
+    counts = list(map(_terms, value.args))
+    return prod(counts) if value.is_Mul else max(1, sum(counts))
+
+
 class _Printer(sympy.StrPrinter):
     """sympy's own printer, with every root of two as ``sqrt`` and others as rational powers."""
+
+    def _as_ordered_terms(self, expr: Any, order: str | None = None) -> list[Any]:
+        """A positive number first: ``1 - k``, not ``-k + 1``."""
+        terms = super()._as_ordered_terms(expr, order=order)
+        return sorted(terms, key=lambda term: not (term.is_Rational and term.is_positive))
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         base, exponent = expr.as_base_exp()
@@ -167,7 +192,7 @@ class _Printer(sympy.StrPrinter):
 
 def text_of(value: Expr) -> str:
     """The coefficient as text that `parse` reads back to an equal expression; sympy reads it too."""
-    return str(_Printer({"order": "none"} if value.is_Number else {}).doprint(value))
+    return str(_Printer().doprint(value))
 
 
 def exact_json(value: Expr) -> dict[str, object]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -36,6 +38,31 @@ def list_schemes(pattern: str = "*") -> list[str]:
     number of steps (``adams-bashforth-K``, …) the first few members are listed."""
     constructed = [f"{family}-{k}" for family in adams.FAMILIES for k in LISTED_STEPS if (family, k) != ("nystrom", 1)]
     return sorted(name for name in {*_shipped(), *constructed} if fnmatchcase(name, pattern))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the library's catalogue: what a file says of itself, before anything is checked."""
+
+    name: str
+    family: str
+    title: str
+    claimed_order: int | None
+    parameters: tuple[str, ...]
+
+
+def catalogue(pattern: str = "*") -> list[Entry]:
+    """An entry for each of `list_schemes`, without reading any coefficient."""
+    return [_entry(name) for name in list_schemes(pattern)]
+
+
+def _entry(name: str) -> Entry:
+    if name in _shipped():
+        table = tomllib.loads(_shipped()[name].read_text(encoding="utf-8"))
+        claims, parameters = table.get("claims", {}), table.get("parameters", {})
+        return Entry(name, table["family"], table.get("title", ""), claims.get("order"), tuple(parameters))
+    scheme = _load_named(name)
+    return Entry(name, scheme.family, scheme.title, scheme.claims["order"], ())
 
 
 def load(source: str | Path) -> Scheme:

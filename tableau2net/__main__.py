@@ -1,0 +1,5 @@
+"""``python -m tableau2net``."""
+
+from tableau2net.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""The command line: one small module a subcommand. Bad input is one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from tableau2net import __version__
+from tableau2net.cli.check import check
+from tableau2net.cli.compile import compile
+from tableau2net.cli.list import list_
+from tableau2net.cli.show import show
+from tableau2net.cli.table import table
+from tableau2net.cli.train import train
+from tableau2net.errors import InputError
+
+app = typer.Typer(
+    name="tableau2net",
+    help="Schemes as data, checked exactly, compiled to residual networks, trained.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("list")(list_)
+for command in (show, check, compile, train, table):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done and true, 1 a check or claim failed, 2 bad input."""
+    try:
+        app()
+    except InputError as error:
+        print(f"tableau2net: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has gone, `| head` say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

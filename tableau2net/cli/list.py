@@ -1,0 +1,45 @@
+"""`tableau2net list`: the schemes that can be named."""
+
+from __future__ import annotations
+
+import json as text
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from tableau2net.scheme.library import catalogue
+
+
+def list_(
+    pattern: Annotated[str, typer.Argument(help="A shell pattern, such as 'ssprk*'.")] = "*",
+    json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
+) -> None:
+    """List the schemes of the library.
+
+    adams-bashforth-K, adams-moulton-K, bdf-K and nystrom-K exist for any K; the first few are listed. The order shown
+    is the one each file claims; `check` proves it.
+    """
+    entries = catalogue(pattern)
+    if json:
+        print(text.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("scheme (parameters)", no_wrap=True)
+    table.add_column("family", no_wrap=True)
+    table.add_column("order", justify="right")
+    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
+    for entry in entries:
+        order = "–" if entry.claimed_order is None else str(entry.claimed_order)
+        name = Text(entry.name, style="bold")
+        if entry.parameters:
+            name.append(f" ({', '.join(entry.parameters)})", style="not bold cyan")
+        table.add_row(name, entry.family, order, entry.title)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"{len(entries)} schemes")

@@ -1,0 +1,114 @@
+"""`tableau2net train`: a scheme and pictures in, a folder of results out."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tableau2net.analysis import report
+from tableau2net.scheme import load
+
+# With neither --scheme nor --data, a demonstration that two CPU cores finish in two minutes.
+DEMO_DEPTH, DEMO_EPOCHS = 14, 6
+
+
+def train(
+    scheme: Annotated[str | None, typer.Option(help="Name or file of an explicit scheme. [default: adamnet-2]")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="cifar10, cifar100, glyphs, glyphs:TRAIN:TEST, or FILE.npz. [default: glyphs]"),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="6n + 2: 20, 32, 44, 56, 110. [default: 20]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Times through the data. [default: 160]")] = None,
+    batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
+    lr: Annotated[float, typer.Option(help="Learning rate; a tenth from half, a hundredth from three quarters.")] = 0.1,
+    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay; none on learnt coefficients.")] = 1e-4,
+    augment: Annotated[bool, typer.Option(help="Shift pictures, and mirror them where that keeps their label.")] = True,
+    seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. [default: runs/SCHEME-DEPTH-DATA-seedSEED]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. [default: a GPU if there is one]")] = None,
+    num_threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch's choice]")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
+    validation: Annotated[int, typer.Option(help="Hold out the last N training pictures.")] = 0,
+    limit_train: Annotated[int | None, typer.Option(help="Then train on the first N only.")] = None,
+    coefficients: Annotated[
+        str | None, typer.Option(help="fixed, learnable or free. [default: learnable if the scheme has parameters]")
+    ] = None,
+    sharing: Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")] = "step",
+    shortcut: Annotated[str, typer.Option(help="Where the width changes: pad, conv or bn-relu-conv.")] = "bn-relu-conv",
+    history: Annotated[str, typer.Option(help="Of a multistep scheme, there: carry or restart.")] = "carry",
+    stage_weights: Annotated[str, typer.Option(help="Weights of a step's stages: shared or independent.")] = "shared",
+    json: Annotated[bool, typer.Option("--json", help="Print result.json at the end, and nothing else.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
+) -> None:
+    """Train the network that a scheme makes, by the published recipe, and leave the results in a folder.
+
+    With neither --scheme nor --data: a demonstration, a small AdamNet on the embedded digits.
+    """
+    demo = scheme is None and data is None
+    declared = load(scheme or "adamnet-2")
+    data = data or "glyphs"
+    depth = depth if depth is not None else DEMO_DEPTH if demo else 20
+    epochs = epochs if epochs is not None else DEMO_EPOCHS if demo else 160
+    if out is None:
+        out = Path("runs") / f"{declared.name}-{depth}-{_plain(data)}-seed{seed}"
+        out = _numbered(out, last=resume) if demo else out
+    if not json:
+        from rich.console import Console
+
+        from tableau2net.cli.tables import scheme_view
+
+        Console(highlight=False).print(scheme_view(report(declared)))
+        if demo:
+            print(f"A demonstration: depth {depth} and {epochs} epochs; published networks start at 20 and 160.")
+        print(f"Results go to {out}", flush=True)
+
+    import torch
+
+    from tableau2net.training import Recipe
+    from tableau2net.training import train as run
+
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    try:
+        result = run(
+            declared, out=out, depth=depth, data=data, seed=seed, device=device, data_dir=data_dir,
+            validation=validation, limit_train=limit_train, resume=resume, coefficients=coefficients, sharing=sharing,
+            shortcut=shortcut, history=history, stage_weights=stage_weights, quiet=quiet,
+            recipe=Recipe(epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay,
+                          augment=augment),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None  # as a shell counts an interrupt; the run has said how to go on
+    if json:
+        print(result.to_json(), end="")
+        return
+    held = "" if result.validation_error is None else f", validation error {result.validation_error:.2f} %"
+    print(
+        f"{result.scheme}, depth {result.depth}, {result.parameters:,} parameters: "
+        f"test accuracy {100 - result.test_error:.2f} % (error {result.test_error:.2f} %{held}) "
+        f"after {result.seconds:.0f} s; see {out / 'curves.png'}"
+    )
+
+
+def _plain(data: str) -> str:
+    """A source's name as part of a folder's name: "glyphs:500:100" is glyphs-500-100, "a/b.npz" is b."""
+    name = Path(data).stem if data.endswith(".npz") else data
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def _numbered(folder: Path, *, last: bool) -> Path:
+    """The first of folder, folder-2, folder-3, … that does not exist yet; with `last`, the one before it."""
+    names = itertools.chain([folder], (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(2)))
+    previous = folder
+    for name in names:
+        if not name.exists():
+            return previous if last else name
+        previous = name
+    raise AssertionError("there is always a next number")

@@ -1,0 +1,66 @@
+"""Writing files whole or not at all, and the folder of one run."""
+
+import os
+from pathlib import Path
+
+from tableau2net.errors import InputError
+
+CHECKPOINT = "checkpoint.safetensors"
+PARTIAL = ".partial"
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Replace the file at `path` by `content`; a reader sees the old file or the new one, never a part.
+
+    Its folder is made if need be. Raises InputError when it cannot be written (a full disk, no permission); the
+    old file is then untouched and nothing else is left behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path}: cannot be written ({reason}); make room there, or use another folder") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut; only POSIX systems can open a folder for this."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def find_run(folder: Path, *, resume: bool) -> bool:
+    """Whether the folder of a run holds a checkpoint to go on from.
+
+    A folder that is missing or empty means a new run, with `resume` too: a run may be stopped before its first
+    checkpoint. Raises InputError for a folder with other contents.
+    """
+    try:
+        names = {entry.name for entry in folder.iterdir() if not entry.name.endswith(PARTIAL)}
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise InputError(f"{folder}: cannot hold a run ({error.strerror}); choose another --out") from error
+    if not names:
+        return False
+    if not resume:
+        raise InputError(f"{folder}: is not empty; go on with its run with --resume, or choose another --out")
+    if CHECKPOINT not in names:
+        raise InputError(f"{folder}: has files but no {CHECKPOINT} to resume from; choose another --out")
+    return True

@@ -1,0 +1,77 @@
+"""All that training knows of networks and schemes: how to make one, group it, and read its coefficients."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tableau2net import analysis
+from tableau2net.nn import coefficient_values, create_model, exact_coefficients, parameter_groups
+from tableau2net.scheme import Scheme, load
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network to make: a scheme, a depth, and options of `create_model`.
+
+    `coefficients` None means "learnable" where the scheme has parameters, else "fixed"."""
+
+    scheme: str | Path | Scheme
+    depth: int
+    coefficients: str | None
+    sharing: str
+    shortcut: str
+    history: str
+    stage_weights: str
+
+    def build(self, classes: int, seed: int) -> nn.Module:
+        """The network, its weights drawn from `seed` on the CPU whatever device it will run on."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return create_model(self.model, scheme=self.declared, num_classes=classes, **self.options)
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of it beforehand, ready for JSON: names, proved order, options, exact coefficients."""
+        scheme = self.declared.at_defaults() if self.options["coefficients"] == "fixed" else self.declared
+        return {
+            "model": self.model,
+            "scheme": scheme.name,
+            "order": analysis.order(scheme),
+            "depth": self.depth,
+            "options": self.options,
+            "exact": exact_coefficients(scheme),
+        }
+
+    @property
+    def model(self) -> str:
+        """The name by which `create_model` knows it."""
+        return f"resnet{self.depth}"
+
+    @cached_property
+    def declared(self) -> Scheme:
+        """The scheme itself. Raises InputError when there is none of that name."""
+        return self.scheme if isinstance(self.scheme, Scheme) else load(self.scheme)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options of `create_model`, none left open."""
+        return {
+            "coefficients": self.coefficients or ("learnable" if self.declared.parameters else "fixed"),
+            "sharing": self.sharing,
+            "shortcut": self.shortcut,
+            "history": self.history,
+            "stage_weights": self.stage_weights,
+        }
+
+
+def groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups for an optimiser: learnt coefficients of a scheme do not decay."""
+    return parameter_groups(model, weight_decay)
+
+
+def learnt(model: nn.Module) -> dict[str, Any]:
+    """The coefficients that `model` learns, as they are now, ready for JSON; empty where it learns none."""
+    return coefficient_values(model)

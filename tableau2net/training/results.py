@@ -1,0 +1,85 @@
+"""The result of a run, as DIR/result.json holds it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tableau2net.errors import InputError
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run found, and all it takes to run it again.
+
+    Errors are per cent of wrong answers at the end of the last epoch; `validation_error` is None where nothing
+    was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
+    "before" and "after": exact numbers where they are fixed, floats per block where they are learnt.
+    """
+
+    model: str
+    scheme: str | None
+    order: int | None
+    depth: int | None
+    parameters: int
+    options: dict[str, Any]
+    seed: int
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    epochs: int
+    train_loss: float
+    train_error: float
+    validation_error: float | None
+    test_error: float
+    images_per_second: float
+    seconds: float
+    coefficients: dict[str, Any]
+    versions: dict[str, str]
+    device: dict[str, Any]
+    commit: str | None
+    date: str
+
+    def to_json(self) -> str:
+        """The text of result.json."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: str | Path) -> Result:
+        """The result in a file. Raises InputError, one line, when it is missing or no result of a run."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read ({error})") from error
+        try:
+            found = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{path}: is not JSON ({error}); write it again with tableau2net train") from error
+        return cls.of(found, str(path))
+
+    @classmethod
+    def of(cls, found: Any, name: str) -> Result:
+        """The result that parsed JSON holds; `name` says where it came from in an InputError's line."""
+        if not isinstance(found, dict):
+            raise InputError(f"{name}: is not the result of a run (expected an object)")
+        for field in fields(cls):
+            if field.name not in found:
+                raise InputError(f"{name}: has no {field.name!r}; write it again with tableau2net train")
+            if not isinstance(found[field.name], _TYPES[str(field.type)]):
+                raise InputError(f"{name}: {field.name!r} is not {field.type}; write it again with tableau2net train")
+        return cls(**{field.name: found[field.name] for field in fields(cls)})
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
+    "dict[str, Any]": (dict,),
+    "dict[str, str]": (dict,),
+}

@@ -1,0 +1,191 @@
+"""Sources of pictures: what is wrong with one is said in a line that names the file, the key and the fix."""
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from tableau2net.errors import InputError
+from tableau2net.training import load_data
+
+
+def arrays(train: int = 40, test: int = 10) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    return {
+        "x_train": random.integers(0, 256, (train, 12, 16, 3), dtype=np.uint8),
+        "y_train": np.arange(train) % 4,
+        "x_test": random.integers(0, 256, (test, 12, 16, 3), dtype=np.uint8),
+        "y_test": (np.arange(test) % 4).astype(np.uint8),
+    }
+
+
+def saved(folder: Path, content: dict[str, Any]) -> Path:
+    np.savez(folder / "set.npz", **content)
+    return folder / "set.npz"
+
+
+def test_a_good_npz_is_split_in_order(tmp_path: Path) -> None:
+    content = arrays()
+    data = load_data(saved(tmp_path, content), validation=10, limit_train=25)
+    assert data.counts() == {"train": 25, "validation": 10, "test": 10}
+    assert data.classes == 4
+    assert data.flip
+    assert data.x_validation is not None
+    assert data.y_validation is not None
+    for found, wanted in (
+        (data.x_train, content["x_train"][:25]),
+        (data.x_validation, content["x_train"][30:]),
+        (data.x_test, content["x_test"]),
+    ):
+        assert found.dtype == torch.uint8
+        np.testing.assert_array_equal(found.permute(0, 2, 3, 1).numpy(), wanted)
+    np.testing.assert_array_equal(data.y_train.numpy(), content["y_train"][:25])
+    np.testing.assert_array_equal(data.y_validation.numpy(), content["y_train"][30:])
+    assert data.y_test.dtype == torch.int64
+    kept = content["x_train"][:25].astype(np.float64)
+    np.testing.assert_allclose(data.mean, kept.mean((0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(data.std, kept.std((0, 1, 2)), rtol=1e-12)
+
+
+def test_a_channel_without_variation_is_not_divided_by_zero(tmp_path: Path) -> None:
+    content = arrays()
+    content["x_train"][..., 1] = 7
+    data = load_data(saved(tmp_path, content))
+    assert data.mean[1] == 7
+    assert data.std[1] == 1
+
+
+def test_the_digest_tells_any_difference(tmp_path: Path) -> None:
+    content = arrays()
+    first = load_data(saved(tmp_path, content)).digest()
+    assert load_data(saved(tmp_path, content)).digest() == first
+    assert load_data(saved(tmp_path, content), validation=1).digest() != first
+    content["y_test"][0] = 3
+    assert load_data(saved(tmp_path, content)).digest() != first
+
+
+def without(key: str) -> dict[str, Any]:
+    return {k: v for k, v in arrays().items() if k != key}
+
+
+BAD = {
+    "missing key": (without("y_test"), "y_test"),
+    "float pictures": ({"x_train": arrays()["x_train"] / 255}, "x_train is float64"),
+    "rank": ({"x_test": arrays()["x_test"][..., 0]}, "x_test has shape (10, 12, 16)"),
+    "channels first": ({"x_train": arrays()["x_train"].transpose(0, 3, 1, 2)}, "x_train has shape (40, 3, 12, 16)"),
+    "no pictures": ({"x_train": arrays()["x_train"][:0], "y_train": arrays()["y_train"][:0]}, "x_train has shape (0"),
+    "tiny pictures": ({"x_train": arrays()["x_train"][:, :4]}, "x_train has shape (40, 4, 16, 3)"),
+    "other size": ({"x_test": arrays()["x_test"][:, :10]}, "x_test of 10×16"),
+    "lengths": ({"y_train": arrays()["y_train"][:-1]}, "y_train has 39 labels"),
+    "float labels": ({"y_test": arrays()["y_test"].astype(float)}, "y_test is float64"),
+    "label matrix": ({"y_test": np.eye(10, dtype=int)}, "y_test has shape (10, 10)"),
+    "negative label": ({"y_train": arrays()["y_train"] - 1}, "y_train has the label -1"),
+    "wild label": ({"y_train": arrays()["y_train"] + 40}, "y_train has the label 43"),
+    "huge label": ({"y_train": np.full(40, 2**63, np.uint64)}, "y_train has the label 9223372036854775808"),
+    "unknown label": ({"y_test": arrays()["y_test"] + 1}, "y_test has the label 4"),
+    "objects": ({"y_train": np.array([None] * 40)}, "y_train cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_npz_is_refused(case: str, tmp_path: Path) -> None:
+    changes, words = BAD[case]
+    path = saved(tmp_path, changes if case == "missing key" else arrays() | changes)
+    refused(path, words)
+
+
+def refused(path: Path, words: str, **options: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        load_data(path, **options)
+    message = str(caught.value)
+    assert words in message
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
+    good = saved(tmp_path, arrays()).read_bytes()
+    path = tmp_path / "bad.npz"
+    refused(path, "no such file")
+    path.write_bytes(b"not a zip at all")
+    refused(path, "not a .npz")
+    for kept in (0, 100, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:kept])
+        refused(path, "cut short")
+    damaged = bytearray(good)
+    damaged[5000] ^= 255  # inside x_train: the archive's checksum tells
+    path.write_bytes(damaged)
+    refused(path, "x_train cannot be read")
+    path.unlink()
+    path.mkdir()
+    refused(path, "no such file")
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    import zipfile
+
+    path = saved(tmp_path, without("y_test"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("y_test", b"0123")
+    refused(path, "y_test is not an array")
+
+
+def test_impossible_splits_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, arrays())
+    refused(path, "--validation 40", validation=40)
+    refused(path, "--validation -1", validation=-1)
+    refused(path, "--limit-train 31", validation=10, limit_train=31)
+    refused(path, "--limit-train 0", limit_train=0)
+
+
+@pytest.mark.parametrize("source", ["cifar", "set.npy", "glyphs:", "glyphs:0", "glyphs:-5", "glyphs:1:2:3", "glyphs:x"])
+def test_unknown_sources_are_refused(source: str) -> None:
+    with pytest.raises(InputError, match="--data"):
+        load_data(source)
+
+
+def test_cifar_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise URLError("Temporary failure\nin name resolution")
+
+    monkeypatch.setattr("torchvision.datasets.cifar.download_and_extract_archive", unreachable)
+    for source, archive in (("cifar10", "cifar-10-python.tar.gz"), ("cifar100", "cifar-100-python.tar.gz")):
+        with pytest.raises(InputError) as caught:
+            load_data(source, data_dir=tmp_path / "none")
+        message = str(caught.value)
+        assert message.startswith(source)
+        assert str(tmp_path / "none" / archive) in message
+        assert "--data" in message
+        assert "\n" not in message
+
+
+def test_cifar_on_disk_is_read_through_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import CIFAR10
+
+    folder = tmp_path / CIFAR10.base_folder
+    folder.mkdir()
+    random = np.random.default_rng(0)
+
+    def stored(name: str, content: object) -> list[str]:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+
+    def batch(count: int) -> dict[str, object]:
+        pixels = random.integers(0, 256, (count, 3072), dtype=np.uint8)
+        return {"data": pixels, "labels": [i % 10 for i in range(count)]}
+
+    train, test = batch(30), batch(10)
+    monkeypatch.setattr(CIFAR10, "train_list", [stored("data_batch_1", train)])
+    monkeypatch.setattr(CIFAR10, "test_list", [stored("test_batch", test)])
+    name, md5 = stored("batches.meta", {"label_names": list("abcdefghij")})
+    monkeypatch.setattr(CIFAR10, "meta", {"filename": name, "key": "label_names", "md5": md5})
+    data = load_data("cifar10", data_dir=tmp_path, validation=5)
+    assert data.counts() == {"train": 25, "validation": 5, "test": 10}
+    assert data.classes == 10
+    np.testing.assert_array_equal(data.x_train.reshape(25, -1).numpy(), train["data"][:25])  # type: ignore[index]
+    np.testing.assert_array_equal(data.y_test.numpy(), test["labels"])
