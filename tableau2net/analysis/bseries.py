@@ -58,13 +58,13 @@ class Reading:
         for op in combinations:
             states = [(c, constant[v]) for c, v in op.terms if constant[v] is not None]
             constant[op.target] = sum((self.domain.convert(c) * y for c, y in states), zero)
-        for _, value, _ in self.evaluations:
-            if constant[value] != one:
-                raise BSeriesError(f"{value} does not start from y")
         return constant
 
     def extend(self, order: int) -> None:
-        """Read every tree with up to `order` nodes."""
+        """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
+        for _, value, _ in self.evaluations:
+            if self.empty[value] != self.domain.one:
+                raise BSeriesError(f"{value} does not start from y")
         for n in range(1, order + 1):
             for tree in self.forest.of_order(n):
                 if tree >= self._known:

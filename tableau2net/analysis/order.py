@@ -9,6 +9,7 @@ from sympy import Expr, factor
 
 from tableau2net.analysis.bseries import Reading
 from tableau2net.analysis.trees import bracket, forest
+from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 from tableau2net.step import Evaluate, Step, lower
 
@@ -60,6 +61,8 @@ def order(scheme: Scheme, limit: int | None = None) -> int:
 @cache
 def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:
     """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none)."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit = {limit}: an order is searched for up to 1 at least")
     step = lower(scheme)
     result = step.estimate if embedded else step.result
     if result is None:

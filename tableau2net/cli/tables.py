@@ -94,9 +94,9 @@ def _facts(report: Report) -> Table:
         facts.append(("zero-stable", _yes(report.zero_stable) + _at_defaults(scheme)))
         if report.effective_step is not None:
             facts.append(("effective step", f"{text_of(report.effective_step)} h"))
-    for name, value in (("stiffly accurate", report.stiffly_accurate), ("first same as last", report.fsal)):
-        if value is not None:
-            facts.append((name, _yes(value)))
+    for name, holds in (("stiffly accurate", report.stiffly_accurate), ("first same as last", report.fsal)):
+        if holds is not None:
+            facts.append((name, _yes(holds)))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")

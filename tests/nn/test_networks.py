@@ -1,0 +1,227 @@
+"""Networks: parameter counts as published, and the hand-written ResNet to the bit."""
+
+import copy
+import csv
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import tableau2net as t2n
+from tableau2net.nn import coefficient_values, named_coefficients, parameter_groups
+
+REFERENCE = Path(__file__).parent / "parameter_counts.csv"
+SHORTCUTS = {"A": "pad", "conv1x1": "conv", "bn-relu-conv1x1": "bn-relu-conv"}
+
+
+def count(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def published():
+    with REFERENCE.open() as file:
+        rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")][1:]
+    return [
+        (SHORTCUTS[kind], int(depth), int(n))
+        for net, kind, depth, n in rows
+        if net in ("ResNet pre", "ResNet pre or post")
+    ]
+
+
+@pytest.mark.parametrize(("shortcut", "depth", "parameters"), published())
+def test_parameter_counts(shortcut, depth, parameters):
+    assert count(t2n.create_model(f"resnet{depth}", shortcut=shortcut)) == parameters
+
+
+@pytest.mark.parametrize("name", t2n.list_models())
+def test_every_named_network_has_the_weights_of_the_resnet_and_its_coefficients(name):
+    model = t2n.create_model(name)
+    learnt = sum(p.numel() for _, p in named_coefficients(model))
+    depth = int(name.removeprefix("adamnet2_").removeprefix("adamnet3_").removeprefix("lm_").removeprefix("resnet"))
+    assert count(model) - learnt == count(t2n.create_model(f"resnet{depth}"))
+    assert count(t2n.create_model(name, coefficients="fixed")) == count(model) - learnt
+    n = (depth - 2) // 6
+    # "carry": one start-up step at the opening for a memory of one, and for k = 3 one more in each resolution
+    expected = {"resnet": 0, "lm_resnet": 3 * (n - 1), "adamnet2_": 3 * (n - 1), "adamnet3_": 2 * 3 * (n - 2)}
+    assert learnt == expected[name.removesuffix(str(depth))]
+
+
+class HandWritten(nn.Module):
+    """Pre-activation ResNet-6n+2 with padded shortcuts, as it is usually written."""
+
+    class Unit(nn.Module):
+        def __init__(self, a, b, stride):
+            super().__init__()
+            self.bn1, self.conv1 = nn.BatchNorm2d(a), nn.Conv2d(a, b, 3, stride, 1, bias=False)
+            self.bn2, self.conv2 = nn.BatchNorm2d(b), nn.Conv2d(b, b, 3, 1, 1, bias=False)
+            self.stride, self.pad = stride, b - a
+
+        def forward(self, x):
+            out = self.conv1(functional.relu(self.bn1(x)))
+            out = self.conv2(functional.relu(self.bn2(out)))
+            if self.stride == 2:
+                x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad // 2, self.pad // 2))
+            return x + out
+
+    def __init__(self, n):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        shapes = [(16, 16, 1)] * n + [(16, 32, 2)] + [(32, 32, 1)] * (n - 1) + [(32, 64, 2)] + [(64, 64, 1)] * (n - 1)
+        self.units = nn.ModuleList(self.Unit(*shape) for shape in shapes)
+        self.bn, self.linear = nn.BatchNorm2d(64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = self.conv(x)
+        for unit in self.units:
+            x = unit(x)
+        return self.linear(functional.relu(self.bn(x)).mean((2, 3)))
+
+
+def ordered(model, n):
+    """The weights of the generated network in the order in which the hand-written one meets them."""
+    units = list(model.blocks[0].fields)
+    for transition, block in zip(model.transitions, list(model.blocks)[1:], strict=True):
+        units += [transition.field, *block.fields]
+    return [model.opening, *units, model.bn, model.head]
+
+
+@pytest.mark.parametrize("depth", [8, 20])
+def test_the_euler_network_is_the_hand_written_one_to_the_bit(depth):
+    torch.manual_seed(0)
+    n = (depth - 2) // 6
+    ours, theirs = t2n.create_model(f"resnet{depth}", shortcut="pad"), HandWritten(n)
+    parts = [theirs.conv, *theirs.units, theirs.bn, theirs.linear]
+    for mine, its in zip(ordered(ours, n), parts, strict=True):
+        its.load_state_dict(mine.state_dict())
+    x, target = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 3])
+    for _ in range(2):  # twice, so that running statistics are compared too
+        outputs = [model(x) for model in (ours, theirs)]
+        assert torch.equal(*outputs)
+        for model, output in zip((ours, theirs), outputs, strict=True):
+            model.zero_grad()
+            functional.cross_entropy(output, target).backward()
+        for mine, its in zip(ordered(ours, n), parts, strict=True):
+            for (name, p), q in zip(mine.named_parameters(), its.parameters(), strict=True):
+                assert torch.equal(p.grad, q.grad), name
+            for a, b in zip(mine.buffers(), its.buffers(), strict=True):
+                assert torch.equal(a, b)
+    assert torch.equal(ours.eval()(x), theirs.eval()(x))
+
+
+@pytest.mark.parametrize("history", ["carry", "restart"])
+@pytest.mark.parametrize("name", ["lm_resnet14", "adamnet2_14", "adamnet3_20"])
+def test_history_across_transitions_by_hand(name, history):
+    torch.manual_seed(0)
+    net = t2n.create_model(name, history=history).double().eval()
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    y, y_prev, fs = net.opening(x), None, []
+    for i, block in enumerate(net.blocks):
+        y_prev = y_prev if history == "carry" else None
+        fs = fs if history == "carry" else []
+        if i:
+            field = net.transitions[i - 1].field
+            projected, slope = net.transitions[i - 1].project(y), field(y)
+            y, y_prev, fs = projected + slope, projected, [slope]
+            if history == "restart":
+                y_prev, fs = None, []
+        full = 0
+        for f in block.fields:
+            now = f(y)
+            if name.startswith("lm"):
+                if y_prev is None:
+                    y, y_prev = y + now, y
+                else:
+                    k = block.k[full]
+                    full += 1
+                    y, y_prev = (1 - k) * y + k * y_prev + now, y
+                continue
+            k = int(name[7])
+            if len(fs) < k - 1:
+                y = y + now
+            else:
+                betas = [getattr(block, c)[full] for c in block.coefficients]
+                betas.append(1 - sum(betas))
+                full += 1
+                y = y + sum(b * f for b, f in zip(betas, [now, *reversed(fs)], strict=False))
+            fs.append(now)
+    expected = net.head(functional.relu(net.bn(y)).mean((2, 3)))
+    torch.testing.assert_close(net(x), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_any_explicit_scheme_and_a_file_of_ones_own(tmp_path):
+    x = torch.randn(2, 3, 32, 32)
+    assert t2n.create_model("resnet8", scheme="rk4", num_classes=7)(x).shape == (2, 7)
+    path = tmp_path / "mine.toml"
+    path.write_text('format = 1\nfamily = "multistep"\nalpha = ["0", "-1", "1"]\nbeta = ["-1/3", "4/3", "0"]\n')
+    assert t2n.create_model("resnet14", scheme=path)(x).shape == (2, 10)
+    shared = count(t2n.create_model("resnet14", scheme="rk4"))
+    independent = count(t2n.create_model("resnet14", scheme="rk4", stage_weights="independent"))
+    fields = {16: 2, 32: 1, 64: 1}  # steps that are not transitions
+    weights = sum(n * (2 * 9 * w * w + 4 * w) for w, n in fields.items())
+    assert independent - shared == 3 * weights
+
+
+def test_coefficients_escape_weight_decay():
+    model = t2n.create_model("lm_resnet20")
+    groups = parameter_groups(model, 1e-4)
+    assert [g["weight_decay"] for g in groups] == [1e-4, 0.0]
+    apart = {id(p) for p in groups[1]["params"]}
+    assert apart == {id(p) for _, p in named_coefficients(model)}
+    assert sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
+    assert len(parameter_groups(t2n.create_model("resnet20"), 1e-4)) == 1
+    values = coefficient_values(model)
+    assert set(values) == {f"blocks.{i}.k" for i in range(3)}
+    assert all(-0.1 <= k <= 0 for ks in values.values() for k in ks)
+
+
+def test_every_parameter_gets_a_gradient():
+    for name in ("resnet20", "lm_resnet20", "adamnet2_20", "adamnet3_20"):
+        model = t2n.create_model(name)
+        model(torch.randn(2, 3, 32, 32)).sum().backward()
+        assert all(p.grad is not None for p in model.parameters()), name
+
+
+def test_copies_compilation_and_half_precision():
+    torch.manual_seed(0)
+    model = t2n.create_model("adamnet2_14").eval()
+    x = torch.randn(2, 3, 32, 32)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(x), model(x))
+    assert torch.allclose(torch.compile(model, fullgraph=True, backend="eager")(x), model(x))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.allclose(model(x).float(), model(x).float())
+        assert model(x).dtype == torch.bfloat16
+    channel = t2n.create_model("lm_resnet14", sharing="channel")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert channel(x).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("resnet21", {}, "nearest is resnet20"),
+        ("resnet2", {}, "nearest is resnet8"),
+        ("resnett20", {}, "did you mean resnet20"),
+        ("lm_resnet", {}, "did you mean"),
+        ("x" * 500, {}, "did you mean"),
+        ("resnet20", {"colour": 1}, "colour"),
+        ("resnet20", {"shortcut": "none"}, "'pad', 'conv', 'bn-relu-conv'"),
+        ("resnet20", {"history": "keep"}, "'carry', 'restart'"),
+        ("resnet20", {"num_classes": 0}, "at least 1"),
+        ("resnet20", {"scheme": "gauss-2"}, "implicit"),
+        ("resnet20", {"scheme": "nothing"}, "no scheme"),
+        ("lm_resnet20", {"scheme": "rk4"}, "give scheme= to resnet20"),
+        ("resnet20", {"coefficients": "learnable"}, "no parameters"),
+    ],
+)
+def test_what_cannot_be_made(name, options, says):
+    with pytest.raises(t2n.InputError, match=says):
+        t2n.create_model(name, **options)
+
+
+def test_names_that_are_listed():
+    assert t2n.list_models("lm*") == [f"lm_resnet{d}" for d in (20, 32, 44, 56, 110)]
+    assert len(t2n.list_models()) == 20
