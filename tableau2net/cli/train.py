@@ -57,7 +57,7 @@ def train(
     depth = depth if depth is not None else DEMO_DEPTH if demo else 20
     epochs = epochs if epochs is not None else DEMO_EPOCHS if demo else 160
     if out is None:
-        out = Path("runs") / f"{declared.name}-{depth}-{_plain(data)}-seed{seed}"
+        out = Path("runs") / f"{_plain(declared.name or 'scheme')}-{depth}-{_plain(data)}-seed{seed}"
         out = _numbered(out, last=resume) if demo else out
     if not json:
         from rich.console import Console

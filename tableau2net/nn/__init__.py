@@ -3,7 +3,7 @@
 from tableau2net.nn.coefficients import coefficient_values, exact_coefficients, named_coefficients, parameter_groups
 from tableau2net.nn.fields import PreActivation
 from tableau2net.nn.network import ResidualNetwork
-from tableau2net.nn.registry import create_model, list_models
+from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.transition import Transition
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "create_model",
     "exact_coefficients",
     "list_models",
+    "model_name",
     "named_coefficients",
     "parameter_groups",
 ]

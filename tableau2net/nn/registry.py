@@ -23,6 +23,14 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in names if fnmatchcase(name, pattern)]
 
 
+def model_name(scheme: Scheme, depth: int) -> str:
+    """The name under which the network of a scheme goes: its own where it is listed, else ``"resnetD"``."""
+    for family, name in FAMILIES.items():
+        if scheme == load(name):
+            return f"{family}{depth}"
+    return f"resnet{depth}"
+
+
 def create_model(name: str, *, scheme: Scheme | str | Path | None = None, **options: Any) -> ResidualNetwork:
     """A network by name: ``"resnet20"``, ``"lm_resnet56"``, ``"adamnet2_20"``, ``"adamnet3_110"``, …
 

@@ -145,7 +145,7 @@ class _Run:
         rows, run = self.progress.rows, dict(self.progress.run)
         trained = run["data"]["train"] * len(rows)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
-        fixed = run.pop("exact", {})
+        exact = run.pop("exact", {})
         result = Result(
             **run,
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
@@ -153,7 +153,11 @@ class _Run:
             **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
             images_per_second=trained / sum(run["data"]["train"] / row["images_per_second"] for row in rows),
             seconds=sum(row["seconds"] for row in rows),
-            coefficients={"before": self.progress.before or fixed, "after": network.learnt(self.model) or fixed},
+            coefficients={
+                "scheme": exact,
+                "before": self.progress.before or exact,
+                "after": network.learnt(self.model) or exact,
+            },
             versions=environment.versions(),
             device=environment.describe_device(self.place),
             commit=environment.commit(),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tableau2net import analysis
-from tableau2net.nn import coefficient_values, create_model, exact_coefficients, parameter_groups
+from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
 from tableau2net.scheme import Scheme, load
 
 
@@ -31,7 +31,7 @@ class Network:
         """The network, its weights drawn from `seed` on the CPU whatever device it will run on."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return create_model(self.model, scheme=self.declared, num_classes=classes, **self.options)
+            return create_model(f"resnet{self.depth}", scheme=self.declared, num_classes=classes, **self.options)
 
     def facts(self) -> dict[str, Any]:
         """What is known of it beforehand, ready for JSON: names, proved order, options, exact coefficients."""
@@ -47,8 +47,8 @@ class Network:
 
     @property
     def model(self) -> str:
-        """The name by which `create_model` knows it."""
-        return f"resnet{self.depth}"
+        """The name by which it is known: "lm_resnet20", or "resnet20" for a scheme that has no name of its own."""
+        return model_name(self.declared, self.depth)
 
     @cached_property
     def declared(self) -> Scheme:

@@ -18,7 +18,8 @@ class Result:
 
     Errors are per cent of wrong answers at the end of the last epoch; `validation_error` is None where nothing
     was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
-    "before" and "after": exact numbers where they are fixed, floats per block where they are learnt.
+    "scheme", exact with its parameters left open, and "before" and "after" training: exact numbers where they are
+    fixed, floats per block where they are learnt.
     """
 
     model: str
