@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tableau2net.analysis.order import DEFAULT_LIMIT, MAX_LIMIT, Order, order_conditions
+from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
 from tableau2net.analysis.stability import zero_stable
 from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
 from tableau2net.errors import InputError
@@ -58,7 +58,7 @@ def _find(scheme: Scheme, key: str, declared: Any) -> Any:
 
 def _limit(declared: int) -> int | None:
     """Far enough to see a claimed order fail to be exceeded."""
-    return min(declared + 1, MAX_LIMIT) if declared >= DEFAULT_LIMIT else None
+    return declared + 1 if declared >= DEFAULT_LIMIT else None
 
 
 # claim → what is found, given the scheme and the declared value (which only bounds a search)

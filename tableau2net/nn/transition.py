@@ -40,10 +40,10 @@ class Transition(nn.Module):
 
     def forward(self, y: Tensor) -> Crossed:
         a = self.field.activate(y)
+        slope = self.field.branch(a)
         if self.shortcut == "pad":
             before = self.padding // 2
             projected = functional.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, before, self.padding - before))
         else:
             projected = self.project(a if self.shortcut == "conv" else y)
-        slope = self.field.branch(a)
         return Crossed(projected + slope, projected, slope)

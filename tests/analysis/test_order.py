@@ -1,6 +1,7 @@
 """The exact order by independent routes: Butcher's matrix formula, the classical multistep conditions, and the slope
 of measured errors on a field that depends on time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,10 @@ def test_the_search_ends_where_it_is_told_to():
     assert (found.order, found.complete, found.failing) == (4, False, ())
     assert order(load("gauss-3")) == 6
     assert order(load("adams-bashforth-20")) == 20
+    assert check(load("adams-bashforth-20")).ok
+    assert check(load("adams-moulton-40")).ok
+    beyond = replace(load("rk4"), claims={"order": 10**9})
+    assert [c.found for c in check(beyond).claims] == [4]
     with pytest.raises(InputError, match="limit"):
         order(load("rk4"), 0)
 
