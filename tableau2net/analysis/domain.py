@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy
 from sympy import QQ, Expr, Pow, Rational
+from sympy.polys.polyerrors import CoercionFailed, NotAlgebraic
 
 from tableau2net.errors import InputError
 
@@ -87,19 +88,23 @@ def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
     """The field that the radicals generate, and each of them in it."""
     field: Any = QQ
     generators: list[Expr] = []
-    for radical in sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r))):
-        if field is not QQ and _holds(field, radical):
-            continue
-        generators.append(radical)
-        field = QQ.algebraic_field(*generators)
-        if field.ext.minpoly.degree() > MAX_DEGREE:
-            raise InputError(f"the roots in the coefficients generate a number field of degree over {MAX_DEGREE}")
-    return field, {radical: field.from_sympy(radical) for radical in radicals}
+    try:
+        for radical in sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r))):  # inner roots first
+            if field is not QQ and _holds(field, radical):
+                continue
+            if (1 if field is QQ else field.mod.degree()) * int(radical.exp.q) > MAX_DEGREE:
+                raise InputError(f"the roots in the coefficients generate a number field of degree over {MAX_DEGREE}")
+            generators.append(radical)
+            field = QQ.algebraic_field(*generators)
+        return field, {radical: field.from_sympy(radical) for radical in radicals}
+    except (CoercionFailed, NotAlgebraic, NotImplementedError):  # sympy finds no exact relation between them
+        names = ", ".join(sorted(map(str, radicals)))
+        raise InputError(f"the roots {names} could not be put into one number field exactly") from None
 
 
 def _holds(field: Any, radical: Expr) -> bool:
     try:
         field.from_sympy(radical)
-    except sympy.polys.polyerrors.CoercionFailed:
+    except CoercionFailed:
         return False
     return True

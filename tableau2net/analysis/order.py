@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, factor
+from sympy import Expr, expand, factor
 
 from tableau2net.analysis.bseries import Reading
 from tableau2net.analysis.trees import bracket, forest
@@ -87,14 +87,19 @@ def _search(step: Step, result: str, limit: int, *, with_time: bool = False, bus
 
     constant = reading.empty[result] - reading.domain.one
     if constant:
-        return Order(-1, kind, True, (Residual((), factor(reading.domain.expression(constant))),), -1)
+        return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(constant))),), -1)
     for n in range(1, limit + 1):
         reading.extend(n)
         wrong = [t for t in grown.of_order(n) if not reading.matches(result, t)]
         if wrong:
-            failing = tuple(Residual(grown.levels(t), factor(reading.residual(result, t))) for t in wrong)
+            failing = tuple(Residual(grown.levels(t), _tidy(reading.residual(result, t))) for t in wrong)
             return Order(n - 1, kind, True, failing, n - 1)
     return Order(limit, kind, False, (), limit)
+
+
+def _tidy(residual: Expr) -> Expr:
+    """An equation in parameters reads best in factors, a number multiplied out."""
+    return factor(residual) if residual.free_symbols else expand(residual)
 
 
 def _is_quadrature(step: Step) -> bool:

@@ -44,9 +44,13 @@ def read(path: str | Path) -> Scheme:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.exists() and not path.is_file():  # a folder, or a device that never ends
+            raise InputError(f"{path}: {'is a directory' if path.is_dir() else 'not a file'}; name a scheme file")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES // 1024} KiB, this is not a scheme file")
-        text = path.read_bytes().decode("utf-8")
+        text = content.decode("utf-8")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -165,7 +165,8 @@ class _Run:
         )
         metadata = {"run": json.dumps(run)}
         write_atomically(self.folder / "model.safetensors", save(detached(self.model.state_dict()), metadata))
-        title = f"{run['scheme'] or run['model']}, depth {run['depth']}, {run['data']['source']}, seed {run['seed']}"
+        source = Path(run["data"]["source"]).name
+        title = f"{run['scheme'] or run['model']}, depth {run['depth']}, {source}, seed {run['seed']}"
         write_atomically(self.folder / "curves.png", draw_curves(rows, self.progress.before, title))
         write_atomically(self.folder / RESULT, result.to_json())
         return result

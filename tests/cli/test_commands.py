@@ -126,6 +126,7 @@ def test_compile_to_a_file(run, tmp_path):
         (["show", "rk44"], "did you mean rk4"),
         (["show", "/nonexistent/x.toml"], "/nonexistent/x.toml: No such file"),
         (["show", "/dev/null.toml"], "No such file"),
+        (["check", "/dev/zero"], "not a file"),
         (["compile", "bdf-2"], "implicit"),
         (["compile", "rk4", "--coefficients", "wild"], "'fixed', 'learnable', 'free'"),
         (["compile", "rk4", "-o", "/proc/nothing/x.py"], "/proc/nothing/x.py"),

@@ -82,7 +82,7 @@ def agree(generated, expected, inputs):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12 * float(1 + b.detach().abs().max()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(explicit_runge_kutta(max_stages=4))
 def test_random_tableaus(scheme):
     torch.manual_seed(0)
@@ -93,7 +93,7 @@ def test_random_tableaus(scheme):
         agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(multistep(max_steps=4))
 def test_random_multistep_tables(scheme):
     torch.manual_seed(0)
@@ -104,7 +104,7 @@ def test_random_multistep_tables(scheme):
         agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(explicit_runge_kutta(max_stages=4))
 def test_free_coefficients_of_random_tableaus_and_their_gradients(scheme):
     torch.manual_seed(0)

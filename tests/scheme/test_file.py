@@ -119,7 +119,7 @@ def test_unreadable_files(tmp_path):
     for path, says in [
         (huge, "larger than"),
         (latin, "UTF-8"),
-        (tmp_path, "directory"),
+        (tmp_path, "is a directory"),
         (tmp_path / "no.toml", "No such"),
     ]:
         with pytest.raises(InputError, match=says) as caught:

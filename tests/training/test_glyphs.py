@@ -61,6 +61,12 @@ def test_every_font_has_ten_digits_of_its_own_inside_their_cells() -> None:
         assert len({digit.tobytes() for digit in font}) == 10
 
 
+@pytest.mark.slow
+def test_resnet_20_passes_95_per_cent(tmp_path: object) -> None:
+    result = train("euler", depth=20, out=f"{tmp_path}/run", recipe=Recipe(epochs=6), quiet=True)
+    assert result.test_error < 5
+
+
 def test_a_linear_model_stays_far_under_80_per_cent(tmp_path: object) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     nn.init.zeros_(model[1].weight)
