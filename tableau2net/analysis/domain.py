@@ -16,7 +16,7 @@ from sympy.polys.polyerrors import CoercionFailed, NotAlgebraic
 
 from tableau2net.errors import InputError
 
-MAX_DEGREE = 16  # of a number field: beyond this, exact arithmetic takes minutes
+MAX_DEGREE = 8  # of a number field: at 16, finding its generator takes sympy a minute
 
 Element = Any  # an element of a domain: supports + - * and truth
 
