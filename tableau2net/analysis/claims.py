@@ -12,6 +12,8 @@ from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
 from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, RungeKutta, Scheme
 
+MAX_CLAIMED = 16  # the order to which trees are tried for a claim: 376,464 of them
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -44,7 +46,7 @@ def check(scheme: Scheme) -> Verdict:
 
     Raises InputError when a claim does not apply to the scheme (an embedded order without b_hat)."""
     claims = tuple(Claim(key, declared, _find(scheme, key, declared)) for key, declared in scheme.claims.items())
-    return Verdict(scheme.name, order_conditions(scheme, _limit(scheme.claims.get("order", 0))), claims)
+    return Verdict(scheme.name, order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0))), claims)
 
 
 def _find(scheme: Scheme, key: str, declared: Any) -> Any:
@@ -56,15 +58,17 @@ def _find(scheme: Scheme, key: str, declared: Any) -> Any:
     return found
 
 
-def _limit(declared: int) -> int | None:
-    """Far enough to see a claimed order fail to be exceeded."""
-    return declared + 1 if declared >= DEFAULT_LIMIT else None
+def _limit(scheme: Scheme, declared: int) -> int | None:
+    """Far enough to see that a claimed order is not exceeded; for a file from a stranger, no further than trees go."""
+    if declared < DEFAULT_LIMIT:
+        return None
+    return declared + 1 if isinstance(scheme, Multistep) else min(declared + 1, MAX_CLAIMED)
 
 
 # claim → what is found, given the scheme and the declared value (which only bounds a search)
 FACTS: dict[str, Callable[[Scheme, Any], Any]] = {
-    "order": lambda s, declared: order_conditions(s, _limit(declared)).order,
-    "embedded_order": lambda s, declared: order_conditions(s, _limit(declared), embedded=True).order,
+    "order": lambda s, declared: order_conditions(s, _limit(s, declared)).order,
+    "embedded_order": lambda s, declared: order_conditions(s, _limit(s, declared), embedded=True).order,
     "stage_order": lambda s, _: stage_order(s),
     "explicit": lambda s, _: s.explicit if isinstance(s, RungeKutta | Multistep) else None,
     "zero_stable": lambda s, _: zero_stable(s),

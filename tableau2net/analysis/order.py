@@ -14,7 +14,6 @@ from tableau2net.scheme import Scheme
 from tableau2net.step import Evaluate, Step, lower
 
 DEFAULT_LIMIT = 12
-MAX_LIMIT = 16  # trees of order 17 are over a million
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ def order(scheme: Scheme, limit: int | None = None) -> int:
     """The order of a scheme, exact; with parameters, the order that holds for all their values.
 
     It is searched for until a condition fails, to `limit` at most (default 12; methods whose conditions reduce to
-    quadrature, as linear multistep methods do, are searched until one fails).
+    quadrature, as linear multistep methods do, are searched until one fails). There are three times as many trees
+    with each order: 32,973 of order 14, over a million of order 18.
     Raises InputError when the coefficients lie outside what can be computed exactly.
     """
     return order_conditions(scheme, limit).order
@@ -69,7 +69,7 @@ def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool
         raise ValueError(f"{scheme.name} has no embedded method")
     if _is_quadrature(step):
         return _search(step, result, limit or 2 * len(step.inputs) + 2, bushy=True)
-    limit = min(limit or DEFAULT_LIMIT, MAX_LIMIT)
+    limit = limit or DEFAULT_LIMIT
     found = _search(step, result, limit)
     if found.order < 1 or _nodes_are_row_sums(step):
         return found

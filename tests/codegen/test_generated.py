@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import tableau2net as t2n
@@ -82,26 +83,14 @@ def agree(generated, expected, inputs):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12 * float(1 + b.detach().abs().max()))
 
 
-@settings(max_examples=60)
-@given(explicit_runge_kutta(max_stages=4))
-def test_random_tableaus(scheme):
+@settings(max_examples=120)
+@given(st.one_of(explicit_runge_kutta(max_stages=4), multistep(max_steps=4)), st.booleans())
+def test_random_tableaus_and_multistep_tables(scheme, time_dependent):
     torch.manual_seed(0)
-    for time_dependent in (False, True):
-        fields = [Field(time_dependent) for _ in range(3)]
-        y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-        block = t2n.compile(scheme, time_dependent=time_dependent)(fields, h=H)
-        agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
-
-
-@settings(max_examples=60)
-@given(multistep(max_steps=4))
-def test_random_multistep_tables(scheme):
-    torch.manual_seed(0)
-    for time_dependent in (False, True):
-        fields = [Field(time_dependent) for _ in range(6)]
-        y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-        block = t2n.compile(scheme, time_dependent=time_dependent)(fields, h=H)
-        agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
+    fields = [Field(time_dependent) for _ in range(6)]
+    y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    block = t2n.compile(scheme, time_dependent=time_dependent)(fields, h=H)
+    agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
 
 
 @settings(max_examples=25)
