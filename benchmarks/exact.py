@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tableau2net.analysis import check, order_conditions
+from tableau2net.analysis.order import conditions
 from tableau2net.scheme import list_schemes, load
 
 NAMES = (
@@ -30,7 +31,7 @@ def main() -> None:
     table = Table("scheme", "order", "order, ms", "`check NAME`, ms")
     for name in NAMES:
         load(name)
-        order_conditions.cache_clear()
+        conditions.cache_clear()
         start = time.perf_counter()
         found = order_conditions(load(name))
         inside = time.perf_counter() - start
@@ -38,7 +39,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "tableau2net", "check", name], check=True, capture_output=True)
         table.add_row(name, str(found.order), f"{1e3 * inside:.0f}", f"{1e3 * (time.perf_counter() - start):.0f}")
     Console().print(table)
-    order_conditions.cache_clear()
+    conditions.cache_clear()
     start = time.perf_counter()
     names = list_schemes()
     verdicts = [check(load(name)) for name in names]

@@ -31,7 +31,7 @@ class Domain:
         self._atoms = atoms  # radicals and parameters
 
     def convert(self, value: Expr) -> Element:
-        """`value` as an element."""
+        """`value` as an element. Raises InputError where it divides by zero or is not algebraic."""
         if isinstance(value, Rational):
             return self.rational(int(value.p), int(value.q))
         if value in self._atoms:
@@ -44,8 +44,12 @@ class Domain:
                 product = product * self.convert(factor)
             return product
         if isinstance(value, Pow) and value.exp.is_Integer:
-            base = self.convert(value.base)
-            return base ** int(value.exp) if value.exp > 0 else self.one / base ** int(-value.exp)
+            power = self.convert(value.base) ** abs(int(value.exp))
+            if value.exp > 0:
+                return power
+            if not power:  # a zero in disguise, such as (k + 1)**2 - k**2 - 2*k - 1
+                raise InputError(f"{value}: division by zero")
+            return self.one / power
         raise InputError(f"{value}: not algebraic in the parameters")
 
     def rational(self, p: int, q: int) -> Element:

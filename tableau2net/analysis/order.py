@@ -58,9 +58,14 @@ def order(scheme: Scheme, limit: int | None = None) -> int:
     return order_conditions(scheme, limit).order
 
 
-@cache
 def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:
     """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none)."""
+    return conditions(scheme, limit, embedded)  # one way to ask, so that one answer is kept
+
+
+@cache
+def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
+    """`order_conditions`, remembered."""
     if limit is not None and limit < 1:
         raise InputError(f"limit = {limit}: an order is searched for up to 1 at least")
     step = lower(scheme)

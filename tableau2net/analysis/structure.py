@@ -30,7 +30,8 @@ def stiffly_accurate(scheme: Scheme) -> bool | None:
     """Whether the result is the last stage: b is the last row of A (HW II, IV.3). None without stages."""
     if not isinstance(scheme, RungeKutta):
         return None
-    return all((a - b).equals(0) for a, b in zip(scheme.A[-1], scheme.b, strict=True))
+    domain = domain_of([*scheme.A[-1], *scheme.b])
+    return all(not (domain.convert(a) - domain.convert(b)) for a, b in zip(scheme.A[-1], scheme.b, strict=True))
 
 
 def fsal(scheme: Scheme) -> bool | None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tableau2net.cli.options import Sharing, StageWeights
+
 
 def compile(
     scheme: Annotated[str, typer.Argument(help="A name, or the path of a scheme file.")],
@@ -14,8 +16,8 @@ def compile(
         Path | None, typer.Option("-o", "--output", help="File to write. [default: the terminal]")
     ] = None,
     coefficients: Annotated[str, typer.Option(help="fixed, learnable or free.")] = "fixed",
-    sharing: Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")] = "step",
-    stage_weights: Annotated[str, typer.Option(help="Weights of a step's stages: shared or independent.")] = "shared",
+    sharing: Sharing = "step",
+    stage_weights: StageWeights = "shared",
     start: Annotated[str, typer.Option(help="One-step method that starts a multistep scheme.")] = "euler",
     time_dependent: Annotated[bool, typer.Option("--time-dependent", help="Call fields as f(t, y).")] = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tableau2net.analysis import report
+from tableau2net.cli.options import Sharing, StageWeights
 from tableau2net.scheme import load
 
 # With neither --scheme nor --data, a demonstration that two CPU cores finish in two minutes.
@@ -40,10 +41,10 @@ def train(
     coefficients: Annotated[
         str | None, typer.Option(help="fixed, learnable or free. [default: learnable if the scheme has parameters]")
     ] = None,
-    sharing: Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")] = "step",
+    sharing: Sharing = "step",
     shortcut: Annotated[str, typer.Option(help="Where the width changes: pad, conv or bn-relu-conv.")] = "bn-relu-conv",
     history: Annotated[str, typer.Option(help="Of a multistep scheme, there: carry or restart.")] = "carry",
-    stage_weights: Annotated[str, typer.Option(help="Weights of a step's stages: shared or independent.")] = "shared",
+    stage_weights: StageWeights = "shared",
     json: Annotated[bool, typer.Option("--json", help="Print result.json at the end, and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
 ) -> None:

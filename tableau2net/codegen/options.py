@@ -47,7 +47,8 @@ class Options:
     def start_scheme(self) -> RungeKutta:
         """The scheme of the start-up steps; InputError unless it is an explicit Runge–Kutta method with no open
         parameter whose first stage is y itself."""
-        start = self.start.at_defaults() if isinstance(self.start, Scheme) else load(self.start)
+        assert isinstance(self.start, Scheme)  # a name was loaded when the options were made
+        start = self.start.at_defaults()
         if not isinstance(start, RungeKutta) or not start.explicit or not start.c[0].is_zero:
             raise InputError(f"start={start.name!r}: an explicit Runge–Kutta method is needed to start a multistep one")
         return start

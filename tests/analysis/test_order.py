@@ -11,7 +11,7 @@ from sympy import Integer, Rational
 from tableau2net.analysis import check, order, order_conditions, report
 from tableau2net.analysis.order import _search
 from tableau2net.errors import InputError
-from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
+from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
 from tableau2net.scheme.expression import parse
 from tableau2net.step import lower
 from tests.reference import measured_order, multistep_order, runge_kutta_order
@@ -177,6 +177,14 @@ def test_roots_whose_field_is_too_large_are_refused(weight):
     root = parse(weight)
     with pytest.raises(InputError, match="number field"):
         order(RungeKutta(A=[[], ["1"]], b=[1 - root, root]))
+
+
+@pytest.mark.parametrize("weight", ["1/((k+1)**2 - k**2 - 2*k - 1)", "k*((k+1)*(k-1) - k**2 + 1)**-2"])
+def test_a_zero_in_disguise_is_divided_by_in_no_silence(weight):
+    k = Parameter("k", Integer(1))
+    scheme = RungeKutta(A=[[]], b=[parse(weight, {"k": k.symbol})], parameters=(k,))
+    with pytest.raises(InputError, match="division by zero"):
+        order(scheme)
 
 
 def test_a_degenerate_tableau_gets_an_answer():

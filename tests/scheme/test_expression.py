@@ -67,6 +67,7 @@ def test_the_double_is_the_nearest(value):
         ("k", "undeclared symbol 'k'"),
         ("1/0", "division by zero"),
         ("0**-1", "division by zero"),
+        ("1/(sqrt(3+2*sqrt(2)) - 1 - sqrt(2))", "division by zero"),
         ("sqrt(-2)", "negative"),
         ("sqrt(1, 2)", "not allowed"),
         ("exp(1)", "only sqrt"),
