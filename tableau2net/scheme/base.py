@@ -13,6 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme.expression import IDENTIFIER, parse, symbol
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
+MAX_DIGITS = 60
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Parameter:
 class Scheme:
     """A time-stepping method as data. Families add the coefficients; everything derived is a function elsewhere.
 
-    `claims` holds what the source says (``{"order": 4}``): it is proved or refuted, never believed."""
+    `claims` holds what the source says (``{"order": 4}``): it is proved or refuted, never believed.
+    `digits`: how many decimals the source printed, where it printed decimals that were cut off; conditions are then
+    true "to 1e-digits", not exactly. None where the coefficients are meant as they stand."""
 
     family: ClassVar[str]
 
@@ -79,11 +82,14 @@ class Scheme:
     reference: str = ""
     parameters: tuple[Parameter, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    digits: int | None = None
 
     def __post_init__(self) -> None:
         names = [p.name for p in self.parameters]
         if len(set(names)) != len(names):
             raise InputError("a parameter is declared twice")
+        if self.digits is not None and not 1 <= self.digits <= MAX_DIGITS:
+            raise InputError(f"digits = {self.digits}: between 1 and {MAX_DIGITS} decimals")
         object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "claims", dict(self.claims))
 

@@ -24,7 +24,7 @@ FAMILIES: dict[str, tuple[type[Scheme], tuple[str, ...], tuple[str, ...]]] = {
     "runge-kutta": (RungeKutta, ("A", "b"), ("c", "b_hat")),
     "multistep": (Multistep, ("alpha", "beta"), ()),
 }
-COMMON = ("format", "name", "family", "title", "reference", "claims", "parameters")
+COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")
 CLAIMS: dict[str, type] = {
     "order": int,
     "embedded_order": int,
@@ -91,6 +91,9 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
     for key in ("name", "title", "reference"):
         if not isinstance(table.get(key, ""), str) or not str(table.get(key, "")).isprintable():
             raise InputError(f"{key}: one line of text is expected")
+    digits = table.get("digits")
+    if digits is not None and type(digits) is not int:
+        raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
     parameters = _parameters(table.get("parameters", {}))
     symbols = {p.name: p.symbol for p in parameters}
     coefficients = {key: _exact(table[key], symbols, key) for key in (*required, *optional) if key in table}
@@ -98,6 +101,7 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
         **coefficients,
         **{key: table[key] for key in ("name", "title", "reference") if key in table},
         parameters=parameters,
+        digits=digits,
         claims=_claims(table.get("claims", {})),
     )
 
@@ -177,6 +181,8 @@ def dumps(scheme: Scheme) -> str:
     _, required, optional = FAMILIES[scheme.family]
     lines = [f"format = {FORMAT}", f"name = {_string(scheme.name)}", f"family = {_string(scheme.family)}"]
     lines += [f"{key} = {_string(getattr(scheme, key))}" for key in ("title", "reference") if getattr(scheme, key)]
+    if scheme.digits is not None:
+        lines.append(f"digits = {scheme.digits}")
     for key in (*required, *optional):
         value = getattr(scheme, key)
         if value is not None:

@@ -32,7 +32,7 @@ def _runge_kutta(scheme: RungeKutta) -> Step:
         terms = _terms(zip(scheme.A[i], ks, strict=True))
         value = f"y{i + 1}" if terms else "y"
         combine = [Combine(value, ((S.One, "y"), *terms))] if terms else []
-        return [*combine, Evaluate(ks[i], value, scheme.c[i], i)]
+        return [*combine, Evaluate(ks[i], (value,), scheme.c[i], i)]
 
     operations: list[Operation] = []
     for block in _coupled_stages(scheme.A):
@@ -72,10 +72,10 @@ def _multistep(scheme: Multistep) -> Step:
     )
     operations: list[Operation] = []
     if implicit:
-        operations.append(Solve((Evaluate("f_new", "y_new", S.One, 0), combine)))
+        operations.append(Solve((Evaluate("f_new", ("y_new",), S.One, 0), combine)))
     else:
         if any(not b.is_zero for b in scheme.beta[:k]):
-            operations.append(Evaluate("f_n", "y", S.Zero, 0))
+            operations.append(Evaluate("f_n", ("y",), S.Zero, 0))
         operations.append(combine)
 
     # remember every y and f that is read later, and the younger ones that it will be made of

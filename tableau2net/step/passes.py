@@ -33,12 +33,12 @@ def rename(step: Step, names: Mapping[str, str]) -> Step:
 
     def one(op: Combine | Evaluate) -> Combine | Evaluate:
         if isinstance(op, Evaluate):
-            return replace(op, target=new(op.target), value=new(op.value))
+            return replace(op, target=new(op.target), values=tuple(map(new, op.values)))
         return Combine(new(op.target), tuple((c, new(v)) for c, v in op.terms))
 
     return replace(
         step,
-        inputs=tuple(replace(i, name=new(i.name)) for i in step.inputs),
+        inputs=tuple(replace(i, name=new(i.name), stage=i.stage and new(i.stage)) for i in step.inputs),
         operations=_each(step.operations, one),
         outputs=tuple(map(new, step.outputs)),
         estimate=new(step.estimate) if step.estimate else None,
@@ -52,7 +52,7 @@ def _each(
 
 
 def _reads(op: Combine | Evaluate) -> tuple[str, ...]:
-    return (op.value,) if isinstance(op, Evaluate) else tuple(name for _, name in op.terms)
+    return op.values if isinstance(op, Evaluate) else tuple(name for _, name in op.terms)
 
 
 def _renumbered(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

@@ -20,11 +20,21 @@ Kind = Literal["y", "f"]
 
 @dataclass(frozen=True)
 class Input:
-    """Something known when the step begins: the state or a field value, `age` steps old (0: at t_n)."""
+    """Something known when the step begins: a state or a field value, `age` steps old (0: at t_n).
+
+    component: which state, where the system has several (partitioned methods).
+    part: which field, where there are several (additive methods).
+    stage: for a field value at a stage of an earlier step, not at the solution: the target of its evaluation.
+    nordsieck: q where the input stands for Σ q_k h^k y^(k)(t_n) instead of y.
+    """
 
     name: str
     kind: Kind
     age: int
+    component: int = 0
+    part: int = 0
+    stage: str | None = None
+    nordsieck: tuple[Expr, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,22 @@ class Combine:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """``target = f(t_n + time·h, value)`` with the weights of stage `slot` (0, 1, … in a network)."""
+    """``target = f(t_n + time·h, values…)`` with the weights of stage `slot` (0, 1, … in a network).
+
+    values: the state, or one a component of a partitioned system.  part: which of an additive (or partitioned)
+    method's fields f^[0], f^[1], … is evaluated."""
 
     target: str
-    value: str
+    values: tuple[str, ...]
     time: Expr
     slot: int
+    part: int = 0
+
+    @property
+    def value(self) -> str:
+        """The state, in a system that has one."""
+        (value,) = self.values
+        return value
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,7 @@ class Step:
 
     outputs: for each of the inputs, the value that stands in its place when the next step begins.
     estimate: the state an embedded method gives at the new time, where there is one.
+    derivative: d in y^(d) = f, so that a field value counts with h^d.
     """
 
     inputs: tuple[Input, ...]
@@ -68,16 +89,32 @@ class Step:
     outputs: tuple[str, ...]
     estimate: str | None = None
     parameters: tuple[Parameter, ...] = ()
+    derivative: int = 1
+
+    @property
+    def states(self) -> tuple[Input, ...]:
+        """The current state: one input a component of the system. They come first."""
+        return tuple(i for i in self.inputs if i.kind == "y" and i.age == 0 and i.nordsieck is None)
+
+    @property
+    def parts(self) -> int:
+        """How many fields the system has."""
+        return 1 + max([op.part for op in self.flat() if isinstance(op, Evaluate)], default=0)
 
     @property
     def result(self) -> str:
-        """The name of the new state."""
+        """The name of the new state (the first component's, where there are several)."""
         return self.outputs[0]
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of the new state, one a component."""
+        return self.outputs[: len(self.states)]
 
     @property
     def history(self) -> tuple[Input, ...]:
         """What must be remembered from earlier steps: every input but the current state."""
-        return self.inputs[1:]
+        return self.inputs[len(self.states) :]
 
     @property
     def explicit(self) -> bool:
@@ -126,6 +163,8 @@ class Step:
 
     def _line(self, op: Combine | Evaluate) -> str:
         if isinstance(op, Evaluate):
-            return f"{op.target} = f(t + {op.time}·h, {op.value})"
-        terms = [f"({c})·{'h·' if self.kind(v) == 'f' else ''}{v}" for c, v in op.terms]
+            field = f"f{op.part + 1}" if self.parts > 1 else "f"
+            return f"{op.target} = {field}(t + {op.time}·h, {', '.join(op.values)})"
+        h = "h·" if self.derivative == 1 else f"h^{self.derivative}·"
+        terms = [f"({c})·{h if self.kind(v) == 'f' else ''}{v}" for c, v in op.terms]
         return f"{op.target} = {' + '.join(terms) or '0'}"
