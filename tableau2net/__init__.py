@@ -25,17 +25,25 @@ if TYPE_CHECKING:
     from tableau2net.errors import InputError as InputError
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import list_models as list_models
+    from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
+    from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
+    from tableau2net.scheme import GeneralLinear as GeneralLinear
     from tableau2net.scheme import Multistep as Multistep
     from tableau2net.scheme import Parameter as Parameter
+    from tableau2net.scheme import PartitionedRungeKutta as PartitionedRungeKutta
     from tableau2net.scheme import RungeKutta as RungeKutta
     from tableau2net.scheme import Scheme as Scheme
+    from tableau2net.scheme import adjoint as adjoint
+    from tableau2net.scheme import compose as compose
     from tableau2net.scheme import list_schemes as list_schemes
     from tableau2net.scheme import load as load
     from tableau2net.training import train as train
 
 _HOME = {
     "InputError": "errors",
-    **dict.fromkeys(("Multistep", "Parameter", "RungeKutta", "Scheme", "list_schemes", "load"), "scheme"),
+    **dict.fromkeys(("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep"), "scheme"),
+    **dict.fromkeys(("PartitionedRungeKutta", "RungeKutta", "Parameter", "Scheme"), "scheme"),
+    **dict.fromkeys(("adjoint", "compose", "list_schemes", "load"), "scheme"),
     **dict.fromkeys(("Report", "check", "order", "report", "zero_stable"), "analysis"),
     **dict.fromkeys(("compile", "integrate"), "codegen"),
     **dict.fromkeys(("create_model", "list_models"), "nn"),

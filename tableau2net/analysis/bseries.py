@@ -7,16 +7,24 @@ a combination adds them, and an evaluation at the state Y and time c gives, with
 
 (HNW I, II.12, Corollary 12.7; HLW III.1, Lemma 1.9). An evaluation needs Y only at smaller trees, so implicit stages
 take no solving: tree by tree, evaluations first and then combinations.
+
+With several fields, trees are coloured: the value of field ν has trees with a root of colour ν alone (HNW I, II.15).
+With several states, a branch of colour μ is looked up in the state μ.
 """
 
 from __future__ import annotations
 
-from sympy import Expr, Integer
+from functools import cached_property
+from math import perm
+from typing import Any
 
+from sympy import Expr, Integer, S
+
+from tableau2net.analysis.balls import Balls
 from tableau2net.analysis.domain import Domain, Element, domain_of
 from tableau2net.analysis.integers import Scaled, is_integral
 from tableau2net.analysis.trees import TIME, Forest
-from tableau2net.step import Combine, Evaluate, Step
+from tableau2net.step import Combine, Evaluate, Input, Step
 
 
 class BSeriesError(ValueError):
@@ -26,18 +34,24 @@ class BSeriesError(ValueError):
 class Reading:
     """The B-series of every value of a step, over the domain of its coefficients, as far as asked.
 
-    Inputs are exact: y of age a is the solution at −a h, and f of age a its derivative there.
+    Inputs are exact: y of age a is the solution at −a h, and f of age a its derivative there; a field value at a
+    stage of an earlier step is what the step itself gives when it starts from the solution.
     Coefficients are kept times scale^|t|: see `integers`; the scale is 1 where that does not apply.
+
+    digits: the decimals that the coefficients were printed to; values are then balls, see `balls`.
+    quadrature: whether the field is evaluated on the solution itself only, so that field values are exact too.
     """
 
-    def __init__(self, step: Step, forest: Forest) -> None:
-        self.forest = forest
-        self.inputs = step.inputs
-        self.domain = domain_of(step.coefficients())
+    def __init__(
+        self, step: Step, forest: Forest, *, digits: int | None = None, quadrature: bool = False, shift: int = 0
+    ) -> None:
+        self.step, self.forest, self._digits, self._quadrature, self._shift = step, forest, digits, quadrature, shift
+        self.domain = domain_of(step.coefficients()) if digits is None else Balls(digits)
         self._arithmetic = _arithmetic(step, self.domain)
         scaled = self._arithmetic.convert
         self.scale = self._arithmetic.scale if isinstance(self._arithmetic, Scaled) else 1
-        self.evaluations = [(op.target, op.value, scaled(op.time)) for op in step.flat() if isinstance(op, Evaluate)]
+        self._evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+        self._times = {op.target: scaled(op.time - shift) for op in self._evaluations}
         combinations = _in_order([op for op in step.flat() if isinstance(op, Combine)])
         self.empty = self._constant_terms(combinations)
         states = {name for name, constant in self.empty.items() if constant is not None}
@@ -48,13 +62,16 @@ class Reading:
 
         self._combinations = [(op.target, [(factor(c, v), v) for c, v in op.terms]) for op in combinations]
         self.series: dict[str, list[Element]] = {name: [] for name in self.empty}
-        self._known = 0  # trees read so far
+        self._evaluated = self._combined = 0  # orders read so far
 
-    def _constant_terms(self, combinations: list[Combine]) -> dict[str, Element | None]:
+    def _constant_terms(self, combinations: list[Combine]) -> dict[str, Any]:
         """The coefficient of y itself in each state, what the step does when f = 0; None for field values."""
-        zero, one = self.domain.zero, self.domain.one
-        constant: dict[str, Element | None] = {i.name: one if i.kind == "y" else None for i in self.inputs}
-        constant |= {target: None for target, _, _ in self.evaluations}
+        zero = self.domain.zero
+        constant: dict[str, Any] = {
+            i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) if i.kind == "y" else None
+            for i in self.step.inputs
+        }
+        constant |= {op.target: None for op in self._evaluations}
         for op in combinations:
             states = [(c, constant[v]) for c, v in op.terms if constant[v] is not None]
             constant[op.target] = sum((self.domain.convert(c) * y for c, y in states), zero)
@@ -62,60 +79,124 @@ class Reading:
 
     def extend(self, order: int) -> None:
         """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
-        for _, value, _ in self.evaluations:
-            if self.empty[value] != self.domain.one:
-                raise BSeriesError(f"{value} does not start from y")
-        for n in range(1, order + 1):
-            for tree in self.forest.of_order(n):
-                if tree >= self._known:
-                    self._read(tree)
-                    self._known = tree + 1
+        for op in self._evaluations:
+            for value in op.values:
+                if self.empty[value] - self.domain.one:
+                    raise BSeriesError(f"{value} does not start from y")
+        self._combine_to(order)
 
-    def _read(self, tree: int) -> None:
+    def time(self, evaluation: str) -> Element:
+        """When an evaluation is made, in units of h (times the scale)."""
+        return self._times[evaluation]
+
+    @cached_property
+    def _past(self) -> Reading:
+        """The same step, one step earlier: where the field values at stages of an earlier step come from."""
+        return Reading(self.step, self.forest, digits=self._digits, shift=self._shift + 1)
+
+    def _evaluate_to(self, order: int) -> None:
+        for n in range(self._evaluated + 1, order + 1):
+            self._combine_to(n - 1)
+            for tree in self.forest.of_order(n):
+                for op in self._evaluations:
+                    self.series[op.target].append(self._evaluate(op, tree))
+            self._evaluated = n
+
+    def _combine_to(self, order: int) -> None:
+        if order <= self._combined:
+            return
+        self._evaluate_to(order)
+        stages = any(i.stage for i in self.step.inputs)
+        for n in range(self._combined + 1, order + 1):
+            if stages:
+                self._past._evaluate_to(n)
+            for tree in self.forest.of_order(n):
+                self._combine(tree)
+            self._combined = n
+
+    def _combine(self, tree: int) -> None:
         series, zero = self.series, self._arithmetic.zero
-        for given in self.inputs:
-            series[given.name].append(self._exact(tree, -given.age, given.kind))
-        head, tail = self.forest.head[tree], self.forest.tail[tree]
-        for target, value, time in self.evaluations:
-            if tree == 0:
-                series[target].append(self._arithmetic.one)
-            else:
-                factor = time if tail == TIME else series[value][tail]
-                series[target].append(series[target][head] * factor)
+        for given in self.step.inputs:
+            series[given.name].append(self._given(given, tree))
         for target, terms in self._combinations:
             total = zero
             for coefficient, value in terms:
                 total = total + coefficient * series[value][tree]
             series[target].append(total)
 
-    def _exact(self, tree: int, time: int, kind: str) -> Element:
-        """The exact solution at `time`·h, time^|t|/γ(t), or h times its derivative there."""
-        n = self.forest.order[tree]
-        power = time**n if kind == "y" else n * time ** (n - 1)
-        if power == 0:
+    def _evaluate(self, op: Evaluate, tree: int) -> Element:
+        if self.forest.colour[tree] != op.part and self.forest.colours > 1:
             return self._arithmetic.zero
-        return self.domain.rational(power, self.forest.gamma[tree])
+        if self._quadrature:
+            return self._slope(tree, op.time)
+        if tree < self.forest.colours:
+            return self._arithmetic.one
+        head, tail = self.forest.head[tree], self.forest.tail[tree]
+        if tail == TIME:
+            return self.series[op.target][head] * self._times[op.target]
+        one_state = len(self.step.states) < 2
+        value = op.values[0 if one_state else op.reads.index(self.forest.colour[tail])]
+        return self.series[op.target][head] * self.series[value][tail]
 
-    def matches(self, name: str, tree: int) -> bool:
-        """Whether a state agrees at one tree with the exact solution at the new time."""
-        return not self._difference(name, tree)
+    def _given(self, given: Input, tree: int) -> Element:
+        """What an input holds at one tree: the exact solution in the past, or what an earlier step gave."""
+        if given.stage:
+            return self._past.series[given.stage][tree]
+        if self._elsewhere(given, tree):
+            return self._arithmetic.zero
+        return self._exact(given, tree, -self._shift)
 
-    def residual(self, name: str, tree: int) -> Expr:
-        """How far a state at the new time is from the exact solution there, a(t) − 1/γ(t), at one tree."""
+    def _elsewhere(self, given: Input, tree: int) -> bool:
+        """Whether a tree belongs to another state, or another field, than the input."""
+        colour = self.forest.colour[tree]
+        return colour != (given.component if len(self.step.states) > 1 else given.part if given.kind == "f" else colour)
+
+    def _exact(self, given: Input, tree: int, time: int) -> Element:
+        """What an input stands for at the time `time`·h: the solution, time^|t|/γ(t), and its derivatives."""
+        n, gamma = self.forest.order[tree], self.forest.gamma[tree]
+        if given.nordsieck is not None:
+            powers = sum(
+                (q * perm(n, k) * Integer(time) ** (n - k) for k, q in enumerate(given.nordsieck) if k <= n), S.Zero
+            )
+            return self.domain.convert(powers / gamma)
+        if given.kind == "f":
+            return self._slope(tree, Integer(time - given.age))
+        return self._fraction((time - given.age) ** n, gamma)
+
+    def _slope(self, tree: int, time: Expr) -> Element:
+        """h^d times the d-th derivative of the solution at `time`·h."""
+        n, d = self.forest.order[tree], self.step.derivative
+        return (
+            self._fraction(perm(n, d) * int(time) ** (n - d), self.forest.gamma[tree])
+            if n >= d
+            else self._arithmetic.zero
+        )
+
+    def _fraction(self, p: int, q: int) -> Element:
+        return self.domain.rational(p, q) if p else self._arithmetic.zero
+
+    def matches(self, name: str, tree: int, given: Input | None = None) -> bool:
+        """Whether a value at the end of the step is at one tree what `given` (the state) stands for, one step on."""
+        return not self._difference(name, tree, given)
+
+    def residual(self, name: str, tree: int, given: Input | None = None) -> Expr:
+        """How far it is from that, for the state a(t) − 1/γ(t), at one tree."""
         gamma = Integer(self.forest.gamma[tree])
         if isinstance(self._arithmetic, Scaled):
-            return self._arithmetic.expression(self._difference(name, tree), self.forest.order[tree]) / gamma
-        return self.domain.expression(self._difference(name, tree)) / gamma
+            return self._arithmetic.expression(self._difference(name, tree, given), self.forest.order[tree]) / gamma
+        return self.domain.expression(self._difference(name, tree, given)) / gamma
 
-    def _difference(self, name: str, tree: int) -> Element:
-        """γ(t) a(t) − 1, times scale^|t|."""
-        power = self.scale ** self.forest.order[tree]
-        return self.series[name][tree] * self.forest.gamma[tree] - self._arithmetic.one * power
+    def _difference(self, name: str, tree: int, given: Input | None) -> Element:
+        """γ(t) times the residual, times scale^|t|."""
+        gamma, found = self.forest.gamma[tree], self.series[name][tree]
+        if given is None or given in self.step.states:
+            return found * gamma - self._arithmetic.one * self.scale ** self.forest.order[tree]
+        return (found - self._exact(given, tree, 1)) * self.domain.rational(gamma, 1)
 
 
-def _arithmetic(step: Step, domain: Domain) -> Domain | Scaled:
+def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
     """Integers where nothing but field values has a fractional coefficient, else the domain as it is."""
-    if step.history or not is_integral(domain):
+    if isinstance(domain, Balls) or step.history or not is_integral(domain):
         return domain
     state_factors = [c for op in step.flat() if isinstance(op, Combine) for c, v in op.terms if step.kind(v) == "y"]
     if not all(c.is_Integer for c in state_factors):

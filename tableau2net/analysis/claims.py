@@ -10,7 +10,8 @@ from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
 from tableau2net.analysis.stability import zero_stable
 from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
 from tableau2net.errors import InputError
-from tableau2net.scheme import Multistep, RungeKutta, Scheme
+from tableau2net.scheme import Multistep, Scheme
+from tableau2net.step import lower
 
 MAX_CLAIMED = 16  # the order to which trees are tried for a claim: 376,464 of them
 
@@ -50,7 +51,7 @@ def check(scheme: Scheme) -> Verdict:
 
 
 def _find(scheme: Scheme, key: str, declared: Any) -> Any:
-    if key == "embedded_order" and getattr(scheme, "b_hat", None) is None:
+    if key == "embedded_order" and lower(scheme).estimate is None:
         raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
     found = FACTS[key](scheme, declared)
     if found is None:
@@ -70,7 +71,7 @@ FACTS: dict[str, Callable[[Scheme, Any], Any]] = {
     "order": lambda s, declared: order_conditions(s, _limit(s, declared)).order,
     "embedded_order": lambda s, declared: order_conditions(s, _limit(s, declared), embedded=True).order,
     "stage_order": lambda s, _: stage_order(s),
-    "explicit": lambda s, _: s.explicit if isinstance(s, RungeKutta | Multistep) else None,
+    "explicit": lambda s, _: getattr(s, "explicit", None),
     "zero_stable": lambda s, _: zero_stable(s),
     "stiffly_accurate": lambda s, _: stiffly_accurate(s),
     "fsal": lambda s, _: fsal(s),

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from math import factorial
 
-from sympy import Expr, expand, factor
+from sympy import Expr, Rational, S, expand, factor
 
-from tableau2net.analysis.bseries import Reading
-from tableau2net.analysis.trees import bracket, forest
+from tableau2net.analysis.bseries import BSeriesError, Reading
+from tableau2net.analysis.trees import Forest, bracket, forest
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme
-from tableau2net.step import Evaluate, Step, lower
+from tableau2net.scheme import PartitionedRungeKutta, Scheme
+from tableau2net.step import Evaluate, Input, Step, lower
 
 DEFAULT_LIMIT = 12
+MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
 
 @dataclass(frozen=True)
 class Residual:
     """An order condition that fails: a(t) − 1/γ(t) at the tree with this level sequence.
 
-    The empty tree stands for the constant term: what the step leaves of y when f = 0, minus 1."""
+    The empty tree stands for the constant term: what the step leaves of y when f = 0, minus 1.
+    colours: with several fields, which of them each node is, from 1 (0: a derivative in time).
+    of: the value handed on that misses it, where that is not the state."""
 
     tree: tuple[int, ...]
     value: Expr
+    colours: tuple[int, ...] = ()
+    of: str = ""
 
     def __str__(self) -> str:
-        return f"{bracket(self.tree)}: {self.value}"
+        return f"{bracket(self.tree, self.colours)}{f' of {self.of}' if self.of else ''}: {self.value}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,9 @@ class Order:
     """What is known of the order.
 
     order: the largest p with every condition up to p fulfilled; −1 when not even a constant solution is kept.
-    kind: "exact", or "all parameters" when it holds identically in the scheme's parameters.
+    kind: "exact"; "all parameters" when it holds identically in the scheme's parameters; "decimal" when the source
+        printed decimals, and the conditions hold as far as those go; "linear" when a stage starts from no y, so that
+        there is an order for linear fields only.
     complete: False when the search ended at its limit with nothing failing: the order is at least `order`.
     failing: the conditions of order `order` + 1 that do not hold.
     autonomous: the order where the field does not depend on time, which is higher if the nodes c are wrong.
@@ -73,33 +82,98 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     if result is None:
         raise ValueError(f"{scheme.name} has no embedded method")
     if _is_quadrature(step):
-        return _search(step, result, limit or 2 * len(step.inputs) + 2, bushy=True)
-    limit = limit or DEFAULT_LIMIT
-    found = _search(step, result, limit)
-    if found.order < 1 or _nodes_are_row_sums(step):
+        return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
+    try:
+        found = _search(scheme, embedded, limit)
+    except BSeriesError:
+        return _linear(scheme)
+    if found.order < 1 or _nodes_are_row_sums(scheme):
         return found
     # the nodes are not the row sums: conditions with derivatives in time can only lower what was found
-    timed = _search(step, result, found.order + (not found.complete), with_time=True)
+    timed = _search(scheme, embedded, found.order + (not found.complete), with_time=True)
     if timed.complete and timed.order <= found.order:
-        return Order(timed.order, timed.kind, True, timed.failing, found.order)
+        return replace(timed, autonomous=found.order)
     return found
 
 
-def _search(step: Step, result: str, limit: int, *, with_time: bool = False, bushy: bool = False) -> Order:
-    kind = "all parameters" if step.parameters else "exact"
-    grown = forest(with_time=with_time, bushy=bushy)
-    reading = Reading(step, grown)
+def _search(
+    scheme: Scheme, embedded: bool, limit: int | None, *, with_time: bool = False, quadrature: bool = False
+) -> Order:
+    step = lower(scheme)
+    kind = "all parameters" if step.parameters else "exact" if scheme.digits is None else "decimal"
+    grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=_dependence(scheme))
+    reading = Reading(step, grown, digits=scheme.digits, quadrature=quadrature)
+    checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
+    delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
 
-    constant = reading.empty[result] - reading.domain.one
-    if constant:
-        return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(constant))),), -1)
-    for n in range(1, limit + 1):
+    def order_before(n: int) -> int:
+        return max(-1, n - 1 - delay)
+
+    for name, given in checked:
+        constant = reading.empty[name]
+        if constant is not None and (wrong := constant - reading.domain.convert((given.nordsieck or (S.One,))[0])):
+            return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(wrong))),), -1)
+    for n in range(1, (limit or DEFAULT_LIMIT) + delay + 1):
+        if limit is None and n > 1 and len(grown.of_order(n)) > MAX_TREES:
+            return Order(order_before(n), kind, False, (), order_before(n))
         reading.extend(n)
-        wrong = [t for t in grown.of_order(n) if not reading.matches(result, t)]
-        if wrong:
-            failing = tuple(Residual(grown.levels(t), _tidy(reading.residual(result, t))) for t in wrong)
-            return Order(n - 1, kind, True, failing, n - 1)
-    return Order(limit, kind, False, (), limit)
+        failing = tuple(_failing(step, reading, grown, n, checked))
+        if failing:
+            return Order(order_before(n), kind, True, failing, order_before(n))
+    reached = limit or DEFAULT_LIMIT
+    return Order(reached, kind, False, (), reached)
+
+
+def _handed_on(step: Step) -> list[tuple[str, Input]]:
+    """The values at the end of a step that can be wrong, and what they stand for: each state, and what general linear
+    methods combine. What is handed on unchanged, or is the field at a stage by definition, is right by itself."""
+    pairs = zip(step.outputs, step.inputs, strict=True)
+    combined = {op.target for op in step.flat() if not isinstance(op, Evaluate)}
+    return [(name, given) for name, given in pairs if name in combined or given in step.states or _sampled(step, given)]
+
+
+def _sampled(step: Step, given: Input) -> bool:
+    """Whether a field value is handed on as that at the solution, though taken at a stage that only may be it."""
+    exact = {*(i.name for i in step.inputs), step.result}
+    made = {op.target: op.values for op in step.flat() if isinstance(op, Evaluate)}
+    name = step.outputs[step.inputs.index(given)]
+    return given.kind == "f" and not given.stage and name in made and not exact.issuperset(made[name])
+
+
+def _failing(
+    step: Step, reading: Reading, grown: Forest, n: int, checked: list[tuple[str, Input]]
+) -> Iterator[Residual]:
+    for name, given in checked:
+        for tree in grown.of_order(n):
+            if len(step.states) > 1 and grown.colour[tree] != given.component:
+                continue  # a tree of another state
+            if not reading.matches(name, tree, given):
+                value = _tidy(reading.residual(name, tree, given))
+                of = "" if given in step.states else name
+                yield Residual(grown.levels(tree), value, grown.colouring(tree), of)
+
+
+def _linear(scheme: Scheme) -> Order:
+    """The order on y' = λy: how far the stability function follows exp."""
+    from tableau2net.analysis.linear import stability_function
+
+    numerator, denominator = (p.all_coeffs()[::-1] for p in stability_function(scheme))
+    series: list[Expr] = []
+    for n in range(DEFAULT_LIMIT + 1):
+        known = sum((q * series[n - j] for j, q in enumerate(denominator[1 : n + 1], 1)), S.Zero)
+        series.append(expand((numerator[n] if n < len(numerator) else S.Zero) - known))
+        wrong = expand(series[n] - Rational(1, factorial(n)))
+        if wrong != 0:
+            return Order(n - 1, "linear", True, (Residual(tuple(range(1, n + 1)), wrong),), n - 1)
+    return Order(DEFAULT_LIMIT, "linear", False, (), DEFAULT_LIMIT)
+
+
+def _dependence(scheme: Scheme) -> tuple[tuple[int, ...], ...] | None:
+    """For each field, the states that it reads, where it does not read all."""
+    if not isinstance(scheme, PartitionedRungeKutta):
+        return None
+    assert scheme.reads is not None
+    return tuple(tuple(state - 1 for state in states) for states in scheme.reads)
 
 
 def _tidy(residual: Expr) -> Expr:
@@ -109,13 +183,31 @@ def _tidy(residual: Expr) -> Expr:
 
 def _is_quadrature(step: Step) -> bool:
     """Whether the field is only evaluated at states that are exact to the order of the method itself (inputs, or
-    the result): then every condition of one order is the same number, and the bushy tree stands for all."""
-    exact = {*(i.name for i in step.inputs), step.result}
-    return bool(step.history) and all(op.value in exact for op in step.flat() if isinstance(op, Evaluate))
+    the result), at their own time: then every condition of one order is the same number, and the bushy tree stands
+    for all."""
+    times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+    alone = len(step.states) == 1 and bool(step.history)
+    return alone and all(op.value in times and op.time == times[op.value] for op in evaluations)
 
 
-def _nodes_are_row_sums(step: Step) -> bool:
+def _nodes_are_row_sums(scheme: Scheme) -> bool:
     """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y."""
-    reading = Reading(step, forest())
+    step = lower(scheme)
+    grown = forest(colours=step.parts)
+    reading = Reading(step, grown, digits=scheme.digits)
     reading.extend(1)
-    return all(not (reading.series[value][0] - time) for _, value, time in reading.evaluations)
+    convert = reading.time
+    if len(step.states) > 1:  # t may be counted into any of the states that a field reads
+        return all(
+            not (reading.series[value][component] - convert(op.target))
+            for op in step.flat()
+            if isinstance(op, Evaluate)
+            for value, component in zip(op.values, op.reads, strict=True)
+        )
+    return all(
+        not (reading.series[op.value][colour] - convert(op.target))
+        for op in step.flat()
+        if isinstance(op, Evaluate)
+        for colour in grown.of_order(1)
+    )

@@ -10,8 +10,9 @@ from sympy import Expr
 from tableau2net.analysis.order import Order, Residual, order_conditions
 from tableau2net.analysis.stability import effective_step, zero_stable
 from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
-from tableau2net.scheme import Multistep, Parameter, RungeKutta, Scheme
+from tableau2net.scheme import Parameter, Scheme
 from tableau2net.scheme.expression import exact_json
+from tableau2net.step import lower
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,15 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The object that ``show --json`` prints: exact numbers as ``{"exact", "value"}``, trees as level sequences."""
         s = self.scheme
+        step = lower(s)
         return {
             "name": s.name,
             "title": s.title,
             "family": s.family,
             "reference": s.reference,
-            "stages": s.stages if isinstance(s, RungeKutta) else None,
-            "steps": s.steps if isinstance(s, Multistep) else None,
-            "parts": None,
+            "stages": getattr(s, "stages", None),
+            "steps": getattr(s, "steps", None),
+            "parts": step.parts if step.parts > 1 else None,
             "explicit": getattr(s, "explicit", None),
             "parameters": [_parameter(p) for p in s.parameters],
             "coefficients": {n: exact_json(c) for n, c in s.coefficients.items() if not c.is_zero},
@@ -57,7 +59,7 @@ class Report:
 
 def report(scheme: Scheme) -> Report:
     """Analyse a scheme. Raises InputError when its coefficients lie outside what can be computed exactly."""
-    has_estimate = isinstance(scheme, RungeKutta) and scheme.b_hat is not None
+    has_estimate = lower(scheme).estimate is not None
     return Report(
         scheme=scheme,
         order=order_conditions(scheme),
@@ -72,7 +74,10 @@ def report(scheme: Scheme) -> Report:
 
 def residuals_json(residuals: tuple[Residual, ...]) -> list[dict[str, Any]]:
     """Failing conditions as ``[{"tree": [1, 2, 2], "residual": {"exact", "value"}}]``."""
-    return [{"tree": list(r.tree), "residual": exact_json(r.value)} for r in residuals]
+    return [
+        {"tree": list(r.tree), "residual": exact_json(r.value)} | ({"colours": list(r.colours)} if r.colours else {})
+        for r in residuals
+    ]
 
 
 def _parameter(p: Parameter) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import RungeKutta, Scheme, load
+from tableau2net.scheme import Multistep, RungeKutta, Scheme, load
 
 Coefficients = Literal["fixed", "learnable", "free"]
 Sharing = Literal["shared", "step", "channel"]
@@ -56,7 +56,12 @@ class Options:
 
 def prepared(scheme: Scheme, options: Options) -> Scheme:
     """The scheme whose parameters are exactly what is learnt. InputError when there is nothing to compile."""
-    if not getattr(scheme, "explicit", False):
+    if not isinstance(scheme, RungeKutta | Multistep) or getattr(scheme, "derivative", 1) != 1:
+        raise InputError(
+            f"{scheme.name or scheme.family}: only Runge–Kutta and multistep schemes of one field and one state, for "
+            "y' = f, become modules so far"
+        )
+    if not scheme.explicit:
         raise InputError(f"{scheme.name or scheme.family} is implicit: only explicit schemes become modules")
     if options.coefficients == "fixed":
         return scheme.at_defaults()

@@ -1,8 +1,25 @@
 """What a user declares: families of schemes with exact coefficients, their files, and the library."""
 
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
+from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.library import list_schemes, load
-from tableau2net.scheme.multistep import Multistep
+from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
+from tableau2net.scheme.operations import adjoint, compose
+from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta
 
-__all__ = ["Distribution", "Multistep", "Parameter", "RungeKutta", "Scheme", "list_schemes", "load"]
+__all__ = [
+    "AdditiveMultistep",
+    "AdditiveRungeKutta",
+    "Distribution",
+    "GeneralLinear",
+    "Multistep",
+    "Parameter",
+    "PartitionedRungeKutta",
+    "RungeKutta",
+    "Scheme",
+    "adjoint",
+    "compose",
+    "list_schemes",
+    "load",
+]

@@ -14,6 +14,7 @@ from tableau2net.scheme.expression import IDENTIFIER, parse, symbol
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
 MAX_DIGITS = 60
+MAX_PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Scheme:
             raise InputError("a parameter is declared twice")
         if self.digits is not None and not 1 <= self.digits <= MAX_DIGITS:
             raise InputError(f"digits = {self.digits}: between 1 and {MAX_DIGITS} decimals")
+        if self.digits is not None and self.parameters:
+            raise InputError("digits: a scheme with parameters is meant exactly; drop digits or the parameters")
         object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "claims", dict(self.claims))
 
@@ -153,6 +156,15 @@ def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:
     if not result.is_finite:
         raise InputError(f"coefficient {value} is not finite at {', '.join(f'{s} = {v}' for s, v in point.items())}")
     return result
+
+
+def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tuple[Expr, ...]]:
+    """Rows of exact numbers, of any lengths; `key` names them in the error."""
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Sequence):
+        raise InputError(f"{key}: a list of rows is expected")
+    if len(rows) > MAX_STAGES:
+        raise InputError(f"{key}: {len(rows)} rows, at most {MAX_STAGES} are read")
+    return [exact_vector(row, f"{key}[{i}]", symbols) for i, row in enumerate(rows)]
 
 
 def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:

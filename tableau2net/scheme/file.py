@@ -13,7 +13,9 @@ from sympy import Expr
 from tableau2net.errors import InputError
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
 from tableau2net.scheme.expression import parse, text_of
-from tableau2net.scheme.multistep import Multistep
+from tableau2net.scheme.general_linear import GeneralLinear
+from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
+from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 MAX_BYTES = 256 * 1024
@@ -22,7 +24,11 @@ FORMAT = 1
 # family name → class, keys it must have, keys it may have
 FAMILIES: dict[str, tuple[type[Scheme], tuple[str, ...], tuple[str, ...]]] = {
     "runge-kutta": (RungeKutta, ("A", "b"), ("c", "b_hat")),
-    "multistep": (Multistep, ("alpha", "beta"), ()),
+    "multistep": (Multistep, ("alpha", "beta"), ("derivative",)),
+    "additive-runge-kutta": (AdditiveRungeKutta, ("parts",), ()),
+    "partitioned-runge-kutta": (PartitionedRungeKutta, ("parts",), ("reads",)),
+    "additive-multistep": (AdditiveMultistep, ("alpha", "betas"), ()),
+    "general-linear": (GeneralLinear, ("A", "U", "B", "V"), ("c", "external")),
 }
 COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")
 CLAIMS: dict[str, type] = {
@@ -96,7 +102,7 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
     parameters = _parameters(table.get("parameters", {}))
     symbols = {p.name: p.symbol for p in parameters}
-    coefficients = {key: _exact(table[key], symbols, key) for key in (*required, *optional) if key in table}
+    coefficients = {key: _value(table[key], key, parameters, symbols) for key in (*required, *optional) if key in table}
     return cls(
         **coefficients,
         **{key: table[key] for key in ("name", "title", "reference") if key in table},
@@ -110,6 +116,36 @@ def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) ->
     for key in table:
         if key not in known:
             raise InputError(f"unknown key {where}{key}; known here: {', '.join(known)}")
+
+
+def _value(value: Any, key: str, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> Any:
+    """What stands under a family's key: exact numbers in lists, but for these."""
+    match key:
+        case "derivative" | "reads":  # whole numbers, checked by the family
+            return value
+        case "parts":
+            return _tableaus(value, parameters, symbols)
+        case "external" if isinstance(value, list):  # "y" and the like are words, and lists are weights
+            return tuple(_exact(x, symbols, f"{key}[{i}]") if isinstance(x, list) else x for i, x in enumerate(value))
+    return _exact(value, symbols, key)
+
+
+def _tableaus(value: Any, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> tuple[RungeKutta, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(part, dict) for part in value):
+        raise InputError("parts: write a table for each field, [[parts]], with A and b")
+    _, required, optional = FAMILIES["runge-kutta"]
+    tableaus = []
+    for i, part in enumerate(value):
+        _known_keys(part, (*required, *optional), f"parts[{i}].")
+        for key in required:
+            if key not in part:
+                raise InputError(f"key parts[{i}].{key} is missing")
+        exact = {key: _exact(entry, symbols, f"parts[{i}].{key}") for key, entry in part.items()}
+        try:
+            tableaus.append(RungeKutta(**exact, parameters=parameters))
+        except InputError as error:
+            raise InputError(f"parts[{i}]: {error}") from None
+    return tuple(tableaus)
 
 
 def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
@@ -184,11 +220,12 @@ def dumps(scheme: Scheme) -> str:
     if scheme.digits is not None:
         lines.append(f"digits = {scheme.digits}")
     for key in (*required, *optional):
-        value = getattr(scheme, key)
-        if value is not None:
-            lines.append(f"{key} = {_array(value)}")
+        if key != "parts":
+            lines += _entry(scheme, key)
     if scheme.claims:
         lines += ["", "[claims]", *(f"{key} = {json.dumps(value)}" for key, value in scheme.claims.items())]
+    for part in getattr(scheme, "parts", ()):
+        lines += ["", "[[parts]]", *(line for key in ("A", "b", "c", "b_hat") for line in _entry(part, key))]
     for p in scheme.parameters:
         lines += ["", f"[parameters.{p.name}]", f"value = {_array(p.value)}"]
         if p.range is not None:
@@ -196,6 +233,14 @@ def dumps(scheme: Scheme) -> str:
         if p.init is not None:
             lines.append(f"init = {{ {p.init.kind} = {_array((p.init.first, p.init.second))} }}")
     return "\n".join(lines) + "\n"
+
+
+def _entry(scheme: Scheme, key: str) -> list[str]:
+    """The line of a key, none where there is nothing to say."""
+    value = getattr(scheme, key)
+    if value is None or (key == "derivative" and value == 1):
+        return []
+    return [f"{key} = {value if key == 'derivative' else _array(value)}"]
 
 
 def _string(text: str) -> str:
@@ -207,4 +252,6 @@ def _array(value: Any) -> str:
         return "[\n" + "".join(f"  {_array(row)},\n" for row in value) + "]"
     if isinstance(value, tuple):
         return "[" + ", ".join(_array(entry) for entry in value) + "]"
+    if isinstance(value, int | str):
+        return json.dumps(value)
     return _string(text_of(value))

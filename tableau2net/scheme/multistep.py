@@ -1,41 +1,41 @@
-"""Linear multistep methods: Σ_j α_j y_{n+j} = h Σ_j β_j f_{n+j}, j = 0..k, oldest first, α_k = 1."""
+"""Linear multistep methods: Σ_j α_j y_{n+j} = h Σ_j β_j f_{n+j}, j = 0..k, oldest first, α_k = 1.
+
+With several fields, y' = Σ_ν f^ν(t, y), each has a β of its own (implicit–explicit methods: SBDF, CNAB, …)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, exact_vector
+from tableau2net.scheme.base import MAX_PARTS, Scheme, exact_vector
 
 
 @dataclass(frozen=True)
 class Multistep(Scheme):
     """A linear k-step method with the signs of Hairer, Nørsett, Wanner I, III.2.
 
-    alpha, beta: k + 1 numbers each, oldest first; alpha[k] is 1. Raises InputError on a wrong shape.
+    alpha, beta: k + 1 numbers each, oldest first; alpha[k] is 1.
+    derivative: 1, or 2 for Σ α_j y_{n+j} = h² Σ β_j f_{n+j}, a method for y'' = f(t, y) (Störmer; HNW I, III.10).
+    Raises InputError on a wrong shape.
     """
 
     family: ClassVar[str] = "multistep"
 
     alpha: tuple[Expr, ...]
     beta: tuple[Expr, ...]
+    derivative: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        alpha = exact_vector(self.alpha, "alpha", self.symbols)
-        beta = exact_vector(self.beta, "beta", self.symbols)
-        if len(alpha) < 2:
-            raise InputError("alpha: a k-step method has k + 1 entries, at least two")
-        if len(beta) != len(alpha):
-            raise InputError(f"beta has {len(beta)} entries but alpha has {len(alpha)}: both have k + 1, oldest first")
-        if alpha[-1] != S.One:
-            raise InputError(f"alpha: the last entry must be 1, not {alpha[-1]}; divide alpha and beta by it")
+        if self.derivative not in (1, 2) or isinstance(self.derivative, bool):
+            raise InputError(f"derivative = {self.derivative!r}: 1 for y' = f, or 2 for y'' = f")
+        alpha = _alpha(self)
         object.__setattr__(self, "alpha", alpha)
-        object.__setattr__(self, "beta", beta)
+        object.__setattr__(self, "beta", _beta(self, self.beta, "beta", len(alpha)))
 
     @property
     def steps(self) -> int:
@@ -62,3 +62,70 @@ class Multistep(Scheme):
             beta=tuple(coefficients[f"beta{i}"] for i in j),
             **changes,
         )
+
+
+@dataclass(frozen=True)
+class AdditiveMultistep(Scheme):
+    """A linear k-step method for y' = Σ_ν f^ν(t, y): Σ_j α_j y_{n+j} = h Σ_ν Σ_j β[ν][j] f^ν_{n+j}.
+
+    alpha: k + 1 numbers, oldest first; alpha[k] is 1.  betas: k + 1 numbers for each of the fields.
+    (Ascher, Ruuth, Wetton 1995, §2.) Raises InputError on a wrong shape.
+    """
+
+    family: ClassVar[str] = "additive-multistep"
+
+    alpha: tuple[Expr, ...]
+    betas: tuple[tuple[Expr, ...], ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        alpha = _alpha(self)
+        if isinstance(self.betas, str) or not isinstance(self.betas, Sequence) or not 1 <= len(self.betas) <= MAX_PARTS:
+            raise InputError(f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}")
+        betas = tuple(_beta(self, row, f"betas[{i}]", len(alpha)) for i, row in enumerate(self.betas))
+        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "betas", betas)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps k."""
+        return len(self.alpha) - 1
+
+    @property
+    def explicit(self) -> bool:
+        """Whether no new field value is needed."""
+        return all(beta[-1].is_zero for beta in self.betas)
+
+    @property
+    def coefficients(self) -> dict[str, Expr]:
+        return {f"alpha{j}": a for j, a in enumerate(self.alpha)} | {
+            f"beta{j}_p{i}": b for i, beta in enumerate(self.betas, 1) for j, b in enumerate(beta)
+        }
+
+    def _free_names(self) -> list[str]:
+        return [n for n in self.coefficients if n != f"alpha{self.steps}"]
+
+    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+        j, parts = range(self.steps + 1), range(1, len(self.betas) + 1)
+        return replace(
+            self,
+            alpha=tuple(coefficients[f"alpha{i}"] for i in j),
+            betas=tuple(tuple(coefficients[f"beta{i}_p{part}"] for i in j) for part in parts),
+            **changes,
+        )
+
+
+def _alpha(scheme: Multistep | AdditiveMultistep) -> tuple[Expr, ...]:
+    alpha = exact_vector(scheme.alpha, "alpha", scheme.symbols)
+    if len(alpha) < 2:
+        raise InputError("alpha: a k-step method has k + 1 entries, at least two")
+    if alpha[-1] != S.One:
+        raise InputError(f"alpha: the last entry must be 1, not {alpha[-1]}; divide alpha and beta by it")
+    return alpha
+
+
+def _beta(scheme: Scheme, values: object, key: str, length: int) -> tuple[Expr, ...]:
+    beta = exact_vector(values, key, scheme.symbols)
+    if len(beta) != length:
+        raise InputError(f"{key} has {len(beta)} entries but alpha has {length}: both have k + 1, oldest first")
+    return beta

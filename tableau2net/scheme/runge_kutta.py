@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, exact_vector
+from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,9 @@ class RungeKutta(Scheme):
         b = exact_vector(self.b, "b", symbols)
         if not b:
             raise InputError("b: a method has at least one stage")
-        if isinstance(self.A, str) or not isinstance(self.A, Sequence):
-            raise InputError("A: a list of rows is expected")
-        if len(self.A) != len(b):
-            raise InputError(f"A has {len(self.A)} rows but b has {len(b)} weights: one row a stage")
-        rows = [exact_vector(row, f"A[{i}]", symbols) for i, row in enumerate(self.A)]
+        rows = exact_matrix(self.A, "A", symbols)
+        if len(rows) != len(b):
+            raise InputError(f"A has {len(rows)} rows but b has {len(b)} weights: one row a stage")
         for i, row in enumerate(rows):
             if len(row) > len(b):
                 raise InputError(f"A[{i}] has {len(row)} entries but there are {len(b)} stages")
@@ -64,10 +62,7 @@ class RungeKutta(Scheme):
 
     @property
     def coefficients(self) -> dict[str, Expr]:
-        names: dict[str, Expr] = {}
-        for i, row in enumerate(self.A, 1):
-            names |= {_index("a", i, j, self.stages): a for j, a in enumerate(row, 1)}
-        names |= {f"b{i}": b for i, b in enumerate(self.b, 1)}
+        names = named_matrix("a", self.A) | {f"b{i}": b for i, b in enumerate(self.b, 1)}
         names |= {f"b_hat{i}": b for i, b in enumerate(self.b_hat or (), 1)}
         names |= {f"c{i}": c for i, c in enumerate(self.c, 1)}
         return names
@@ -83,7 +78,7 @@ class RungeKutta(Scheme):
         s = range(1, self.stages + 1)
         return replace(
             self,
-            A=tuple(tuple(coefficients[_index("a", i, j, self.stages)] for j in s) for i in s),
+            A=matrix_named("a", self.A, coefficients),
             b=tuple(coefficients[f"b{i}"] for i in s),
             c=() if self._c_is_row_sums else tuple(coefficients[f"c{i}"] for i in s),
             b_hat=None if self.b_hat is None else tuple(coefficients[f"b_hat{i}"] for i in s),
@@ -95,6 +90,19 @@ def _row_sums(A: tuple[tuple[Expr, ...], ...]) -> tuple[Expr, ...]:
     return tuple(sympy.expand(sum(row, S.Zero)) for row in A)
 
 
-def _index(letter: str, i: int, j: int, stages: int) -> str:
-    """``a21``, and ``a10_2`` where one digit an index is not enough."""
-    return f"{letter}{i}{j}" if stages < 10 else f"{letter}{i}_{j}"
+Matrix = tuple[tuple[Expr, ...], ...]
+
+
+def named_matrix(letter: str, matrix: Matrix) -> dict[str, Expr]:
+    """The entries by name: ``a21``, and ``a10_2`` where one digit an index is not enough."""
+    return {_index(letter, i, j, matrix): x for i, row in enumerate(matrix) for j, x in enumerate(row)}
+
+
+def matrix_named(letter: str, shape: Matrix, entries: Mapping[str, Expr]) -> Matrix:
+    """The matrix of the given shape whose entries stand under the names of `named_matrix`."""
+    return tuple(tuple(entries[_index(letter, i, j, shape)] for j in range(len(row))) for i, row in enumerate(shape))
+
+
+def _index(letter: str, i: int, j: int, matrix: Matrix) -> str:
+    small = max(len(matrix), len(matrix[0])) < 10
+    return f"{letter}{i + 1}{j + 1}" if small else f"{letter}{i + 1}_{j + 1}"

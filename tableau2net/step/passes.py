@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step.schedule import reading
 
 
 def prune(step: Step, estimate: bool = False) -> Step:
@@ -18,7 +19,7 @@ def prune(step: Step, estimate: bool = False) -> Step:
     for op in reversed(kept.operations):
         inner = op.operations if isinstance(op, Solve) else (op,)
         if any(o.target in needed for o in inner):
-            needed |= {name for o in inner for name in _reads(o)}
+            needed |= {name for o in inner for name in reading(o)}
             operations.append(op)
     pruned = replace(kept, operations=_renumbered(tuple(reversed(operations))))
     read = {symbol for coefficient in pruned.coefficients() for symbol in coefficient.free_symbols}
@@ -49,10 +50,6 @@ def _each(
     operations: tuple[Operation, ...], change: Callable[[Combine | Evaluate], Combine | Evaluate]
 ) -> tuple[Operation, ...]:
     return tuple(Solve(tuple(map(change, op.operations))) if isinstance(op, Solve) else change(op) for op in operations)
-
-
-def _reads(op: Combine | Evaluate) -> tuple[str, ...]:
-    return op.values if isinstance(op, Evaluate) else tuple(name for _, name in op.terms)
 
 
 def _renumbered(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

@@ -49,14 +49,15 @@ class Combine:
 class Evaluate:
     """``target = f(t_n + time·h, values…)`` with the weights of stage `slot` (0, 1, … in a network).
 
-    values: the state, or one a component of a partitioned system.  part: which of an additive (or partitioned)
-    method's fields f^[0], f^[1], … is evaluated."""
+    part: which of an additive or partitioned method's fields f^[0], f^[1], … is evaluated.
+    values, reads: the states it is evaluated at, and which component of the system each of them is."""
 
     target: str
     values: tuple[str, ...]
     time: Expr
     slot: int
     part: int = 0
+    reads: tuple[int, ...] = (0,)
 
     @property
     def value(self) -> str:

@@ -1,0 +1,128 @@
+"""Runge–Kutta methods with several tableaus: for y' = Σ_ν f^ν(t, y), or for a system of several states.
+
+Both go stage by stage, Y_i = y + h Σ_ν Σ_j a^ν_ij f^ν(t + c^ν_j h, Y_j); they differ in what a field acts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from sympy import Expr
+
+from tableau2net.errors import InputError
+from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.runge_kutta import RungeKutta
+
+
+@dataclass(frozen=True)
+class _Parts(Scheme):
+    """What the two families share: tableaus with the same number of stages, one for each field.
+
+    Symbols in them are the parameters of the whole; names and claims of a single part are dropped."""
+
+    parts: tuple[RungeKutta, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.parts, str) or not isinstance(self.parts, Sequence) or not 1 <= len(self.parts) <= MAX_PARTS:
+            raise InputError(f"parts: a list of tableaus is expected, one a field, at most {MAX_PARTS}")
+        if not all(isinstance(part, RungeKutta) for part in self.parts):
+            raise InputError("parts: each is a Runge–Kutta tableau with A and b")
+        own = self.parameters
+        parts = (RungeKutta(A=p.A, b=p.b, c=p.c, b_hat=p.b_hat, parameters=own) for p in self.parts)
+        object.__setattr__(self, "parts", tuple(parts))
+        stages = [part.stages for part in self.parts]
+        if len(set(stages)) > 1:
+            raise InputError(
+                f"parts have {', '.join(map(str, stages))} stages: all need the same number, fill up with 0"
+            )
+        if len({part.b_hat is None for part in self.parts}) > 1:
+            raise InputError("parts: b_hat is given in some of them only; an embedded method needs it in all")
+
+    @property
+    def stages(self) -> int:
+        """The number of stages s, the same in each part."""
+        return self.parts[0].stages
+
+    @property
+    def coefficients(self) -> dict[str, Expr]:
+        """As a tableau's, with the part behind: ``a21_p1``."""
+        return {f"{n}_p{i}": c for i, part in enumerate(self.parts, 1) for n, c in part.coefficients.items()}
+
+    def _free_names(self) -> list[str]:
+        return [f"{n}_p{i}" for i, part in enumerate(self.parts, 1) for n in part._free_names()]
+
+    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+        parameters = changes.get("parameters", self.parameters)
+        parts = []
+        for i, part in enumerate(self.parts, 1):
+            own = {n: coefficients[f"{n}_p{i}"] for n in part.coefficients}
+            parts.append(part._with_coefficients(own, parameters=parameters))
+        return replace(self, parts=tuple(parts), **changes)
+
+
+@dataclass(frozen=True)
+class AdditiveRungeKutta(_Parts):
+    """A Runge–Kutta method for y' = Σ_ν f^ν(t, y) with a tableau for each field (IMEX methods; Kennedy & Carpenter
+    2003, §2): Y_i = y + h Σ_ν Σ_j a^ν_ij f^ν(t + c^ν_j h, Y_j), y⁺ = y + h Σ_ν Σ_i b^ν_i f^ν(t + c^ν_i h, Y_i).
+
+    parts: tableaus with the same number of stages. Raises InputError on a wrong shape.
+    """
+
+    family: ClassVar[str] = "additive-runge-kutta"
+
+    @property
+    def explicit(self) -> bool:
+        """Whether every part is explicit."""
+        return all(part.explicit for part in self.parts)
+
+
+@dataclass(frozen=True)
+class PartitionedRungeKutta(_Parts):
+    """A Runge–Kutta method for y_ν' = f_ν(t, y_1, …, y_N) with a tableau for each state (HNW I, II.15, eq. 15.2):
+    symplectic Euler, Störmer–Verlet, RevNet.
+
+    parts: tableaus with the same number of stages.
+    reads: for each field the states it depends on, counted from 1; all of them when left out. Separable systems
+    y_1' = f_1(y_2), y_2' = f_2(y_1) are ``[[2], [1]]``: there the order can be higher and steps explicit.
+    Raises InputError on a wrong shape.
+    """
+
+    family: ClassVar[str] = "partitioned-runge-kutta"
+
+    reads: tuple[tuple[int, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = len(self.parts)
+        if self.parts[0].b_hat is not None:
+            raise InputError("parts: b_hat is not read in a partitioned scheme; drop it")
+        reads = [range(1, n + 1)] * n if self.reads is None else self.reads
+        sound = (
+            isinstance(reads, Sequence)
+            and len(reads) == n
+            and all(isinstance(r, Sequence) and r and all(type(i) is int and 1 <= i <= n for i in r) for r in reads)
+        )
+        if not sound:
+            raise InputError(f"reads: for each of the {n} fields a list of states, numbers from 1 to {n}")
+        object.__setattr__(self, "reads", tuple(tuple(sorted(set(r))) for r in reads))
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the stages can be taken one after another, given what each field reads."""
+        assert self.reads is not None
+        done: set[tuple[int, int]] = set()  # evaluations (field, stage) that are known
+        waiting = {(p, i) for p in range(len(self.parts)) for i in range(self.stages)}
+        while waiting:
+            ready = {(p, i) for p, i in waiting if all(self._needs(q - 1, i) <= done for q in self.reads[p])}
+            if not ready:
+                return False
+            done |= ready
+            waiting -= ready
+        return True
+
+    def _needs(self, state: int, stage: int) -> set[tuple[int, int]]:
+        """The evaluations that a state at a stage is made of."""
+        return {(state, j) for j, a in enumerate(self.parts[state].A[stage]) if not a.is_zero}
