@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from tableau2net.analysis import order, order_conditions
+from tableau2net.analysis.nominal import independent_order
 from tableau2net.analysis.trees import Forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import (
@@ -254,9 +255,9 @@ def one_step_error(scheme: GeneralLinear, h: Any) -> Any:
     def stages(time: Any, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         past = stages(time - h, depth - 1) if depth else {}
-        for given in step.inputs:
-            exact = solution(time - given.age * h)
-            values[given.name] = exact if given.kind == "y" else past.get(given.stage, solution(time - h) ** 2)
+        for known in step.inputs:
+            exact = solution(time - known.age * h)
+            values[known.name] = exact if known.kind == "y" else past.get(known.stage, solution(time - h) ** 2)
         for op in step.flat():
             if isinstance(op, Evaluate):
                 values[op.target] = values[op.value] ** 2
@@ -284,6 +285,29 @@ def test_two_step_runge_kutta_against_the_measured_slope(data):
     assert slope > found - 0.1  # on one problem a slope can be luckily higher, not lower
     if slope < 20 and found < 4:
         assert slope == pytest.approx(found, abs=0.1) or slope > found
+
+
+# ------------------------------------------------------------------ weights of one's own
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_independent_stages_are_a_splitting(data):
+    scheme = data.draw(tableau(data.draw(st.integers(1, 3))))
+    A, b, _ = numbers(scheme)
+    if not all(b):
+        return
+    s = range(scheme.stages)
+    parts = [
+        RungeKutta(A=[[row[k] / b[k] if k == i else 0 for k in s] for row in A], b=[int(k == i) for k in s]) for i in s
+    ]
+    assert min(order_conditions(AdditiveRungeKutta(parts=parts)).autonomous, order(scheme)) == independent_order(scheme)
+
+
+def test_nominal_orders():
+    assert [independent_order(load(n)) for n in ("euler", "rk4", "gauss-1", "gauss-3", "bdf-2")] == [1, 1, 2, 1, None]
+    split = RungeKutta(A=[[Fraction(1, 4), Fraction(1, 4)]] * 2, b=[HALF, HALF])
+    assert independent_order(split) == order(split) == 2
 
 
 # ------------------------------------------------------------------ files and bad input
@@ -327,7 +351,7 @@ def test_every_family_goes_through_a_file(data):
         ('family = "general-linear"\nA=[["0"]]\nU=[["1"]]\nB=[["1"]]\nV=[["1"]]\nexternal=["x"]', 'write "y", "y-1"'),
         ('family = "general-linear"\nA=[["0"]]\nU=[["1"]]\nB=[["1"]]\nV=[["1"]]\nexternal=["f"]', "the first external"),
         (
-            'family = "general-linear"\nA=[["0"]]\nU=[["1","1"]]\nB=[["1"],["2"]]\nV=[["1"],["0"]]\nexternal=["y","k1"]',
+            'family = "general-linear"\nA=[["0"]]\nU=[["1"]]\nB=[["1"],["2"]]\nV=[["1"],["0"]]\nexternal=["y","k1"]',
             "single 1",
         ),
         ('family = "general-linear"\nA=[["0"]]\nU=[["1","1"]]\nB=[["1"]]\nV=[["1"]]', r"U\[0\] has 2 entries"),
