@@ -35,6 +35,6 @@ def compile(
     if output is None:
         print(source, end="")
         return
-    from tableau2net.training.files import write_atomically
+    from tableau2net.files import write_atomically
 
     write_atomically(output, source.encode())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from tableau2net.errors import InputError
-from tableau2net.training.files import write_atomically
+from tableau2net.files import write_atomically
 
 FORMAT = "tableau2net-checkpoint-1"
 FIX = "remove its folder to start again, or choose another --out"

@@ -15,17 +15,18 @@ from torch import nn
 from torch.optim import SGD
 
 from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
 from tableau2net.plot.curves import draw_curves
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, detached, read_checkpoint, write_checkpoint
 from tableau2net.training.data import ImageData, load_data
 from tableau2net.training.epoch import Epochs
-from tableau2net.training.files import CHECKPOINT, find_run, write_atomically
 from tableau2net.training.network import Network
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import RESULT, Result
+from tableau2net.training.run_folder import CHECKPOINT, find_run
 
 
 def train(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tableau2net.errors import InputError
-from tableau2net.training.files import find_run, write_atomically
+from tableau2net.files import write_atomically
+from tableau2net.training.run_folder import find_run
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])
