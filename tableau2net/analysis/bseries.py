@@ -14,21 +14,27 @@ With several states, a branch of colour μ is looked up in the state μ.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import perm
 from typing import Any
 
 from sympy import Expr, Integer, S
 
-from tableau2net.analysis.balls import Balls
-from tableau2net.analysis.domain import Domain, Element, domain_of
-from tableau2net.analysis.integers import Scaled, is_integral
+from tableau2net.analysis.exact.balls import Balls
+from tableau2net.analysis.exact.domain import Domain, Element, domain_of
+from tableau2net.analysis.exact.integers import Scaled, is_integral
 from tableau2net.analysis.trees import TIME, Forest
 from tableau2net.step import Combine, Evaluate, Input, Step
 
 
 class BSeriesError(ValueError):
     """A field is evaluated at a state whose expansion does not begin with y itself."""
+
+
+@lru_cache(maxsize=16)
+def reading(step: Step, forest: Forest, *, digits: int | None = None, quadrature: bool = False) -> Reading:
+    """The reading of a step over a forest, shared: what the order needs, the error norms need again."""
+    return Reading(step, forest, digits=digits, quadrature=quadrature)
 
 
 class Reading:
@@ -58,11 +64,17 @@ class Reading:
 
         def factor(coefficient: Expr, value: str) -> Element:
             """A field value counts with h, so with the scale; a state does not."""
-            return int(coefficient) if value in states and self.scale > 1 else scaled(coefficient)
+            if not isinstance(self._arithmetic, Scaled):
+                return scaled(coefficient)
+            return int(coefficient) if value in states else self._arithmetic.multiplier(coefficient)
 
-        self._combinations = [(op.target, [(factor(c, v), v) for c, v in op.terms]) for op in combinations]
+        made = [(op.target, [(factor(c, v), v) for c, v in op.terms]) for op in combinations]
+        last = _closure(combinations, {*step.outputs, *([step.estimate] if step.estimate else [])})
+        self._at_end = [entry for entry in made if entry[0] in last]
+        self._at_stages = [entry for entry in made if entry[0] not in last]
         self.series: dict[str, list[Element]] = {name: [] for name in self.empty}
-        self._evaluated = self._combined = 0  # orders read so far
+        self._evaluated = self._ended = self._combined = 0  # orders read so far
+        self._several = len(step.states) > 1
 
     def _constant_terms(self, combinations: list[Combine]) -> dict[str, Any]:
         """The coefficient of y itself in each state, what the step does when f = 0; None for field values."""
@@ -83,7 +95,12 @@ class Reading:
             for value in op.values:
                 if self.empty[value] - self.domain.one:
                     raise BSeriesError(f"{value} does not start from y")
-        self._combine_to(order)
+        self._end_to(order)
+
+    def value(self, name: str, tree: int) -> Element:
+        """The coefficient (times scale^|t|) of any value of the step at one tree."""
+        self._combine_to(self.forest.order[tree])
+        return self.series[name][tree]
 
     def time(self, evaluation: str) -> Element:
         """When an evaluation is made, in units of h (times the scale)."""
@@ -102,23 +119,31 @@ class Reading:
                     self.series[op.target].append(self._evaluate(op, tree))
             self._evaluated = n
 
-    def _combine_to(self, order: int) -> None:
-        if order <= self._combined:
+    def _end_to(self, order: int) -> None:
+        """What a step takes and what it hands on. Of the highest order, nothing else is ever asked for."""
+        if order <= self._ended:
             return
         self._evaluate_to(order)
         stages = any(i.stage for i in self.step.inputs)
-        for n in range(self._combined + 1, order + 1):
+        for n in range(self._ended + 1, order + 1):
             if stages:
                 self._past._evaluate_to(n)
             for tree in self.forest.of_order(n):
-                self._combine(tree)
+                for given in self.step.inputs:
+                    self.series[given.name].append(self._given(given, tree))
+                self._combine(self._at_end, tree)
+            self._ended = n
+
+    def _combine_to(self, order: int) -> None:
+        self._end_to(order)
+        for n in range(self._combined + 1, order + 1):
+            for tree in self.forest.of_order(n):
+                self._combine(self._at_stages, tree)
             self._combined = n
 
-    def _combine(self, tree: int) -> None:
+    def _combine(self, combinations: list[tuple[str, list[tuple[Element, str]]]], tree: int) -> None:
         series, zero = self.series, self._arithmetic.zero
-        for given in self.step.inputs:
-            series[given.name].append(self._given(given, tree))
-        for target, terms in self._combinations:
+        for target, terms in combinations:
             total = zero
             for coefficient, value in terms:
                 total = total + coefficient * series[value][tree]
@@ -134,8 +159,7 @@ class Reading:
         head, tail = self.forest.head[tree], self.forest.tail[tree]
         if tail == TIME:
             return self.series[op.target][head] * self._times[op.target]
-        one_state = len(self.step.states) < 2
-        value = op.values[0 if one_state else op.reads.index(self.forest.colour[tail])]
+        value = op.values[op.reads.index(self.forest.colour[tail]) if self._several else 0]
         return self.series[op.target][head] * self.series[value][tail]
 
     def _given(self, given: Input, tree: int) -> Element:
@@ -149,7 +173,7 @@ class Reading:
     def _elsewhere(self, given: Input, tree: int) -> bool:
         """Whether a tree belongs to another state, or another field, than the input."""
         colour = self.forest.colour[tree]
-        return colour != (given.component if len(self.step.states) > 1 else given.part if given.kind == "f" else colour)
+        return colour != (given.component if self._several else given.part if given.kind == "f" else colour)
 
     def _exact(self, given: Input, tree: int, time: int) -> Element:
         """What an input stands for at the time `time`·h: the solution, time^|t|/γ(t), and its derivatives."""
@@ -202,6 +226,15 @@ def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
     if not all(c.is_Integer for c in state_factors):
         return domain
     return Scaled(domain, step.coefficients())
+
+
+def _closure(combinations: list[Combine], names: set[str]) -> set[str]:
+    """The names, and all that they are combined of without an evaluation between; `combinations` are in order."""
+    needed = set(names)
+    for op in reversed(combinations):
+        if op.target in needed:
+            needed |= {value for _, value in op.terms}
+    return needed
 
 
 def _in_order(combinations: list[Combine]) -> list[Combine]:

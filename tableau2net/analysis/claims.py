@@ -6,9 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sympy import Expr
+from sympy.polys.rootoftools import ComplexRootOf
+
+from tableau2net.analysis.collocation_order import order_by_simplifying
+from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
-from tableau2net.analysis.stability import zero_stable
-from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
+from tableau2net.analysis.ssp.coefficient import ssp
+from tableau2net.analysis.stability.verdicts import stability, zero_stable
+from tableau2net.analysis.structure import (
+    algebraically_stable,
+    fsal,
+    stage_order,
+    stiffly_accurate,
+    symmetric,
+    symplectic,
+)
 from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, Scheme
 from tableau2net.step import lower
@@ -26,7 +39,17 @@ class Claim:
 
     @property
     def ok(self) -> bool:
+        if isinstance(self.declared, Expr):
+            return isinstance(self.found, Expr) and _equal(self.declared, self.found)
         return bool(self.declared == self.found)
+
+
+def _equal(a: Expr, b: Expr) -> bool:
+    """Whether two exact numbers are the same. One outside the radicals that a file can write is not."""
+    if not (a.is_finite and b.is_finite) or b.has(ComplexRootOf):
+        return bool(a == b)
+    domain = domain_of([a, b])
+    return not (domain.convert(a) - domain.convert(b))
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,8 @@ def _limit(scheme: Scheme, declared: int) -> int | None:
     """Far enough to see that a claimed order is not exceeded; for a file from a stranger, no further than trees go."""
     if declared < DEFAULT_LIMIT:
         return None
-    return declared + 1 if isinstance(scheme, Multistep) else min(declared + 1, MAX_CLAIMED)
+    without_trees = isinstance(scheme, Multistep) or order_by_simplifying(scheme) is not None
+    return declared + 1 if without_trees else min(declared + 1, MAX_CLAIMED)
 
 
 # claim → what is found, given the scheme and the declared value (which only bounds a search)
@@ -75,4 +99,13 @@ FACTS: dict[str, Callable[[Scheme, Any], Any]] = {
     "zero_stable": lambda s, _: zero_stable(s),
     "stiffly_accurate": lambda s, _: stiffly_accurate(s),
     "fsal": lambda s, _: fsal(s),
+    "a_stable": lambda s, _: stability(s).a_stable,
+    "l_stable": lambda s, _: stability(s).l_stable,
+    "i_stable": lambda s, _: stability(s).i_stable,
+    "real_interval": lambda s, _: stability(s).real_interval,
+    "imaginary_interval": lambda s, _: stability(s).imaginary_interval,
+    "algebraically_stable": lambda s, _: algebraically_stable(s),
+    "symplectic": lambda s, _: symplectic(s),
+    "symmetric": lambda s, _: symmetric(s),
+    "ssp": lambda s, _: ssp(s).coefficient,
 }

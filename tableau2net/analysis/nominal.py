@@ -1,8 +1,8 @@
 """What is left of an order when a network gives each stage weights of its own.
 
-The order of a tableau is that for one field. With fields f_1, …, f_s that have nothing to do with each other the step can
-only follow y' = Σ_i b_i f_i(t, y), and the tableau is a splitting of that: a tree with nodes of the colours i, j, … has
-b_i b_j …/γ(t) on the side of the solution and b_i a_ij … on the side of the step. The order of the tableau is then
+The order of a tableau is that for one field. With fields f_1, …, f_s that have nothing to do with each other the step
+can only follow y' = Σ_i b_i f_i(t, y), and the tableau is a splitting of that: a tree with nodes of the colours i, j, …
+has b_i b_j …/γ(t) on the side of the solution and b_i a_ij … on that of the step. The order of the tableau is then
 *nominal*: it is real where the weights are samples θ(t + c_i h) of one smooth θ(t).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sympy import Rational
 
-from tableau2net.analysis.domain import domain_of
+from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import order
 from tableau2net.scheme import RungeKutta, Scheme
 

@@ -10,12 +10,14 @@ from math import factorial
 from sympy import Expr, Rational, S, expand, factor
 
 from tableau2net.analysis.bseries import BSeriesError, Reading
+from tableau2net.analysis.bseries import reading as shared
 from tableau2net.analysis.trees import Forest, bracket, forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import PartitionedRungeKutta, Scheme
 from tableau2net.step import Evaluate, Input, Step, lower
 
 DEFAULT_LIMIT = 12
+FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
 
@@ -75,6 +77,8 @@ def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool
 @cache
 def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     """`order_conditions`, remembered."""
+    from tableau2net.analysis.collocation_order import proved_by_simplifying
+
     if limit is not None and limit < 1:
         raise InputError(f"limit = {limit}: an order is searched for up to 1 at least")
     step = lower(scheme)
@@ -83,6 +87,10 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
         raise ValueError(f"{scheme.name} has no embedded method")
     if _is_quadrature(step):
         return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
+    if limit is None or limit > FEW_TREES:
+        proved = proved_by_simplifying(scheme, embedded=embedded)
+        if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
+            return proved
     try:
         found = _search(scheme, embedded, limit)
     except BSeriesError:
@@ -102,7 +110,7 @@ def _search(
     step = lower(scheme)
     kind = "all parameters" if step.parameters else "exact" if scheme.digits is None else "decimal"
     grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=_dependence(scheme))
-    reading = Reading(step, grown, digits=scheme.digits, quadrature=quadrature)
+    reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
     checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
     delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
 
@@ -155,7 +163,7 @@ def _failing(
 
 def _linear(scheme: Scheme) -> Order:
     """The order on y' = λy: how far the stability function follows exp."""
-    from tableau2net.analysis.linear import stability_function
+    from tableau2net.analysis.stability.linear import stability_function
 
     numerator, denominator = (p.all_coeffs()[::-1] for p in stability_function(scheme))
     series: list[Expr] = []
@@ -195,18 +203,18 @@ def _nodes_are_row_sums(scheme: Scheme) -> bool:
     """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y."""
     step = lower(scheme)
     grown = forest(colours=step.parts)
-    reading = Reading(step, grown, digits=scheme.digits)
+    reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
     convert = reading.time
     if len(step.states) > 1:  # t may be counted into any of the states that a field reads
         return all(
-            not (reading.series[value][component] - convert(op.target))
+            not (reading.value(value, component) - convert(op.target))
             for op in step.flat()
             if isinstance(op, Evaluate)
             for value, component in zip(op.values, op.reads, strict=True)
         )
     return all(
-        not (reading.series[op.value][colour] - convert(op.target))
+        not (reading.value(op.value, colour) - convert(op.target))
         for op in step.flat()
         if isinstance(op, Evaluate)
         for colour in grown.of_order(1)

@@ -1,89 +1,89 @@
-"""Everything that is known of a scheme, in one object."""
+"""Everything known of a scheme, in one object, and the same as JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sympy import Expr
 
-from tableau2net.analysis.order import Order, Residual, order_conditions
-from tableau2net.analysis.stability import effective_step, zero_stable
-from tableau2net.analysis.structure import fsal, stage_order, stiffly_accurate
-from tableau2net.scheme import Parameter, Scheme
-from tableau2net.scheme.expression import exact_json
+from tableau2net.analysis.backward.differential import DifferentialForm, differential_form
+from tableau2net.analysis.backward.modified import Term, modified_equation
+from tableau2net.analysis.backward.modified import modifying_integrator as modifying
+from tableau2net.analysis.errors import Errors, errors
+from tableau2net.analysis.nominal import independent_order
+from tableau2net.analysis.order import Order, order_conditions
+from tableau2net.analysis.region.regions import Region, zero_stable_region
+from tableau2net.analysis.simplifying import Simplifying, simplifying
+from tableau2net.analysis.ssp.coefficient import SSP, ssp
+from tableau2net.analysis.stability.verdicts import Stability, effective_step, stability
+from tableau2net.analysis.structure import Structure, stage_order, structure
+from tableau2net.scheme import Scheme
 from tableau2net.step import lower
 
 
 @dataclass(frozen=True)
 class Report:
-    """The facts of a scheme, each exact; what does not apply is None."""
+    """The facts of a scheme, each exact unless it says otherwise; what does not apply is None.
+
+    independent_order: what is left of the order when each stage has weights of its own; `order` is nominal then.
+    zero_stable_region: the parameter values where a multistep scheme with parameters is zero-stable.
+    modified_equation, modifying_integrator, differential_form: when terms were asked for.
+    """
 
     scheme: Scheme
     order: Order
     embedded: Order | None
     stage_order: int | None
+    independent_order: int | None
+    simplifying: Simplifying | None
+    errors: Errors
     effective_step: Expr | None
-    zero_stable: bool
-    stiffly_accurate: bool | None
-    fsal: bool | None
+    stability: Stability
+    zero_stable_region: Region | None
+    ssp: SSP
+    structure: Structure
+    modified_equation: tuple[Term, ...] | None = None
+    modifying_integrator: tuple[Term, ...] | None = None
+    differential_form: DifferentialForm | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The object that ``show --json`` prints: exact numbers as ``{"exact", "value"}``, trees as level sequences."""
-        s = self.scheme
-        step = lower(s)
-        return {
-            "name": s.name,
-            "title": s.title,
-            "family": s.family,
-            "reference": s.reference,
-            "stages": getattr(s, "stages", None),
-            "steps": getattr(s, "steps", None),
-            "parts": step.parts if step.parts > 1 else None,
-            "explicit": getattr(s, "explicit", None),
-            "parameters": [_parameter(p) for p in s.parameters],
-            "coefficients": {n: exact_json(c) for n, c in s.coefficients.items() if not c.is_zero},
-            "claims": dict(s.claims),
-            "order": self.order.order,
-            "order_kind": self.order.kind,
-            "order_complete": self.order.complete,
-            "autonomous_order": self.order.autonomous,
-            "failing": residuals_json(self.order.failing),
-            "embedded_order": self.embedded.order if self.embedded else None,
-            "stage_order": self.stage_order,
-            "effective_step": None if self.effective_step is None else exact_json(self.effective_step),
-            "stability": {"zero_stable": self.zero_stable},
-            "structure": {"stiffly_accurate": self.stiffly_accurate, "fsal": self.fsal},
-        }
+        from tableau2net.analysis.record import record
+
+        return record(self)
+
+    def _repr_html_(self) -> str:
+        from tableau2net.analysis.facts.notebook import html
+
+        return html(self)
+
+    def _repr_latex_(self) -> str:
+        from tableau2net.analysis.facts.notebook import latex
+
+        return latex(self)
 
 
-def report(scheme: Scheme) -> Report:
-    """Analyse a scheme. Raises InputError when its coefficients lie outside what can be computed exactly."""
-    has_estimate = lower(scheme).estimate is not None
+def report(scheme: Scheme, terms: int = 0) -> Report:
+    """Analyse a scheme.
+
+    terms: the order up to which the modified equation and the modifying integrator are given; 0 leaves them out.
+    Raises InputError when its coefficients lie outside what can be computed exactly, or `terms` is out of bounds.
+    """
+    backward = (modified_equation(scheme, terms), modifying(scheme, terms)) if terms else (None, None)
     return Report(
         scheme=scheme,
         order=order_conditions(scheme),
-        embedded=order_conditions(scheme, embedded=True) if has_estimate else None,
+        embedded=order_conditions(scheme, embedded=True) if lower(scheme).estimate else None,
         stage_order=stage_order(scheme),
+        independent_order=independent_order(scheme),
+        simplifying=simplifying(scheme),
+        errors=errors(scheme),
         effective_step=effective_step(scheme),
-        zero_stable=zero_stable(scheme),
-        stiffly_accurate=stiffly_accurate(scheme),
-        fsal=fsal(scheme),
+        stability=stability(scheme),
+        zero_stable_region=zero_stable_region(scheme) if scheme.parameters else None,
+        ssp=ssp(scheme),
+        structure=structure(scheme),
+        modified_equation=backward[0],
+        modifying_integrator=backward[1],
+        differential_form=differential_form(scheme, terms or 2),
     )
-
-
-def residuals_json(residuals: tuple[Residual, ...]) -> list[dict[str, Any]]:
-    """Failing conditions as ``[{"tree": [1, 2, 2], "residual": {"exact", "value"}}]``."""
-    return [
-        {"tree": list(r.tree), "residual": exact_json(r.value)} | ({"colours": list(r.colours)} if r.colours else {})
-        for r in residuals
-    ]
-
-
-def _parameter(p: Parameter) -> dict[str, Any]:
-    return {
-        "name": p.name,
-        "value": exact_json(p.value),
-        "range": None if p.range is None else [exact_json(x) for x in p.range],
-        "init": None if p.init is None else {p.init.kind: [exact_json(p.init.first), exact_json(p.init.second)]},
-    }

@@ -9,8 +9,11 @@ import typer
 
 from tableau2net import __version__
 from tableau2net.cli.check import check
+from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
+from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
+from tableau2net.cli.plot import plot
 from tableau2net.cli.show import show
 from tableau2net.cli.table import table
 from tableau2net.cli.train import train
@@ -25,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
-for command in (show, check, compile, train, table):
+for command in (show, check, compare, plot, generate, compile, train, table):
     app.command()(command)
 
 

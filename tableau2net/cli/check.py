@@ -11,7 +11,7 @@ import typer
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
-from tableau2net.analysis.report import residuals_json
+from tableau2net.analysis.record import residuals_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 from tableau2net.scheme.library import sources as sources_of
@@ -55,6 +55,14 @@ def _verdicts(sources: list[str], bad: list[str]) -> Iterator[tuple[str, Verdict
             bad.append(str(error))
 
 
+KINDS = {
+    "exact": "",
+    "all parameters": " for all values of the parameters",
+    "decimal": " to the decimals printed",
+    "linear": " for linear fields only, since a stage starts from no y",
+}
+
+
 def _line(source: str, verdict: Verdict) -> str:
     """The verdict as text: a line, and for a refuted claim what shows it."""
     order = verdict.order
@@ -62,8 +70,7 @@ def _line(source: str, verdict: Verdict) -> str:
         says = "no order: a constant solution is not kept"
     else:
         says = f"order {order.order}" if order.complete else f"order at least {order.order}"
-    if order.kind != "exact":
-        says += f" for {order.kind.replace('all', 'all values of the')}"
+    says += KINDS[order.kind]
     if order.autonomous > order.order:
         says += f" ({order.autonomous} where the field does not depend on time: the nodes c are not the row sums)"
     wrong = [c for c in verdict.claims if not c.ok]

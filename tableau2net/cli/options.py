@@ -1,4 +1,4 @@
-"""Options that more than one subcommand takes, each said once."""
+"""Options that more than one subcommand takes, each said once, and what they share."""
 
 from __future__ import annotations
 
@@ -6,5 +6,17 @@ from typing import Annotated
 
 import typer
 
+from tableau2net.scheme import Scheme
+
 Sharing = Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")]
 StageWeights = Annotated[str, typer.Option(help="Weights of a step's stages: shared or independent.")]
+
+
+def labelled(schemes: list[Scheme]) -> dict[str, Scheme]:
+    """Schemes under their names; a name that comes twice is numbered."""
+    found: dict[str, Scheme] = {}
+    for scheme in schemes:
+        name = scheme.name or "unnamed"
+        n = sum(label == name or label.startswith(f"{name} (") for label in found)
+        found[f"{name} ({n + 1})" if n else name] = scheme
+    return found

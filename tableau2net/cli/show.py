@@ -7,16 +7,27 @@ from typing import Annotated
 
 import typer
 
-from tableau2net.analysis import report
+from tableau2net.analysis.report import report
+from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
 
 def show(
     scheme: Annotated[str, typer.Argument(help="A name, or the path of a scheme file.")],
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, numbers exact.")] = False,
+    terms: Annotated[int, typer.Option(help="Add modified equation and modifying integrator, with so many terms.")] = 0,
+    latex: Annotated[bool, typer.Option("--latex", help="The tableau or formula, and the step, for a paper.")] = False,
 ) -> None:
     """Show a scheme: its coefficients, and what follows from them exactly."""
-    found = report(load(scheme))
+    if json and latex:
+        raise InputError("--json and --latex: choose one")
+    loaded = load(scheme)
+    if latex:
+        from tableau2net.step.typeset import document
+
+        print(document(loaded))
+        return
+    found = report(loaded, terms)
     if json:
         print(text.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return

@@ -11,7 +11,7 @@ from torch import nn
 
 import tableau2net
 from tableau2net.analysis import order_conditions
-from tableau2net.codegen.expressions import combination, literal, wrapped
+from tableau2net.codegen.expressions import combination, literal, scalar, wrapped
 from tableau2net.codegen.options import Options, prepared
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
@@ -224,4 +224,6 @@ def _operations(step: Step, options: Options, field: str = "f") -> Iterator[str]
 
 
 def _time(op: Evaluate) -> str:
+    if not op.time.is_number:  # a node that moves with a learnt parameter
+        return f"t + ({scalar(op.time)}) * h, "
     return "t, " if op.time.is_zero else "t + h, " if op.time == 1 else f"t + {literal(op.time)} * h, "

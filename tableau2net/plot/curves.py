@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-INK, FAINT = "#33383f", "#d9dde3"
+from tableau2net.plot.style import FAINT, INK, LINES
+
 COLOURS = {"train": "#8a94a3", "validation": "#d9822b", "test": "#2166ac"}
-LINES = ("#2166ac", "#d9822b", "#2e8b57", "#a6457a", "#6b5bb5", "#8c6d31", "#3aa6b9", "#c2453a")
 MAX_NAMED = 12  # lines that a legend can still tell apart
 
 

@@ -110,6 +110,16 @@ class Scheme:
         """The same scheme with other values under the names of `coefficients`."""
         raise TypeError(f"{type(self).__name__} is not a family")
 
+    def _repr_html_(self) -> str:
+        from tableau2net.scheme.typeset import html
+
+        return html(self)
+
+    def _repr_latex_(self) -> str:
+        from tableau2net.scheme.typeset import latex
+
+        return f"$\\displaystyle {latex(self)}$"
+
     def with_values(self, **values: object) -> Self:
         """The member of a family at the given parameter values (numbers or text); the others stay open.
 

@@ -39,6 +39,15 @@ CLAIMS: dict[str, type] = {
     "zero_stable": bool,
     "stiffly_accurate": bool,
     "fsal": bool,
+    "a_stable": bool,
+    "l_stable": bool,
+    "i_stable": bool,
+    "algebraically_stable": bool,
+    "symplectic": bool,
+    "symmetric": bool,
+    "ssp": Expr,
+    "real_interval": Expr,
+    "imaginary_interval": Expr,
 }
 
 
@@ -162,11 +171,16 @@ def _claims(table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise InputError("claims: a table is expected, [claims]")
     _known_keys(table, tuple(CLAIMS), "claims.")
+    claims = {}
     for key, value in table.items():
-        if type(value) is not CLAIMS[key]:
+        if CLAIMS[key] is Expr:
+            claims[key] = _exact(value, {}, f"claims.{key}")
+        elif type(value) is not CLAIMS[key]:
             kind = "true or false" if CLAIMS[key] is bool else "a whole number"
             raise InputError(f"claims.{key} = {value!r}: {kind} is expected")
-    return dict(table)
+        else:
+            claims[key] = value
+    return claims
 
 
 def _parameters(table: Any) -> tuple[Parameter, ...]:
@@ -223,7 +237,7 @@ def dumps(scheme: Scheme) -> str:
         if key != "parts":
             lines += _entry(scheme, key)
     if scheme.claims:
-        lines += ["", "[claims]", *(f"{key} = {json.dumps(value)}" for key, value in scheme.claims.items())]
+        lines += ["", "[claims]", *(f"{key} = {_claim(value)}" for key, value in scheme.claims.items())]
     for part in getattr(scheme, "parts", ()):
         lines += ["", "[[parts]]", *(line for key in ("A", "b", "c", "b_hat") for line in _entry(part, key))]
     for p in scheme.parameters:
@@ -233,6 +247,10 @@ def dumps(scheme: Scheme) -> str:
         if p.init is not None:
             lines.append(f"init = {{ {p.init.kind} = {_array((p.init.first, p.init.second))} }}")
     return "\n".join(lines) + "\n"
+
+
+def _claim(value: Any) -> str:
+    return _string(text_of(value)) if isinstance(value, Expr) else json.dumps(value)
 
 
 def _entry(scheme: Scheme, key: str) -> list[str]:

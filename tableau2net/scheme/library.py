@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,10 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import adams, file
+from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
-
-LISTED_STEPS = range(1, 7)  # the members of an endless family that `list_schemes` shows
+from tableau2net.scheme.endless import registry
 
 
 @cache
@@ -35,9 +33,8 @@ def _shipped() -> dict[str, Path]:
 
 def list_schemes(pattern: str = "*") -> list[str]:
     """Names that `load` knows, matching a shell pattern (``"ssprk*"``), sorted. Of each family constructed for any
-    number of steps (``adams-bashforth-K``, …) the first few members are listed."""
-    constructed = [f"{family}-{k}" for family in adams.FAMILIES for k in LISTED_STEPS if (family, k) != ("nystrom", 1)]
-    return sorted(name for name in {*_shipped(), *constructed} if fnmatchcase(name, pattern))
+    number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
+    return sorted(name for name in {*_shipped(), *registry.listed()} if fnmatchcase(name, pattern))
 
 
 @dataclass(frozen=True)
@@ -56,13 +53,23 @@ def catalogue(pattern: str = "*") -> list[Entry]:
     return [_entry(name) for name in list_schemes(pattern)]
 
 
+# what the catalogue needs of a shipped file; reading the tables of all of them as TOML takes ten times as long
+_LINES = {
+    "family": re.compile(r'^family = "(.*)"$', re.MULTILINE),
+    "title": re.compile(r'^title = "(.*)"$', re.MULTILINE),
+    "order": re.compile(r"^order = (\d+)$", re.MULTILINE),
+    "parameters": re.compile(r"^\[parameters\.(\w+)\]$", re.MULTILINE),
+}
+
+
 def _entry(name: str) -> Entry:
     if name in _shipped():
-        table = tomllib.loads(_shipped()[name].read_text(encoding="utf-8"))
-        claims, parameters = table.get("claims", {}), table.get("parameters", {})
-        return Entry(name, table["family"], table.get("title", ""), claims.get("order"), tuple(parameters))
-    scheme = _load_named(name)
-    return Entry(name, scheme.family, scheme.title, scheme.claims["order"], ())
+        text = _shipped()[name].read_text(encoding="utf-8")
+        found = {key: line.findall(text) for key, line in _LINES.items()}
+        order = int(found["order"][0]) if found["order"] else None
+        return Entry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
+    family, n = registry.listed()[name]
+    return Entry(name, family.kind, family.title(n), family.claims(n)["order"], ())
 
 
 def load(source: str | Path) -> Scheme:
@@ -80,9 +87,9 @@ def load(source: str | Path) -> Scheme:
 def _load_named(name: str) -> Scheme:
     if name in _shipped():
         return file.read(_shipped()[name])
-    match = re.fullmatch(r"([a-z-]+)-(\d{1,6})", name)
-    if match and match[1] in adams.FAMILIES:
-        return adams.construct(match[1], int(match[2]))
+    constructed = registry.construct(name)
+    if constructed is not None:
+        return constructed
     near = difflib.get_close_matches(name, list_schemes(), n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else "; `tableau2net list` shows the names"
     shown = name if len(name) <= 60 else name[:57] + "..."

@@ -43,7 +43,8 @@ def test_check_refutes_with_the_tree_and_the_residual(run):
     assert "REFUTED horesnet-huta-6: order 0" in out
     assert "claims order = 6, found 0" in out
     assert "order 1 fails at the tree τ: -1/280" in out
-    assert "8 checked, 0 true, 8 refuted" in out
+    n = len(list(KNOWN_BAD.glob("*.toml")))
+    assert f"{n} checked, 0 true, {n} refuted" in out
 
 
 def test_check_as_json(run):
@@ -56,6 +57,7 @@ def test_check_as_json(run):
     assert {"source", "name", "ok", "claims", "failing"} <= set(good)
 
 
+@pytest.mark.slow
 def test_the_whole_library_checks(run):
     code, out, _ = run("check", folder())
     assert code == 0, out

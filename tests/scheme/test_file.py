@@ -8,7 +8,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
 from tableau2net.scheme.expression import symbol
 from tableau2net.scheme.file import dumps, loads
-from tests.strategies import explicit_runge_kutta, multistep
+from tableau2net.testing import multistep, runge_kutta
 
 GOOD = """
 format = 1
@@ -25,7 +25,7 @@ init = { uniform = ["-1/10", "0"] }
 """
 
 
-@given(explicit_runge_kutta())
+@given(runge_kutta(range(1, 6), explicit=True))
 def test_a_runge_kutta_scheme_survives_its_file(scheme):
     assert loads(dumps(scheme)) == scheme
 
@@ -42,7 +42,9 @@ def test_every_shipped_scheme_survives_its_file():
         assert scheme.name == name
         assert scheme.title, name
         assert scheme.reference, name
-        assert "order" in scheme.claims, name
+        assert "order" in scheme.claims or name == "polynet-2", (
+            name
+        )  # it has none, its second stage starts from nothing
 
 
 def test_toml_numbers_are_read_exactly():

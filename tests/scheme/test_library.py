@@ -1,5 +1,7 @@
 """The library: what ships, what is constructed, what a user brings."""
 
+from time import perf_counter
+
 import pytest
 
 from tableau2net.errors import InputError
@@ -46,6 +48,30 @@ def test_names_that_are_not(name):
 def test_near_names_are_offered():
     with pytest.raises(InputError, match="rk4"):
         load("rk44")
+    with pytest.raises(InputError, match="lobatto-iiic-"):
+        load("lobato-iiic-3")
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [("gauss-99", "from 1 to 24"), ("ssprk-113", "4, 9, 16"), ("lobatto-iiia-1", "from 2"), ("gbs-8", "from 1 to 7")],
+)
+def test_a_number_out_of_bounds_is_told_the_bounds(name, bounds):
+    with pytest.raises(InputError, match=bounds):
+        load(name)
+
+
+def test_the_library_is_large_and_listed_at_once():
+    names = list_schemes()
+    assert len(names) >= 250
+    assert {"gauss-3", "radau-iia-3", "ssprk-104", "ssprk-163", "rkc2-4", "gbs-3", "stormer-3", "imex-bdf-2"} <= set(
+        names
+    )
+    assert "gauss-20" not in names
+    assert load("gauss-20").stages == 20
+    start = perf_counter()
+    catalogue()
+    assert perf_counter() - start < 2  # no table is made for it: a tenth of a second on an idle machine
 
 
 def test_patterns_and_the_catalogue_agree():
@@ -55,7 +81,7 @@ def test_patterns_and_the_catalogue_agree():
     for entry in entries:
         scheme = load(entry.name)
         assert (entry.family, entry.title) == (scheme.family, scheme.title)
-        assert entry.claimed_order == scheme.claims["order"]
+        assert entry.claimed_order == scheme.claims.get("order")
         assert entry.parameters == tuple(scheme.symbols)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tableau2net.analysis.domain import domain_of
+from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import order
 from tableau2net.scheme import RungeKutta, Scheme
 

@@ -14,6 +14,7 @@ import sympy
 from sympy import QQ, Expr, Pow, Rational
 from sympy.polys.polyerrors import CoercionFailed, NotAlgebraic
 
+from tableau2net.analysis.exact.square_roots import TooLargeError, square_root_field
 from tableau2net.errors import InputError
 
 MAX_DEGREE = 8  # of a number field: at 16, finding its generator takes sympy a minute
@@ -90,10 +91,14 @@ def domain_of(coefficients: Iterable[Expr]) -> Domain:
 @cache
 def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
     """The field that the radicals generate, and each of them in it."""
+    ordered = sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r)))  # inner roots first
     field: Any = QQ
     generators: list[Expr] = []
     try:
-        for radical in sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r))):  # inner roots first
+        found = square_root_field(ordered, MAX_DEGREE)
+        if found is not None:
+            return found
+        for radical in ordered:
             if field is not QQ and _holds(field, radical):
                 continue
             if (1 if field is QQ else field.mod.degree()) * int(radical.exp.q) > MAX_DEGREE:
@@ -101,6 +106,8 @@ def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
             generators.append(radical)
             field = QQ.algebraic_field(*generators)
         return field, {radical: field.from_sympy(radical) for radical in radicals}
+    except TooLargeError:
+        raise InputError(f"the roots in the coefficients generate a number field of degree over {MAX_DEGREE}") from None
     except (CoercionFailed, NotAlgebraic, NotImplementedError):  # sympy finds no exact relation between them
         names = ", ".join(sorted(map(str, radicals)))
         raise InputError(f"the roots {names} could not be put into one number field exactly") from None

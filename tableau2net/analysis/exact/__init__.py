@@ -1,0 +1,1 @@
+"""Exact arithmetic: number fields and parameters, integers without fractions, balls, real roots, enclosures."""

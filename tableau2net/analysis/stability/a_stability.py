@@ -1,0 +1,140 @@
+"""A-stability beyond the imaginary axis: poles, infinity, and the angle of A(α)-stability.
+
+The sector |arg(−z)| ≤ α is stable when its edges are and no root is infinite inside (maximum principle), so α is the
+least angle at which the root locus {z: |ζ| = 1} is found. It is a float; how it is found depends on the method:
+from a polynomial in cos θ where Φ = ρ(ζ) − zσ(ζ), by Sturm's theorem along rays for one-step methods, and by
+following the locus in floating point for general linear methods.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from sympy import QQ, Float, Poly, Rational, Symbol, chebyshevt_poly, chebyshevu_poly
+
+from tableau2net.analysis.exact.polynomials import evaluate, hurwitz, non_negative, positive_roots, sign_in
+from tableau2net.analysis.stability.linear import Curve, Z
+from tableau2net.analysis.stability.locus import least_angle
+
+X = Symbol("x")
+BITS = 44  # of cos α, wanted to 1e-9 degrees
+
+
+def no_poles_on_the_left(curve: Curve) -> bool:
+    """Whether no root ζ is infinite for Re z ≤ 0: with stability on the imaginary axis that is A-stability, since the
+    largest |ζ| is subharmonic in z (for one-step methods the maximum principle; HW II, IV.3, eq. 3.6)."""
+    lead = curve.coefficients[-1]
+    return hurwitz(lead.compose(Poly(-Z, Z, domain=lead.domain)))
+
+
+def vanishes_at_infinity(curve: Curve) -> bool:
+    """Whether all roots tend to 0 as z does to infinity (HW II, IV.3, Definition 3.7; for multistep methods, σ = β_k
+    ζ^k)."""
+    degrees = [p.degree() for p in curve.coefficients]
+    return all(d < degrees[-1] for d in degrees[:-1])
+
+
+def alpha_degrees(curve: Curve) -> float:
+    """The largest α for which a method, stable on the negative real axis but not A-stable, is A(α)-stable; degrees,
+    right to 1e-9."""
+    if curve.steps > 1 and all(p.degree() <= 1 for p in curve.coefficients):
+        return math.degrees(_one_root_locus(curve))
+    guess = least_angle(curve)
+    if curve.steps > 1:
+        return math.degrees(guess)
+    return math.degrees(_along_rays(curve, guess))
+
+
+def _one_root_locus(curve: Curve) -> float:
+    """With z = ρ/σ(e^{iθ}) and x = cos θ, |σ|² z = a(x) ± i√(1 − x²) b(x): tan α is the least √(1 − x²)|b|/|a| where
+    a < 0, found among the roots of its derivative."""
+    a, b = _real_and_imaginary(curve)
+    common = a.gcd(b)
+    p, q = a.quo(common), b.quo(common)
+    x, one = Poly(X, X, domain=a.domain), Poly(1 - X**2, X, domain=a.domain)
+    slope = p.diff() * one * q + x * p * q - one * p * q.diff()
+    sign = sign_in(a.domain)
+    steepest = math.inf
+    for point in _between_minus_one_and_one(slope):
+        if sign(evaluate(a, QQ(point.p, point.q))) < 0:
+            top, bottom = (h.eval(point) for h in (one * q * q, p * p))
+            steepest = min(steepest, math.sqrt(float(Float(top / bottom, 20))))
+    return math.atan(steepest)
+
+
+def _between_minus_one_and_one(p: Poly) -> list[Rational]:
+    """The roots of p in (−1, 1), to forty binary digits more than the angle needs."""
+    moved = p.compose(Poly(X - 1, X, domain=p.domain))
+    narrow = [r.within(QQ(1, 2**80)) for r in positive_roots([moved]) if r.low < 2]
+    points = [Rational(Fraction(int(r.low.numerator), int(r.low.denominator))) - 1 for r in narrow]
+    return [point for point in points if point < 1]
+
+
+def _real_and_imaginary(curve: Curve) -> tuple[Poly, Poly]:
+    """Re ρσ̄ and Im ρσ̄/sin θ on the unit circle as polynomials in x = cos θ."""
+    domain = curve.coefficients[-1].domain
+    rho = [p.nth(0) for p in curve.coefficients]
+    sigma = [-p.nth(1) for p in curve.coefficients]
+    real, imaginary = Poly(0, X, domain=domain), Poly(0, X, domain=domain)
+    for j, r in enumerate(rho):
+        for k, s in enumerate(sigma):
+            m = abs(j - k)
+            real += chebyshevt_poly(m, X, polys=True).set_domain(domain) * (r * s)
+            if m:
+                turned = chebyshevu_poly(m - 1, X, polys=True).set_domain(domain) * (r * s)
+                imaginary += turned if j > k else -turned
+    return real, imaginary
+
+
+def _along_rays(curve: Curve, guess: float) -> float:
+    """The angle of a one-step method: bisection in cos α, with each ray decided exactly. The guess makes it short."""
+    P, Q = -curve.coefficients[0], curve.coefficients[1]
+    middle = Fraction(round(math.cos(guess) * 2**BITS), 2**BITS)
+    stable, unstable = Fraction(1), Fraction(0)  # cosines
+    width = Fraction(1, 2**BITS)
+    for side in (1, -1):
+        while stable > middle > unstable and width < 1:
+            tried = middle + side * width
+            if not unstable < tried < stable:
+                break
+            if _ray_is_stable(P, Q, tried):
+                stable = tried
+            else:
+                unstable = tried
+            if (side == 1) == (stable == tried):
+                break
+            width *= 16
+        width = Fraction(1, 2**BITS)
+    while math.acos(unstable) - math.acos(stable) > 1e-12:
+        tried = (stable + unstable) / 2
+        if _ray_is_stable(P, Q, tried):
+            stable = tried
+        else:
+            unstable = tried
+        if stable - unstable < Fraction(1, 2**100):
+            break
+    return (math.acos(stable) + math.acos(unstable)) / 2
+
+
+def _ray_is_stable(P: Poly, Q: Poly, cosine: Fraction) -> bool:
+    """Whether |P| ≤ |Q| at z = −t e^{iα} for all t > 0: a polynomial in t, by Sturm's theorem."""
+    domain = P.domain
+    difference = _squared(Q, cosine, domain) - _squared(P, cosine, domain)
+    return non_negative(difference)
+
+
+def _squared(p: Poly, cosine: Fraction, domain: Any) -> Poly:
+    """|p(−t e^{iα})|² = Σ p_j p_k (−t)^(j+k) cos (j − k)α."""
+    c = [domain.convert(x) for x in reversed(p.rep.to_list())]
+    x = domain.convert(QQ(cosine.numerator, cosine.denominator))
+    cosines = [domain.one, x]
+    while len(cosines) < len(c):
+        cosines.append(domain.convert(2) * x * cosines[-1] - cosines[-2])
+    square = [domain.zero] * (2 * len(c) - 1)
+    for j, a in enumerate(c):
+        for k, b in enumerate(c):
+            term = a * b * cosines[abs(j - k)]
+            square[j + k] = square[j + k] + (-term if (j + k) % 2 else term)
+    return Poly(list(reversed(square)), Z, domain=domain)

@@ -1,0 +1,122 @@
+"""Linear stability, decided exactly: what a scheme does to y' = λy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from sympy import Expr, Poly, S, Symbol, oo, sqrt
+
+from tableau2net.analysis.exact.polynomials import non_negative
+from tableau2net.analysis.order import order
+from tableau2net.analysis.stability.a_stability import alpha_degrees, no_poles_on_the_left, vanishes_at_infinity
+from tableau2net.analysis.stability.boundary import MAX_STEPS, Ray, e_polynomial, imaginary_axis, negative_axis
+from tableau2net.analysis.stability.linear import Z, curve
+from tableau2net.analysis.stability.unit_disk import root_condition
+from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
+from tableau2net.scheme import Multistep, Scheme
+from tableau2net.step import lower
+
+__all__ = ["Stability", "Z", "characteristic", "effective_step", "root_condition", "stability", "zero_stable"]
+
+Y = Symbol("y")
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What is known of a scheme on y' = λy, z = hλ; None where a question does not apply or was not decided.
+
+    kind: "exact"; "declared values" where parameters were set to them for the verdicts; "decimal" where a source
+    printed decimals and what is zero to these was taken as zero.
+    numerator, denominator: P and Q of the stability function of a one-step method.  characteristic: Φ(ζ, z) of the
+    others. In parameters, where there are any.
+    e_polynomial: E(y) = |Q(iy)|² − |P(iy)|² (HW II, IV.3).
+    a_stable: no solution grows for Re z ≤ 0.  l_stable: and R(∞) = 0 (all ζ → 0).  i_stable: none grows for Re z = 0.
+    alpha_degrees: the largest α for which the sector |arg(−z)| ≤ α is stable, a float; 0.0 where none is.
+    real_interval: the largest x with [−x, 0] stable.  imaginary_interval: the same for [−ix, ix].
+    Of a method for y'' = f, z is h²λ, and only these and the real interval are said.
+    parts: with several fields, each of them alone; everything else is then said for the same z in all.
+    """
+
+    kind: str
+    zero_stable: bool | None
+    numerator: Poly | None = None
+    denominator: Poly | None = None
+    characteristic: Poly | None = None
+    e_polynomial: Poly | None = None
+    a_stable: bool | None = None
+    l_stable: bool | None = None
+    i_stable: bool | None = None
+    alpha_degrees: float | None = None
+    real_interval: Expr | None = None
+    imaginary_interval: Expr | None = None
+    parts: tuple[Stability, ...] = ()
+
+    @property
+    def function(self) -> Expr | None:
+        """R(z), or Φ(ζ, z) of a method with a history."""
+        if self.numerator is not None and self.denominator is not None:
+            return self.numerator.as_expr() / self.denominator.as_expr()
+        return None if self.characteristic is None else self.characteristic.as_expr()
+
+
+@cache
+def stability(scheme: Scheme) -> Stability:
+    """Decide everything in `Stability`, exactly but for the angle.
+
+    Raises InputError when the coefficients lie outside what can be computed exactly."""
+    step = lower(scheme)
+    parts = range(step.parts) if step.parts > 1 and len(step.states) == 1 else ()
+    whole = _stability(scheme, None)
+    return replace(whole, parts=tuple(_stability(scheme, part) for part in parts))
+
+
+def _stability(scheme: Scheme, part: int | None) -> Stability:
+    fixed = scheme.at_defaults() if scheme.parameters else scheme
+    stable_at_zero = zero_stable(fixed)
+    kind = "decimal" if scheme.digits else "declared values" if scheme.parameters else "exact"
+    shown, phi = curve(scheme, part), curve(fixed, part)
+    if shown is None or phi is None:
+        return Stability(kind, stable_at_zero)
+    step = lower(scheme)
+    if step.history:
+        known = Stability(kind, stable_at_zero, characteristic=shown.poly)
+    else:
+        known = Stability(kind, stable_at_zero, -shown.coefficients[0], shown.coefficients[1])
+        known = replace(known, e_polynomial=e_polynomial(phi).replace(Y).compose(Poly(Y**2, Y)))
+    if phi.steps > MAX_STEPS:
+        return replace(known, a_stable=False, l_stable=False) if _beyond_the_barrier(fixed) else known
+    along = _reach(negative_axis(phi), stable_at_zero, scheme.digits)
+    if step.derivative == 2:
+        return replace(known, real_interval=along)
+    up = _reach(imaginary_axis(phi), stable_at_zero, scheme.digits, square=True)
+    i_stable = (stable_at_zero and non_negative(e_polynomial(phi))) if phi.steps == 1 else up == oo
+    a_stable = i_stable and no_poles_on_the_left(phi)
+    return replace(
+        known,
+        a_stable=a_stable,
+        l_stable=a_stable and vanishes_at_infinity(phi),
+        i_stable=i_stable,
+        alpha_degrees=90.0 if a_stable else alpha_degrees(phi) if along == oo else 0.0,
+        real_interval=along,
+        imaginary_interval=up,
+    )
+
+
+def _beyond_the_barrier(scheme: Scheme) -> bool:
+    """Whether it is a linear multistep method of order over 2, which none is that is A-stable (Dahlquist's second
+    barrier; HW II, V.1, Theorem 1.4)."""
+    return isinstance(scheme, Multistep) and scheme.derivative == 1 and order(scheme) > 2
+
+
+def _reach(ray: Ray, stable_at_zero: bool, digits: int | None, square: bool = False) -> Expr:
+    """How far a ray stays stable: 0 where it does not begin so, oo where it never ends; a float to decimals."""
+    end = ray.exit() if stable_at_zero else 0
+    if end is None:
+        return oo
+    if isinstance(end, int):
+        return S.Zero
+    if digits:
+        value = end.decimal()
+        return (sqrt(value) if square else value).n(min(digits, 30))
+    return end.square_root() if square else end.expression()

@@ -1,0 +1,109 @@
+"""Zero-stability, exactly: what a step does to its history when f = 0; and the step a multistep method really takes."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sympy import Expr, Poly, Rational, Symbol, cancel, sqrt
+from sympy.polys.matrices import DomainMatrix
+
+from tableau2net.analysis.exact.domain import Domain, domain_of
+from tableau2net.analysis.exact.polynomials import evaluate
+from tableau2net.analysis.exact.series import Ring, reversed_characteristic
+from tableau2net.analysis.stability.linear import linear
+from tableau2net.analysis.stability.unit_disk import root_condition, split
+from tableau2net.errors import InputError
+from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
+from tableau2net.step import Step, lower
+
+Z = Symbol("z")
+
+
+def characteristic(coefficients: tuple[Expr, ...]) -> Poly:
+    """ρ(z) = Σ α_j z^j or σ(z) = Σ β_j z^j, over the exact domain of the coefficients."""
+    return Poly(list(reversed(coefficients)), Z, domain=domain_of(coefficients).domain)
+
+
+def zero_stable(scheme: Scheme) -> bool:
+    """Whether a scheme is zero-stable, decided in exact arithmetic; open parameters at their declared values.
+
+    Multistep: ρ(1) = 0, the roots of ρ lie in the closed unit disk, those on the circle simple (Dahlquist's root
+    condition; HNW I, III.3, Definition 3.2), or at most double for y'' = f (HNW I, III.10). ρ(1) = 0 is asked for
+    because without it not even a constant solution is kept. General linear: V has the eigenvalue 1 and bounded powers
+    (HNW I, III.8, Definition 8.8): a multiple eigenvalue on the circle has as many eigenvectors. One-step methods are,
+    if y itself is kept. Where a source printed decimals, ρ(1) = 0 is asked for to these.
+    """
+    scheme = scheme.at_defaults() if scheme.parameters else scheme
+    if isinstance(scheme, Multistep | AdditiveMultistep):
+        double = isinstance(scheme, Multistep) and scheme.derivative == 2
+        rho = _with_root_one(characteristic(scheme.alpha), scheme.digits)
+        return rho is not None and root_condition(rho, 2 if double else 1)
+    step = lower(scheme)
+    return True if _keeps_its_states(step) else _power_bounded(step)
+
+
+def _with_root_one(rho: Poly, digits: int | None) -> Poly | None:
+    """ρ if ρ(1) = 0. To decimals: with ρ(1) taken off, so that 1 is a root."""
+    if not evaluate(rho, 1):
+        return rho
+    at_one = rho.eval(1)
+    if digits is None or abs(at_one) > rho.degree() * Rational(10) ** -digits:
+        return None
+    return rho - Poly(at_one, Z, domain=rho.domain)
+
+
+def _keeps_its_states(step: Step) -> bool:
+    """Whether it is plain that f = 0 leaves everything as it is: one step, from y to y plus field values."""
+    new = {op.target: op for op in step.flat() if hasattr(op, "terms")}
+    return not step.history and all(
+        name in new and [(c, v) for c, v in new[name].terms if step.kind(v) == "y"] == [(1, given.name)]
+        for given, name in zip(step.inputs, step.outputs, strict=True)
+    )
+
+
+def _power_bounded(step: Step) -> bool:
+    """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition."""
+    reading = linear(step)
+    if reading is None:
+        raise InputError("zero-stability of several states with a history is not decided")
+    assert isinstance(reading.arithmetic, Domain)
+    domain, r = reading.arithmetic.domain, reading.size
+    V = [[row.get(j, domain.zero) for j in range(r)] for row in reading.V]
+    constants = reversed_characteristic([[[x] for x in row] for row in V], Ring(reading.arithmetic, 0))
+    polynomial = Poly([c[0] for c in constants], Z, domain=domain)
+    if evaluate(polynomial, 1) or not root_condition(polynomial, r):
+        return False
+    for factor, times in polynomial.sqf_list()[1]:
+        circle = split(factor)[1]
+        if times > 1 and circle is not None and circle.degree() > 0 and _nullity(circle, V) < times * circle.degree():
+            return False
+    return True
+
+
+def _nullity(p: Poly, V: list[list[object]]) -> int:
+    """The dimension of the kernel of p(V)."""
+    r = len(V)
+    matrix, identity = DomainMatrix(V, (r, r), p.domain), DomainMatrix.eye(r, p.domain)
+    value = identity * p.domain.zero
+    for c in p.rep.to_list():
+        value = value * matrix + identity * p.domain.convert(c)
+    return r - int(value.rank())
+
+
+@cache
+def effective_step(scheme: Scheme) -> Expr | None:
+    """The step that a multistep method really takes, in units of h: σ(1)/ρ'(1), and √(2σ(1)/ρ''(1)) for y'' = f.
+
+    1 for a consistent method; LM's is 1/(1 + k), since it solves u' = f/(1 + k). None where it is not defined
+    (ρ(1) ≠ 0 or ρ'(1) = 0 identically) and for families to which it does not apply."""
+    if not isinstance(scheme, Multistep):
+        return None
+    slope = sum(j * a for j, a in enumerate(scheme.alpha))
+    if cancel(sum(scheme.alpha)) != 0:
+        return None
+    if scheme.derivative == 1:
+        return None if cancel(slope) == 0 else cancel(sum(scheme.beta) / slope)
+    curvature = sum(j * (j - 1) * a for j, a in enumerate(scheme.alpha))
+    if cancel(slope) != 0 or cancel(curvature) == 0:
+        return None
+    return sqrt(cancel(2 * sum(scheme.beta) / curvature))

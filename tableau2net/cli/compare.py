@@ -1,0 +1,95 @@
+"""`tableau2net compare`: schemes side by side."""
+
+from __future__ import annotations
+
+import json as text
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from tableau2net.analysis.facts import SECTIONS, Fact, facts
+from tableau2net.analysis.report import report
+from tableau2net.cli.options import labelled
+from tableau2net.errors import InputError
+from tableau2net.scheme import load
+
+MISSING = "–"
+NARROWEST, WIDEST = 16, 36  # characters of a scheme's column
+MOST = 40  # schemes: a full report takes seconds
+
+
+def compare(
+    schemes: Annotated[list[str], typer.Argument(help="Names or scheme files.")],
+    json: Annotated[bool, typer.Option("--json", help="As a JSON list of what `show --json` prints.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+) -> None:
+    """Compare schemes: the same facts of each, a column a scheme."""
+    if json and markdown:
+        raise InputError("--json and --markdown: choose one")
+    if len(schemes) > MOST:
+        raise InputError(f"{len(schemes)} schemes: at most {MOST} are compared at once")
+    reports = {label: report(scheme) for label, scheme in labelled([load(s) for s in schemes]).items()}
+    if json:
+        print(text.dumps([r.to_dict() for r in reports.values()], indent=2, ensure_ascii=False))
+        return
+    found = {label: [f for f in facts(r) if not f.detail] for label, r in reports.items()}
+    columns = {label: {f.name: f.short for f in column} for label, column in found.items()}
+    rows = _merged(list(found.values()))
+    table = [[column.get(row, MISSING) for column in columns.values()] for row in rows]
+    if markdown:
+        body = [[row, *cells] for row, cells in zip(rows, table, strict=True)]
+        lines = [["", *columns], ["---"] * (1 + len(columns)), *body]
+        print("\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines))
+    else:
+        _show(list(columns), rows, table)
+
+
+def _merged(columns: Sequence[Sequence[Fact]]) -> list[str]:
+    """Every fact's name once, section by section, each after the one that it follows in its own scheme."""
+    merged: list[str] = []
+    for section in SECTIONS:
+        names: list[str] = []
+        for column in columns:
+            at = 0
+            for name in (fact.name for fact in column if fact.section == section):
+                if name not in names:
+                    names.insert(at, name)
+                at = names.index(name) + 1
+        merged += names
+    return merged
+
+
+def _show(labels: list[str], rows: list[str], table: list[list[str]]) -> None:
+    """As many schemes beside one another as the terminal is wide; the others below."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    first = max(map(len, rows))
+    wanted = [max(NARROWEST, len(label), *(_longest_word(row[i]) for row in table)) for i, label in enumerate(labels)]
+    for group in _groups(wanted, console.width - first - 4):
+        shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        shown.add_column("", style="cyan", no_wrap=True)
+        for i in group:
+            shown.add_column(labels[i], overflow="fold", min_width=wanted[i], max_width=max(WIDEST, wanted[i]))
+        for name, cells in zip(rows, table, strict=True):
+            if any(cells[i] != MISSING for i in group):
+                shown.add_row(name, *(cells[i] for i in group))
+        console.print(shown)
+
+
+def _longest_word(cell: str) -> int:
+    return min(WIDEST, max(map(len, cell.split()), default=0))
+
+
+def _groups(widths: Sequence[int], room: int) -> Iterator[range]:
+    """Runs of columns that fit into the room, at least one each."""
+    start = used = 0
+    for i, width in enumerate(widths):
+        if i > start and used + width + 2 > room:
+            yield range(start, i)
+            start, used = i, 0
+        used += width + 2
+    yield range(start, len(widths))

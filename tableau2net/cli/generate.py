@@ -1,0 +1,172 @@
+"""`tableau2net generate`: a family of schemes from its order conditions, as a scheme file."""
+
+from __future__ import annotations
+
+import json as text
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
+from tableau2net.scheme.expression import exact_json
+from tableau2net.scheme.file import dumps
+
+if TYPE_CHECKING:
+    from tableau2net.analysis.region.regions import Region
+    from tableau2net.scheme import Scheme
+
+FAMILIES = ("multistep", "imex-multistep", "runge-kutta")
+
+
+def generate(
+    family: Annotated[str, typer.Argument(help="multistep, imex-multistep or runge-kutta.")],
+    order: Annotated[int, typer.Option(help="The order that every member shall have.")],
+    steps: Annotated[int | None, typer.Option(help="Steps of a multistep method.")] = None,
+    stages: Annotated[int | None, typer.Option(help="Stages of a Runge–Kutta method.")] = None,
+    explicit: Annotated[bool, typer.Option("--explicit/--implicit", help="Whether no equation is solved.")] = True,
+    adams: Annotated[bool, typer.Option("--adams", help="Multistep: alpha of Adams' methods, free beta.")] = False,
+    diagonally_implicit: Annotated[bool, typer.Option("--diagonally-implicit", help="One stage at a time.")] = False,
+    singly_diagonally_implicit: Annotated[
+        bool, typer.Option("--singly-diagonally-implicit", help="With one gamma on the diagonal.")
+    ] = False,
+    collocation: Annotated[bool, typer.Option("--collocation", help="The implicit methods of their nodes.")] = False,
+    nodes: Annotated[str | None, typer.Option(help="The nodes c, as in 0,1/2,1.")] = None,
+    embedded: Annotated[int | None, typer.Option(help="Runge–Kutta: the order of a second formula b_hat.")] = None,
+    fix: Annotated[
+        list[str] | None, typer.Option(help="COEFFICIENT=VALUE, as in a21=1/2; alpha0=-k names a parameter k.")
+    ] = None,
+    value: Annotated[list[str] | None, typer.Option(help="PARAMETER=NUMBER: where it starts.")] = None,
+    zero_stable: Annotated[bool, typer.Option("--zero-stable", help="Insist on zero-stable members.")] = False,
+    a_stable: Annotated[bool, typer.Option("--a-stable", help="Runge–Kutta: insist on A-stable members.")] = False,
+    name: Annotated[str, typer.Option(help="Name of the scheme.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write. [default: the terminal]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object, numbers exact.")] = False,
+) -> None:
+    """Solve order conditions: all members of the scheme that is written have the order, whatever its parameters."""
+    from tableau2net.analysis.generate.families import generate_imex_multistep, generate_multistep, generate_runge_kutta
+
+    shapes = {
+        "diagonally-implicit": diagonally_implicit,
+        "singly-diagonally-implicit": singly_diagonally_implicit,
+        "collocation": collocation,
+    }
+    shape = _one_shape([s for s, chosen in shapes.items() if chosen], explicit)
+    fixed, values = _pairs(fix or [], "--fix"), _pairs(value or [], "--value")
+    if family in ("multistep", "imex-multistep"):
+        _not_with(family, stages=stages, nodes=nodes, embedded=embedded, **{s: v or None for s, v in shapes.items()})
+        if a_stable:
+            raise InputError("--a-stable: is asked of Runge–Kutta methods only; leave it out")
+        make = generate_imex_multistep if family != "multistep" else partial(generate_multistep, explicit=explicit)
+        found: Scheme = make(
+            _needed(steps, "--steps"),
+            order,
+            adams=adams,
+            fix=fixed,
+            values=values,
+            stable="zero-stable" if zero_stable else None,
+            name=name,
+        )
+    elif family == "runge-kutta":
+        _not_with(family, steps=steps, adams=adams or None)
+        count = _needed(stages, "--stages")
+        found = generate_runge_kutta(
+            count,
+            order,
+            shape=shape,
+            embedded=embedded,
+            fix={**_nodes(nodes, count), **fixed},
+            values=values,
+            stable="A-stable" if a_stable else None,
+            name=name,
+        )
+    else:
+        raise InputError(f"family {family!r}: write one of {', '.join(FAMILIES)}")
+    _write(found, _regions(found, a_stable), output, json)
+
+
+def _one_shape(chosen: list[str], explicit: bool) -> str:
+    if len(chosen) > 1:
+        raise InputError(f"--{chosen[0]} and --{chosen[1]}: choose one")
+    return chosen[0] if chosen else "explicit" if explicit else "implicit"
+
+
+def _needed(count: int | None, option: str) -> int:
+    if count is None:
+        raise InputError(f"{option} is missing: say how many")
+    return count
+
+
+def _not_with(family: str, **options: object) -> None:
+    for option, given in options.items():
+        if given is not None:
+            raise InputError(f"--{option}: not an option of {family}; leave it out")
+
+
+def _pairs(items: list[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for item in items:
+        key, equals, right = item.partition("=")
+        if not equals or not key.strip() or not right.strip():
+            raise InputError(f"{option} {item!r}: write NAME=VALUE, as in {option} c2=1/2")
+        if key.strip() in pairs:
+            raise InputError(f"{option} {key.strip()}: given twice")
+        pairs[key.strip()] = right.strip()
+    return pairs
+
+
+def _nodes(nodes: str | None, stages: int) -> dict[str, str]:
+    if nodes is None:
+        return {}
+    values = [part.strip() for part in nodes.split(",")]
+    if len(values) != stages or not all(values):
+        raise InputError(f"--nodes {nodes}: {stages} values are expected, with commas between")
+    return {f"c{i}": v for i, v in enumerate(values, 1)}
+
+
+def _regions(scheme: Scheme, a_stable: bool) -> list[Region]:
+    from tableau2net.analysis.region.regions import a_stable_region, zero_stable_region
+
+    found = [None if scheme.family == "runge-kutta" else zero_stable_region(scheme)]
+    found += [a_stable_region(scheme) if a_stable else None]
+    return [region for region in found if region is not None]
+
+
+def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: bool) -> None:
+    from tableau2net.analysis.region.regions import region_text
+
+    facts = [f"order {scheme.claims['order']} for all parameter values" if scheme.parameters else scheme.title]
+    facts += [region_text(region) for region in regions]
+    file = "".join(f"# {fact[0].upper()}{fact[1:]}\n" for fact in facts) + dumps(scheme)
+    if output is not None:
+        write_atomically(output, file)
+        print(f"{output}: {scheme.title}; {'; '.join(facts[scheme.parameters == () :])}", file=sys.stderr)
+    if json:
+        print(text.dumps(_json(scheme, regions, file), indent=2, ensure_ascii=False))
+    elif output is None:
+        print(file, end="")
+
+
+def _json(scheme: Scheme, regions: list[Region], file: str) -> dict[str, Any]:
+    return {
+        "name": scheme.name,
+        "title": scheme.title,
+        "family": scheme.family,
+        "order": scheme.claims["order"],
+        "order_kind": "all parameters" if scheme.parameters else "exact",
+        "parameters": {
+            p.name: {
+                "value": exact_json(p.value),
+                "range": None if p.range is None else [exact_json(end) for end in p.range],
+            }
+            for p in scheme.parameters
+        },
+        "regions": {region.fact: str(region) for region in regions},
+        "coefficients": {key: exact_json(c) for key, c in scheme.coefficients.items()},
+        "file": file,
+    }

@@ -1,0 +1,61 @@
+"""`tableau2net plot`: pictures of schemes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tableau2net.cli.options import labelled
+from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
+from tableau2net.scheme import load
+
+Draw = Callable[..., bytes]
+
+
+FORMATS = ("png", "svg", "pdf")
+PICTURES = ("stability", "order-star", "convergence", "error-constants")
+
+
+def plot(
+    picture: Annotated[str, typer.Argument(help=f"What to draw: {', '.join(PICTURES)}.")],
+    schemes: Annotated[list[str], typer.Argument(help="Names or scheme files; several share the picture.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .png, .svg or .pdf.")],
+) -> None:
+    """Draw schemes: where they are stable, their order stars, the error they make, the error that is left.
+
+    convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
+    """
+    if picture not in PICTURES:
+        raise InputError(f"picture {picture!r} is unknown, one of {', '.join(PICTURES)}")
+    format = output.suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise InputError(f"{output}: a picture is written as .png, .svg or .pdf; end the file's name so")
+    loaded = labelled([load(scheme) for scheme in schemes])
+    write_atomically(output, _drawing(picture)(loaded, format=format))
+
+
+def _drawing(picture: str) -> Draw:
+    """The function that draws; matplotlib is imported here, when it is wanted."""
+    match picture:
+        case "stability":
+            from tableau2net.plot.stability import draw_stability
+
+            return draw_stability
+        case "order-star":
+            from tableau2net.plot.order_star import draw_order_stars
+
+            return draw_order_stars
+        case "convergence":
+            from tableau2net.plot.convergence import draw_convergence
+            from tableau2net.plot.measured import ROUNDING, global_error
+
+            return partial(draw_convergence, error=global_error, rounding=ROUNDING)
+        case _:
+            from tableau2net.plot.error_constants import draw_error_constants
+
+            return draw_error_constants

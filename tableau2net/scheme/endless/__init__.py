@@ -1,0 +1,1 @@
+"""Families without end: methods constructed exactly, for any number of stages or steps, by name."""

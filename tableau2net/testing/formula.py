@@ -1,0 +1,227 @@
+"""One step straight from the table of each family, as the textbook writes it: no step program, no generated code.
+
+Whatever can be added and multiplied by numbers will do for a state: vectors in many digits to measure an order,
+tensors to compare a generated module with. Implicit stages are swept until they settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Protocol
+
+from sympy import Expr
+
+from tableau2net.scheme import (
+    AdditiveMultistep,
+    AdditiveRungeKutta,
+    GeneralLinear,
+    Multistep,
+    PartitionedRungeKutta,
+    RungeKutta,
+    Scheme,
+)
+from tableau2net.scheme.general_linear import age_of
+
+State = Any
+MAX_SWEEPS = 400
+
+
+class Given(Protocol):
+    """What a step starts from, and how numbers and states are calculated with."""
+
+    h: Any
+
+    def number(self, value: Expr) -> Any:
+        """An exact coefficient as one that multiplies states."""
+
+    def distance(self, a: State, b: State) -> Any:
+        """How far apart two states are."""
+
+    @property
+    def tolerance(self) -> Any:
+        """Below this, implicit stages have settled."""
+
+    def field(self, part: int, time: Any, states: list[State]) -> State:
+        """f^part at t_n + time·h and the states, one a component."""
+
+    def y(self, component: int, age: int) -> State:
+        """A state `age` steps ago."""
+
+    def f(self, part: int, age: int) -> State:
+        """The field at the solution `age` steps ago."""
+
+    def nordsieck(self, q: tuple[Expr, ...]) -> State:
+        """Σ q_k h^k y^(k)."""
+
+    def k(self, stage: int) -> State:
+        """The field at a stage (from 0) of the step before."""
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """The end of a step: the states, what the embedded method gives, and for general linear methods what is handed on
+    and the field at the stages."""
+
+    states: list[State]
+    embedded: State | None = None
+    external: tuple[State, ...] = ()
+    stages: tuple[State, ...] = ()
+
+
+@singledispatch
+def advance(scheme: Scheme, at: Given) -> Advanced:
+    """One step of a scheme, which has no open parameter unless `at.number` knows it."""
+    raise TypeError(f"{type(scheme).__name__} has no formula")
+
+
+@advance.register
+def _runge_kutta(scheme: RungeKutta, at: Given) -> Advanced:
+    return _additive((scheme,), at)
+
+
+@advance.register
+def _additive_runge_kutta(scheme: AdditiveRungeKutta, at: Given) -> Advanced:
+    return _additive(scheme.parts, at)
+
+
+def _additive(parts: tuple[RungeKutta, ...], at: Given) -> Advanced:
+    """Y_i = y + h Σ_ν Σ_j a^ν_ij k^ν_j, k^ν_i = f^ν(t + c^ν_i h, Y_i)."""
+    y, s = at.y(0, 0), range(parts[0].stages)
+    stage = [[y] for _ in s]
+    table = [_numbers(p, at) for p in parts]
+
+    def sweep(k: list[State]) -> list[State]:
+        k = list(k)
+        for i in s:
+            rows = [a for A, _, _ in table for a in A[i]]
+            stage[i] = [_total(at, y, rows, k)]
+            for p, (_, c, _) in enumerate(table):
+                k[p * len(s) + i] = at.field(p, c[i], stage[i])
+        return k
+
+    k = _settle(at, sweep, [at.field(p, 0, [y]) for p in range(len(parts)) for _ in s], all(p.explicit for p in parts))
+    new = _total(at, y, [b for _, _, weights in table for b in weights], k)
+    if parts[0].b_hat is None:
+        return Advanced([new])
+    b_hat = [at.number(b) for part in parts for b in part.b_hat or ()]
+    return Advanced([new], _total(at, y, b_hat, k))
+
+
+@advance.register
+def _partitioned(scheme: PartitionedRungeKutta, at: Given) -> Advanced:
+    """Y^ν_i = y^ν + h Σ_j a^ν_ij k^ν_j, k^ν_i = f_ν(t + c^ν_i h, Y^1_i, …, Y^N_i)."""
+    n, s = range(len(scheme.parts)), range(scheme.stages)
+    y = [at.y(component, 0) for component in n]
+    table = [_numbers(p, at) for p in scheme.parts]
+
+    def sweep(k: list[State]) -> list[State]:
+        k = list(k)
+        for i in s:
+            for p in n:
+                own = [k[q * len(s) : (q + 1) * len(s)] for q in n]
+                stage = [_total(at, y[q], table[q][0][i], own[q]) for q in n]
+                k[p * len(s) + i] = at.field(p, table[p][1][i], stage)
+        return k
+
+    k = _settle(at, sweep, [at.field(p, 0, y) for p in n for _ in s])
+    return Advanced([_total(at, y[p], table[p][2], k[p * len(s) : (p + 1) * len(s)]) for p in n])
+
+
+@advance.register
+def _multistep(scheme: Multistep, at: Given) -> Advanced:
+    return _linear_multistep(scheme, (scheme.beta,), scheme.derivative, at)
+
+
+@advance.register
+def _additive_multistep(scheme: AdditiveMultistep, at: Given) -> Advanced:
+    return _linear_multistep(scheme, scheme.betas, 1, at)
+
+
+def _linear_multistep(
+    scheme: Multistep | AdditiveMultistep, betas: tuple[tuple[Expr, ...], ...], derivative: int, at: Given
+) -> Advanced:
+    """y_{n+k} = −Σ_{j<k} α_j y_{n+j} + h^d Σ_ν Σ_j β^ν_j f^ν_{n+j}; n + k − 1 is now."""
+    k, step = scheme.steps, at.h**derivative
+    known = 0 * at.y(0, 0)
+    for j in range(k):
+        age = k - 1 - j
+        if not scheme.alpha[j].is_zero:
+            known = known + (-at.number(scheme.alpha[j])) * at.y(0, age)
+        for part, beta in enumerate(betas):
+            if not beta[j].is_zero:
+                known = known + (step * at.number(beta[j])) * at.f(part, age)
+    implicit = [(part, step * at.number(beta[k])) for part, beta in enumerate(betas) if not beta[k].is_zero]
+
+    def sweep(new: list[State]) -> list[State]:
+        total = known
+        for part, factor in implicit:
+            total = total + factor * at.field(part, 1, new)
+        return [total]
+
+    return Advanced(_settle(at, sweep, [known], once=not implicit))
+
+
+@advance.register
+def _general_linear(scheme: GeneralLinear, at: Given) -> Advanced:
+    """Y = h A F(Y) + U x, x⁺ = h B F(Y) + V x."""
+    s = range(scheme.stages)
+    x = [_external(meaning, at) for meaning in scheme.external]
+    A, B = ([[at.number(a) for a in row] for row in matrix] for matrix in (scheme.A, scheme.B))
+    c = [at.number(time) for time in scheme.c]
+
+    def combined(row: tuple[Expr, ...]) -> State:
+        total = 0 * x[0]
+        for weight, value in zip(row, x, strict=True):
+            if not weight.is_zero:
+                total = total + at.number(weight) * value
+        return total
+
+    base = [combined(row) for row in scheme.U]
+
+    def sweep(k: list[State]) -> list[State]:
+        k = list(k)
+        for i in s:
+            k[i] = at.field(0, c[i], [_total(at, base[i], A[i], k)])
+        return k
+
+    k = _settle(at, sweep, [at.field(0, 0, [x[0]])] * len(s), once=scheme.explicit)
+    new = tuple(_total(at, combined(v), b, k) for v, b in zip(scheme.V, B, strict=True))
+    return Advanced([new[0]], external=new, stages=tuple(k))
+
+
+def _external(meaning: str | tuple[Expr, ...], at: Given) -> State:
+    if not isinstance(meaning, str):
+        return at.nordsieck(meaning)
+    if meaning[0] == "k":
+        return at.h * at.k(int(meaning[1:]) - 1)
+    return at.y(0, age_of(meaning)) if meaning[0] == "y" else at.h * at.f(0, age_of(meaning))
+
+
+def _numbers(table: RungeKutta, at: Given) -> tuple[list[list[Any]], list[Any], list[Any]]:
+    A = [[0 if a.is_zero else at.number(a) for a in row] for row in table.A]
+    return A, [at.number(c) for c in table.c], [0 if b.is_zero else at.number(b) for b in table.b]
+
+
+def _total(at: Given, y: State, weights: list[Any], ks: list[State]) -> State:
+    """y + h Σ weight·k; a weight that is the plain 0 is left out."""
+    for weight, k in zip(weights, ks, strict=True):
+        if not (isinstance(weight, int) and weight == 0):
+            y = y + (at.h * weight) * k
+    return y
+
+
+def _settle(
+    at: Given, sweep: Callable[[list[State]], list[State]], start: list[State], once: bool = False
+) -> list[State]:
+    """Sweep until nothing changes; a step h small beside the field wins digits with each."""
+    old = sweep(start)
+    for _ in range(0 if once else MAX_SWEEPS):
+        new = sweep(old)
+        if max(at.distance(a, b) for a, b in zip(new, old, strict=True)) <= at.tolerance:
+            return new
+        old = new
+    if not once:
+        raise ArithmeticError("the implicit stages did not settle")
+    return old
