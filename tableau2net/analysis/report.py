@@ -85,5 +85,5 @@ def report(scheme: Scheme, terms: int = 0) -> Report:
         structure=structure(scheme),
         modified_equation=backward[0],
         modifying_integrator=backward[1],
-        differential_form=differential_form(scheme, terms or 2),
+        differential_form=differential_form(scheme, terms or max(2, min(order_conditions(scheme).order + 1, 20))),
     )

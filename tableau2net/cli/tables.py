@@ -10,15 +10,17 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from sympy import Expr
 
 from tableau2net.analysis.claims import check
 from tableau2net.analysis.facts import Fact, facts
 from tableau2net.analysis.report import Report
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.expression import text_of
+from tableau2net.scheme.expression import float_of, text_of
 from tableau2net.scheme.typeset import Grid, grids
 from tableau2net.scheme.typeset.layout import Cell, Label
 
+SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
 BETWEEN = 4  # columns between tables that stand side by side
 
 
@@ -42,9 +44,10 @@ class CoefficientTable:
         self.scheme = scheme
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        tables = [_lines(grid) for grid in grids(self.scheme)]
+        printed = self.scheme.digits is not None  # decimals already: a few of them are as good to look at
+        tables = [_lines(grid, rounded=printed) for grid in grids(self.scheme)]
         if max(len(lines[0]) for lines in tables) > options.max_width:
-            yield _listing(self.scheme)
+            yield _listing(self.scheme, rounded=printed)
         elif sum(len(lines[0]) + BETWEEN for lines in tables) > options.max_width:
             for lines in tables:
                 yield Text("\n".join(["", *lines, ""]), no_wrap=True)
@@ -73,9 +76,9 @@ def fact_table(found: Iterable[Fact], scheme: Scheme) -> Table:
     return table
 
 
-def _lines(grid: Grid) -> list[str]:
+def _lines(grid: Grid, *, rounded: bool) -> list[str]:
     """A table as lines of equal width, the first group of columns ruled off, and the sections from one another."""
-    sections = [[[_text(cell) for cell in row] for row in section] for section in grid.sections]
+    sections = [[[_text(cell, rounded) for cell in row] for row in section] for section in grid.sections]
     rows = [row for section in sections for row in section]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
 
@@ -93,18 +96,26 @@ def _lines(grid: Grid) -> list[str]:
     return lines
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: Cell, rounded: bool) -> str:
     if cell is None:
         return ""
-    return cell.text if isinstance(cell, Label) else text_of(cell)
+    return cell.text if isinstance(cell, Label) else _number(cell, rounded)
+
+
+def _number(value: Expr, rounded: bool) -> str:
+    """The number exactly, or where it is to be `rounded` and long, `SHOWN_DIGITS` of it and an ellipsis."""
+    exact = text_of(value)
+    if not rounded or len(exact) <= SHOWN_DIGITS:
+        return exact
+    return f"{float_of(value):.{SHOWN_DIGITS}g}…"
 
 
 def _width(cell: str) -> int:
     return len(cell.replace("\u0302", ""))  # a hat takes no room of its own
 
 
-def _listing(scheme: Scheme) -> RenderableType:
-    entries = [f"{name} = {text_of(value)}" for name, value in scheme.coefficients.items() if not value.is_zero]
+def _listing(scheme: Scheme, *, rounded: bool) -> RenderableType:
+    entries = [f"{name} = {_number(value, rounded)}" for name, value in scheme.coefficients.items() if not value.is_zero]
     return Padding(Columns(entries, equal=True, column_first=True, padding=(0, 3)), (1, 0, 1, 1))
 
 

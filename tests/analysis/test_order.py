@@ -108,6 +108,7 @@ RESIDUALS = {
     "diffrax-kencarp5-implicit": (5, 1, "-1.59513634919533E-12"),
     "diffrax-sil3-explicit": (3, 2, "1/18"),
     "irksome-pep-4-2-5": (2, 1, "176928337/1459858680"),
+    "magic-mars-343": (3, 1, "0.533317768264272"),
     "ordinarydiffeq-ckllsrk54-3c": (4, 1, "0.0502589356818206"),
     "ordinarydiffeq-ckllsrk85-4fm-4r-embedded": (4, 1, "0.0718081253014235"),
     "ordinarydiffeq-ckllsrk95-4c": (5, 1, "-0.0169723981047177"),

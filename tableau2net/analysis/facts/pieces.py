@@ -124,20 +124,29 @@ def _block(coefficient: Poly, power: int, variable: str, *, first: bool) -> str:
 
 
 def _term(coefficient: Expr, power: int, variable: str, *, first: bool) -> str:
-    minus = not coefficient.is_Add and coefficient.could_extract_minus_sign()
+    if _too_long(coefficient):
+        minus = float_of(coefficient) < 0
+    else:
+        minus = not coefficient.is_Add and coefficient.could_extract_minus_sign()
     size = -coefficient if minus else coefficient
     sign = ("−" if minus else "") if first else (" − " if minus else " + ")
     return sign + _scaled(size, _raised(variable, power), first=first)
 
 
 def _scaled(size: Expr, name: str, *, first: bool) -> str:
-    """``z²/12``, ``3z/4``, ``(1 − k)·z``."""
+    """``z²/12``, ``3z/4``, ``(1 − k)·z``; a number too long to read cut short, ``0.041666667…z⁴``."""
+    if _too_long(size):
+        return f"{float_of(size):.8g}…{name}"
     if not name:
         return _typeset(size) if first or not size.is_Add else f"({_typeset(size)})"
     if isinstance(size, Rational):
         above = name if size.p == 1 else f"{size.p}{name}"
         return above if size.q == 1 else f"{above}/{size.q}"
     return f"({_typeset(size)})·{name}" if size.is_Add else f"{_typeset(size)}·{name}"
+
+
+def _too_long(value: Expr) -> bool:
+    return bool(value.is_number) and len(text_of(value)) > LONGEST
 
 
 def _typeset(value: Expr) -> str:

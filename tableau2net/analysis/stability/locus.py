@@ -86,14 +86,15 @@ def _points(table: Any, theta: Any) -> Any:
     d = c.shape[1] - 1
     # z = 1/x: Σ c_k x^(d−k) = 0, whose leading coefficient c_0 = Φ(ζ, 0) vanishes only where z = 0
     reverse = np.abs(c[:, 0]) >= np.abs(c[:, d])
+    sound = (c[:, 0] != 0) | (c[:, d] != 0)  # else both 0 and ∞ are roots, and neither bounds a sector
     found = np.full((len(zeta), d), np.inf + 0j)
     with np.errstate(all="ignore"):
-        for chosen, coefficients in ((reverse, c), (~reverse, c[:, ::-1])):
+        for chosen, coefficients in ((reverse & sound, c), (~reverse, c[:, ::-1])):
             if chosen.any():
                 top = coefficients[chosen]
                 companion = np.zeros((len(top), d, d), dtype=complex)
                 companion[:, np.arange(d - 1) + 1, np.arange(d - 1)] = 1
                 companion[:, :, d - 1] = -(top[:, 1:] / top[:, :1])[:, ::-1]
                 found[chosen] = np.linalg.eigvals(companion)
-        found[reverse] = 1 / found[reverse]
+        found[reverse & sound] = 1 / found[reverse & sound]
     return found

@@ -35,8 +35,8 @@ def symmetric(scheme: Scheme) -> bool | None:
         numbers, found = tables(point, point.parts)
     else:
         return None
-    if point.digits is not None:
-        return _mirrored(numbers, found)
+    if point.digits is not None and _mirrored(numbers, found):
+        return True
     reads = point.reads if isinstance(point, PartitionedRungeKutta) else None
     counted = None if reads is None else [[state - 1 for state in own] for own in reads]
     return _same_results(found, [_adjoint(t) for t in found], counted)

@@ -8,10 +8,11 @@ from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, Scheme
 
 
 def symplectic(scheme: Scheme) -> bool | None:
-    """Whether a method is symplectic for every Hamiltonian, at the declared parameter values.
+    """Whether a method is symplectic for every Hamiltonian that it is meant for, at the declared parameter values.
 
     Runge–Kutta: b_i a_ij + b_j a_ji = b_i b_j on the irreducible method (HLW, VI.4.3 and VI.7.10). A pair of methods
-    for (p, q): b_i â_ij + b̂_j a_ji = b_i b̂_j and b = b̂ (HLW, VI.4.6). None for other families."""
+    for (p, q): b_i â_ij + b̂_j a_ji = b_i b̂_j and b = b̂ (HLW, VI.4.6); the latter is not needed where the fields read
+    only each other's state, so that every Hamiltonian is separable. None for other families."""
     if isinstance(scheme, RungeKutta):
         numbers, (table,) = tables(scheme, [main(scheme)])
         return _couples(numbers, table, table)
@@ -19,7 +20,8 @@ def symplectic(scheme: Scheme) -> bool | None:
     if pair is None:
         return None
     numbers, (first, second) = pair
-    same = all(numbers.is_zero(x - y) for x, y in zip(first.b, second.b, strict=True))
+    separable = isinstance(scheme, PartitionedRungeKutta) and scheme.reads == ((2,), (1,))
+    same = separable or all(numbers.is_zero(x - y) for x, y in zip(first.b, second.b, strict=True))
     return same and _couples(numbers, first, second)
 
 
