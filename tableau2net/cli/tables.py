@@ -115,7 +115,9 @@ def _width(cell: str) -> int:
 
 
 def _listing(scheme: Scheme, *, rounded: bool) -> RenderableType:
-    entries = [f"{name} = {_number(value, rounded)}" for name, value in scheme.coefficients.items() if not value.is_zero]
+    entries = [
+        f"{name} = {_number(value, rounded)}" for name, value in scheme.coefficients.items() if not value.is_zero
+    ]
     return Padding(Columns(entries, equal=True, column_first=True, padding=(0, 3)), (1, 0, 1, 1))
 
 

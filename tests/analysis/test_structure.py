@@ -153,7 +153,10 @@ def test_lobatto_pairs_and_splittings() -> None:  # HLW, VI.4, Theorem 4.8 and e
         reads=[[2], [1]],
     )
     assert symplectic_separable(ruth)
-    assert symplectic(ruth) is False
+    assert symplectic(ruth)  # it is for no others
+    general = PartitionedRungeKutta(parts=ruth.parts)
+    assert symplectic_separable(general)
+    assert symplectic(general) is False
 
 
 @given(runge_kutta(2), st.randoms(use_true_random=False))

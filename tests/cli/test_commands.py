@@ -8,27 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tableau2net.cli import main
 from tableau2net.scheme import list_schemes
 from tableau2net.scheme.library import folder
 
 KNOWN_BAD = Path(__file__).parents[1] / "known_bad"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command in this process: (exit status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tableau2net", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return (code, *capsys.readouterr())
-
-    return call
 
 
 def test_check_proves(run):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sympy import Poly
 from sympy.polys.matrices import DomainMatrix
 
 from tableau2net.analysis.exact.domain import Domain, Element
+from tableau2net.step.schedule import components
 
 Rows = list[dict[int, Any]]
 MAX_COUPLED = 16  # rows that all depend on each other: more are too much work for exact elimination over and over
@@ -50,42 +51,10 @@ def solved(left: Rows, right: Rows, nonzero: Callable[[Any], bool] = bool) -> Ro
     return [right[place[column]] for column in range(n)]
 
 
-def coupled(T: Iterable[dict[int, Any]]) -> list[list[int]]:
-    """The rows in classes that depend on each other, each class sorted (strongly connected components; Tarjan 1972)."""
-    edges = [list(row) for row in T]
-    index: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    on_stack: set[int] = set()
-    found: list[list[int]] = []
-
-    def visit(i: int) -> None:
-        index[i] = low[i] = len(index)
-        stack.append(i)
-        on_stack.add(i)
-        for j in edges[i]:
-            if j not in index:
-                visit(j)
-                low[i] = min(low[i], low[j])
-            elif j in on_stack:
-                low[i] = min(low[i], index[j])
-        if low[i] == index[i]:
-            members: list[int] = []
-            while not members or members[-1] != i:
-                members.append(stack.pop())
-                on_stack.discard(members[-1])
-            found.append(sorted(members))
-
-    for i in range(len(edges)):
-        if i not in index:
-            visit(i)
-    return found
-
-
 def determinant(T: tuple[dict[int, Element], ...], domain: Domain, symbol: Any) -> Poly | None:
     """det(I + r T) as a polynomial in r; None where more than MAX_COUPLED rows depend on each other."""
     product = Poly(1, symbol, domain=domain.domain)
-    for members in coupled(T):
+    for members in components(T):
         if len(members) > MAX_COUPLED:
             return None
         if len(members) == 1:

@@ -1,8 +1,8 @@
-"""Proven enclosures: an exact number as an interval of reals, and the sign of an element of an exact domain."""
+"""Proven enclosures: an exact number as an interval of reals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,6 @@ from sympy import Expr, Pow, Rational
 from tableau2net.errors import InputError
 
 Enclosure = Any  # an mpmath interval: the number lies in [.a, .b], rounding included
-MAX_BITS = 1 << 16
 
 
 @contextmanager
@@ -55,23 +54,3 @@ def enclose(value: Expr) -> Enclosure:
 def holds_zero(x: Enclosure) -> bool:
     """Whether 0 lies in the interval, so that the sign is not known."""
     return bool(x.a <= 0 <= x.b)
-
-
-def sign_in(domain: Any) -> Callable[[Any], int]:
-    """The sign of an element of ℚ or of a real number field: zero is decided by the domain, the rest by enclosure."""
-    if domain.is_QQ or domain.is_ZZ:
-        return lambda element: (element > 0) - (element < 0)
-
-    def sign(element: Any) -> int:
-        if not element:
-            return 0
-        expression, bits = domain.to_sympy(element), 64
-        while bits <= MAX_BITS:
-            with precision(bits):
-                enclosed = enclose(expression)
-                if not holds_zero(enclosed):
-                    return 1 if enclosed.a > 0 else -1
-            bits *= 2
-        raise InputError(f"{expression}: its sign needs more than {MAX_BITS} bits")
-
-    return sign

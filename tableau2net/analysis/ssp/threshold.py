@@ -26,7 +26,8 @@ from mpmath import iv
 from sympy import Expr, Poly, S
 
 from tableau2net.analysis.exact.elimination import determinant
-from tableau2net.analysis.exact.enclosure import Enclosure, enclose, holds_zero, precision, sign_in
+from tableau2net.analysis.exact.enclosure import Enclosure, enclose, holds_zero, precision
+from tableau2net.analysis.exact.polynomials import sign_in
 from tableau2net.analysis.ssp.general_form import GeneralForm, Row, row_times
 from tableau2net.analysis.ssp.poles import BITS, Pole, poles, taylor
 from tableau2net.analysis.ssp.supremum import Isolated, R, supremum

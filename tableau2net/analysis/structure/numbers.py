@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from tableau2net.analysis.exact.domain import Domain, Element, domain_of
-from tableau2net.analysis.exact.enclosure import sign_in
+from tableau2net.analysis.exact.polynomials import sign_in
 from tableau2net.scheme import RungeKutta, Scheme
 
 Matrix = list[list[Element]]
