@@ -87,7 +87,7 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
         raise ValueError(f"{scheme.name} has no embedded method")
     if _is_quadrature(step):
         return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
-    if limit is None or limit > FEW_TREES:
+    if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
         proved = proved_by_simplifying(scheme, embedded=embedded)
         if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
             return proved
