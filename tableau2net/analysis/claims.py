@@ -12,7 +12,8 @@ from sympy.polys.rootoftools import ComplexRootOf
 from tableau2net.analysis.collocation_order import order_by_simplifying
 from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
-from tableau2net.analysis.ssp.coefficient import ssp
+from tableau2net.analysis.region import region_text, zero_stable_region
+from tableau2net.analysis.ssp import ssp
 from tableau2net.analysis.stability.verdicts import stability, zero_stable
 from tableau2net.analysis.structure import (
     algebraically_stable,
@@ -31,11 +32,15 @@ MAX_CLAIMED = 16  # the order to which trees are tried for a claim: 376,464 of t
 
 @dataclass(frozen=True)
 class Claim:
-    """One line of a file's [claims]: what it declares, and what is found. `ok` when they are equal."""
+    """One line of a file's [claims]: what it declares, and what is found. `ok` when they are equal.
+
+    kind: how far the verdict reaches: "exact", "all parameters", "decimal" (to the decimals printed), "linear",
+    "declared values" of the parameters, or the region of them, such as "zero-stable exactly where -1 < k <= 1"."""
 
     claim: str
     declared: Any
     found: Any
+    kind: str = "exact"
 
     @property
     def ok(self) -> bool:
@@ -69,7 +74,10 @@ def check(scheme: Scheme) -> Verdict:
     """Prove or refute each claim of a scheme, exactly. A claim of order p means: p, and not p + 1.
 
     Raises InputError when a claim does not apply to the scheme (an embedded order without b_hat)."""
-    claims = tuple(Claim(key, declared, _find(scheme, key, declared)) for key, declared in scheme.claims.items())
+    claims = tuple(
+        Claim(key, declared, _find(scheme, key, declared), _kind(scheme, key, declared))
+        for key, declared in scheme.claims.items()
+    )
     return Verdict(scheme.name, order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0))), claims)
 
 
@@ -80,6 +88,15 @@ def _find(scheme: Scheme, key: str, declared: Any) -> Any:
     if found is None:
         raise InputError(f"claims.{key} does not apply to a {scheme.family} scheme; drop the claim")
     return found
+
+
+def _kind(scheme: Scheme, key: str, declared: Any) -> str:
+    if key in ("order", "embedded_order"):
+        return order_conditions(scheme, _limit(scheme, declared), embedded=key == "embedded_order").kind
+    if not scheme.parameters or key == "explicit":
+        return "exact" if scheme.digits is None else "decimal"
+    region = zero_stable_region(scheme) if key == "zero_stable" else None
+    return "declared values" if region is None else region_text(region)
 
 
 def _limit(scheme: Scheme, declared: int) -> int | None:

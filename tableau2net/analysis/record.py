@@ -41,7 +41,7 @@ def record(report: Report) -> Json:
         "digits": s.digits,
         "parameters": [_parameter(p) for p in s.parameters],
         "coefficients": {n: exact_json(c) for n, c in s.coefficients.items() if not c.is_zero},
-        "claims": {key: _value(value) for key, value in s.claims.items()},
+        "claims": {key: json_of(value) for key, value in s.claims.items()},
         "order": report.order.order,
         "order_kind": report.order.kind,
         "order_complete": report.order.complete,
@@ -54,14 +54,14 @@ def record(report: Report) -> Json:
         "simplifying": _simplifying(report),
         "principal_error_norm": _norm(report.errors.principal),
         "errors": _errors(report.errors),
-        "error_constant": _value(report.errors.error_constant),
-        "effective_step": _value(report.effective_step),
+        "error_constant": json_of(report.errors.error_constant),
+        "effective_step": json_of(report.effective_step),
         "stability": _stability(report.stability)
         | {
             "algebraically_stable": report.structure.algebraically_stable,
             "zero_stable_region": report.zero_stable_region and region_text(report.zero_stable_region),
         },
-        "ssp": {"coefficient": _value(report.ssp.coefficient), "linear": _value(report.ssp.linear)},
+        "ssp": {"coefficient": json_of(report.ssp.coefficient), "linear": json_of(report.ssp.linear)},
         "structure": _structure(report.structure),
         "differential_form": report.differential_form and str(report.differential_form),
         "modified_equation": _terms(report.modified_equation),
@@ -80,7 +80,7 @@ def residuals_json(residuals: tuple[Residual, ...]) -> list[Json]:
     ]
 
 
-def _value(value: Any) -> Any:
+def json_of(value: Any) -> Any:
     """An exact number, or a plain fact as it is. An infinite one has no value; an isolated one has its interval."""
     if isinstance(value, Isolated):
         return {"exact": None, "value": float(value), "interval": [str(value.low), str(value.high)]}
@@ -106,7 +106,7 @@ def _simplifying(report: Report) -> Json | None:
 
 
 def _norm(norm: Norm | None) -> Any:
-    return None if norm is None else _value(norm.euclidean)
+    return None if norm is None else json_of(norm.euclidean)
 
 
 def _errors(found: Errors) -> Json:
@@ -115,15 +115,15 @@ def _errors(found: Errors) -> Json:
         "embedded": _norm(found.embedded),
         "B": _norm(found.B),
         "C": _norm(found.C),
-        "D": _value(found.D),
+        "D": json_of(found.D),
         "E": _norm(found.E),
-        "leading_coefficient": _value(found.leading_coefficient),
+        "leading_coefficient": json_of(found.leading_coefficient),
     }
 
 
 def _stability(found: Stability) -> Json:
     keys = ("e_polynomial", "a_stable", "l_stable", "i_stable", "alpha_degrees", "real_interval", "imaginary_interval")
-    facts = {"kind": found.kind, "function": _value(found.function)} | {k: _value(getattr(found, k)) for k in keys}
+    facts = {"kind": found.kind, "function": json_of(found.function)} | {k: json_of(getattr(found, k)) for k in keys}
     parts = {"parts": [_stability(part) for part in found.parts]} if found.parts else {}
     return facts | {"zero_stable": found.zero_stable} | parts
 
@@ -144,11 +144,11 @@ def _structure(found: Structure) -> Json:
         else {
             "kind": low.kind,
             "registers": low.registers,
-            "coefficients": {n: [_value(x) for x in row] for n, row in low.coefficients.items()},
+            "coefficients": {n: [json_of(x) for x in row] for n, row in low.coefficients.items()},
         },
         "invertible": None
         if inverse is None
-        else {"recovers": list(inverse.recovers), "amplification": _value(inverse.amplification)},
+        else {"recovers": list(inverse.recovers), "amplification": json_of(inverse.amplification)},
     }
 
 

@@ -11,7 +11,7 @@ import typer
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
-from tableau2net.analysis.record import residuals_json
+from tableau2net.analysis.record import json_of, residuals_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 from tableau2net.scheme.library import sources as sources_of
@@ -91,6 +91,9 @@ def _record(source: str, verdict: Verdict) -> dict[str, Any]:
         "ok": verdict.ok,
         "order": verdict.order.order,
         "order_kind": verdict.order.kind,
-        "claims": [{"claim": c.claim, "declared": c.declared, "found": c.found, "ok": c.ok} for c in verdict.claims],
+        "claims": [
+            {"claim": c.claim, "declared": json_of(c.declared), "found": json_of(c.found), "ok": c.ok, "kind": c.kind}
+            for c in verdict.claims
+        ],
         "failing": residuals_json(verdict.order.failing),
     }

@@ -30,11 +30,31 @@ def test_check_refutes_with_the_tree_and_the_residual(run):
     assert f"{n} checked, 0 true, {n} refuted" in out
 
 
+def test_check_says_how_far_a_verdict_reaches(run):
+    _, out, _ = run("check", "lm", "rk4", "tsitouras-54", "ssprk-104", "adamnet-2", "--json")
+    kinds = {(v["name"], c["claim"]): c["kind"] for v in json.loads(out) for c in v["claims"]}
+    assert kinds["lm", "order"] == "all parameters"
+    assert kinds["lm", "zero_stable"] == "zero-stable exactly where -1 < k <= 1"
+    assert kinds["rk4", "order"] == "exact"
+    assert kinds["tsitouras-54", "embedded_order"] == "decimal"
+
+
+def test_an_exact_claim_is_json(run, tmp_path):
+    scheme = tmp_path / "mine.toml"
+    table = 'format = 1\nfamily = "runge-kutta"\nA = [[], ["1"]]\nb = ["1/2", "1/2"]\n[claims]\n'
+    scheme.write_text(table + 'ssp = "1"\nreal_interval = "2"\nimaginary_interval = "0"\n')
+    code, out, _ = run("check", scheme, "--json")
+    assert code == 0
+    assert json.loads(out)[0]["claims"][0]["found"] == {"exact": "1", "value": 1.0}
+    scheme.write_text(table + 'ssp = "sqrt(2)"\n')
+    assert run("check", scheme)[0] == 1
+
+
 def test_check_as_json(run):
     code, out, _ = run("check", KNOWN_BAD / "torchdyn-rk4.toml", "rk4", "--json")
     assert code == 1
     bad, good = json.loads(out)
-    assert bad["claims"] == [{"claim": "order", "declared": 4, "found": 1, "ok": False}]
+    assert bad["claims"] == [{"claim": "order", "declared": 4, "found": 1, "ok": False, "kind": "exact"}]
     assert bad["failing"] == [{"tree": [1, -2], "residual": {"exact": "-1/4", "value": -0.25}}]
     assert good["ok"]
     assert {"source", "name", "ok", "claims", "failing"} <= set(good)
