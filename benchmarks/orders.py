@@ -83,7 +83,7 @@ def in_turns(calls: dict[str, Callable[[], object]], runs: int) -> dict[str, Tim
 def nodepy_order(scheme: RungeKutta) -> Callable[[], object] | None:
     """nodepy's exact order of the same coefficients; None where it is not installed."""
     try:
-        from nodepy import rk  # type: ignore[import-untyped,unused-ignore]
+        from nodepy import rk  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
         return None
     kind = rk.ExplicitRungeKuttaMethod if scheme.explicit else rk.RungeKuttaMethod
