@@ -205,10 +205,14 @@ class Reading:
 
     def residual(self, name: str, tree: int, given: Input | None = None) -> Expr:
         """How far it is from that, for the state a(t) − 1/γ(t), at one tree."""
-        gamma = Integer(self.forest.gamma[tree])
+        return self.domain.expression(self.error(name, tree, given))
+
+    def error(self, name: str, tree: int, given: Input | None = None) -> Element:
+        """`residual` as an element of the domain."""
+        found = self._difference(name, tree, given)
         if isinstance(self._arithmetic, Scaled):
-            return self._arithmetic.expression(self._difference(name, tree, given), self.forest.order[tree]) / gamma
-        return self.domain.expression(self._difference(name, tree, given)) / gamma
+            found = self._arithmetic.over_domain(found, self.forest.order[tree])
+        return found * self.domain.rational(1, self.forest.gamma[tree])
 
     def _difference(self, name: str, tree: int, given: Input | None) -> Element:
         """γ(t) times the residual, times scale^|t|."""

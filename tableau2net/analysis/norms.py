@@ -89,8 +89,9 @@ class Sizes:
         name = self.step.results[self.forest.colour[tree] if self._several else 0]
         if embedded and self.step.estimate is not None:
             name = self.step.estimate
-        residual = self.domain.convert(self.reading.residual(name, tree))
-        return residual * self.domain.rational(1, self.forest.sigma[tree])
+        exact = not isinstance(self.domain, _Floats)
+        error = self.reading.error(name, tree) if exact else float(self.reading.residual(name, tree))
+        return error * self.domain.rational(1, self.forest.sigma[tree])
 
     def _size(self, coefficients: Sequence[Element]) -> Size:
         square = self.domain.expression(sum((x * x for x in coefficients), self.domain.zero))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, log2
 from typing import Any
@@ -104,8 +105,8 @@ def _decimal_slope(scheme: Scheme, expected: int, digits: int, embedded: bool) -
     found = None
     with mpmath.workdps(_digits(expected, finest)):
         hs = [mpf(2) ** -n for n in range(finest, 0, -1)]
-        errors = (_error(scheme, h, expected, embedded) for h in hs)
-        e1, e2 = next(errors), next(errors)
+        errors = _errors(scheme, hs, expected, embedded)
+        e1, e2 = next(errors, mpf(0)), next(errors, mpf(0))
         for h, e3 in zip(hs, errors, strict=False):
             fine, coarse = _slope(e2, e1), _slope(e3, e2)
             if abs(coarse - fine) < SETTLED and e1 > mpf(1000) * mpf(10) ** -digits * h:
@@ -118,6 +119,15 @@ def _decimal_slope(scheme: Scheme, expected: int, digits: int, embedded: bool) -
                     found = slope if found is None else found
             e1, e2 = e2, e3
     return found
+
+
+def _errors(scheme: Scheme, hs: Iterable[Any], expected: int, embedded: bool) -> Iterator[Any]:
+    """The errors with growing steps, until one is out of all bounds."""
+    for h in hs:
+        try:
+            yield _error(scheme, h, expected, embedded)
+        except OverflowError:
+            return
 
 
 def _error(scheme: Scheme, h: Any, expected: int, embedded: bool) -> Any:

@@ -17,6 +17,7 @@ import mpmath
 from mpmath import mpf
 
 DIMENSION = 2
+FARTHEST = 1000
 
 
 class Point(tuple[Any, ...]):
@@ -96,7 +97,9 @@ def _arbitrary(part: int, t: Any) -> Point:
 
 
 def _perturbation(seed: int, t: Any, e: Point) -> Point:
-    """G(t, e) = M(t) e + C(t) (exp(L e) − 1), with coefficients of its own for each seed."""
+    """G(t, e) = M(t) e + C(t) (exp(L e) − 1), with coefficients of its own for each seed.
+
+    Raises OverflowError for an e out of all bounds: exp of it would eat the machine."""
     turn = mpmath.sin(2 * t + seed)
     numbers = iter(_tenths(seed))
 
@@ -106,7 +109,10 @@ def _perturbation(seed: int, t: Any, e: Point) -> Point:
     value = []
     for _ in range(DIMENSION):
         linear = sum(coefficient() * x for x in e)
-        value.append(linear + coefficient() * mpmath.expm1(sum(mpf(next(numbers)) / 10 * x for x in e)))
+        exponent = sum(mpf(next(numbers)) / 10 * x for x in e)
+        if abs(exponent) > FARTHEST:
+            raise OverflowError("a stage is so far from the solution that the step is too large to tell anything")
+        value.append(linear + coefficient() * mpmath.expm1(exponent))
     return Point(value)
 
 

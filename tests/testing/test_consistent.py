@@ -170,3 +170,10 @@ def test_importing_it_needs_hypothesis_and_not_torch():
     code = "import sys; sys.modules['hypothesis'] = None; import tableau2net.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'tableau2net[testing]'" in done.stderr.splitlines()[-1]
+
+
+def test_a_step_too_large_for_the_test_problem_tells_nothing():
+    """Stages at 2.2 h and 5 h, taken from the stages before: with six decimals only large steps are left to measure."""
+    found = assert_consistent("jackiewicz-tracogna-5", module=False, gradient=False)
+    assert found.measured is None
+    assert "hide the slope" in found.skipped["order"]

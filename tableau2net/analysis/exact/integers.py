@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from math import lcm
 from typing import Any
 
-from sympy import Expr, Integer
+from sympy import Expr
 
 from tableau2net.analysis.exact.domain import Domain, Element
 
@@ -39,13 +39,13 @@ class Scaled:
         parts = self._parts(self.domain.convert(value))
         return self.convert(value) if any(parts[1:]) else int(parts[0] * self.scale)
 
-    def expression(self, element: Element, nodes: int) -> Expr:
-        """element/scale^nodes as a sympy expression."""
+    def over_domain(self, element: Element, nodes: int) -> Element:
+        """element/scale^nodes as an element of the domain."""
+        below = self.scale**nodes
         if self._rational:
-            return Integer(element) / Integer(self.scale) ** nodes
+            return self.domain.rational(element, below)
         field = self.domain.domain
-        value = field.new([field.dom(c) for c in reversed(element.c)])
-        return field.to_sympy(value) / Integer(self.scale) ** nodes
+        return field.new([field.dom(c, below) for c in reversed(element.c)])
 
     def _parts(self, element: Element) -> list[Any]:
         """Rational coordinates, lowest power of θ first."""
