@@ -126,7 +126,7 @@ def _errors(scheme: Scheme, hs: Iterable[Any], expected: int, embedded: bool) ->
     for h in hs:
         try:
             yield _error(scheme, h, expected, embedded)
-        except OverflowError:
+        except ArithmeticError:  # out of all bounds, or implicit stages that no longer settle
             return
 
 

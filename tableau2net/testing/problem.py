@@ -109,10 +109,11 @@ def _perturbation(seed: int, t: Any, e: Point) -> Point:
     value = []
     for _ in range(DIMENSION):
         linear = sum(coefficient() * x for x in e)
+        factor = coefficient()
         exponent = sum(mpf(next(numbers)) / 10 * x for x in e)
         if abs(exponent) > FARTHEST:
             raise OverflowError("a stage is so far from the solution that the step is too large to tell anything")
-        value.append(linear + coefficient() * mpmath.expm1(exponent))
+        value.append(linear + factor * mpmath.expm1(exponent))
     return Point(value)
 
 
