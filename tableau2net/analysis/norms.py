@@ -12,7 +12,7 @@ from sympy import Expr, Float, Rational, S
 from tableau2net.analysis.bseries import reading
 from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.analysis.trees import forest
-from tableau2net.step import Evaluate, Step
+from tableau2net.step import Step
 
 LARGEST_FACTORED = 200  # terms of a polynomial in parameters that is still written in factors
 MAX_TREES = 2000  # of one order: 1842 have 11 nodes
@@ -55,11 +55,8 @@ class Sizes:
     digits: the decimals that the coefficients were printed to; sizes are then floats too."""
 
     def __init__(self, step: Step, order: int, *, with_time: bool, digits: int | None) -> None:
-        several = len(step.states) > 1
-        reads = {op.part: op.reads for op in step.flat() if isinstance(op, Evaluate)}
-        dependence = tuple(reads[part] for part in range(step.parts)) if several else None
-        self.step, self._several = step, several
-        self.forest = forest(with_time=with_time, colours=step.parts, reads=dependence)
+        self.step, self._several = step, len(step.states) > 1
+        self.forest = forest(with_time=with_time, colours=step.parts, reads=step.reads)
         self.reading = reading(step, self.forest, digits=digits)
         if digits is None and self.reading.scale.bit_length() * (order + 1) > LONGEST:
             digits = ENOUGH

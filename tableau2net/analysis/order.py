@@ -13,7 +13,7 @@ from tableau2net.analysis.bseries import BSeriesError, Reading
 from tableau2net.analysis.bseries import reading as shared
 from tableau2net.analysis.trees import Forest, bracket, forest
 from tableau2net.errors import InputError
-from tableau2net.scheme import PartitionedRungeKutta, Scheme
+from tableau2net.scheme import Scheme
 from tableau2net.step import Evaluate, Input, Step, lower
 
 DEFAULT_LIMIT = 12
@@ -109,7 +109,7 @@ def _search(
 ) -> Order:
     step = lower(scheme)
     kind = "all parameters" if step.parameters else "exact" if scheme.digits is None else "decimal"
-    grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=_dependence(scheme))
+    grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=step.reads)
     reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
     checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
     delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
@@ -174,14 +174,6 @@ def _linear(scheme: Scheme) -> Order:
         if wrong != 0:
             return Order(n - 1, "linear", True, (Residual(tuple(range(1, n + 1)), wrong),), n - 1)
     return Order(DEFAULT_LIMIT, "linear", False, (), DEFAULT_LIMIT)
-
-
-def _dependence(scheme: Scheme) -> tuple[tuple[int, ...], ...] | None:
-    """For each field, the states that it reads, where it does not read all."""
-    if not isinstance(scheme, PartitionedRungeKutta):
-        return None
-    assert scheme.reads is not None
-    return tuple(tuple(state - 1 for state in states) for states in scheme.reads)
 
 
 def _tidy(residual: Expr) -> Expr:

@@ -103,6 +103,14 @@ class Step:
         return 1 + max([op.part for op in self.flat() if isinstance(op, Evaluate)], default=0)
 
     @property
+    def reads(self) -> tuple[tuple[int, ...], ...] | None:
+        """For each field the states that it depends on, where there are several states."""
+        if len(self.states) < 2:
+            return None
+        found = {op.part: op.reads for op in self.flat() if isinstance(op, Evaluate)}
+        return tuple(found[part] for part in range(self.parts))
+
+    @property
     def result(self) -> str:
         """The name of the new state (the first component's, where there are several)."""
         return self.outputs[0]
