@@ -6,15 +6,22 @@
     Block = t2n.compile(rk4)         # an nn.Module class
     net = t2n.create_model("adamnet2_20")
 
-Names are imported when first used: analysing a scheme never waits for torch.
+Names are imported when first used: `import tableau2net` waits for nothing, analysing a scheme never for torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the same to the interpreter
+    from tableau2net import analysis as analysis
+    from tableau2net import codegen as codegen
+    from tableau2net import errors as errors
+    from tableau2net import nn as nn
+    from tableau2net import plot as plot
+    from tableau2net import scheme as scheme
+    from tableau2net import step as step
+    from tableau2net import training as training
     from tableau2net.analysis import Report as Report
     from tableau2net.analysis import check as check
     from tableau2net.analysis import order as order
@@ -39,25 +46,32 @@ if TYPE_CHECKING:
     from tableau2net.scheme import load as load
     from tableau2net.training import train as train
 
-_HOME = {
-    "InputError": "errors",
-    **dict.fromkeys(("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep"), "scheme"),
-    **dict.fromkeys(("PartitionedRungeKutta", "RungeKutta", "Parameter", "Scheme"), "scheme"),
-    **dict.fromkeys(("adjoint", "compose", "list_schemes", "load"), "scheme"),
-    **dict.fromkeys(("Report", "check", "order", "report", "zero_stable"), "analysis"),
-    **dict.fromkeys(("compile", "integrate"), "codegen"),
-    **dict.fromkeys(("create_model", "list_models"), "nn"),
-    "train": "training",
+_PACKAGES = ("analysis", "codegen", "errors", "nn", "plot", "scheme", "step", "training")
+_EXPORTS = {  # module: the names that come from it
+    "analysis": ("Report", "check", "order", "report", "zero_stable"),
+    "codegen": ("compile", "integrate"),
+    "errors": ("InputError",),
+    "nn": ("create_model", "list_models"),
+    "scheme": (
+        *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
+        *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load"),
+    ),
+    "training": ("train",),
 }
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = [*_HOME, "__version__"]
 
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would believe in every name
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _HOME:
+            value = globals()[name] = getattr(import_module(f"tableau2net.{_HOME[name]}"), name)
+            return value
+        if name in _PACKAGES:
+            return import_module(f"tableau2net.{name}")
         raise AttributeError(f"module 'tableau2net' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"tableau2net.{_HOME[name]}"), name)
-    return value
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__():
+        return sorted({*__all__, *_PACKAGES})

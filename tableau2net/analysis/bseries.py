@@ -31,9 +31,13 @@ class BSeriesError(ValueError):
     """A field is evaluated at a state whose expansion does not begin with y itself."""
 
 
-@lru_cache(maxsize=16)
 def reading(step: Step, forest: Forest, *, digits: int | None = None, quadrature: bool = False) -> Reading:
     """The reading of a step over a forest, shared: what the order needs, the error norms need again."""
+    return _reading(step, forest, digits, quadrature)
+
+
+@lru_cache(maxsize=16)  # of a function without defaults: a cache takes an argument left out for another call
+def _reading(step: Step, forest: Forest, digits: int | None, quadrature: bool) -> Reading:
     return Reading(step, forest, digits=digits, quadrature=quadrature)
 
 

@@ -15,6 +15,7 @@ so that C(1) fails, are left to trees: their order is two at most here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from math import lcm
 from typing import Any
 
@@ -36,9 +37,9 @@ def order_by_simplifying(scheme: Scheme, *, embedded: bool = False) -> int | Non
     return None if proved is None else proved.order
 
 
-def proved_by_simplifying(scheme: Scheme, *, embedded: bool = False) -> Order | None:
+def proved_by_simplifying(scheme: Scheme, *, embedded: bool = False, least: int = 0) -> Order | None:
     """`order_by_simplifying` with the evidence that it is not more: of the conditions that fail, the one of the
-    quadrature formula, whose tree is a root with `order` leaves."""
+    quadrature formula, whose tree is a root with `order` leaves. Nothing is proved of an order under `least`."""
     if not isinstance(scheme, RungeKutta) or scheme.parameters:
         return None
     b = scheme.b_hat if embedded else scheme.b
@@ -46,6 +47,8 @@ def proved_by_simplifying(scheme: Scheme, *, embedded: bool = False) -> Order | 
         return None
     numbers = _Numbers(scheme, b)
     p = numbers.quadrature()
+    if p < least:
+        return None
     q = numbers.stages(p)
     proved = min(2 * q + 2, q + numbers.adjoint(p - q - 1) + 1)
     if proved == p - 1 and p % 2 == 0 and numbers.symmetric():
@@ -73,9 +76,14 @@ class _Numbers:
             self.domain = None
             self.scale = lcm(*(int(x.q) for x in entries))
             convert = self._integer
-        self.A = [[convert(a) for a in row] for row in scheme.A]
+        self._table, self._convert = scheme.A, convert
         self.b = [convert(x) for x in b]
         self.c = [convert(x) for x in scheme.c]
+
+    @cached_property
+    def A(self) -> list[list[Element]]:
+        """Converted when first needed: of most tableaus, b and c settle that nothing is proved."""
+        return [[self._convert(a) for a in row] for row in self._table]
 
     def _integer(self, x: Any) -> Element:
         return int(x.p) * (self.scale // int(x.q))

@@ -88,7 +88,7 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     if _is_quadrature(step):
         return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
     if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
-        proved = proved_by_simplifying(scheme, embedded=embedded)
+        proved = proved_by_simplifying(scheme, embedded=embedded, least=FEW_TREES)
         if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
             return proved
     try:
@@ -194,7 +194,8 @@ def _is_quadrature(step: Step) -> bool:
 def _nodes_are_row_sums(scheme: Scheme) -> bool:
     """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y."""
     step = lower(scheme)
-    grown = forest(colours=step.parts)
+    # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
+    grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
     convert = reading.time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as text
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,41 +19,71 @@ from tableau2net.scheme.library import sources as sources_of
 
 
 def check(
-    sources: Annotated[list[str], typer.Argument(help="Names, scheme files, or folders of them.")],
+    sources: Annotated[list[str], typer.Argument(help="Names, scheme files, folders of them, or of training runs.")],
     json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="A folder for the schemes that a training run has learnt.")
+    ] = None,
 ) -> None:
-    """Check schemes: their exact order, and each claim.
+    """Check schemes: their exact order, and each claim. Of a training run: what its schemes have become.
 
-    Exit status 0: every claim is true. 1: one is refuted. 2: a source cannot be read; the others are still checked.
+    Exit status 0: every claim is true. 1: one is refuted, or a run has not kept what it was to keep. 2: a source
+    cannot be read; the others are still checked.
     """
     bad: list[str] = []
-    done: list[tuple[str, Verdict]] = []
-    for source, verdict in _verdicts(sources, bad):
-        done.append((source, verdict))
+    done: list[tuple[bool, dict[str, Any]]] = []
+    for ok, lines, record in _checked(sources, bad, write):
+        done.append((ok, record))
         if not json:
-            print(_line(source, verdict))
+            print(lines)
     if json:
-        print(text.dumps([_record(s, v) for s, v in done], indent=2, ensure_ascii=False))
+        print(text.dumps([record for _, record in done], indent=2, ensure_ascii=False))
     elif len(done) > 1:
-        refuted = sum(not v.ok for _, v in done)
+        refuted = sum(not ok for ok, _ in done)
         print(f"{len(done)} checked, {len(done) - refuted} true, {refuted} refuted")
     for message in bad:
         print(f"tableau2net: {message}", file=sys.stderr)
-    raise typer.Exit(2 if bad else int(any(not v.ok for _, v in done)))
+    raise typer.Exit(2 if bad else int(any(not ok for ok, _ in done)))
 
 
-def _verdicts(sources: list[str], bad: list[str]) -> Iterator[tuple[str, Verdict]]:
-    """What could be checked; what could not is said in `bad`."""
+def _checked(sources: list[str], bad: list[str], write: Path | None) -> Iterator[tuple[bool, str, dict[str, Any]]]:
+    """Whether all is true, the report and the record of each source; what could not be checked is said in `bad`."""
     for given in sources:
         try:
-            for source in sources_of(given):
-                try:
-                    yield str(source), prove(load(source))
-                except InputError as error:
-                    named = str(error).startswith(str(source))
-                    bad.append(" ".join((str(error) if named else f"{source}: {error}").split()))
-        except InputError as error:  # a folder without scheme files
-            bad.append(str(error))
+            if _is_run(given):
+                yield _run(given, write)
+            elif write is not None:
+                raise InputError(f"{given}: --write is for the folder of a training run, with result.json in it")
+            else:
+                for source, verdict in _verdicts(given, bad):
+                    yield verdict.ok, _line(source, verdict), _record(source, verdict)
+        except InputError as error:  # a folder without scheme files, or a run that cannot be read
+            bad.append(" ".join(str(error).split()))
+
+
+def _is_run(source: str) -> bool:
+    return any((Path(source) / name).exists() for name in ("result.json", "model.safetensors"))
+
+
+def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
+    """The report of a training run; only here is torch needed."""
+    from tableau2net.cli import check_run
+
+    run = check_run.read_run(folder)
+    written = [] if write is None else check_run.write(run, write)
+    report = [*check_run.lines(run), *(f"{'':8}wrote {path}" for path in written)]
+    record = check_run.record(run) | ({"written": [str(path) for path in written]} if write is not None else {})
+    return check_run.kept(run), "\n".join(report), record
+
+
+def _verdicts(given: str, bad: list[str]) -> Iterator[tuple[str, Verdict]]:
+    """The schemes that a source stands for; what could not be checked is said in `bad`."""
+    for source in sources_of(given):
+        try:
+            yield str(source), prove(load(source))
+        except InputError as error:
+            named = str(error).startswith(str(source))
+            bad.append(" ".join((str(error) if named else f"{source}: {error}").split()))
 
 
 KINDS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,21 +20,42 @@ def compile(
     stage_weights: StageWeights = "shared",
     start: Annotated[str, typer.Option(help="One-step method that starts a multistep scheme.")] = "euler",
     time_dependent: Annotated[bool, typer.Option("--time-dependent", help="Call fields as f(t, y).")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the step after each pass, and what it costs, instead of the source.")
+    ] = False,
 ) -> None:
     """Write the torch module of an explicit scheme as readable source."""
     from tableau2net.codegen import write_source
 
-    source = write_source(
-        scheme,
-        coefficients=coefficients,
-        sharing=sharing,
-        stage_weights=stage_weights,
-        start=start,
-        time_dependent=time_dependent,
-    )
+    options = {
+        "coefficients": coefficients,
+        "sharing": sharing,
+        "stage_weights": stage_weights,
+        "start": start,
+        "time_dependent": time_dependent,
+    }
+    if explain:
+        _explain(scheme, options)
+        if output is None:
+            return
+    source = write_source(scheme, **options)
     if output is None:
         print(source, end="")
         return
     from tableau2net.files import write_atomically
 
     write_atomically(output, source.encode())
+
+
+def _explain(scheme: str, options: dict[str, Any]) -> None:
+    """Print what the passes do. Exit status 1 if one changes the scheme, which is an error in this program."""
+    from rich.console import Console
+
+    from tableau2net.cli.explain import explain
+    from tableau2net.codegen import Options
+    from tableau2net.scheme import load
+
+    found = explain(load(scheme), Options(**options))
+    Console(highlight=False).print(found.shown)
+    if not found.equal:
+        raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tableau2net.analysis import report
-from tableau2net.cli.options import Sharing, StageWeights
+from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights
 from tableau2net.scheme import load
 
 # With neither --scheme nor --data, a demonstration that two CPU cores finish in two minutes.
@@ -16,7 +16,7 @@ DEMO_DEPTH, DEMO_EPOCHS = 14, 6
 
 
 def train(
-    scheme: Annotated[str | None, typer.Option(help="Name or file of an explicit scheme. [default: adamnet-2]")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Name or file of a scheme. [default: adamnet-2]")] = None,
     data: Annotated[
         str | None,
         typer.Option(help="cifar10, cifar100, glyphs, glyphs:TRAIN:TEST, or FILE.npz. [default: glyphs]"),
@@ -45,6 +45,9 @@ def train(
     shortcut: Annotated[str, typer.Option(help="Where the width changes: pad, conv or bn-relu-conv.")] = "bn-relu-conv",
     history: Annotated[str, typer.Option(help="Of a multistep scheme, there: carry or restart.")] = "carry",
     stage_weights: StageWeights = "shared",
+    keep_order: KeepOrder = None,
+    keep_stable: KeepStable = False,
+    backward: Backward = "store",
     json: Annotated[bool, typer.Option("--json", help="Print result.json at the end, and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
 ) -> None:
@@ -81,7 +84,8 @@ def train(
         result = run(
             declared, out=out, depth=depth, data=data, seed=seed, device=device, data_dir=data_dir,
             validation=validation, limit_train=limit_train, resume=resume, coefficients=coefficients, sharing=sharing,
-            shortcut=shortcut, history=history, stage_weights=stage_weights, quiet=quiet,
+            shortcut=shortcut, history=history, stage_weights=stage_weights, quiet=quiet, keep_order=keep_order,
+            keep_stable=keep_stable or None, backward=None if backward == "store" else backward,
             recipe=Recipe(epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay,
                           augment=augment),
         )  # fmt: skip

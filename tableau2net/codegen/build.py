@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.source import source_of
 from tableau2net.errors import InputError
@@ -35,7 +36,7 @@ def compile(scheme: Scheme | str | Path, **options: Any) -> type[nn.Module]:
 
 def write_source(scheme: Scheme | str | Path, **options: Any) -> str:
     """The standalone Python file for a scheme: what `compile` would run, needing torch alone."""
-    return source_of(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))[1]
+    return standalone(source_of(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))[1])
 
 
 def _options(options: dict[str, Any]) -> Options:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy
-from sympy import Expr, Rational
+from sympy import Expr, Rational, expand
 
 from tableau2net.scheme.expression import float_of
 
@@ -51,53 +52,101 @@ class _Scalar(sympy.StrPrinter):
             return f"1 / {self._factor(expr.base)}"
         return f"{self._factor(expr.base)} ** {self._print(expr.exp)}"
 
+    def _print_Abs(self, expr: sympy.Abs) -> str:
+        return f"torch.abs({self._print(expr.args[0])})"
+
+    def _print_Function(self, expr: sympy.Function) -> str:
+        return f"torch.{expr.func.__name__}({', '.join(self._print(a) for a in expr.args)})"
+
     def _factor(self, expr: Expr) -> str:
         text = self._print(expr)
-        return text if expr.is_Symbol or expr.is_Integer else f"({text})"
+        return text if expr.is_Symbol or expr.is_Integer or expr.is_Function else f"({text})"
 
     def _print(self, expr: Expr, **kwargs: Any) -> str:
         return literal(expr) if expr.is_number else str(super()._print(expr, **kwargs))
 
 
-def combination(terms: Sequence[tuple[Expr, str]], is_field: Callable[[str], bool]) -> str:
-    """Σ c·value as a chain of ``add``: one pass over memory a term, h folded into the factor.
+@dataclass(frozen=True)
+class Combination:
+    """How sums are written: which of the values are field values, to be multiplied by a power of h, and which names
+    the learnt factors have (those of field values have that power in them already).
 
-    A term with coefficient 1 that can begin the chain does, so that nothing is multiplied by one."""
-    begin = next((t for t in terms if t[0] == 1 and not is_field(t[1])), None)
-    rest = [t for t in terms if t is not begin]
-    text = begin[1] if begin else ""
-    open_sum = False  # whether `text` ends in a bare sum, to be bracketed before .add
-    for coefficient, value in rest:
-        field = is_field(value)
-        if coefficient.is_number:
-            factor = _times_h(literal(coefficient)) if field else literal(coefficient)
-            if not text:
-                text, open_sum = f"{factor} * {value}", True
-            elif factor == "-1":
-                text, open_sum = f"{_closed(text, open_sum)}.sub({value})", False
-            else:
-                alpha = "" if factor == "1" else f", alpha={factor}"
-                text, open_sum = f"{_closed(text, open_sum)}.add({value}{alpha})", False
+    mixed: whether two states whose factors sum to 1 are taken together, by ``lerp``."""
+
+    fields: frozenset[str]
+    learnt: Mapping[tuple[Expr, bool], str]
+    h: str = "h"
+    mixed: bool = True
+
+    def text(self, terms: Sequence[tuple[Expr, str]], base: str | None = None, start: str = "y") -> str:
+        """Σ c·value as a chain of ``add``: one pass over memory a term, h folded into the factor.
+
+        Only the first link makes a new tensor. None does where `base`, one of the values with the factor 1, is to be
+        overwritten. A value with factor 1 begins the chain where there is one, so that nothing is multiplied by one.
+        """
+        if not terms:
+            return f"0 * {start}"
+        mixture = mixture_in(terms, self.fields) if self.mixed and base is None else None
+        begin = next((t for t in terms if t[1] == base), None) or next(
+            (t for t in terms if t[0] == 1 and t[1] not in self.fields), terms[0]
+        )
+        if mixture:
+            (_, first), (weight, second) = mixture
+            text = f"{first}.lerp({second}, {self._weight(weight, first)})"
         else:
-            factor = scalar(coefficient)
-            factor = f"({factor})" if coefficient.is_Add or (field and not coefficient.is_Symbol) else factor
-            factor = f"h * {factor}" if field else factor
-            text, open_sum = f"{text}{' + ' if text else ''}{factor} * {value}", True
-    return text
+            text = begin[1] if begin[0] == 1 and begin[1] not in self.fields else f"({self._product(*begin)})"
+        inplace = bool(mixture) or text.startswith("(") or base is not None
+        for term in terms:
+            if term not in (mixture or (begin,)):
+                text += self._link(*term, mark="_" if inplace else "")
+                inplace = True
+        return text[1:-1] if len(terms) == 1 and text.startswith("(") else text
+
+    def _weight(self, weight: Expr, state: str) -> str:
+        """The weight of a mixture; `lerp` wants it in the state's own precision."""
+        return literal(weight) if weight.is_number else f"{self.learnt[weight, False]}.to({state}.dtype)"
+
+    def _product(self, coefficient: Expr, value: str) -> str:
+        if not coefficient.is_number:
+            return f"{self.learnt[coefficient, value in self.fields]} * {value}"
+        return f"{self._factor(coefficient, value)} * {value}"
+
+    def _link(self, coefficient: Expr, value: str, mark: str) -> str:
+        if not coefficient.is_number:
+            return f".addcmul{mark}({value}, {self.learnt[coefficient, value in self.fields]})"
+        factor = self._factor(coefficient, value)
+        if factor in ("1", "-1"):
+            return f".{'add' if factor == '1' else 'sub'}{mark}({value})"
+        return f".add{mark}({value}, alpha={factor})"
+
+    def _factor(self, coefficient: Expr, value: str) -> str:
+        number = literal(coefficient)
+        if value not in self.fields:
+            return number
+        return {"1": self.h, "-1": f"-{self.h}"}.get(number, f"{number} * {self.h}")
 
 
-def wrapped(assignment: str, width: int = 100) -> list[str]:
-    """An assignment as lines of bearable length: a long chain goes into brackets, a link a line."""
-    if len(assignment) <= width:
-        return [assignment]
-    target, text = assignment.split(" = ", 1)
-    links = re.split(r"(?=\.(?:add|sub)\()|(?<= )(?=\+ (?:h|\w+) \* )", text)
-    return [f"{target} = (", *(f"    {link.strip()}" for link in links), ")"]
+Term = tuple[Expr, str]
 
 
-def _times_h(number: str) -> str:
-    return {"1": "h", "-1": "-h"}.get(number, f"{number} * h")
+def mixture_in(terms: Sequence[Term], fields: Container[str]) -> tuple[Term, Term] | None:
+    """Two states whose factors, neither of them 1, sum to 1: a u + b v is one kernel, ``lerp``. The second is the one
+    with the simpler factor."""
+    states = [t for t in terms if t[1] not in fields]
+    if any(c == 1 for c, _ in states):
+        return None
+    for i, u in enumerate(states):
+        for v in states[i + 1 :]:
+            if u[1] != v[1] and expand(u[0] + v[0]) == 1:
+                return (v, u) if u[0].is_Symbol and not v[0].is_Symbol else (u, v)
+    return None
 
 
-def _closed(text: str, open_sum: bool) -> str:
-    return f"({text})" if open_sum else text
+def wrapped(statement: str, width: int = 100) -> list[str]:
+    """A statement as lines of bearable length: a long chain goes into brackets, a link a line."""
+    if len(statement) <= width:
+        return [statement]
+    target, equals, text = statement.rpartition(" = ") if " = " in statement else ("", "", statement)
+    links = re.split(r"(?=\.(?:add|sub|addcmul)_?\()", text)
+    head = [links[0] + links[1], *links[2:]] if len(links) > 1 else links
+    return [f"{target}{equals}(", *(f"    {link.strip()}" for link in head), ")"]

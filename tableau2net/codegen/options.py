@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
+from sympy import Expr
+
 from tableau2net.errors import InputError
-from tableau2net.scheme import Multistep, RungeKutta, Scheme, load
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, load
+from tableau2net.scheme.expression import parse
 
 Coefficients = Literal["fixed", "learnable", "free"]
 Sharing = Literal["shared", "step", "channel"]
 StageWeights = Literal["shared", "independent"]
+StepWeights = Literal["independent", "shared"]
+Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
+Method = Literal["newton-krylov", "anderson", "fixed-point"]
+Gradient = Literal["implicit", "unrolled"]
 
 
 @dataclass(frozen=True)
@@ -19,19 +27,41 @@ class Options:
 
     coefficients: "fixed" (parameters at their declared values, literals in the code), "learnable" (the scheme's own
         parameters, starting from their declared distribution), "free" (each nonzero coefficient by itself).
+    keep_order: learnt coefficients move only where all conditions up to this order hold.
+    keep_stable: learnt coefficients of a multistep scheme stay where it is zero-stable.
     sharing: a learnt coefficient is one number for the whole block ("shared"), one a step ("step"), or one for each
         step and channel ("channel"; the block is then told its channel count).
     stage_weights: "shared" (one field a step, used by all its stages) or "independent" (a field for each stage).
+    step_weights: "independent" (a field for each step) or "shared" (one field for all: ``Block(field, steps=N)``).
     start: the one-step method that a multistep scheme takes until its history is there; the plain residual step
         ("euler") is what networks do, an accurate start for an ODE needs a Runge–Kutta method of nearly the order.
     time_dependent: whether fields are called as f(t, y) instead of f(y).
+    backward: what the backward pass has at hand. "store": all that autograd keeps. "checkpoint": the state before each
+        step, which is taken again. "reversible": the last state, the others by the inverse of the step, derived from
+        it, or of its coupled form. "adjoint": the adjoint differential equation, solved by torchdiffeq; inexact.
+    coupling: λ of the coupled form that is reversible for every explicit one-step scheme (McCallum & Foster 2024);
+        None where the scheme has an inverse of its own.
+    growth_limit: how many times a rounding error may grow on the way back.
+    solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.codegen.support.solve`.
+    reveal: names of further values of a step that its `step` returns, "error" or "k1" say.
     """
 
     coefficients: Coefficients = "fixed"
+    keep_order: int | None = None
+    keep_stable: bool = False
     sharing: Sharing = "step"
     stage_weights: StageWeights = "shared"
+    step_weights: StepWeights = "independent"
     start: Scheme | str = "euler"
     time_dependent: bool = False
+    backward: Backward = "store"
+    coupling: Expr | str | int | None = None
+    growth_limit: float = 1e4
+    solver: Method = "newton-krylov"
+    tolerance: float = 1e-6
+    iterations: int = 50
+    gradient: Gradient = "implicit"
+    reveal: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         hints = get_type_hints(Options)
@@ -42,34 +72,33 @@ class Options:
                 raise InputError(f"{field.name}={value!r}: write one of {', '.join(map(repr, allowed))}")
         if not isinstance(self.start, Scheme):
             object.__setattr__(self, "start", load(self.start))
+        if self.coupling is not None and not isinstance(self.coupling, Expr):
+            object.__setattr__(self, "coupling", parse(self.coupling))
+        object.__setattr__(self, "reveal", tuple(self.reveal))
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        rules = (
+            ("tolerance", math.isfinite(self.tolerance) and self.tolerance >= 0, "a finite number, at least 0"),
+            ("iterations", self.iterations >= 1, "at least 1"),
+            ("growth_limit", self.growth_limit >= 1, "at least 1"),
+            ("keep_order", self.keep_order is None or self.keep_order >= 1, "an order, at least 1, or None"),
+        )
+        for name, holds, wanted in rules:
+            if not holds:
+                raise InputError(f"{name}={getattr(self, name)!r}: it is {wanted}")
+        if (self.keep_order is not None or self.keep_stable) and self.coefficients == "fixed":
+            kept = "keep_stable" if self.keep_order is None else "keep_order"
+            raise InputError(f"{kept}: fixed coefficients move nowhere; write coefficients='free' or 'learnable'")
+        if self.coupling is not None and self.backward != "reversible":
+            raise InputError("coupling: it is what makes a step reversible; write backward='reversible' too")
+        if self.solver == "newton-krylov" and self.gradient == "unrolled":
+            raise InputError("gradient='unrolled': Newton's iterations are not unrolled; write solver='fixed-point'")
 
     @property
-    def start_scheme(self) -> RungeKutta:
-        """The scheme of the start-up steps; InputError unless it is an explicit Runge–Kutta method with no open
-        parameter whose first stage is y itself."""
+    def start_scheme(self) -> RungeKutta | AdditiveRungeKutta:
+        """The scheme of the start-up steps, without open parameters; InputError unless it is a Runge–Kutta method."""
         assert isinstance(self.start, Scheme)  # a name was loaded when the options were made
-        start = self.start.at_defaults()
-        if not isinstance(start, RungeKutta) or not start.explicit or not start.c[0].is_zero:
-            raise InputError(f"start={start.name!r}: an explicit Runge–Kutta method is needed to start a multistep one")
-        return start
-
-
-def prepared(scheme: Scheme, options: Options) -> Scheme:
-    """The scheme whose parameters are exactly what is learnt. InputError when there is nothing to compile."""
-    if not isinstance(scheme, RungeKutta | Multistep) or getattr(scheme, "derivative", 1) != 1:
-        raise InputError(
-            f"{scheme.name or scheme.family}: only Runge–Kutta and multistep schemes of one field and one state, for "
-            "y' = f, become modules so far"
-        )
-    if not scheme.explicit:
-        raise InputError(f"{scheme.name or scheme.family} is implicit: only explicit schemes become modules")
-    if options.coefficients == "fixed":
-        return scheme.at_defaults()
-    if options.coefficients == "free":
-        return scheme.freed()
-    if not scheme.parameters:
-        raise InputError(
-            f"{scheme.name or scheme.family} declares no parameters to learn: use coefficients='free' to learn "
-            "each coefficient, or 'fixed'"
-        )
-    return scheme
+        if not isinstance(self.start, RungeKutta | AdditiveRungeKutta):
+            raise InputError(f"start={self.start.name!r}: a Runge–Kutta method is needed to start a multistep one")
+        return self.start.at_defaults()

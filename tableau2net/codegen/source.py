@@ -7,40 +7,47 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+import sympy
 from torch import nn
 
 import tableau2net
 from tableau2net.analysis import order_conditions
-from tableau2net.codegen.expressions import combination, literal, scalar, wrapped
-from tableau2net.codegen.options import Options, prepared
+from tableau2net.codegen.backward import Driver, driver, unpacked
+from tableau2net.codegen.emit import wrapped_call
+from tableau2net.codegen.expressions import literal, scalar
+from tableau2net.codegen.learnable import Learning
+from tableau2net.codegen.options import Options
+from tableau2net.codegen.program import Program, program
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
 from tableau2net.scheme.expression import text_of
-from tableau2net.step import Combine, Evaluate, Step, lower, prune, rename
+from tableau2net.step import Step
+from tableau2net.step.inverse import ITSELF
 
 
 def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
     """The class name and the Python source for a scheme under the given options.
 
-    The text imports torch alone and is the whole of what runs. Raises InputError when the scheme cannot be compiled.
+    The text imports torch and our support modules alone. Raises InputError when the scheme cannot be compiled.
     """
-    ready = prepared(scheme, options)
-    step = prune(lower(ready))
+    ready = program(scheme, options)
+    _check_names(ready)
     name = class_name(scheme.name)
-    _check_names(step)
+    body = "\n".join(_Class(ready).lines())
     parts = [
-        _header(scheme, ready, step, options),
+        _header(ready),
         "from __future__ import annotations",
         "",
         "from collections.abc import Iterable",
-        *(["from typing import cast"] if options.stage_weights == "independent" else []),
+        *(["from typing import cast"] if "cast(" in body else []),
         "",
-        *(["import torch"] if step.parameters else []),
+        *(["import torch"] if "torch." in body else []),
         "from torch import Tensor, nn",
         "",
+        *_support(body),
         "",
         f"class {name}(nn.Module):",
-        textwrap.indent("\n".join(_body(scheme, ready, step, options)), "    ", lambda line: bool(line.strip())),
+        textwrap.indent(body, "    ", lambda line: bool(line.strip())),
     ]
     return name, "\n".join(parts) + "\n"
 
@@ -51,179 +58,358 @@ def class_name(name: str) -> str:
     return camel if camel and camel[0].isalpha() else f"Scheme{camel}"
 
 
-def _check_names(step: Step) -> None:
+SUPPORT = {
+    "solve": ("Solver", "solve"),
+    "checkpointed": ("checkpointed",),
+    "replay": ("Replay",),
+    "reversible": ("factor_cotangent", "reversible"),
+    "adjoint": ("adjoint",),
+    "retraction": ("Retraction",),
+}
+
+
+def _support(body: str) -> Iterator[str]:
+    """Imports of what the body uses of the support modules."""
+    lines = []
+    for module, names in SUPPORT.items():
+        used = [name for name in names if re.search(rf"(?<![\w.]){name}\b[^'\"]", body)]
+        if used:
+            lines.append(f"from tableau2net.codegen.support.{module} import {', '.join(used)}")
+    yield from [*lines, ""] if lines else []
+
+
+RESERVED = {
+    "n",
+    "h",
+    "t",
+    "fields",
+    "field",
+    "steps",
+    "startup",
+    "t0",
+    "torch",
+    "nn",
+    "self",
+    "stages",
+    "solve",
+    "given",
+}
+
+
+def _check_names(ready: Program) -> None:
     """A parameter becomes an attribute and a local variable: it must not hide one that the code needs."""
-    taken = {i.name for i in step.inputs} | {op.target for op in step.flat()} | {"n", "fields", "startup", "t0"}
-    for p in step.parameters:
-        if p.name in taken or hasattr(nn.Module, p.name) or re.fullmatch(r"f\d*|torch|nn|self", p.name):
+    step = ready.step
+    taken = {i.name for i in step.inputs} | {op.target for op in step.flat()} | RESERVED
+    methods = {"step", "start", "pull", "forward", "hoisted", "learnt", "history", "states", "scheme", "order"}
+    for p in (*ready.scheme.parameters, *ready.learning.raw):
+        if p.name in taken | methods or hasattr(nn.Module, p.name) or re.fullmatch(r"[fx]\d*(_\d+)?", p.name):
             raise InputError(f"parameter {p.name!r}: the name is taken in the generated code, choose another")
 
 
-def _header(scheme: Scheme, ready: Scheme, step: Step, options: Options) -> str:
-    found = order_conditions(ready)
+def _header(ready: Program) -> str:
+    scheme, step, options = ready.declared, ready.step, ready.options
+    kind = order_conditions(ready.scheme).kind
     size = f"{step.evaluations} evaluation{'s' * (step.evaluations > 1)} a step"
+    kept = f", kept at order {options.keep_order}" if options.keep_order else ""
     lines = [
         f"{scheme.name or 'unnamed'}: {scheme.title}" if scheme.title else scheme.name or "unnamed",
         *([scheme.reference] if scheme.reference else []),
-        f"{scheme.family}, {size}, order {found.order}{'' if found.kind == 'exact' else ' for all parameter values'}",
+        f"{scheme.family}, {size}, order {ready.order}{KINDS.get(kind, '')}{kept}",
         *(f"{p.name} = {text_of(p.value)}" for p in scheme.parameters if options.coefficients == "fixed"),
-        ", ".join(
-            [f"coefficients={options.coefficients!r}"]
-            + ([f"sharing={options.sharing!r}"] if step.parameters else [])
-            + [f"stage_weights={options.stage_weights!r}"]
-            + ([f"start={options.start_scheme.name!r}"] if step.history else [])
-            + (["time_dependent=True"] if options.time_dependent else [])
-        ),
+        ", ".join(_said(ready)),
         f"generated by tableau2net {tableau2net.__version__}; needs torch alone",
     ]
     # what a stranger's file says goes into comments, a line each, and nowhere else
     return "\n".join("# " + "".join(c for c in " ".join(line.split()) if c.isprintable()) for line in lines)
 
 
-def _body(scheme: Scheme, ready: Scheme, step: Step, options: Options) -> Iterator[str]:
-    history = [i.name for i in step.history]
-    channel = bool(step.parameters) and options.sharing == "channel"
-    about = [f"N steps of size h, a field for each step{' and stage' * (options.stage_weights == 'independent')}."]
-    if history:
-        about.append(f"given: how many past steps the call hands in, of the {_depth(step)} that the scheme looks back.")
-    if channel:
-        about.append("channels: how many channels (dimension 1) a state has.")
-    yield from ('"""' + "\n\n".join(about) + ('\n"""' if len(about) > 1 else '"""')).splitlines()
-    yield ""
-    yield f"scheme = {json.dumps(scheme.name)}"
-    yield f"order = {order_conditions(ready).order}"
-    yield f"evaluations = {step.evaluations}"
-    yield f"history = {_tuple(history)}"
-    yield f"coefficients = {_tuple([p.name for p in step.parameters])}"
-    yield ""
-    yield from _constructor(step, options, channel)
-    yield ""
-    yield from _forward(step, options)
+KINDS = {"all parameters": " for all parameter values", "decimal": " to the decimals printed", "linear": " if linear"}
 
 
-def _tuple(names: list[str]) -> str:
+def _said(ready: Program) -> Iterator[str]:
+    """The options that matter for this scheme."""
+    options, step = ready.options, ready.step
+    names = ["coefficients"]
+    names += ["sharing"] if ready.learning.raw else []
+    names += [n for n in ("keep_order", "keep_stable") if getattr(options, n)]
+    names += ["stage_weights"] + ["step_weights"] * (options.step_weights == "shared")
+    yield from (f"{name}={getattr(options, name)!r}" for name in names)
+    if ready.depth:
+        yield f"start={options.start_scheme.name!r}"
+    if options.time_dependent:
+        yield "time_dependent=True"
+    if options.backward != "store":
+        yield f"backward={options.backward!r}"
+    if options.coupling is not None:
+        yield f"coupling={text_of(options.coupling)}"
+    if not step.explicit:
+        yield from (f"{n}={getattr(options, n)!r}" for n in ("solver", "tolerance", "iterations", "gradient"))
+
+
+class _Class:
+    """The text of the class, a method at a time."""
+
+    def __init__(self, ready: Program) -> None:
+        self.ready, self.step, self.options = ready, ready.step, ready.options
+        self.history = [i.name for i in self.step.history]
+        self.states = [i.name for i in self.step.states]
+        self.raw = ready.learning.raw
+        self.channel = bool(self.raw) and self.options.sharing == "channel"
+        self.per_step = bool(self.raw) and self.options.sharing != "shared"
+        self.one_field = self.options.step_weights == "shared"
+        self.several = len(ready.field_names) > 1
+        self.driver: Driver = driver(ready)
+
+    def lines(self) -> Iterator[str]:
+        yield from self._docstring()
+        yield ""
+        yield f"scheme = {json.dumps(self.ready.declared.name)}"
+        yield f"order = {self.ready.order}"
+        yield f"evaluations = {self.step.evaluations}"
+        yield f"field_names = {_names(list(self.ready.field_names))}"
+        yield f"states = {_names(self.states)}"
+        yield f"history = {_names(self.history)}"
+        yield f"lookback = {self.ready.depth}"
+        yield f"coefficients = {_names([p.name for p in self.ready.scheme.parameters])}"
+        if not self.ready.learning.identity:
+            yield f"raw = {_names([p.name for p in self.raw])}  # what is trained, from which the coefficients are made"
+        if self.ready.learning.retraction:
+            order = self.options.keep_order
+            yield f"conditions = (  # of order {order}, each zero"
+            yield from (f'    "{condition}",' for condition in self.ready.learning.retraction.conditions)
+            yield ")"
+        yield ""
+        yield from self._constructor()
+        if self.raw:
+            yield from self._learning()
+        yield ""
+        yield from self._step()
+        if self.ready.start:
+            yield ""
+            yield from self._start(self.ready.start)
+        yield from self.driver.methods
+        yield ""
+        yield from self._forward()
+
+    def _docstring(self) -> Iterator[str]:
+        what = "a field for all of them" if self.one_field else "a field for each step"
+        if self.several:
+            parts, stages = self.step.parts > 1, self.options.stage_weights == "independent"
+            names = ", ".join(self.ready.field_names)
+            what = f"for {'all of them' if self.one_field else 'each step'} a list of fields: {names}"
+            what += " (by stage and part)" if parts and stages else " (by part)" if parts else " (by stage)"
+        about = [f"N steps of size h, {what}."]
+        if self.ready.depth:
+            about.append(
+                f"given: how many past steps the call hands in, of the {self.ready.depth} that the scheme looks back."
+            )
+        if self.channel:
+            about.append("channels: how many channels (dimension 1) a state has.")
+        about += self.driver.about
+        yield from ('"""' + "\n\n".join(about) + ('\n"""' if len(about) > 1 else '"""')).splitlines()
+
+    def _constructor(self) -> Iterator[str]:
+        entry = "Iterable[nn.Module]" if self.several else "nn.Module"
+        arguments = [f"field: {entry}", "steps: int"] if self.one_field else [f"fields: Iterable[{entry}]"]
+        arguments += ["h: float = 1.0"] + ["t0: float = 0.0"] * self.options.time_dependent
+        arguments += ["*"] * bool(self.channel or self.ready.depth)
+        arguments += ["channels: int"] * self.channel + ["given: int = 0"] * bool(self.ready.depth)
+        yield f"def __init__(self, {', '.join(arguments)}) -> None:"
+        yield "    super().__init__()"
+        if self.one_field:
+            yield "    self.field = " + ("nn.ModuleList(field)" if self.several else "field")
+            yield "    self.steps = steps"
+            listed = "[self.field]"
+        else:
+            entries = "nn.ModuleList(each) for each in fields" if self.several else "fields"
+            yield f"    self.fields = nn.ModuleList({entries})"
+            listed = "self.fields"
+        if self.several:
+            count, names = len(self.ready.field_names), ", ".join(self.ready.field_names)
+            yield f"    if any(len(each) != {count} for each in {listed}):  # type: ignore[arg-type]"
+            yield f'        raise ValueError("a step needs a list of {count} fields: {names}")'
+        yield "    self.h = h"
+        if self.options.time_dependent:
+            yield "    self.t0 = t0"
+        if self.ready.depth:
+            yield "    self.given = given"
+            yield f"    self.startup = max(0, {self.ready.depth} - given)  # steps taken before the history is there"
+        if self.raw:
+            steps = "steps" if self.one_field else "len(self.fields)"
+            steps = f"max(0, {steps} - self.startup)" if self.ready.depth else steps
+            shape = {"shared": "()", "step": f"{steps}", "channel": f"{steps}, channels, 1, 1"}[self.options.sharing]
+            yield from (f"    self.{p.name} = nn.Parameter(torch.empty({shape}))" for p in self.raw)
+            if self.ready.learning.retraction:
+                yield "    self.retraction = Retraction(self.coefficients, self.conditions)"
+            yield "    self.reset_coefficients()"
+        yield from (f"    {line}" for line in self.driver.constructor)
+
+    def _learning(self) -> Iterator[str]:
+        learning = self.ready.learning
+        yield ""
+        yield "def reset_coefficients(self) -> None:"
+        yield '    """Put the learnable coefficients where learning starts."""'
+        yield from (f"    {line}" for line in _reset(learning))
+        yield ""
+        yield "def learnt(self) -> dict[str, Tensor]:"
+        yield '    """The learnt coefficients, as a step uses them."""'
+        if learning.retraction:
+            yield from wrapped_call("    kept = self.retraction(", (f"self.{p.name}" for p in self.raw), ")")
+            yield "    return dict(zip(self.coefficients, kept))"
+        else:
+            own = {p.symbol: sympy.Symbol(f"self.{p.name}") for p in self.raw}
+            shared, values = sympy.cse(
+                [v.xreplace(own) for v in learning.values.values()], sympy.numbered_symbols("x"), order="none"
+            )
+            yield from (f"    {symbol} = {scalar(expr)}" for symbol, expr in shared)
+            entries = (f'"{name}": {scalar(v)}' for name, v in zip(learning.values, values, strict=True))
+            yield from wrapped_call("    return {", entries, "}")
+        names = list(self.ready.factors.values())
+        yield ""
+        yield "def hoisted(self) -> tuple[Tensor, ...]:"
+        yield '    """The factors of a step, computed for all steps at once."""'
+        yield f"    {unpacked(list(learning.values))} = self.learnt().values()"
+        shared, values = sympy.cse(self.ready.factor_values, sympy.numbered_symbols("x"), order="none")
+        if any(expr.has(sympy.Symbol("h")) for _, expr in shared) or any(v.has(sympy.Symbol("h")) for v in values):
+            yield "    h = self.h"
+        yield from (f"    {symbol} = {scalar(expr)}" for symbol, expr in shared)
+        yield from wrapped_call("    return (", (scalar(v) for v in values), ",)" if len(names) == 1 else ")")
+
+    def _signature(self, name: str, fields: list[str], factors: list[str], step: Step, outputs: int) -> Iterator[str]:
+        arguments = [f"{f}: nn.Module" for f in fields] + ["h: float"] + ["t: float"] * self.options.time_dependent
+        arguments += [f"{name}: Tensor" for name in (*factors, *(i.name for i in step.inputs))]
+        given = "Tensor" if outputs == 1 else f"tuple[{', '.join(['Tensor'] * outputs)}]"
+        yield "@staticmethod"
+        yield from wrapped_call(f"def {name}(", arguments, f") -> {given}:")
+
+    def _step(self) -> Iterator[str]:
+        step, reveal = self.step, self.options.reveal
+        returned = [*step.outputs, *reveal]
+        fields, factors = list(self.ready.field_names), list(self.ready.factors.values())
+        yield from self._signature("step", fields, factors, step, len(returned))
+        handed = f", then {', '.join(reveal)}" if reveal else ""
+        yield f'    """One step: {", ".join(i.name for i in step.inputs)}, a step later{handed}."""'
+        yield from (f"    {line}" if line else "" for line in self.ready.emission(step).lines(step, reveal))
+        yield f"    return {', '.join(returned)}"
+
+    def _start(self, start: Step) -> Iterator[str]:
+        name = "from rest" if self.step.derivative == 2 else self.options.start_scheme.name
+        fields = [self.ready.first_field(part) for part in range(start.parts)]
+        yield from self._signature("start", fields, [], start, len(start.outputs))
+        yield f'    """A step until the history is there: {name}."""'
+        yield from (f"    {line}" if line else "" for line in self.ready.emission(start, first=True).lines(start))
+        yield f"    return {', '.join(start.outputs)}"
+
+    def _forward(self) -> Iterator[str]:
+        result = "Tensor" if len(self.states) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.states))}]"
+        arguments = ["self", *(f"{name}: Tensor" for name in self.states)]
+        if self.history:
+            yield "def forward("
+            yield from (f"    {argument}," for argument in arguments)
+            yield from (f"    {name}: Tensor = None,  # type: ignore[assignment]" for name in self.history)
+            yield f") -> {result}:"
+            promised = [f"({i.age}, {i.name})" for i in self.step.history if i.age]
+            if promised:
+                yield f"    for age, past in ({', '.join(promised)}{',' * (len(promised) == 1)}):"
+                yield "        if age <= self.given and past is None:"
+                yield '            raise ValueError(f"given={self.given}: the call must hand in that many past steps")'
+        else:
+            yield f"def forward({', '.join(arguments)}) -> {result}:"
+        yield "    h = self.h"
+        yield from (f"    {line}" for line in self._opening())
+        yield from (f"    {line}" for line in self._factors())
+        yield from (f"    {line}" for line in self.driver.loop(self))
+        yield f"    return {', '.join(self.states)}"
+
+    def _opening(self) -> Iterator[str]:
+        """Field values at the state are remembered: at the first one they have to be computed."""
+        for given, state in zip(self.step.history, self.states, strict=False):
+            if given.nordsieck == ITSELF:
+                yield f"{given.name} = {state} if {given.name} is None else {given.name}"
+        for given in self.step.history:
+            if given.kind == "f" and given.age == 0:
+                yield f"if {given.name} is None" + (":" if self.one_field else " and len(self.fields):")
+                first = self.ready.first_field(given.part)
+                names = list(self.ready.field_names)
+                if self.one_field:
+                    where = f"self.field[{names.index(first)}]" if self.several else "self.field"
+                else:
+                    where = f"self.fields[0][{names.index(first)}]" if self.several else "self.fields[0]"
+                time = "self.t0, " if self.options.time_dependent else ""
+                mark = "  # type: ignore[index]" if self.several else ""
+                yield f"    {given.name} = {where}({time}{', '.join(self.states)}){mark}"
+
+    def _factors(self) -> Iterator[str]:
+        names = list(self.ready.factors.values())
+        if not names:
+            return
+        if not self.per_step:
+            yield f"{unpacked(names)} = self.hoisted()"
+        else:
+            cast = ".to(y.dtype)" if self.channel else ""  # a coefficient a channel must not widen what is half precise
+            yield f"{unpacked(names)} = (factor{cast}.unbind() for factor in self.hoisted())"
+
+    @property
+    def loop_head(self) -> str:
+        """The loop over steps, numbered where something depends on the number."""
+        numbered = bool(self.ready.depth or self.per_step or self.options.time_dependent)
+        each = "each" if self.several else "f"
+        if self.one_field:
+            return "for n in range(self.steps):" if numbered else "for _ in range(self.steps):"
+        return f"for n, {each} in enumerate(self.fields):" if numbered else f"for {each} in self.fields:"
+
+    def loop_fields(self) -> Iterator[str]:
+        """Inside the loop: the fields of the step under their names."""
+        names = self.ready.field_names
+        if self.several:
+            yield f'{", ".join(names)} = cast("Iterable[nn.Module]", {"self.field" if self.one_field else "each"})'
+        elif self.one_field:
+            yield "f = self.field"
+
+    def leading(self) -> list[str]:
+        """The arguments of `step` before the inputs, inside the loop."""
+        index = ("[n - self.startup]" if self.ready.depth else "[n]") if self.per_step else ""
+        arguments = [*self.ready.field_names, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
+        return arguments + [f"{name}{index}" for name in self.ready.factors.values()]
+
+    def starting(self) -> str:
+        """The call of `start`, inside the loop."""
+        assert self.ready.start is not None
+        fields = [self.ready.first_field(part) for part in range(self.ready.start.parts)]
+        arguments = [*fields, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
+        return f"self.start({', '.join([*arguments, *self.states, *self.history])})"
+
+    @property
+    def handed_on(self) -> str:
+        """The left side of an assignment from a step: its inputs, a step later."""
+        return ", ".join([*self.states, *self.history])
+
+
+def _names(names: list[str]) -> str:
     """``("k",)``, broken into lines where it is long."""
     text = ", ".join(f'"{name}"' for name in names) + "," * (len(names) == 1)
     return "\n    ".join(["(", *textwrap.wrap(text, 90)]) + "\n)" if len(text) > 80 else f"({text})"
 
 
-def _depth(step: Step) -> int:
-    """How many steps back the oldest thing remembered is."""
-    return max((i.age for i in step.history), default=0)
+def _reset(learning: Learning) -> Iterator[str]:
+    """Lines that put each raw parameter where its coefficients start: a declared distribution is that of the
+    coefficient, and what is trained is found from it by the inverse of the map."""
+    declared = {p.name: p for p in learning.scheme.parameters}
+    for raw in learning.raw:
+        inverse = learning.inverse.get(raw.name)
+        drawn = [] if inverse is None else [declared[str(s)] for s in sorted(inverse.free_symbols, key=str)]
+        if not any(p.init for p in drawn):
+            yield f"nn.init.{_init(raw)}"
+            continue
+        yield "with torch.no_grad():"
+        for p in drawn:
+            tensor = f"torch.empty_like(self.{raw.name})"
+            yield f"    {p.name} = nn.init.{_init(p, tensor)}"
+        yield f"    self.{raw.name}.copy_({scalar(inverse)})"
 
 
-def _constructor(step: Step, options: Options, channel: bool) -> Iterator[str]:
-    independent = options.stage_weights == "independent"
-    arguments = [f"fields: Iterable[{'Iterable[nn.Module]' if independent else 'nn.Module'}]", "h: float = 1.0"]
-    arguments += ["t0: float = 0.0"] if options.time_dependent else []
-    arguments += ["*"] if channel or step.history else []
-    arguments += ["channels: int"] if channel else []
-    arguments += ["given: int = 0"] if step.history else []
-    yield f"def __init__(self, {', '.join(arguments)}) -> None:"
-    yield "    super().__init__()"
-    field = "nn.ModuleList(stages) for stages in fields" if independent else "fields"
-    yield f"    self.fields = nn.ModuleList({field})"
-    if independent:
-        count = step.evaluations
-        yield f"    if any(len(stages) != {count} for stages in self.fields):  # type: ignore[arg-type]"
-        yield f'        raise ValueError("a step has {count} stages, so it needs a list of {count} fields")'
-    yield "    self.h = h"
-    if step.history:
-        yield "    self.given = given"
-    if options.time_dependent:
-        yield "    self.t0 = t0"
-    if step.history:
-        yield f"    self.startup = max(0, {_depth(step)} - given)  # steps taken before the history is there"
-    if step.parameters:
-        steps = "max(0, len(self.fields) - self.startup)" if step.history else "len(self.fields)"
-        shape = {"shared": "()", "step": f"{steps},", "channel": f"{steps}, channels, 1, 1"}[options.sharing]
-        for p in step.parameters:
-            yield f"    self.{p.name} = nn.Parameter(torch.empty({shape.strip('()').rstrip(',') or '()'}))"
-        yield "    self.reset_coefficients()"
-        yield ""
-        yield "def reset_coefficients(self) -> None:"
-        yield '    """Put the learnable coefficients where learning starts."""'
-        for p in step.parameters:
-            yield f"    nn.init.{_init(p)}"
-
-
-def _init(p: Parameter) -> str:
+def _init(p: Parameter, tensor: str = "") -> str:
+    tensor = tensor or f"self.{p.name}"
     if p.init is None:
-        return f"constant_(self.{p.name}, {literal(p.value)})"
-    return f"{p.init.kind}_(self.{p.name}, {literal(p.init.first)}, {literal(p.init.second)})"
-
-
-def _forward(step: Step, options: Options) -> Iterator[str]:
-    if step.history:
-        yield "def forward("
-        yield "    self,"
-        yield "    y: Tensor,"
-        yield from (f"    {i.name}: Tensor = None,  # type: ignore[assignment]" for i in step.history)
-        yield ") -> Tensor:"
-        promised = [f"({i.age}, {i.name})" for i in step.history if i.age]
-        yield f"    for age, past in ({', '.join(promised)}{',' * (len(promised) == 1)}):"
-        yield "        if age <= self.given and past is None:"
-        yield '            raise ValueError(f"given={self.given}: the call must hand in that many past steps")'
-    else:
-        yield "def forward(self, y: Tensor) -> Tensor:"
-    yield "    h = self.h"
-    if options.time_dependent:
-        yield "    t = self.t0"
-    numbered = bool(step.history) or (bool(step.parameters) and options.sharing != "shared")
-    stages = [f"f{i + 1}" for i in range(step.evaluations)]
-    field = "f" if options.stage_weights == "shared" else "stages"
-    yield f"    for {'n, ' * numbered}{field} in {'enumerate(self.fields)' if numbered else 'self.fields'}:"
-    if field == "stages":
-        # a multistep method has one stage, and its start-up steps use that one field throughout
-        target = "(f,)" if step.history else ", ".join(stages) + "," * (len(stages) == 1)
-        yield f'        {target} = cast("Iterable[nn.Module]", stages)'
-    if step.history:
-        yield f"        if n < self.startup:  # {options.start_scheme.name} until the history is there"
-        yield from (f"            {line}" for line in _startup(step, options))
-        yield "        else:"
-    inner = " " * (12 if step.history else 8)
-    yield from (inner + line for line in _step_lines(step, options))
-    if step.history:
-        yield f"        {', '.join(i.name for i in step.inputs)} = {', '.join(step.outputs)}"
-    if options.time_dependent:
-        yield "        t = t + h"
-    yield "    return y"
-
-
-def _step_lines(step: Step, options: Options) -> Iterator[str]:
-    for p in step.parameters:
-        index = "" if options.sharing == "shared" else "[n - self.startup]" if step.history else "[n]"
-        yield f"{p.name} = self.{p.name}{index}"
-    if step.history:
-        yield from _operations(step, options)
-    else:  # nothing is remembered, so the new state takes the name of the old
-        one_field = options.stage_weights == "shared"
-        yield from _operations(rename(step, {step.result: "y"}), options, "f" if one_field else "f{}")
-
-
-def _startup(step: Step, options: Options) -> Iterator[str]:
-    """One step of the start-up method, which also leaves the field value at y if the history wants it."""
-    start = prune(lower(options.start_scheme))
-    names = {start.result: step.result}
-    if "f_n" in step.outputs:
-        names[next(op.target for op in start.flat() if isinstance(op, Evaluate))] = "f_n"
-    return _operations(rename(start, names), options)
-
-
-def _operations(step: Step, options: Options, field: str = "f") -> Iterator[str]:
-    """An assignment for each operation; `field` is the name of the field, with {} for the stage."""
-    states = {i.name for i in step.inputs if i.kind == "y"} | {
-        op.target for op in step.flat() if isinstance(op, Combine)
-    }
-    for op in step.flat():
-        if isinstance(op, Evaluate):
-            time = _time(op) if options.time_dependent else ""
-            yield f"{op.target} = {field.format(op.slot + 1)}({time}{op.value})"
-        else:
-            yield from wrapped(f"{op.target} = {combination(op.terms, lambda value: value not in states)}")
-
-
-def _time(op: Evaluate) -> str:
-    if not op.time.is_number:  # a node that moves with a learnt parameter
-        return f"t + ({scalar(op.time)}) * h, "
-    return "t, " if op.time.is_zero else "t + h, " if op.time == 1 else f"t + {literal(op.time)} * h, "
+        return f"constant_({tensor}, {literal(p.value)})"
+    return f"{p.init.kind}_({tensor}, {literal(p.init.first)}, {literal(p.init.second)})"

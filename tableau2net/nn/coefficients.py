@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tableau2net.scheme import Scheme
@@ -12,10 +13,25 @@ from tableau2net.scheme.expression import exact_json
 
 
 def named_coefficients(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters that are scheme coefficients, with their full names (``"blocks.0.k"``)."""
+    """The parameters that scheme coefficients are made of, with their full names (``"blocks.0.k"``).
+
+    Where a map keeps an order or stability they are not the coefficients themselves (``"blocks.0.k_raw"``)."""
     for name, module in model.named_modules():
-        for coefficient in getattr(module, "coefficients", ()):
-            yield f"{name}.{coefficient}".lstrip("."), getattr(module, coefficient)
+        for raw in getattr(module, "raw", getattr(module, "coefficients", ())):
+            yield f"{name}.{raw}".lstrip("."), getattr(module, raw)
+
+
+def learnt_coefficients(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The coefficients that are learnt, as the steps use them, with their full names."""
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if getattr(module, "coefficients", ()) and hasattr(module, "learnt"):
+                yield from ((f"{name}.{key}".lstrip("."), value) for key, value in _learnt(module).items())
+
+
+def _learnt(block: Any) -> dict[str, Tensor]:
+    values: dict[str, Tensor] = block.learnt()
+    return values
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -31,12 +47,14 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def coefficient_values(model: nn.Module) -> dict[str, Any]:
-    """What is learnt, as floats by full name: a number, a list over steps, or for each step a list over channels."""
+    """What is learnt, as floats by full name: a number, a list over steps, or for each step a list over channels.
+
+    They are the coefficients that the steps use, after whatever map keeps their order or stability."""
 
     def plain(value: Tensor) -> Any:
-        return value.detach().double().flatten(1).tolist() if value.dim() > 1 else value.detach().double().tolist()
+        return value.double().flatten(1).tolist() if value.dim() > 1 else value.double().tolist()
 
-    return {name: plain(value) for name, value in named_coefficients(model)}
+    return {name: plain(value) for name, value in learnt_coefficients(model)}
 
 
 def exact_coefficients(scheme: Scheme) -> dict[str, Any]:

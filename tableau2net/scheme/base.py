@@ -138,6 +138,8 @@ class Scheme:
 
     def at_defaults(self) -> Self:
         """The member of the family at the declared parameter values: no parameter is left."""
+        if not (self.parameters or self.claims):
+            return self
         return self.with_values(**{p.name: p.value for p in self.parameters})
 
     def freed(self) -> Self:
@@ -190,6 +192,8 @@ def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple
         except InputError as error:
             raise InputError(f"{key}[{i}]: {error}") from None
     for i, number in enumerate(row):
+        if number.is_Rational:
+            continue
         stray = number.free_symbols - set(symbols.values())
         if stray:
             names = ", ".join(sorted(map(str, stray)))

@@ -27,6 +27,8 @@ MAX_DEPTH = 60
 MAX_EXPONENT = 64
 MAX_BITS = 8192  # of any numerator or denominator on the way
 MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
+# what most coefficients are: read without a syntax tree
+PLAIN = re.compile(r"(-?(?:0|[1-9][0-9]{0,99}))(?:/([1-9][0-9]{0,99}))?\Z")
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
@@ -58,6 +60,8 @@ def parse(value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
 
 
 def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
+    if plain := PLAIN.match(text):
+        return Rational(int(plain[1]), int(plain[2] or 1))
     shown = text if len(text) <= 60 else text[:57] + "..."
     if len(text) > MAX_LENGTH:
         raise InputError(f"coefficient {shown!r} is longer than {MAX_LENGTH} characters")

@@ -1,7 +1,32 @@
-"""The step program: what a scheme does in one step, and the lowering of each family to it."""
+"""The step program: what a scheme does in one step, the lowering of each family to it, and the passes over it."""
 
+from tableau2net.step.cost import Cost, cost
+from tableau2net.step.liveness import in_place, last_uses
 from tableau2net.step.lower import lower
-from tableau2net.step.passes import prune, rename
+from tableau2net.step.optimise import Passed, optimise
+from tableau2net.step.passes import arrange, fsal, isolate, prune, rename, share, unify
 from tableau2net.step.program import Combine, Evaluate, Input, Kind, Operation, Solve, Step
 
-__all__ = ["Combine", "Evaluate", "Input", "Kind", "Operation", "Solve", "Step", "lower", "prune", "rename"]
+__all__ = [
+    "Combine",
+    "Cost",
+    "Evaluate",
+    "Input",
+    "Kind",
+    "Operation",
+    "Passed",
+    "Solve",
+    "Step",
+    "arrange",
+    "cost",
+    "fsal",
+    "in_place",
+    "isolate",
+    "last_uses",
+    "lower",
+    "optimise",
+    "prune",
+    "rename",
+    "share",
+    "unify",
+]

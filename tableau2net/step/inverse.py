@@ -16,6 +16,7 @@ from sympy import Abs, Expr, Max, S, cancel
 
 from tableau2net.step.program import Combine, Evaluate, Input, Operation, Step
 
+ITSELF = (S.One,)  # the Nordsieck vector of y alone: a second copy of the state
 MAX_EQUATIONS = 64  # combinations looked at together: a program with more has no inverse as far as is tried
 
 Equation = dict[str, Expr]  # Σ coefficient · value = 0
@@ -44,17 +45,22 @@ def inverse(step: Step) -> Step | None:
     return None if found is None else found.step
 
 
-def inverted(step: Step) -> Inverse | None:
-    """The inverse of a step with its amplification; None where the program has none without solving equations."""
-    if any(given.nordsieck is not None for given in step.inputs):
+def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
+    """The inverse of a step with its amplification; None where the program has none without solving equations.
+
+    one_field: whether all steps evaluate the same field, so that an older field value can be had by evaluating it at
+        an older state. In a network whose steps have weights of their own it cannot: that field is another step's.
+    """
+    if any(given.nordsieck not in (None, ITSELF) for given in step.inputs):
         return None
-    run = _Backwards(step)
+    run = _Backwards(step, one_field)
     return run.result() if run.recovers_everything() else None
 
 
 @dataclass
 class _Backwards:
     step: Step
+    one_field: bool
     known: set[str] = field(default_factory=set)
     operations: list[Combine | Evaluate] = field(default_factory=list)
 
@@ -75,9 +81,9 @@ class _Backwards:
 
     def _remembered(self) -> list[Evaluate]:
         """A field value known at the start is the field at a state known at the start, if that is of the same age."""
-        if len(self.step.states) != 1 or self.step.parts > 1:
+        if len(self.step.states) != 1 or self.step.parts > 1 or not self.one_field:
             return []
-        states = {given.age: given.name for given in self.step.inputs if given.kind == "y"}
+        states = {i.age: i.name for i in self.step.inputs if i.kind == "y" and i.nordsieck is None}
         return [
             Evaluate(given.name, (states[given.age],), -S(given.age), 0)
             for given in self.step.inputs
@@ -130,7 +136,8 @@ class _Backwards:
 
     def _solve(self, equation: Equation, target: str) -> None:
         pivot = equation[target]
-        terms = ((cancel(-c / pivot), v) for v, c in equation.items() if v != target)
+        plain = pivot in (S.One, S.NegativeOne)  # most are, and then there is nothing to cancel
+        terms = ((-c * pivot if plain else cancel(-c / pivot), v) for v, c in equation.items() if v != target)
         self._write(Combine(target, tuple((c, v) for c, v in terms if not c.is_zero)))
 
     def _write(self, op: Combine | Evaluate) -> None:

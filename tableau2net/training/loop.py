@@ -42,20 +42,15 @@ def train(
     validation: int = 0,
     limit_train: int | None = None,
     resume: bool = False,
-    coefficients: str | None = None,
-    sharing: str = "step",
-    shortcut: str = "bn-relu-conv",
-    history: str = "carry",
-    stage_weights: str = "shared",
     model: nn.Module | None = None,
     quiet: bool = False,
+    **options: Any,
 ) -> Result:
     """Train the network that `scheme` makes at `depth` on `data`, and leave all there is to know in `out`.
 
     `data` is a source (see `load_data`, which `data_dir`, `validation` and `limit_train` go to) or data loaded
-    already; `recipe` defaults to the published one; `coefficients` to `stage_weights` are options of
-    `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
-    `model` is trained in the place of a scheme's network where it is given. Pictures stay on the device as
+    already; `recipe` defaults to the published one; `options` are those of `create_model` (`coefficients` defaults to
+    "learnable" where the scheme has parameters, else "fixed"). `model` is trained in the place of a scheme's network where it is given. Pictures stay on the device as
     bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
 
     `out` receives checkpoint.safetensors and log.jsonl (a line an epoch) after each epoch, and at the end
@@ -74,10 +69,12 @@ def train(
     if not isinstance(data, ImageData):
         data = load_data(data, data_dir=data_dir, validation=validation, limit_train=limit_train)
     about: dict[str, Any]
+    text: str | None
     if model is None:
-        chosen = Network(scheme, depth, coefficients, sharing, shortcut, history, stage_weights)
-        model, about = chosen.build(data.classes, seed), chosen.facts()
+        chosen = Network(scheme, depth, options)
+        model, about, text = chosen.build(data.classes, seed), chosen.facts(), chosen.text
     else:
+        text = None
         about = {"model": type(model).__name__, "scheme": None, "order": None, "depth": None, "options": {}}
     model.to(place).to(memory_format=torch.channels_last)
     optimiser = SGD(network.groups(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum)
@@ -90,7 +87,7 @@ def train(
             return Result.read(folder / RESULT)
     else:
         progress = Progress(run=about, before=network.learnt(model), rows=[])
-    run = _Run(folder, progress, model, optimiser, recipe, place)
+    run = _Run(folder, progress, model, optimiser, recipe, place, text)
     run.keep()  # from here on there is something to resume; a log that is ahead of the checkpoint is cut back
     with (
         ProgressDisplay(recipe.epochs, len(data.y_train), len(progress.rows), quiet=quiet) as display,
@@ -106,7 +103,7 @@ def train(
 
 @dataclass(frozen=True)
 class _Run:
-    """A run in its folder: what is trained, and how far it has come."""
+    """A run in its folder: what is trained, of a scheme with the given text, and how far it has come."""
 
     folder: Path
     progress: Progress
@@ -114,6 +111,7 @@ class _Run:
     optimiser: SGD
     recipe: Recipe
     place: torch.device
+    text: str | None
 
     def keep(self) -> None:
         """Write the checkpoint, then the log, which follows from it."""
@@ -155,6 +153,7 @@ class _Run:
             images_per_second=trained / sum(run["data"]["train"] / row["images_per_second"] for row in rows),
             seconds=sum(row["seconds"] for row in rows),
             coefficients={
+                "file": self.text,
                 "scheme": exact,
                 "before": self.progress.before or exact,
                 "after": network.learnt(self.model) or exact,
@@ -164,7 +163,7 @@ class _Run:
             commit=environment.commit(),
             date=environment.now(),
         )
-        metadata = {"run": json.dumps(run)}
+        metadata = {"run": json.dumps(run)} | ({"scheme": self.text} if self.text else {})
         write_atomically(self.folder / "model.safetensors", save(detached(self.model.state_dict()), metadata))
         source = Path(run["data"]["source"]).name
         title = f"{run['scheme'] or run['model']}, depth {run['depth']}, {source}, seed {run['seed']}"

@@ -1,6 +1,7 @@
 """All that training knows of networks and schemes: how to make one, group it, and read its coefficients."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,18 @@ from torch import nn
 from tableau2net import analysis
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
 from tableau2net.scheme import Scheme, load
+from tableau2net.scheme.file import dumps
 
 
 @dataclass(frozen=True)
 class Network:
-    """Which network to make: a scheme, a depth, and options of `create_model`.
+    """Which network to make: a scheme, a depth, and options of `create_model`, which its defaults are added to.
 
-    `coefficients` None means "learnable" where the scheme has parameters, else "fixed"."""
+    `coefficients` is "learnable" by default where the scheme has parameters, else "fixed"."""
 
     scheme: str | Path | Scheme
     depth: int
-    coefficients: str | None
-    sharing: str
-    shortcut: str
-    history: str
-    stage_weights: str
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, classes: int, seed: int) -> nn.Module:
         """The network, its weights drawn from `seed` on the CPU whatever device it will run on."""
@@ -46,6 +44,11 @@ class Network:
         }
 
     @property
+    def text(self) -> str:
+        """The scheme as a file would hold it: what a run's folder needs so that it can be read anywhere."""
+        return dumps(self.declared)
+
+    @property
     def model(self) -> str:
         """The name by which it is known: "lm_resnet20", or "resnet20" for a scheme that has no name of its own."""
         return model_name(self.declared, self.depth)
@@ -56,15 +59,16 @@ class Network:
         return self.scheme if isinstance(self.scheme, Scheme) else load(self.scheme)
 
     @property
-    def options(self) -> dict[str, str]:
-        """The options of `create_model`, none left open."""
-        return {
-            "coefficients": self.coefficients or ("learnable" if self.declared.parameters else "fixed"),
-            "sharing": self.sharing,
-            "shortcut": self.shortcut,
-            "history": self.history,
-            "stage_weights": self.stage_weights,
+    def options(self) -> dict[str, Any]:
+        """The options of `create_model`: those that were given, and the defaults that a reader would ask for."""
+        defaults = {
+            "coefficients": "learnable" if self.declared.parameters else "fixed",
+            "sharing": "step",
+            "shortcut": "bn-relu-conv",
+            "history": "carry",
+            "stage_weights": "shared",
         }
+        return defaults | {name: value for name, value in self.given.items() if value is not None}
 
 
 def groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net.codegen import write_source
-from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
 from tableau2net.scheme.expression import float_of
 from tableau2net.testing import multistep, runge_kutta
@@ -105,12 +104,12 @@ def test_free_coefficients_of_random_tableaus_and_their_gradients(scheme):
     agree(block(y), by_formula(scheme, fields, y, learnt), [y, *learnt.values()])
 
 
-def compiles(scheme):
-    """Whether modules are made of the scheme so far."""
+def by_these_formulas(scheme):
+    """Whether the formulas above are those of the scheme."""
     return isinstance(scheme, RungeKutta | Multistep) and scheme.explicit and getattr(scheme, "derivative", 1) == 1
 
 
-@pytest.mark.parametrize("name", [n for n in list_schemes() if compiles(load(n))])
+@pytest.mark.parametrize("name", [n for n in list_schemes() if by_these_formulas(load(n))])
 def test_every_shipped_explicit_scheme(name):
     torch.manual_seed(0)
     scheme = load(name).at_defaults()
@@ -119,12 +118,6 @@ def test_every_shipped_explicit_scheme(name):
     block = t2n.compile(scheme, time_dependent=True)(fields, h=H)
     largest = max(1.0, *(abs(float(c)) for c in scheme.coefficients.values()))
     agree(block(y), by_formula(scheme, fields, y), [y, fields[0].linear.weight], largest)
-
-
-@pytest.mark.parametrize("name", ["revnet", "polynet-2", "stormer-2", "imex-bdf-2"])
-def test_what_cannot_be_compiled_yet_says_so(name):
-    with pytest.raises(InputError, match="become modules so far"):
-        t2n.compile(name)
 
 
 def test_lm_written_by_hand_with_one_k_a_step():
@@ -230,7 +223,7 @@ def test_one_class_for_one_specification_and_a_source_that_can_be_seen():
 
 def test_zeros_and_ones_are_gone():
     euler = write_source("euler")
-    assert "y = y.add(k1, alpha=h)" in euler
+    assert "y_new = y.add(k1, alpha=h)" in euler
     assert "0 *" not in write_source("rk4")
     assert "1 *" not in write_source("leapfrog-2").replace("given=1", "")
 
@@ -274,12 +267,10 @@ def test_what_a_strangers_file_says_stays_a_comment():
 @pytest.mark.parametrize(
     ("scheme", "options", "says"),
     [
-        ("gauss-2", {}, "implicit"),
-        ("bdf-2", {}, "implicit"),
         ("euler", {"coefficients": "learnable"}, "no parameters"),
         ("euler", {"coefficients": "wild"}, "'fixed', 'learnable', 'free'"),
         ("euler", {"colour": "red"}, "unknown option"),
-        ("adamnet-2", {"start": "bdf-2"}, "explicit Runge–Kutta"),
+        ("adamnet-2", {"start": "bdf-2"}, "Runge–Kutta"),
         ("adamnet-2", {"start": "nothing"}, "no scheme"),
     ],
 )
@@ -303,5 +294,5 @@ def test_multistep_with_a_runge_kutta_start():
     scheme = load("adams-bashforth-2")
     assert isinstance(scheme, Multistep)
     source = write_source(scheme, start="rk4", time_dependent=True)
-    assert "if n < self.startup:  # rk4 until the history is there" in source
-    assert source.count("f_n = f(t, y)") == 2
+    assert "A step until the history is there: rk4." in source
+    assert source.count("f_n = f(t, y)") == 1

@@ -211,7 +211,7 @@ def test_copies_compilation_and_half_precision():
         ("resnet20", {"shortcut": "none"}, "'pad', 'conv', 'bn-relu-conv'"),
         ("resnet20", {"history": "keep"}, "'carry', 'restart'"),
         ("resnet20", {"num_classes": 0}, "at least 1"),
-        ("resnet20", {"scheme": "gauss-2"}, "implicit"),
+        ("resnet20", {"scheme": "revnet"}, "one state and one field"),
         ("resnet20", {"scheme": "nothing"}, "no scheme"),
         ("lm_resnet20", {"scheme": "rk4"}, "give scheme= to resnet20"),
         ("resnet20", {"coefficients": "learnable"}, "no parameters"),

@@ -29,6 +29,7 @@ class Domain:
         self.domain = domain
         self.zero: Element = domain.zero
         self.one: Element = domain.one
+        self._is_rational = bool(domain.is_QQ)
         self._atoms = atoms  # radicals and parameters
 
     def convert(self, value: Expr) -> Element:
@@ -55,7 +56,8 @@ class Domain:
 
     def rational(self, p: int, q: int) -> Element:
         """p/q as an element."""
-        return self.domain.convert_from(QQ(p, q), QQ)
+        number = QQ(p, q)
+        return number if self._is_rational else self.domain.convert_from(number, QQ)
 
     def expression(self, element: Element) -> Expr:
         """The element as a sympy expression."""
@@ -72,6 +74,8 @@ def domain_of(coefficients: Iterable[Expr]) -> Domain:
     symbols: set[Expr] = set()
     poles = False
     for expression in coefficients:
+        if expression.is_Rational:
+            continue
         symbols |= expression.free_symbols
         for power in expression.atoms(Pow):
             if not power.exp.is_Integer:

@@ -1,0 +1,304 @@
+"""`tableau2net check DIR` for the folder of a training run: what the schemes of its network have become."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sympy import Expr
+
+from tableau2net.analysis import effective_step, order_conditions, stability, zero_stable
+from tableau2net.analysis.record import json_of
+from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
+from tableau2net.nn.learnt import LearntScheme, learning_of, learnt_schemes
+from tableau2net.scheme import Scheme, load
+from tableau2net.scheme.expression import float_of
+from tableau2net.scheme.file import dumps, loads
+from tableau2net.step import lower
+from tableau2net.training.results import RESULT, Result
+
+WEIGHTS = "model.safetensors"
+DIGITS = 6  # conditions that hold to 1e-6 count as kept: float32 holds no more
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of one learnt scheme. order: to 1e-6. exact_order: of the decimals as they stand. The intervals are
+    not looked for where each channel has a scheme."""
+
+    learnt: LearntScheme
+    order: int
+    exact_order: int
+    zero_stable: bool
+    effective_step: Expr | None
+    real_interval: Expr | None
+    imaginary_interval: Expr | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The network of a finished run, as far as its schemes go: as declared, and as learnt, with the facts of each."""
+
+    folder: Path
+    result: Result
+    scheme: Scheme
+    known: list[Facts]
+    keep_order: int | None
+    keep_stable: bool
+
+
+def read_run(folder: str | Path) -> Run:
+    """The schemes of a run. Raises InputError, one line, for a folder that is damaged or of something else."""
+    folder = Path(folder)
+    result = Result.read(folder / RESULT)
+    tensors, metadata = _tensors(folder / WEIGHTS)
+    scheme = _scheme(folder, result, metadata)
+    model = _network(folder, result, scheme, tensors)
+    options = result.options
+    try:
+        learnt = learnt_schemes(model)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
+    if not learnt:
+        family = learning_of(model)
+        where = "no block, they have start-up steps only" if family.raw else "all blocks"
+        learnt = [LearntScheme(where, None, None, {}, family.scheme.at_defaults())]
+    known = [facts(x) for x in learnt]
+    return Run(folder, result, scheme, known, options.get("keep_order"), bool(options.get("keep_stable")))
+
+
+def _tensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); the run may not be finished") from None
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: is damaged or cut short ({' '.join(str(error).split())})") from None
+
+
+def _scheme(folder: Path, result: Result, metadata: dict[str, str]) -> Scheme:
+    """The scheme as it was declared: its text where the folder holds it, else by name from the library."""
+    text = metadata.get("scheme") or result.coefficients.get("file")
+    if isinstance(text, str):
+        try:
+            return loads(text)
+        except InputError as error:
+            raise InputError(f"{folder}: the scheme it holds cannot be read ({error})") from None
+    if result.scheme is None or result.depth is None:
+        raise InputError(f"{folder}: the model {result.model} was not made of a scheme, there is nothing to check")
+    try:
+        return load(result.scheme)
+    except InputError:
+        raise InputError(
+            f"{folder}: holds no text of its scheme {result.scheme!r}, and none of that name is in the library"
+        ) from None
+
+
+def _network(folder: Path, result: Result, scheme: Scheme, tensors: dict[str, Any]) -> Any:
+    """The network with the weights of the run."""
+    import torch
+
+    from tableau2net.nn import create_model
+
+    what = f"{folder}: {WEIGHTS} does not fit the network that {RESULT} describes"
+    if not _of_this_size(result, tensors):  # before a network of any size is made
+        raise InputError(what)
+    classes = len(tensors["head.weight"])
+    with torch.random.fork_rng(devices=[]):
+        try:
+            model = create_model(f"resnet{result.depth}", scheme=scheme, num_classes=classes, **result.options)
+        except (InputError, TypeError) as error:
+            raise InputError(f"{folder}: {error}") from None
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError:
+        raise InputError(what) from None
+    return model.eval()
+
+
+def _of_this_size(result: Result, tensors: dict[str, Any]) -> bool:
+    """Whether the weights are there that a network of the depth and widths of a result has at least."""
+    head, opening = tensors.get("head.weight"), tensors.get("opening.weight")
+    if head is None or opening is None or head.dim() != 2:
+        return False
+    last = f"blocks.0.fields.{((result.depth or 0) - 2) // 6 - 1}."
+    if not any(name.startswith((last, "blocks.0.field.")) for name in tensors):
+        return False
+    widths = result.options.get("widths", [16, 32, 64])
+    return isinstance(widths, list) and all(w in (opening.shape[0], *_widths(tensors), head.shape[1]) for w in widths)
+
+
+def _widths(tensors: dict[str, Any]) -> set[int]:
+    return {len(t) for name, t in tensors.items() if name.startswith("transitions.") and t.dim() == 4}
+
+
+# ----------------------------------------------------------------------------------------------------------- facts
+
+
+def facts(learnt: LearntScheme) -> Facts:
+    """What a learnt scheme is. Raises InputError where that is beyond exact means, a coefficient nan or inf say."""
+    scheme = learnt.scheme
+    near = scheme if scheme.digits else replace(scheme, digits=DIGITS)
+    stable = stability(near) if learnt.channel is None else None
+    return Facts(
+        learnt=learnt,
+        order=order_conditions(near).order,
+        exact_order=order_conditions(replace(scheme, digits=None)).order,
+        zero_stable=zero_stable(near),
+        effective_step=effective_step(scheme),
+        real_interval=stable and stable.real_interval,
+        imaginary_interval=stable and stable.imaginary_interval,
+    )
+
+
+def lines(run: Run) -> list[str]:
+    """The report as text, the verdict first."""
+    result, options = run.result, run.result.options
+    head = f"{'ok' if kept(run) else 'BROKEN':8}{run.folder}: {result.model}, {result.scheme}, coefficients "
+    head += " ".join([options.get("coefficients", "fixed"), *(f"{c['claim']}={c['declared']}" for c in claims(run))])
+    found = [head]
+    for (block, step), channels in groupby(run.known, key=lambda f: (f.learnt.block, f.learnt.step)):
+        place = block if step is None else f"{block}, step {step}"
+        found.append(f"{'':8}{place}: {_summary(list(channels))}")
+    return found
+
+
+def _summary(known: list[Facts]) -> str:
+    if known[0].learnt.channel is None:
+        (alone,) = known
+        values = ", ".join(f"{n} = {float_of(v):.7g}" for n, v in alone.learnt.values.items())
+        return "; ".join([*([values] if values else []), *_said(alone)])
+    ranges = []
+    for name in known[0].learnt.values:
+        column = [float_of(f.learnt.values[name]) for f in known]
+        ranges.append(f"{name} from {min(column):.7g} to {max(column):.7g}")
+    stable = sum(f.zero_stable for f in known)
+    said = [f"{len(known)} channels, {', '.join(ranges)}", f"order {min(f.order for f in known)} at least"]
+    return "; ".join([*said, f"{stable} of {len(known)} zero-stable"])
+
+
+def _said(f: Facts) -> list[str]:
+    exact = "" if f.exact_order == f.order else f" to 1e-{f.learnt.scheme.digits or DIGITS}"
+    order = f"order {f.order}{exact}" if f.order >= 0 else "no order: a constant solution is not kept"
+    history = bool(lower(f.learnt.scheme).history)
+    stable = [("" if f.zero_stable else "NOT ") + "zero-stable"] if history else []
+    step = [] if f.effective_step is None else [f"effective step {float_of(f.effective_step):.7g} h"]
+    pairs = (("real", f.real_interval), ("imaginary", f.imaginary_interval))
+    reach = [f"{name} interval {_short(x)}" for name, x in pairs if x is not None]
+    return [order, *stable, *step, *reach]
+
+
+def _short(value: Expr) -> str:
+    return "oo" if value.is_infinite else f"{float(value.evalf(10)):.4g}"
+
+
+def claims(run: Run) -> list[dict[str, Any]]:
+    """What the run promised to keep, and what is found: the least of all steps and channels."""
+    made: list[dict[str, Any]] = []
+    if run.keep_order is not None:
+        found = min(f.order for f in run.known)
+        made.append({"claim": "keep_order", "declared": run.keep_order, "found": found, "ok": found >= run.keep_order})
+    if run.keep_stable:
+        stable = all(f.zero_stable for f in run.known)
+        made.append({"claim": "keep_stable", "declared": True, "found": stable, "ok": stable})
+    return made
+
+
+def kept(run: Run) -> bool:
+    """Whether everything holds that was to be kept."""
+    return all(claim["ok"] for claim in claims(run))
+
+
+def record(run: Run) -> dict[str, Any]:
+    """The run as an entry of ``check --json``."""
+    return {
+        "source": str(run.folder),
+        "name": run.result.scheme,
+        "ok": kept(run),
+        "claims": claims(run),
+        "failing": [],
+        "model": run.result.model,
+        "learnt": [_entry(f) for f in run.known],
+    }
+
+
+def _entry(f: Facts) -> dict[str, Any]:
+    return {
+        "block": f.learnt.block,
+        "step": f.learnt.step,
+        "channel": f.learnt.channel,
+        "values": {n: json_of(v) for n, v in f.learnt.values.items()},
+        "coefficients": {n: json_of(c) for n, c in f.learnt.scheme.coefficients.items() if not c.is_zero},
+        "order": f.order,
+        "order_digits": f.learnt.scheme.digits or DIGITS,
+        "exact_order": f.exact_order,
+        "zero_stable": f.zero_stable,
+        "effective_step": json_of(f.effective_step),
+        "real_interval": json_of(f.real_interval),
+        "imaginary_interval": json_of(f.imaginary_interval),
+    }
+
+
+# --------------------------------------------------------------------------------------------------------- writing
+
+
+def write(run: Run, folder: Path) -> list[Path]:
+    """Write each learnt scheme as a file into `folder`; returns their paths.
+
+    Raises InputError where there is nothing learnt, where each channel has a scheme of its own, or for a full disk."""
+    if not run.known[0].learnt.values:
+        raise InputError(
+            f"{run.folder}: its coefficients are fixed, {run.result.scheme} is what it has; nothing to write"
+        )
+    if any(f.learnt.channel is not None for f in run.known):
+        raise InputError(
+            f"{run.folder}: a coefficient for each channel is no scheme; --write needs sharing shared or step"
+        )
+    written = []
+    for known in run.known:
+        scheme = declared(run, known.learnt)
+        path = folder / f"{scheme.name}.toml"
+        write_atomically(path, decimal_text(dumps(scheme)))
+        written.append(path)
+    return written
+
+
+def declared(run: Run, learnt: LearntScheme) -> Scheme:
+    """A learnt scheme with a name, where it comes from, and as claims what it is."""
+    base = run.scheme.name or "scheme"
+    parts = [base, learnt.block.replace(".", "-")] + ([] if learnt.step is None else [f"step{learnt.step}"])
+    scheme = learnt.scheme
+    found: dict[str, Any] = {"order": order_conditions(scheme).order}
+    if lower(scheme).history:
+        found["zero_stable"] = zero_stable(scheme)
+    r = run.result
+    where = "all steps" if learnt.step is None else f"step {learnt.step}"
+    data = Path(str(r.data.get("source", "?"))).name
+    return replace(
+        scheme,
+        name="-".join(parts),
+        title=f"{base}, learnt: {learnt.block}, {where}",
+        reference=f"learnt by {r.model} on {data}, {r.epochs} epochs, seed {r.seed}, {r.date[:10]}",
+        claims={key: value for key, value in found.items() if key != "order" or value >= 0},
+    )
+
+
+def decimal_text(text: str) -> str:
+    """Scheme-file text with fractions as decimals where these end: ``"163/2000"`` → ``"0.0815"``."""
+
+    def decimal(fraction: re.Match[str]) -> str:
+        p, q = int(fraction[2]), int(fraction[3])
+        places = next((n for n in range(40) if 10**n % q == 0), None)
+        if places is None or q < 10:
+            return fraction[0]
+        digits = f"{p * 10**places // q:0{places + 1}d}"
+        return f'"{fraction[1]}{digits[:-places]}.{digits[-places:]}"'
+
+    return re.sub(r'"(-?)(\d+)/(\d+)"', decimal, text)

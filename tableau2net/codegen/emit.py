@@ -1,0 +1,137 @@
+"""The operations of a step program as lines of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from tableau2net.codegen.expressions import Combination, literal, wrapped
+from tableau2net.step import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step.liveness import in_place
+from tableau2net.step.schedule import reading
+
+
+@dataclass(frozen=True)
+class Emission:
+    """What lines need to know beside the program.
+
+    field: the name of the field that an evaluation calls.
+    combination: how sums are written.
+    time_dependent: whether fields are given the time.
+    solver: the text of the `Solver` for implicit stages.
+    """
+
+    field: Callable[[Evaluate], str]
+    combination: Combination
+    time_dependent: bool = False
+    solver: str = ""
+
+    def lines(self, step: Step, keep: tuple[str, ...] = ()) -> Iterator[str]:
+        """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
+        can notice, and a value that is not needed any more is let go before the field is evaluated again."""
+        bases = in_place(step)
+        held = {v for op in step.operations if isinstance(op, Solve) for v in _outside(op)}
+        names = _storage(step, bases)
+        last = _last(step, names, keep)
+        living: list[str] = []  # made here and not yet let go
+        for i, op in enumerate(step.operations):
+            dead = [name for name in living if last[name] < i and name not in held]
+            if dead and not isinstance(op, Combine):
+                yield f"del {', '.join(dead)}"
+                living = [name for name in living if name not in dead]
+            yield from self._operation(op, step, names, bases)
+            living += [n for n in (names[o.target] for o in _flat(op)) if n not in living]
+
+    def _operation(self, op: Operation, step: Step, names: dict[str, str], bases: dict[str, str]) -> Iterator[str]:
+        if isinstance(op, Evaluate):
+            yield f"{op.target} = {self._call(op, names)}"
+        elif isinstance(op, Combine):
+            base = bases.get(op.target)
+            text = self._sum(op, step, names, base)
+            yield from wrapped(text if base else f"{names[op.target]} = {text}")
+        else:
+            yield from self._solve(op, step, names)
+
+    def _call(self, op: Evaluate, names: dict[str, str]) -> str:
+        time = f"{self.time(op)}, " if self.time_dependent else ""
+        return f"{self.field(op)}({time}{', '.join(names[v] for v in op.values)})"
+
+    def _sum(self, op: Combine, step: Step, names: dict[str, str], base: str | None = None) -> str:
+        terms = [(c, names[v]) for c, v in op.terms]
+        return self.combination.text(terms, names[base] if base else None, step.states[0].name)
+
+    def time(self, op: Evaluate) -> str:
+        """When an evaluation is made, as text."""
+        if not op.time.is_number:  # a node that moves with a learnt parameter
+            return f"t + {self.combination.learnt[op.time, True]}"
+        return {"0": "t", "1": "t + h", "-1": "t - h"}.get(str(op.time), f"t + {literal(op.time)} * h")
+
+    def _solve(self, op: Solve, step: Step, names: dict[str, str]) -> Iterator[str]:
+        """The stages that depend on each other, as a map of their states whose fixed point is looked for."""
+        sums = [o for o in op.operations if isinstance(o, Combine)]
+        evaluations = [o for o in op.operations if isinstance(o, Evaluate)]
+        states, slopes = [o.target for o in sums], [o.target for o in evaluations]
+        pair = "tuple[tuple[Tensor, ...], tuple[Tensor, ...]]"
+        yield ""
+        yield f"def stages({', '.join(f'{name}: Tensor' for name in states)}) -> {pair}:"
+        yield from (f"    {o.target} = {self._call(o, names)}" for o in evaluations)
+        for i, o in enumerate(sums, 1):
+            yield from (f"    {line}" for line in wrapped(f"new{i} = {self._sum(o, step, names)}"))
+        yield f"    return {_tuple(f'new{i}' for i in range(1, len(sums) + 1))}, {_tuple(slopes)}"
+        yield ""
+        guess = _tuple(_begin(o, op, step) for o in sums)
+        fields = _tuple(dict.fromkeys(self.field(o) for o in evaluations))
+        yield from wrapped_call(
+            f"{_tuple(states)}, {_tuple(slopes)} = solve(", ("stages", guess, self.solver, fields), ")"
+        )
+
+
+def _begin(sum_: Combine, op: Solve, step: Step) -> str:
+    """Where the search for a state begins: at the state that it is a step from."""
+    inside = {o.target for o in op.operations}
+    known = (v for c, v in sum_.terms if v not in inside and c == 1 and step.kind(v) == "y")
+    return next(known, step.states[0].name)
+
+
+def _outside(op: Solve) -> set[str]:
+    return {v for o in op.operations for v in reading(o)} - {o.target for o in op.operations}
+
+
+def _flat(op: Operation) -> tuple[Combine | Evaluate, ...]:
+    return op.operations if isinstance(op, Solve) else (op,)
+
+
+def _storage(step: Step, bases: dict[str, str]) -> dict[str, str]:
+    """The name under which each value goes: those that take each other's place share the last one's."""
+    names = {i.name: i.name for i in step.inputs} | {op.target: op.target for op in step.flat()}
+    for op in reversed(list(step.flat())):
+        if op.target in bases:
+            names[bases[op.target]] = names[op.target]
+    return names
+
+
+def _last(step: Step, names: dict[str, str], keep: tuple[str, ...]) -> dict[str, int]:
+    """The operation after which a name is not needed."""
+    last: dict[str, int] = {}
+    for i, op in enumerate(step.operations):
+        for o in _flat(op):
+            last |= {names[v]: i for v in (o.target, *reading(o))}
+    return last | {names[v]: len(step.operations) for v in (*step.outputs, *keep)}
+
+
+def _tuple(names: Iterable[str]) -> str:
+    listed = list(names)
+    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
+
+
+def wrapped_call(head: str, arguments: Iterable[str], tail: str, width: int = 100) -> Iterator[str]:
+    """``head a, b tail``, an argument a line where it is long."""
+    listed = list(arguments)
+    line = f"{head}{', '.join(listed)}{tail}"
+    if len(line) <= width:
+        yield line
+    else:
+        indent = " " * (len(head) - len(head.lstrip()))
+        yield head
+        yield from (f"{indent}    {argument}," for argument in listed)
+        yield indent + tail.lstrip(",")

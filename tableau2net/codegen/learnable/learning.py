@@ -1,0 +1,131 @@
+"""What is learnt of a scheme: the raw parameters that an optimiser moves, and the coefficients they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from sympy import Expr
+
+from tableau2net.analysis import order
+from tableau2net.codegen.learnable.elimination import eliminated
+from tableau2net.codegen.learnable.residuals import Retraction, retraction
+from tableau2net.codegen.learnable.stable import stable_maps
+from tableau2net.errors import InputError
+from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
+
+RAW = "_raw"  # what a mapped parameter is called that the optimiser moves: k_raw for k
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What of a scheme is learnt, and how.
+
+    scheme: the family to be lowered; its parameters are the learnt coefficients, everything else follows from them.
+    raw: the parameters that an optimiser moves, with where they start (`Parameter.value`, or drawn from `init`).
+    values: each of the scheme's parameters as an expression in the raw ones: the symbol itself, or a smooth map with
+        tanh and square roots onto the region where the scheme is zero-stable.
+    inverse: each mapped raw parameter in terms of the scheme's, by which a start that is drawn is mapped back.
+    retraction: conditions that the scheme's parameters are projected on, where no solved family keeps them.
+    """
+
+    scheme: Scheme
+    raw: tuple[Parameter, ...]
+    values: Mapping[str, Expr]
+    inverse: Mapping[str, Expr]
+    retraction: Retraction | None = None
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """The names of what is learnt."""
+        return tuple(p.name for p in self.scheme.parameters)
+
+    @property
+    def raw_names(self) -> tuple[str, ...]:
+        """The names of what an optimiser moves."""
+        return tuple(p.name for p in self.raw)
+
+    @property
+    def identity(self) -> bool:
+        """Whether an optimiser moves the coefficients themselves."""
+        return self.raw_names == self.coefficients
+
+
+@cache
+def learning(
+    scheme: Scheme, *, coefficients: str, keep_order: int | None = None, keep_stable: bool = False
+) -> Learning:
+    """What is learnt of a scheme under the options of a compilation.
+
+    coefficients: "fixed" (nothing), "learnable" (the scheme's own parameters), "free" (each nonzero coefficient).
+    keep_order: the order p whose conditions hold at every step of learning. Solved exactly where they are linear or
+        have a rational solution that holds the scheme, else kept by projection.
+    keep_stable: multistep: what is learnt stays where the scheme is zero-stable.
+    Raises InputError when there is nothing to learn, or what is to be kept is not there or cannot be kept.
+    """
+    name = scheme.name or scheme.family
+    if coefficients == "fixed":
+        if keep_order is not None or keep_stable:
+            raise InputError(f"{name}: keep_order and keep_stable are for coefficients='learnable' or 'free'")
+        return Learning(scheme.at_defaults(), (), {}, {})
+    if coefficients not in ("learnable", "free"):
+        raise InputError(f"coefficients={coefficients!r}: write one of 'fixed', 'learnable', 'free'")
+    if coefficients == "learnable" and not scheme.parameters:
+        raise InputError(
+            f"{name} declares no parameters to learn: use coefficients='free' to learn each coefficient, or 'fixed'"
+        )
+    opened = replace(scheme, digits=None).freed() if coefficients == "free" else scheme
+    goal = _goal(scheme, keep_order, keep_stable)
+    if goal is None:
+        return _plain(opened)
+    family = eliminated(opened, goal)
+    if family is None:
+        return _projected(opened, goal)
+    if not family.parameters:
+        what = f"keep_order={goal}" + (", keep_stable=True" if keep_stable else "")
+        raise InputError(f"{name}, coefficients={coefficients!r}: {what} leaves nothing to learn")
+    return _mapped(family) if keep_stable else _plain(family)
+
+
+def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | None:
+    """The order to be kept; stability includes that constants are kept, order 0. Raises InputError."""
+    name = scheme.name or scheme.family
+    if keep_stable and not isinstance(scheme, Multistep | AdditiveMultistep):
+        raise InputError(f"{name}: keep_stable is for multistep schemes, a {scheme.family} scheme has no such region")
+    if keep_order is not None:
+        if isinstance(keep_order, bool) or not isinstance(keep_order, int) or keep_order < 0:
+            raise InputError(f"keep_order={keep_order!r}: an order is a whole number, 0 at least")
+        own = order(scheme.at_defaults())
+        if own < keep_order:
+            raise InputError(f"keep_order={keep_order}: {name} itself has order {own}, write {max(own, 0)} or less")
+    return keep_order if keep_order is not None else 0 if keep_stable else None
+
+
+def _plain(scheme: Scheme) -> Learning:
+    """Every parameter moves by itself."""
+    return Learning(scheme, scheme.parameters, {p.name: p.symbol for p in scheme.parameters}, {})
+
+
+def _projected(scheme: Scheme, goal: int) -> Learning:
+    """Every parameter moves by itself, and is projected on the conditions before it is used."""
+    kept = retraction(scheme, goal)
+    raw = tuple(replace(p, name=p.name + RAW) for p in scheme.parameters)
+    values = {p.name: r.symbol for p, r in zip(scheme.parameters, raw, strict=True)}
+    inverse = {r.name: p.symbol for p, r in zip(scheme.parameters, raw, strict=True)}
+    return Learning(scheme, raw, values, inverse, kept)
+
+
+def _mapped(scheme: Scheme) -> Learning:
+    """Parameters of α are maps of raw ones onto the zero-stable region, the others move by themselves."""
+    maps = stable_maps(scheme)
+    raw = []
+    values: dict[str, Expr] = {}
+    inverse: dict[str, Expr] = {}
+    for p in scheme.parameters:
+        found = maps.get(p.name)
+        raw.append(p if found is None else Parameter(p.name + RAW, found.start))
+        values[p.name] = p.symbol if found is None else found.value
+        if found is not None:
+            inverse[p.name + RAW] = found.inverse
+    return Learning(scheme, tuple(raw), values, inverse)

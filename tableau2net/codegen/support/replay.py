@@ -1,0 +1,112 @@
+"""A field that is evaluated again in the backward pass, as it was in the forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Replay:
+    """A field in the backward pass: ``k, back = f(number, y)`` evaluates it again for the value, and ``back(d_k)`` is
+    the cotangent of y; a tuple of those of y1, y2, … where there are several, and of t and y where t is a tensor.
+
+    number: which of the field's evaluations in the step it was. The gradients of its parameters are added up.
+    """
+
+    def __init__(self, field: Any, random: Sequence[RandomState | None], gradients: ParameterGradients) -> None:
+        self.field = field
+        self.random = random
+        self.gradients = gradients
+
+    def __call__(self, number: int, *arguments: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        given = [a.detach().requires_grad_() if isinstance(a, Tensor) else a for a in arguments]
+        leaves = [a for a in given if isinstance(a, Tensor)]
+        state = self.random[number] if self.random else None
+        with torch.enable_grad(), state.restored() if state else nullcontext():
+            value: Tensor = self.field(*given)
+
+        def back(cotangent: Tensor) -> Any:
+            found = self.gradients.through(self.field, value, leaves, cotangent)
+            return found[0] if len(found) == 1 else found
+
+        return value.detach(), back
+
+
+class Recorded:
+    """A field in the forward pass, that takes down the random state before the evaluations that draw from it."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+        self.random: list[RandomState | None] = []
+
+    def __call__(self, *arguments: Any) -> Tensor:
+        before = RandomState(arguments[-1].device)
+        value: Tensor = self.field(*arguments)
+        self.random.append(before if before.moved() else None)
+        return value
+
+
+class ParameterGradients:
+    """The gradients of the fields' parameters, added up as they come in.
+
+    own: the parameters of each field, by the field's id. total: what has come in, by the parameter's id.
+    """
+
+    def __init__(self, own: dict[int, list[Tensor]]) -> None:
+        self.own = own
+        self.total: dict[int, Tensor] = {}
+        self.mine: set[int] = set()  # totals made here, that nothing else can be looking at
+
+    def through(self, field: Any, value: Tensor, leaves: list[Tensor], cotangent: Tensor) -> tuple[Tensor, ...]:
+        """The cotangents of an evaluation's arguments; those of its parameters are kept."""
+        if not value.requires_grad:
+            return tuple(torch.zeros_like(leaf) for leaf in leaves)
+        own = self.own.get(id(field), [])
+        found = torch.autograd.grad(value, (*leaves, *own), cotangent.to(value.dtype), allow_unused=True)
+        for parameter, gradient in zip(own, found[len(leaves) :], strict=True):
+            if gradient is not None:
+                self._add(id(parameter), gradient)
+        pairs = zip(leaves, found, strict=False)
+        return tuple(torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in pairs)
+
+    def _add(self, key: int, gradient: Tensor) -> None:
+        if key in self.mine:
+            self.total[key].add_(gradient)
+        elif key in self.total:
+            self.total[key] = self.total[key] + gradient
+            self.mine.add(key)
+        else:
+            self.total[key] = gradient
+
+
+class RandomState:
+    """The states of the random generators of the CPU and of a device, as they are now."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.states = [torch.get_rng_state()]
+        if device.type != "cpu":
+            self.states.append(torch.get_device_module(device).get_rng_state(device))
+
+    def moved(self) -> bool:
+        """Whether random numbers have been drawn since."""
+        return not all(map(torch.equal, self.states, RandomState(self.device).states))
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """These states for the while, then those of now."""
+        now = RandomState(self.device)
+        self._put()
+        try:
+            yield
+        finally:
+            now._put()
+
+    def _put(self) -> None:
+        torch.set_rng_state(self.states[0])
+        for state in self.states[1:]:
+            torch.get_device_module(self.device).set_rng_state(state, self.device)

@@ -1,0 +1,56 @@
+"""Normalisation whose running statistics stand still while a field is evaluated again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+STATISTICS_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@contextmanager
+def frozen_statistics(modules: Iterable[Any]) -> Iterator[None]:
+    """For the while, BatchNorm and its like in training mode update nothing; what they give is the same.
+
+    modules: fields, looked through with all their children; what is not an ``nn.Module`` is left alone.
+    Running statistics and the count of batches are afterwards bit for bit what they were: others stand in for them, so
+    that autograd sees the same operations. Modules in evaluation mode, whose statistics are read and not written, go
+    on as ever. Blocks may be nested.
+    """
+    found = _tracking(modules)
+    kept = [{name: own for name, own in module._buffers.items() if name in STATISTICS_BUFFERS} for module in found]
+    try:
+        for module, buffers in zip(found, kept, strict=True):
+            module._buffers.update(_stand_in(module, buffers))
+        yield
+    finally:
+        for module, buffers in zip(found, kept, strict=True):
+            module._buffers.update(buffers)
+
+
+def _tracking(modules: Iterable[Any]) -> list[nn.Module]:
+    """Each module once that would update statistics now."""
+    found: dict[int, nn.Module] = {}
+    for module in modules:
+        if isinstance(module, nn.Module):
+            for child in module.modules():
+                if child.training and getattr(child, "track_running_stats", False):
+                    found[id(child)] = child
+    return list(found.values())
+
+
+def _stand_in(module: nn.Module, buffers: dict[str, Tensor | None]) -> dict[str, Tensor | None]:
+    """Buffers to be updated in the place of a module's own: blank ones, which cost no kernel, where it is known that
+    nothing but the update reads them."""
+    if type(module).forward not in (_BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward):
+        return {name: None if own is None else own.clone() for name, own in buffers.items()}
+    return {
+        name: None if own is None or name == "num_batches_tracked" else torch.empty_like(own)
+        for name, own in buffers.items()
+    }

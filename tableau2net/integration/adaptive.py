@@ -1,0 +1,61 @@
+"""Steps as large as a tolerance allows."""
+
+from __future__ import annotations
+
+import math
+
+from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.integration.control import Controller, Tolerance, first_step
+from tableau2net.integration.one_step import OneStep
+from tableau2net.integration.output import Outputs
+from tableau2net.integration.solution import IntegrationError
+from tableau2net.integration.system import States, System
+
+
+def adaptive(
+    stepper: OneStep,
+    system: System,
+    t0: float,
+    t1: float,
+    outputs: Outputs | None,
+    tolerance: Tolerance,
+    max_steps: int,
+    first: float | None,
+) -> tuple[States, list[float], int]:
+    """The states at t1, where steps ended, and how many were rejected. Raises IntegrationError where it gets stuck.
+
+    Step sizes are numbers, not part of any gradient: that of the solution is through the steps as they were taken."""
+    order = stepper.error_order
+    states, t, forward = system.states, t0, t1 > t0
+    h = first_step(system, tolerance, t0, t1, states, order) if first is None else math.copysign(first, t1 - t0)
+    control, grid, rejected, why = Controller(order), [t0], 0, ""
+    for _ in range(max_steps):
+        last = abs(t + 1.01 * h - t0) >= abs(t1 - t0)
+        if last:
+            h = t1 - t
+        if abs(h) < 16 * math.ulp(t):
+            raise IntegrationError(f"at t = {t:.6g} the step would have to be below {abs(h):.0e}{why}")
+        try:
+            taken = stepper.take(t, h, states)
+        except ConvergenceError:
+            size, why = math.nan, ": implicit stages are not solved"
+        else:
+            assert taken.error is not None
+            size = tolerance.size(taken.error, states, taken.states)
+            why = ": the error stays too large" if math.isfinite(size) else ": f is not finite"
+        if not size <= 1:
+            rejected += 1
+            h *= control.rejects(size)
+            continue
+        end = t1 if last else t + h
+        if outputs is not None and outputs.pending:
+            outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, states, taken, time))  # noqa: B023
+        stepper.ended(end, taken)
+        states, t = taken.states, end
+        grid.append(t)
+        if last:
+            return states, grid, rejected
+        h *= control.accepted(size)
+    raise IntegrationError(
+        f"max_steps = {max_steps} were tried, to t = {t:.6g}: give more, or a larger tolerance; is the problem stiff?"
+    )

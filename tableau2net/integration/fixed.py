@@ -1,0 +1,22 @@
+"""One-step schemes on a grid that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tableau2net.integration.one_step import OneStep
+from tableau2net.integration.output import Outputs
+from tableau2net.integration.system import States
+
+
+def fixed(stepper: OneStep, states: States, sizes: Sequence[float], grid: Sequence[float], outputs: Outputs) -> States:
+    """The states at the end of the grid; steps[n] is from grid[n] to grid[n + 1]."""
+    forward = grid[-1] > grid[0]
+    for h, t, end in zip(sizes, grid, grid[1:], strict=False):
+        taken = stepper.take(t, h, states)
+        if outputs.pending:
+            old = states
+            outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, old, taken, time))  # noqa: B023
+        stepper.ended(end, taken)
+        states = taken.states
+    return states

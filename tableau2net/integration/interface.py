@@ -1,0 +1,212 @@
+"""`integrate`: an ordinary differential equation by any scheme, through the same generated code as a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.analysis import order
+from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.errors import InputError
+from tableau2net.integration.adaptive import adaptive
+from tableau2net.integration.control import NormName, Tolerance
+from tableau2net.integration.fixed import fixed
+from tableau2net.integration.multistep import multistep
+from tableau2net.integration.one_step import Doubled, OneStep, Solving
+from tableau2net.integration.output import Outputs, grid_of, times_of
+from tableau2net.integration.solution import IntegrationError, Solution, State
+from tableau2net.integration.system import System, system_of
+from tableau2net.scheme import Scheme, load
+from tableau2net.step import lower
+
+MAX_STEPS = 100_000
+Fields = Callable[..., Tensor] | Sequence[Callable[..., Tensor]]
+
+
+def integrate(
+    scheme: Scheme | str | Path,
+    f: Fields,
+    y0: Any,
+    t0: float,
+    t1: float,
+    steps: int | None = None,
+    *,
+    grid: Any = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    at: Any = None,
+    start: Scheme | str | None = None,
+    first_step: float | None = None,
+    max_steps: int = MAX_STEPS,
+    norm: NormName = "rms",
+    solver: str = "newton-krylov",
+    tolerance: float | None = None,
+    full: bool = False,
+) -> Any:
+    """The solution of y' = f(t, y), y(t0) = y0, at t1 or at the times `at`, by any scheme with a step.
+
+    One of these says where steps end:
+    steps: so many equal ones.
+    grid: from t0 to t1 these times. Multistep schemes then get the coefficients that keep their order.
+    rtol, atol: as large steps as keep the root mean square of error/(atol + rtol·|y|) below 1, by the scheme's embedded
+        method, or without one by step doubling; what is left out of the two is taken the same. norm="batch" takes the
+        mean over each entry of the first dimension by itself, and the largest of these. first_step: the first step's
+        size; max_steps: how many may be tried.
+
+    y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
+        scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v).
+    f: a function of a float and tensors like the states, or a tuple of such: one a part of an additive scheme
+        (y' = f_1 + f_2), one a state of a partitioned one, which is called with the states that the scheme reads.
+    at: times from t0 to t1, in order. Inside steps the solution is the tableau's dense output, where that is of the
+        scheme's order p or of p − 1; else a shorter step of the same scheme; for schemes with a history, the polynomial
+        through p + 1 neighbouring values.
+    start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
+    solver, tolerance: of implicit stages, see `compile`; the tolerance is by default finer than rtol and atol.
+    full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
+
+    Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants.
+    Open parameters of the scheme are set to their declared values.
+    Returns a tensor of the shape of y0, with `at` one more dimension in front; tuples of these for several states.
+    Raises InputError for input that cannot be integrated, IntegrationError where the integration does not arrive.
+    """
+    scheme = scheme if isinstance(scheme, Scheme) else load(scheme)
+    scheme = scheme.at_defaults() if scheme.parameters else scheme
+    t0, t1 = _time(t0, "t0"), _time(t1, "t1")
+    system = system_of(scheme, f, y0)
+    given = [
+        name for name, value in (("steps", steps), ("grid", grid), ("rtol", rtol), ("atol", atol)) if value is not None
+    ]
+    if not given or (len(given) > 1 and given != ["rtol", "atol"]):
+        raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
+    times = None if at is None else times_of(at, t0, t1)
+    outputs = Outputs(times or (), t0, system.states)
+    problem = _Problem(scheme, system, t0, t1, outputs, start)
+    try:
+        if steps is None and grid is None:
+            rtol, atol = (atol if rtol is None else rtol), (rtol if atol is None else atol)
+            assert rtol is not None
+            assert atol is not None
+            wanted = Tolerance(rtol, atol, norm)
+            wanted.check(system.states)
+            found = problem.controlled(wanted, _solving(solver, tolerance, system, wanted), max_steps, first_step)
+        else:
+            uniform, ends = _grid(steps, grid, t0, t1)
+            found = problem.on_grid(uniform, ends, _solving(solver, tolerance, system, None))
+    except ConvergenceError as error:
+        raise IntegrationError(str(error)) from None
+    return _result(problem, found, times, full)
+
+
+@dataclass
+class _Found:
+    """How an integration went."""
+
+    states: tuple[Tensor, ...]
+    grid: tuple[float, ...]
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is to be integrated, however the steps are chosen."""
+
+    scheme: Scheme
+    system: System
+    t0: float
+    t1: float
+    outputs: Outputs
+    start: Scheme | str | None
+
+    def controlled(self, tolerance: Tolerance, solving: Solving, max_steps: int, first: float | None) -> _Found:
+        """With steps as large as the tolerance allows."""
+        if not one_step(self.scheme):
+            raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
+        if first is not None and not first > 0:
+            raise InputError(f"first_step = {first}: a positive size, whichever way t goes")
+        if max_steps < 1:
+            raise InputError(f"max_steps = {max_steps}: at least one")
+        output = self.outputs.pending
+        if lower(self.scheme).estimate is None:
+            stepper: OneStep = Doubled(self.scheme, self.system, solving)
+        else:
+            stepper = OneStep(self.scheme, self.system, solving, controlled=True, output=output)
+        if self.t0 == self.t1:
+            return _Found(self.system.states, (self.t0,))
+        states, ends, rejected = adaptive(
+            stepper, self.system, self.t0, self.t1, self.outputs, tolerance, max_steps, first
+        )
+        return _Found(states, tuple(ends), rejected)
+
+    def on_grid(self, uniform: float | None, grid: tuple[float, ...], solving: Solving) -> _Found:
+        """With steps that are given."""
+        if not one_step(self.scheme):
+            states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start, solving)
+        else:
+            stepper = OneStep(self.scheme, self.system, solving, output=self.outputs.pending)
+            sizes = [b - a if uniform is None else uniform for a, b in pairwise(grid)]
+            states = fixed(stepper, self.system.states, sizes, grid, self.outputs)
+        if not all(bool(torch.isfinite(y.detach()).all()) for y in states):
+            raise IntegrationError(
+                f"the solution is not finite at t = {self.t1:.6g}: f is not, or steps are too large for the problem"
+            )
+        return _Found(states, grid)
+
+
+def one_step(scheme: Scheme) -> bool:
+    """Whether a step starts from the state alone."""
+    return not lower(scheme).history and lower(scheme).derivative == 1
+
+
+def _grid(steps: int | None, grid: Any, t0: float, t1: float) -> tuple[float | None, tuple[float, ...]]:
+    """The step, where all are equal, and where steps end."""
+    if steps is None:
+        ends = grid_of(grid, t0, t1)
+        h = (t1 - t0) / (len(ends) - 1)
+        even = all(abs(b - a - h) <= 1e-12 * max(abs(h), abs(t0), abs(t1)) for a, b in pairwise(ends))
+        return (h if even else None), ends
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise InputError(f"steps = {steps}: at least one step is taken")
+    h = (t1 - t0) / steps
+    return h, (*(t0 + n * h for n in range(steps)), t1)
+
+
+def _solving(solver: str, tolerance: float | None, system: System, wanted: Tolerance | None) -> Solving:
+    """A power of ten finer than what is asked of the steps, so that few classes are made."""
+    if tolerance is None:
+        eps = max(torch.finfo(y.dtype).eps for y in system.states)
+        fine = [x for x in (wanted.rtol, wanted.atol) if x] if wanted else []
+        tolerance = 10.0 ** max(-10 if eps < 1e-10 else -6, math.floor(math.log10(0.1 * min(fine, default=1e-10))))
+    return Solving(solver, tolerance)
+
+
+def _time(value: Any, key: str) -> float:
+    try:
+        time = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{key}: a number is expected") from None
+    if not math.isfinite(time):
+        raise InputError(f"{key} = {time}: a finite number is expected")
+    return time
+
+
+def _result(problem: _Problem, found: _Found, times: tuple[float, ...] | None, full: bool) -> State | Solution:
+    several = len(found.states) > 1
+    y: State = problem.outputs.stacked() if times is not None else found.states if several else found.states[0]
+    if not full:
+        return y
+    return Solution(
+        y,
+        times or (problem.t1,),
+        found.grid,
+        len(found.grid) - 1,
+        found.rejected,
+        problem.system.evaluations,
+        order(problem.scheme),
+    )

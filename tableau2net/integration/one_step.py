@@ -1,0 +1,166 @@
+"""Steps of one-step schemes, by the generated code: with an error estimate, and with values inside the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from tableau2net.analysis import order, order_conditions
+from tableau2net.analysis.dense import Dense, dense_weights, stages_at_ends
+from tableau2net.codegen.build import compile
+from tableau2net.errors import InputError
+from tableau2net.integration.system import Field, States, System
+from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.step import lower
+
+HIGHEST = 8  # no table's stages give an interpolant of an order nearly as high as more than this
+LARGEST = 1e3  # weight of an interpolant: beyond, what cancels between them is more than it is worth
+
+
+class Taken(NamedTuple):
+    """A step: the states at its end, the error estimate, and slopes that were asked for, by stage."""
+
+    states: States
+    error: States | None
+    slopes: dict[int, Tensor]
+
+
+@dataclass(frozen=True)
+class Solving:
+    """How implicit stages are solved; see `codegen.options.Options`."""
+
+    solver: str = "newton-krylov"
+    tolerance: float = 1e-10
+    iterations: int = 50
+
+    def options(self, scheme: Scheme) -> dict[str, Any]:
+        """Options of the compilation: none where nothing is solved for, so that a class is shared."""
+        if lower(scheme).explicit:
+            return {}
+        return {"solver": self.solver, "tolerance": self.tolerance, "iterations": self.iterations}
+
+
+@cache
+def generated(scheme: Scheme, solving: Solving, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
+    """The class of a scheme whose static `step` is taken."""
+    return compile(scheme, time_dependent=True, reveal=reveal, **solving.options(scheme))
+
+
+class OneStep:
+    """A one-step scheme without parameters on a system.
+
+    controlled: steps come with the estimate of an embedded method.
+    output: values inside steps will be asked for.
+    """
+
+    def __init__(
+        self, scheme: Scheme, system: System, solving: Solving, *, controlled: bool = False, output: bool = False
+    ) -> None:
+        self.scheme, self.system, self.controlled = scheme, system, controlled
+        self.order = order(scheme)
+        self.start, self.end = stages_at_ends(scheme) if isinstance(scheme, RungeKutta) else (None, None)
+        self.dense = self._interpolant() if output else None
+        self._last = self.dense.end if self.dense else self.end
+        wanted = {i for i in (self.start, self.end) if i is not None} if controlled or self.dense else set()
+        if self.dense is not None:
+            wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
+        self.revealed = sorted(wanted)
+        reveal = ("error",) * controlled + tuple(f"k{i + 1}" for i in self.revealed)
+        self._step: Any = generated(scheme, solving, reveal=reveal).step  # type: ignore[attr-defined]
+        self._plain = not reveal
+        self._solving = solving
+        self._count = len(system.states)
+
+    def _interpolant(self) -> Dense | None:
+        """The tableau's, where it is nearly as good as its steps."""
+        if not isinstance(self.scheme, RungeKutta) or not 1 <= self.order <= HIGHEST:
+            return None
+        dense = dense_weights(self.scheme)
+        largest = max(abs(float(c)) for row in dense.weights for c in row)
+        return dense if dense.order >= self.order - 1 and largest <= LARGEST else None
+
+    def take(self, t: float, h: float, states: States) -> Taken:
+        """A step of size h."""
+        out = self._step(*self.system.fields, h, t, *states)
+        n = self._count
+        if self._plain:
+            return Taken(out if n > 1 else (out,), None, {})
+        error = out[n : n + 1] if self.controlled else None
+        found = dict(zip(self.revealed, out[n + self.controlled :], strict=True))
+        if self.start in found:
+            self.system.fields[0].know(t, states[0], found[self.start])
+        return Taken(out[:n], error, found)
+
+    def ended(self, t: float, taken: Taken) -> None:
+        """The step that ended at t is kept: its last slope may be the next one's first."""
+        if self._last in taken.slopes:
+            self.system.fields[0].know(t, taken.states[0], taken.slopes[self._last])
+
+    def between(self, t: float, h: float, states: States, taken: Taken, time: float) -> States:
+        """The states at a time inside a step: by the tableau's interpolant, or else by a step of their own."""
+        if self.dense is None:
+            return self._shorter.take(t, time - t, states).states
+        (y,), field = states, self.system.fields[0]
+        values = self._values(self.dense, field, t, h, y, taken)
+        theta = (time - t) / h
+        for i, row in self._rows:
+            weight = 0.0
+            for coefficient in reversed(row):
+                weight = weight * theta + coefficient
+            y = y.add(values[i], alpha=weight * h)
+        return (y,)
+
+    def _values(self, dense: Dense, field: Field, t: float, h: float, y: Tensor, taken: Taken) -> dict[int, Tensor]:
+        """The slopes that the interpolant needs: f at the ends is evaluated where no stage is there."""
+        values = taken.slopes
+        if dense.start not in values:
+            values[dense.start] = field(t, y)
+        if dense.end not in values:
+            values[dense.end] = field(t + h, taken.states[0])
+        return values
+
+    @cached_property
+    def _rows(self) -> list[tuple[int, list[float]]]:
+        assert self.dense is not None
+        return [(i, [float(c) for c in row]) for i, row in enumerate(self.dense.weights) if any(row)]
+
+    @cached_property
+    def _shorter(self) -> OneStep:
+        return OneStep(self.scheme, self.system, self._solving)
+
+    @property
+    def error_order(self) -> int:
+        """q + 1 for an error estimate of O(h^(q + 1))."""
+        return min(self.order, order_conditions(self.scheme, embedded=True).order) + 1
+
+
+class Doubled(OneStep):
+    """The same without an embedded method: two steps of half the size, and one of the whole to measure them by
+    (HNW I, II.4, eq. 4.4)."""
+
+    def __init__(self, scheme: Scheme, system: System, solving: Solving) -> None:
+        super().__init__(scheme, system, solving)
+        if self.order < 1:
+            raise InputError(f"{scheme.name}: order {self.order}, whose error cannot be controlled; give steps=")
+        self._middle: States = ()
+
+    def take(self, t: float, h: float, states: States) -> Taken:
+        whole = super().take(t, h, states).states
+        middle = super().take(t, h / 2, states).states
+        new = super().take(t + h / 2, h / 2, middle).states
+        self._middle = middle
+        scale = 1 / (2**self.order - 1)
+        return Taken(new, tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True)), {})
+
+    def between(self, t: float, h: float, states: States, taken: Taken, time: float) -> States:
+        half = t + h / 2
+        if (time - half) * h >= 0:
+            return super().take(half, time - half, self._middle).states if time != half else self._middle
+        return super().take(t, time - t, states).states
+
+    @property
+    def error_order(self) -> int:
+        return self.order + 1

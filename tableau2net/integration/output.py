@@ -1,0 +1,83 @@
+"""The times at which a solution is wanted, and what is collected at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.errors import InputError
+from tableau2net.integration.solution import State
+from tableau2net.integration.system import States
+
+
+class Outputs:
+    """The states at the wanted times, collected a step at a time."""
+
+    def __init__(self, times: tuple[float, ...], t0: float, states: States) -> None:
+        self.times = times
+        self._found: list[States] = []
+        while len(self._found) < len(times) and times[len(self._found)] == t0:
+            self._found.append(states)
+
+    @property
+    def found(self) -> int:
+        """How many are known."""
+        return len(self._found)
+
+    def add(self, states: States) -> None:
+        """The states at the next of the times."""
+        self._found.append(states)
+
+    @property
+    def pending(self) -> bool:
+        """Whether some are still to come."""
+        return len(self._found) < len(self.times)
+
+    def reach(self, t: float, states: States, forward: bool, inside: Callable[[float], States]) -> None:
+        """A step has come to t; `inside` gives the states at a time within it."""
+        for time in self.times[len(self._found) :]:
+            if (time > t) if forward else (time < t):
+                break
+            self._found.append(states if time == t else inside(time))
+
+    def stacked(self) -> State:
+        """The values, one a time along the first dimension."""
+        columns = tuple(torch.stack(column) for column in zip(*self._found, strict=True))
+        return columns if len(columns) > 1 else columns[0]
+
+
+def times_of(at: Any, t0: float, t1: float) -> tuple[float, ...]:
+    """`at` as numbers. Raises InputError unless they go from t0 to t1."""
+    times = _numbers(at, "at")
+    if not times:
+        raise InputError("at: no times; leave it out for y(t1)")
+    sign = 1 if t1 >= t0 else -1
+    steps = zip((t0, *times), (*times, t1), strict=True)
+    if any((b - a) * sign < 0 for a, b in steps):
+        raise InputError(f"at: times must go from t0 = {t0} to t1 = {t1} in order")
+    return times
+
+
+def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
+    """`grid` as numbers. Raises InputError unless they go from t0 to t1, strictly."""
+    times = _numbers(grid, "grid")
+    if len(times) < 2 or times[0] != t0 or times[-1] != t1:
+        raise InputError(f"grid: it must begin at t0 = {t0} and end at t1 = {t1}")
+    if not all((b - a) * (t1 - t0) > 0 for a, b in pairwise(times)):
+        raise InputError("grid: times must go one way, none of them twice")
+    return times
+
+
+def _numbers(values: Any, key: str) -> tuple[float, ...]:
+    try:
+        listed: Sequence[Any] = values.tolist() if isinstance(values, Tensor) else list(values)
+        times = tuple(float(t) for t in listed)
+    except (TypeError, ValueError):
+        raise InputError(f"{key}: a list of times is expected") from None
+    if not all(abs(t) < float("inf") for t in times):
+        raise InputError(f"{key}: times must be finite")
+    return times

@@ -1,0 +1,79 @@
+"""When values are last read, and which of them a later one may overwrite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sympy import Expr, S, Symbol
+
+from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step.schedule import reading
+
+
+def members(op: Operation) -> tuple[Combine | Evaluate, ...]:
+    """The operations of a `Solve`, or the operation alone."""
+    return op.operations if isinstance(op, Solve) else (op,)
+
+
+def last_uses(step: Step) -> dict[str, int]:
+    """For every value the number of the last operation that reads it (a `Solve` counts as one).
+
+    What is handed on, or is the estimate, is read after all of them; a value that nothing reads, when it is made."""
+    last = {i.name: -1 for i in step.inputs}
+    for number, op in enumerate(step.operations):
+        inner = members(op)
+        last |= {name: number for o in inner for name in (o.target, *reading(o))}
+    end = len(step.operations)
+    return last | dict.fromkeys((*step.outputs, *([step.estimate] if step.estimate else [])), end)
+
+
+def in_place(step: Step, learnt: Collection[Symbol] | None = None, *, keep: Collection[str] = ()) -> dict[str, str]:
+    """Which combination may be accumulated into the memory of a value that it begins with: its target → that value.
+
+    Such a value is a combination itself, read for the last time and with the coefficient 1, and nothing else holds on
+    to its memory: no field was evaluated at it, no solve reads or makes it, it is not handed on, and it is never
+    multiplied by a learnt coefficient, for whose gradient autograd would need it.
+
+    learnt: the symbols that are differentiated by; None: every one in the coefficients.
+    keep: names that are asked for beside what is handed on.
+    """
+    needed = held(step, learnt) | set(keep)
+    last = last_uses(step)
+    made: set[str] = set()
+    found: dict[str, str] = {}
+    for number, op in enumerate(step.operations):
+        if not isinstance(op, Combine):
+            continue
+        names = [v for _, v in op.terms]
+        for c, v in op.terms:
+            if c == S.One and v in made and v not in needed and last[v] == number and names.count(v) == 1:
+                found[op.target] = v
+                break
+        if not is_copy(op, step):
+            made.add(op.target)
+    return found
+
+
+def held(step: Step, learnt: Collection[Symbol] | None) -> set[str]:
+    """Values whose memory something beside the step's combinations may still need."""
+    found = {*step.outputs, *([step.estimate] if step.estimate else []), *(i.name for i in step.inputs)}
+    for op in step.operations:
+        for o in members(op):
+            if isinstance(op, Solve):
+                found |= {o.target, *reading(o)}
+            if isinstance(o, Evaluate):
+                found |= {o.target, *o.values}
+            else:
+                found |= {v for c, v in o.terms if is_learnt(c, learnt) or is_copy(o, step)}
+    return found
+
+
+def is_copy(op: Combine, step: Step) -> bool:
+    """Whether a combination is another name of the one state in it, and no memory of its own."""
+    return len(op.terms) == 1 and op.terms[0][0] == S.One and step.kind(op.terms[0][1]) == "y"
+
+
+def is_learnt(coefficient: Expr, learnt: Collection[Symbol] | None) -> bool:
+    """Whether a coefficient holds a symbol that is differentiated by (None: any symbol)."""
+    symbols = coefficient.free_symbols
+    return bool(symbols if learnt is None else symbols & set(learnt))

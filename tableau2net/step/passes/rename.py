@@ -1,0 +1,29 @@
+"""The same program with other names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tableau2net.step.passes.common import each
+from tableau2net.step.program import Combine, Evaluate, Step
+
+
+def rename(step: Step, names: Mapping[str, str]) -> Step:
+    """The same program with other names for some of its values."""
+
+    def new(name: str) -> str:
+        return names.get(name, name)
+
+    def one(op: Combine | Evaluate) -> Combine | Evaluate:
+        if isinstance(op, Evaluate):
+            return replace(op, target=new(op.target), values=tuple(map(new, op.values)))
+        return Combine(new(op.target), tuple((c, new(v)) for c, v in op.terms))
+
+    return replace(
+        step,
+        inputs=tuple(replace(i, name=new(i.name), stage=i.stage and new(i.stage)) for i in step.inputs),
+        operations=each(step.operations, one),
+        outputs=tuple(map(new, step.outputs)),
+        estimate=new(step.estimate) if step.estimate else None,
+    )
