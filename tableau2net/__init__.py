@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net import analysis as analysis
     from tableau2net import codegen as codegen
     from tableau2net import errors as errors
+    from tableau2net import integration as integration
     from tableau2net import nn as nn
     from tableau2net import plot as plot
     from tableau2net import scheme as scheme
@@ -28,8 +29,10 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import report as report
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
-    from tableau2net.codegen import integrate as integrate
     from tableau2net.errors import InputError as InputError
+    from tableau2net.integration import IntegrationError as IntegrationError
+    from tableau2net.integration import Solution as Solution
+    from tableau2net.integration import integrate as integrate
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import list_models as list_models
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
@@ -46,11 +49,12 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import load as load
     from tableau2net.training import train as train
 
-_PACKAGES = ("analysis", "codegen", "errors", "nn", "plot", "scheme", "step", "training")
+_PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
 _EXPORTS = {  # module: the names that come from it
     "analysis": ("Report", "check", "order", "report", "zero_stable"),
-    "codegen": ("compile", "integrate"),
+    "codegen": ("compile",),
     "errors": ("InputError",),
+    "integration": ("IntegrationError", "Solution", "integrate"),
     "nn": ("create_model", "list_models"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),

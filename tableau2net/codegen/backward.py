@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tableau2net.codegen.expressions import literal, scalar
+from tableau2net.codegen.growth import growth_lines
 from tableau2net.codegen.program import Program
 from tableau2net.codegen.pull import pull_lines
 from tableau2net.errors import InputError
@@ -52,8 +53,16 @@ def _adjoint(ready: Program) -> Driver:
         "The backward pass solves the adjoint differential equation by torchdiffeq. Its gradient is that of the exact "
         "flow, not of these steps: inexact, by what a step of this size is wrong."
     )
+    if ready.options.coefficients != "fixed":
+        raise InputError("backward='adjoint': coefficients do not move the flow and get no gradient; keep them fixed")
     timed = ready.options.time_dependent
-    return Driver(_stepwise(f"{{on}} = adjoint(self.step, {timed}, {{arguments}})"), tuple(textwrap.wrap(about, 110)))
+
+    def loop(cls: _Class) -> Iterator[str]:
+        yield "arguments: list[tuple[float | Tensor | nn.Module, ...]] = []"
+        yield from _stepwise("arguments.append(({leading}))")(cls)
+        yield f"y = adjoint(self.step, {timed}, arguments, y)"
+
+    return Driver(loop, tuple(textwrap.wrap(about, 110)))
 
 
 def _reversible(ready: Program) -> Driver:
@@ -67,7 +76,7 @@ def _reversible(ready: Program) -> Driver:
         names = [*cls.states, *cls.history]
         on = unpacked(names)
         inputs = on if len(names) == 1 else f"({on})"
-        yield f"    {on} = reversible(self.step, self.pull, arguments, {inputs})"
+        yield f"    {on} = reversible(self.step, self.pull, arguments, {inputs}, {_limit(ready)})"
 
     return Driver(loop, (about,), _check_growth(ready), (*_growth(ready), *_pull(ready)))
 
@@ -79,35 +88,26 @@ def _pull(ready: Program) -> Iterator[str]:
     yield from pull_lines(ready.step, ready.emission(ready.step), ready.field_names, factors, one_field)
 
 
-def _check_growth(ready: Program) -> tuple[str, ...]:
-    way = "write coupling='999/1000'" if not ready.step.history else "take coefficients whose inverse grows less"
-    return (
-        f"if self.growth() > {ready.options.growth_limit!r}:",
-        "    raise ValueError(",
-        "        f\"backward='reversible': going back a rounding error grows {self.growth():.1e} times, more than \"",
-        f'        "growth_limit={ready.options.growth_limit:g}; {way}, fewer steps or a larger growth_limit"',
-        "    )",
-    )
-
-
 def _growth(ready: Program) -> Iterator[str]:
-    """How errors grow on the way back: what one step multiplies them by as h → 0, over all steps."""
-    assert ready.back is not None
-    factor = ready.back.amplification
-    steps = "self.steps" if ready.options.step_weights == "shared" else "len(self.fields)"
+    one_field = ready.options.step_weights == "shared"
     yield ""
-    yield "def growth(self) -> float:"
-    yield '    """How many times a rounding error can grow on the way back through all steps, as h → 0."""'
-    if factor.is_number:
-        yield f"    return float(({literal(factor)}) ** {steps})" if factor > 1 else "    return 1.0"
-        return
-    yield f"    {unpacked(list(ready.learning.values))} = self.learnt().values()"
-    yield f"    factor = ({scalar(factor)}).detach().double().clamp(min=1)"
-    if ready.options.sharing == "shared":
-        yield f"    return float(factor**{steps})"
-    else:
-        largest = ".flatten(1).amax(1)" if ready.options.sharing == "channel" else ""
-        yield f"    return float(factor{largest}.prod())"
+    factors = list(ready.factors.values())
+    yield from growth_lines(ready.step, ready.emission(ready.step), factors, _undone(ready), one_field)
+
+
+def _check_growth(ready: Program) -> tuple[str, ...]:
+    return (f"check_growth(self.growth(), {_undone(ready)}, {_limit(ready)})",)
+
+
+def _undone(ready: Program) -> str:
+    """How many steps are undone, as text: all but those of the start-up."""
+    steps = "self.steps" if ready.options.step_weights == "shared" else "len(self.fields)"
+    return f"{steps} - self.startup" if ready.depth else steps
+
+
+def _limit(ready: Program) -> str:
+    limit = ready.options.growth_limit
+    return repr(limit) if math.isfinite(limit) else 'float("inf")'
 
 
 DRIVERS = {"store": _store, "checkpoint": _checkpoint, "reversible": _reversible, "adjoint": _adjoint}

@@ -29,7 +29,7 @@ class Emission:
     def lines(self, step: Step, keep: tuple[str, ...] = ()) -> Iterator[str]:
         """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
         can notice, and a value that is not needed any more is let go before the field is evaluated again."""
-        bases = in_place(step)
+        bases = in_place(step, keep=keep)
         held = {v for op in step.operations if isinstance(op, Solve) for v in _outside(op)}
         names = _storage(step, bases)
         last = _last(step, names, keep)

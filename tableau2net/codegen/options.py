@@ -81,7 +81,7 @@ class Options:
         rules = (
             ("tolerance", math.isfinite(self.tolerance) and self.tolerance >= 0, "a finite number, at least 0"),
             ("iterations", self.iterations >= 1, "at least 1"),
-            ("growth_limit", self.growth_limit >= 1, "at least 1"),
+            ("growth_limit", self.growth_limit >= 1, "at least 1; math.inf for no limit"),
             ("keep_order", self.keep_order is None or self.keep_order >= 1, "an order, at least 1, or None"),
         )
         for name, holds, wanted in rules:
@@ -92,6 +92,8 @@ class Options:
             raise InputError(f"{kept}: fixed coefficients move nowhere; write coefficients='free' or 'learnable'")
         if self.coupling is not None and self.backward != "reversible":
             raise InputError("coupling: it is what makes a step reversible; write backward='reversible' too")
+        if self.reveal and self.backward == "reversible":
+            raise InputError("reveal: a step that is taken back returns what it hands on, no more; drop one of the two")
         if self.solver == "newton-krylov" and self.gradient == "unrolled":
             raise InputError("gradient='unrolled': Newton's iterations are not unrolled; write solver='fixed-point'")
 

@@ -149,6 +149,8 @@ class _Pull:
         for op in (*self.inverse.flat(), *self.explicit.flat()):
             if isinstance(op, Combine) and op.target not in known:
                 yield _Task((op.target,), tuple(v for _, v in op.terms), self._value(op), VALUE)
+            if isinstance(op, Evaluate) and op.target in self.taken:
+                yield self._past(op)
             known.add(op.target)
         numbers: Counter[str] = Counter()
         for op in self.evaluations:
@@ -165,6 +167,13 @@ class _Pull:
             terms.append((number if number.is_number else c, v))
             learnt[c, v in fields] = scalar(c) if c.is_Symbol else f"({scalar(c)})"
         return f"{op.target} = {replace(self.combination, learnt=learnt).text(terms, start=self.handed[0])}"
+
+    def _past(self, op: Evaluate) -> _Task:
+        """A field value that was taken, as that of a state: another step's evaluation, no graph wanted."""
+        before = replace(op, time=op.time + 1)  # the inverse counts from the new time
+        time = [self.emission.time(before)] if self.emission.time_dependent else []
+        text = f"{op.target} = {self.emission.field(op)}.past({', '.join([*time, *op.values])})"
+        return _Task((op.target,), op.values, text, VALUE)
 
     def _evaluation(self, op: Evaluate, number: int) -> _Task:
         time = [self.emission.time(op)] if self.emission.time_dependent else []

@@ -63,6 +63,7 @@ SUPPORT = {
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
     "reversible": ("factor_cotangent", "reversible"),
+    "growth": ("check_growth", "rounding_growth"),
     "adjoint": ("adjoint",),
     "retraction": ("Retraction",),
 }
@@ -346,7 +347,7 @@ class _Class:
         if not self.per_step:
             yield f"{unpacked(names)} = self.hoisted()"
         else:
-            cast = ".to(y.dtype)" if self.channel else ""  # a coefficient a channel must not widen what is half precise
+            cast = f".to({self.states[0]}.dtype)" if self.channel else ""  # a coefficient a channel must not widen what is half precise
             yield f"{unpacked(names)} = (factor{cast}.unbind() for factor in self.hoisted())"
 
     @property

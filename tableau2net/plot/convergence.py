@@ -20,7 +20,7 @@ Error = Callable[[Scheme, int], float]
 def generated_error(scheme: Scheme, steps: int) -> float:
     """What the generated code does: its error at t = 2 of y' = y cos t, y(0) = 1, in `steps` equal steps of an
     explicit scheme; float64. (`measured.global_error` is for every scheme, in many digits.)"""
-    from tableau2net.codegen import integrate
+    from tableau2net.integration import integrate
 
     y = integrate(scheme, lambda t, y: y * math.cos(t), 1.0, 0.0, 2.0, steps)
     return abs(float(y) - math.exp(math.sin(2.0)))

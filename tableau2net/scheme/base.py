@@ -153,6 +153,7 @@ class Scheme:
             {n: symbol(n) if n in free else c for n, c in start.items()},
             parameters=tuple(Parameter(n, c) for n, c in free.items()),
             claims={},
+            digits=None,  # decimals are where learning starts
         )
 
     def _free_names(self) -> Sequence[str]:

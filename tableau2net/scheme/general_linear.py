@@ -82,7 +82,15 @@ class GeneralLinear(Scheme):
         return names | {f"c{i}": c for i, c in enumerate(self.c, 1)}
 
     def _free_names(self) -> list[str]:
-        return [n for n in self.coefficients if n[0] != "c"]
+        """All but the nodes, and the rows that hand a field value on as it is."""
+        held = [i for i, meaning in enumerate(self.external) if isinstance(meaning, str) and meaning[0] in "fk"]
+        fixed = {
+            name
+            for letter, matrix in (("b", self.B), ("v", self.V))
+            for place, name in enumerate(named_matrix(letter, matrix))
+            if place // len(matrix[0]) in held
+        }
+        return [n for n in self.coefficients if n[0] != "c" and n not in fixed]
 
     def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         return replace(

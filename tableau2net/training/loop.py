@@ -50,8 +50,8 @@ def train(
 
     `data` is a source (see `load_data`, which `data_dir`, `validation` and `limit_train` go to) or data loaded
     already; `recipe` defaults to the published one; `options` are those of `create_model` (`coefficients` defaults to
-    "learnable" where the scheme has parameters, else "fixed"). `model` is trained in the place of a scheme's network where it is given. Pictures stay on the device as
-    bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
+    "learnable" where the scheme has parameters, else "fixed"). `model` is trained in the place of a scheme's network
+    where it is given. Pictures stay on the device as bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
 
     `out` receives checkpoint.safetensors and log.jsonl (a line an epoch) after each epoch, and at the end
     model.safetensors, curves.png and result.json. A run that was stopped goes on with `resume`, from the last

@@ -19,7 +19,7 @@ from tableau2net.codegen.support.checkpointed import checkpointed
 from tableau2net.codegen.support.growth import rounding_growth
 from tableau2net.codegen.support.statistics import frozen_statistics
 from tableau2net.errors import InputError
-from tableau2net.scheme import list_schemes, load
+from tableau2net.scheme import Multistep, list_schemes, load
 from tableau2net.step import lower, prune
 
 LAMBDA = "999/1000"
@@ -112,6 +112,23 @@ def test_reversible_is_exact(name: str, coefficients: str, stage_weights: str) -
     if name == "lm":
         coefficients = "learnable"  # k = 0, as it is declared, has no inverse
     assert compared(name, coefficients=coefficients, stage_weights=stage_weights) < 1e-10
+
+
+def test_an_older_field_value_is_computed_again_where_one_field_serves_all_steps() -> None:
+    scheme = Multistep(alpha=[-1, 0, 0, 1], beta=[0, "3/2", "3/2", 0], name="older")
+    with pytest.raises(InputError, match="no inverse"):
+        compiled(scheme, backward="reversible")
+    torch.manual_seed(0)
+    field, x = Field().double(), torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    options = {"step_weights": "shared", "time_dependent": True}
+    found = []
+    for backward in ("store", "reversible"):
+        block = compiled(scheme, backward=backward, growth_limit=UNBOUNDED, **options)(field, 6, h=0.2)
+        found.append(list(torch.autograd.grad(block(x).square().sum(), [x, field.weight])))
+    assert differences(*found) < 1e-10
+    dropped = compiled(scheme, backward="reversible", growth_limit=UNBOUNDED, step_weights="shared")
+    with pytest.raises(RuntimeError, match="random"):
+        dropped(nn.Dropout(0.5), 6)(x).sum().backward()
 
 
 def explicit_schemes() -> Iterator[str]:

@@ -75,7 +75,7 @@ def learning(
         raise InputError(
             f"{name} declares no parameters to learn: use coefficients='free' to learn each coefficient, or 'fixed'"
         )
-    opened = replace(scheme, digits=None).freed() if coefficients == "free" else scheme
+    opened = scheme.freed() if coefficients == "free" else scheme
     goal = _goal(scheme, keep_order, keep_stable)
     if goal is None:
         return _plain(opened)

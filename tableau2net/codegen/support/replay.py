@@ -35,6 +35,15 @@ class Replay:
 
         return value.detach(), back
 
+    def past(self, *arguments: Any) -> Tensor:
+        """The value that an older step had, where all steps have this field. RuntimeError where it draws random
+        numbers, since which ones it had drawn then only that step knows."""
+        if self.random and any(self.random):
+            raise RuntimeError("backward='reversible': this scheme cannot go back over a field with random numbers")
+        with torch.no_grad():
+            value: Tensor = self.field(*arguments)
+        return value
+
 
 class Recorded:
     """A field in the forward pass, that takes down the random state before the evaluations that draw from it."""
