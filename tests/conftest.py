@@ -2,6 +2,9 @@
 
 import os
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: threads of torch would only be in each other's way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hypothesis import settings
 
 settings.register_profile("tableau2net", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tableau2net.cli.options import Sharing, StageWeights
+from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights
 
 
 def compile(
@@ -18,19 +18,43 @@ def compile(
     coefficients: Annotated[str, typer.Option(help="fixed, learnable or free.")] = "fixed",
     sharing: Sharing = "step",
     stage_weights: StageWeights = "shared",
+    step_weights: Annotated[
+        str, typer.Option(help="independent, a field a step, or shared, one for all.")
+    ] = "independent",
+    keep_order: KeepOrder = None,
+    keep_stable: KeepStable = False,
+    backward: Backward = "store",
+    coupling: Annotated[
+        str | None, typer.Option(help="With --backward reversible: λ of the coupled form, 999/1000 say.")
+    ] = None,
+    solver: Annotated[
+        str, typer.Option(help="Of implicit stages: newton-krylov, anderson, fixed-point.")
+    ] = "newton-krylov",
+    tolerance: Annotated[float, typer.Option(help="Of implicit stages.")] = 1e-6,
+    iterations: Annotated[int, typer.Option(help="Of implicit stages, at most.")] = 50,
+    gradient: Annotated[str, typer.Option(help="Of implicit stages: implicit or unrolled.")] = "implicit",
     start: Annotated[str, typer.Option(help="One-step method that starts a multistep scheme.")] = "euler",
     time_dependent: Annotated[bool, typer.Option("--time-dependent", help="Call fields as f(t, y).")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the step after each pass, and what it costs, instead of the source.")
     ] = False,
 ) -> None:
-    """Write the torch module of an explicit scheme as readable source."""
+    """Write the torch module of a scheme as readable source."""
     from tableau2net.codegen import write_source
 
-    options = {
+    options: dict[str, Any] = {
         "coefficients": coefficients,
         "sharing": sharing,
         "stage_weights": stage_weights,
+        "step_weights": step_weights,
+        "keep_order": keep_order,
+        "keep_stable": keep_stable,
+        "backward": backward,
+        "coupling": coupling,
+        "solver": solver,
+        "tolerance": tolerance,
+        "iterations": iterations,
+        "gradient": gradient,
         "start": start,
         "time_dependent": time_dependent,
     }

@@ -9,15 +9,16 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.source import source_of
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, load
+
+if TYPE_CHECKING:  # source is written without waiting for torch; the class, when it is made, imports it
+    from torch import nn
 
 
 def compile(scheme: Scheme | str | Path, **options: Any) -> type[nn.Module]:

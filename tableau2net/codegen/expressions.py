@@ -92,7 +92,7 @@ class Combination:
         )
         if mixture:
             (_, first), (weight, second) = mixture
-            text = f"{first}.lerp({second}, {self._weight(weight, first)})"
+            text = f"{first}.lerp({second}, {self._weight(weight)})"
         else:
             text = begin[1] if begin[0] == 1 and begin[1] not in self.fields else f"({self._product(*begin)})"
         inplace = bool(mixture) or text.startswith("(") or base is not None
@@ -102,9 +102,8 @@ class Combination:
                 inplace = True
         return text[1:-1] if len(terms) == 1 and text.startswith("(") else text
 
-    def _weight(self, weight: Expr, state: str) -> str:
-        """The weight of a mixture; `lerp` wants it in the state's own precision."""
-        return literal(weight) if weight.is_number else f"{self.learnt[weight, False]}.to({state}.dtype)"
+    def _weight(self, weight: Expr) -> str:
+        return literal(weight) if weight.is_number else self.learnt[weight, False]
 
     def _product(self, coefficient: Expr, value: str) -> str:
         if not coefficient.is_number:

@@ -66,8 +66,13 @@ def _imports(texts: list[str]) -> list[str]:
             ):
                 names.setdefault(node.module, set()).update(ast.unparse(alias) for alias in node.names)
     lines = [*whole, *(f"from {module} import {', '.join(sorted(found))}" for module, found in names.items())]
-    standard = sorted(line for line in lines if not _is_torch(line))
-    return [*standard, *([""] if standard else []), *sorted(line for line in lines if _is_torch(line))]
+    standard = sorted((line for line in lines if not _is_torch(line)), key=_rank)
+    return [*standard, *([""] if standard else []), *sorted((line for line in lines if _is_torch(line)), key=_rank)]
+
+
+def _rank(line: str) -> tuple[bool, str]:
+    """``import a`` before ``from b import c``, each in order of the alphabet."""
+    return not line.startswith("import"), line
 
 
 def _is_torch(line: str) -> bool:

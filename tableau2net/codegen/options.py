@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args, get_type_hints
 
 from sympy import Expr
@@ -19,6 +20,13 @@ StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
 Method = Literal["newton-krylov", "anderson", "fixed-point"]
 Gradient = Literal["implicit", "unrolled"]
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The options that are one of a few words, and the words."""
+    words = {name: get_args(hint) for name, hint in get_type_hints(Options).items()}
+    return {name: allowed for name, allowed in words.items() if allowed and all(isinstance(a, str) for a in allowed)}
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,10 @@ class Options:
     reveal: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(Options)
-        for field in fields(self):
-            allowed = get_args(hints[field.name])
-            value = getattr(self, field.name)
-            if allowed and all(isinstance(a, str) for a in allowed) and value not in allowed:
-                raise InputError(f"{field.name}={value!r}: write one of {', '.join(map(repr, allowed))}")
+        for name, allowed in _choices().items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise InputError(f"{name}={value!r}: write one of {', '.join(map(repr, allowed))}")
         if not isinstance(self.start, Scheme):
             object.__setattr__(self, "start", load(self.start))
         if self.coupling is not None and not isinstance(self.coupling, Expr):

@@ -64,7 +64,8 @@ class Program:
     @property
     def field_names(self) -> tuple[str, ...]:
         """The fields of one step: one, or one a part, a stage, or both."""
-        return tuple(dict.fromkeys(self.field(op) for op in sorted(self._evaluations, key=lambda op: op.part)))
+        called = (self.field(op) for op in sorted(self._evaluations, key=lambda op: op.part))
+        return tuple(dict.fromkeys(called)) or ("f",)  # a scheme may evaluate nothing
 
     @property
     def _evaluations(self) -> list[Evaluate]:
@@ -77,7 +78,7 @@ class Program:
 
     def first_field(self, part: int) -> str:
         """The field of a part that its first evaluation calls: start-up steps use it throughout."""
-        return next(self.field(op) for op in self._evaluations if op.part == part)
+        return next((self.field(op) for op in self._evaluations if op.part == part), self.field_names[0])
 
     def emission(self, step: Step, first: bool = False) -> Emission:
         """How a step is written; first: every evaluation calls its part's first field."""

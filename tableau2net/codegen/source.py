@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterator
 
 import sympy
-from torch import nn
 
 import tableau2net
 from tableau2net.analysis import order_conditions
@@ -97,13 +96,27 @@ RESERVED = {
 }
 
 
+# names in nn.Module; as text, so that source is written without waiting for torch
+OF_MODULES = set(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+    """.split()  # noqa: SIM905, a list would take fifty lines
+)
+
+
 def _check_names(ready: Program) -> None:
     """A parameter becomes an attribute and a local variable: it must not hide one that the code needs."""
     step = ready.step
     taken = {i.name for i in step.inputs} | {op.target for op in step.flat()} | RESERVED
     methods = {"step", "start", "pull", "forward", "hoisted", "learnt", "history", "states", "scheme", "order"}
     for p in (*ready.scheme.parameters, *ready.learning.raw):
-        if p.name in taken | methods or hasattr(nn.Module, p.name) or re.fullmatch(r"[fx]\d*(_\d+)?", p.name):
+        if p.name in taken | methods or p.name in OF_MODULES or re.fullmatch(r"f\d*(_\d+)?|x\d+", p.name):
             raise InputError(f"parameter {p.name!r}: the name is taken in the generated code, choose another")
 
 
@@ -227,7 +240,8 @@ class _Class:
             listed = "self.fields"
         if self.several:
             count, names = len(self.ready.field_names), ", ".join(self.ready.field_names)
-            yield f"    if any(len(each) != {count} for each in {listed}):  # type: ignore[arg-type]"
+            mark = "" if self.one_field else "  # type: ignore[arg-type]"
+            yield f"    if any(len(each) != {count} for each in {listed}):{mark}"
             yield f'        raise ValueError("a step needs a list of {count} fields: {names}")'
         yield "    self.h = h"
         if self.options.time_dependent:
@@ -344,11 +358,11 @@ class _Class:
         names = list(self.ready.factors.values())
         if not names:
             return
-        if not self.per_step:
-            yield f"{unpacked(names)} = self.hoisted()"
-        else:
-            cast = f".to({self.states[0]}.dtype)" if self.channel else ""  # a coefficient a channel must not widen what is half precise
-            yield f"{unpacked(names)} = (factor{cast}.unbind() for factor in self.hoisted())"
+        # float32 coefficients must not widen a state of half precision: by promotion with a factor a channel, and by
+        # autocast with any, which on a GPU computes addcmul in the widest type given
+        cast = f".to({self.states[0]}.dtype)"
+        unbind = ".unbind()" * self.per_step
+        yield f"{unpacked(names)} = (factor{cast}{unbind} for factor in self.hoisted())"
 
     @property
     def loop_head(self) -> str:

@@ -84,7 +84,9 @@ class ResidualNetwork(nn.Module):
         y = self.blocks[0](self.opening(x))
         for transition, block in zip(self.transitions, self.blocks[1:], strict=True):
             crossed = transition(y)
-            y = block(crossed.y, **{name: getattr(crossed, name) for name in self.remembered})
+            y, past = crossed.y, {name: getattr(crossed, name) for name in self.remembered}
+            del crossed  # what is not remembered need not stay alive
+            y = block(y, **past)
         return cast(Tensor, self.head(functional.relu(self.bn(y)).mean((2, 3))))
 
 

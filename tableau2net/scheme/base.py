@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from typing import Any, ClassVar, Self
 
-from sympy import Expr
+from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.scheme.expression import IDENTIFIER, parse, symbol
@@ -166,7 +166,7 @@ def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:
     if not value.free_symbols:
         return value
     result = value.subs(point)
-    if not result.is_finite:
+    if not result.is_finite if result.is_number else result.has(S.ComplexInfinity, S.NaN):
         raise InputError(f"coefficient {value} is not finite at {', '.join(f'{s} = {v}' for s, v in point.items())}")
     return result
 

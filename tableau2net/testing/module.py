@@ -11,7 +11,8 @@ from sympy import Expr
 from torch import Tensor, nn
 
 from tableau2net.codegen import compile
-from tableau2net.scheme import Multistep, Scheme
+from tableau2net.errors import InputError
+from tableau2net.scheme import Multistep, RungeKutta, Scheme
 from tableau2net.scheme.expression import float_of
 from tableau2net.step import Input, lower
 from tableau2net.testing.formula import advance
@@ -78,7 +79,9 @@ def differences(scheme: Scheme) -> list[str]:
     """What the generated module gets wrong, a line each; none where it computes the formula to 1e-12.
 
     Open parameters are learnt coefficients, whose gradient is compared too.
-    Raises InputError where the scheme does not compile."""
+    Raises InputError for an implicit scheme, or one of another family than Runge–Kutta and multistep for y' = f."""
+    if not isinstance(scheme, RungeKutta | Multistep) or not scheme.explicit or getattr(scheme, "derivative", 1) != 1:
+        raise InputError("modules are compared for explicit Runge–Kutta and multistep schemes for y' = f")
     learnt = {"coefficients": "learnable", "sharing": "shared"} if scheme.parameters else {}
     cls = compile(scheme, time_dependent=True, **learnt)
     history = lower(scheme if scheme.parameters else scheme.at_defaults()).history

@@ -60,7 +60,7 @@ def test_drawn_explicit_schemes_and_their_modules(scheme):
         general_linear(explicit=False),
     )
 )
-def test_drawn_schemes_that_do_not_compile_are_measured_all_the_same(scheme):
+def test_drawn_schemes_of_other_kinds_are_measured_all_the_same(scheme):
     found = assert_consistent(scheme)
     assert {"module", "gradient"} <= set(found.skipped)
     assert found.measured is not None

@@ -14,6 +14,7 @@ from tableau2net.codegen.learnable.residuals import Retraction, retraction
 from tableau2net.codegen.learnable.stable import stable_maps
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
+from tableau2net.step import lower, prune
 
 RAW = "_raw"  # what a mapped parameter is called that the optimiser moves: k_raw for k
 
@@ -103,8 +104,11 @@ def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | No
 
 
 def _plain(scheme: Scheme) -> Learning:
-    """Every parameter moves by itself."""
-    return Learning(scheme, scheme.parameters, {p.name: p.symbol for p in scheme.parameters}, {})
+    """Every parameter that a step reads moves by itself. Those of stages that only an embedded method needs stay where
+    they are: nothing would ever move them, and data parallel training would wait for their gradients."""
+    read = {p.name for p in prune(lower(scheme)).parameters}
+    kept = scheme.with_values(**{p.name: p.value for p in scheme.parameters if p.name not in read})
+    return Learning(kept, kept.parameters, {p.name: p.symbol for p in kept.parameters}, {})
 
 
 def _projected(scheme: Scheme, goal: int) -> Learning:

@@ -15,7 +15,6 @@ from tableau2net.codegen.support.surroundings import Surroundings
 SAMPLE_OF_INPUTS = 64
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def reversible(
     step: Callable[..., Any],
     pull: Callable[..., tuple[Tensor, ...]],
@@ -25,7 +24,8 @@ def reversible(
 ) -> tuple[Tensor, ...]:
     """What a loop of steps hands on: ``for a in arguments: inputs = step(*a, *inputs)``.
 
-    To torch.compile it is opaque: compile the fields, not the block.
+    To torch.compile it is opaque where gradients are asked for: compile the fields, not the block, in training. What is
+    exported is the loop as it stands.
 
     pull: the step taken back, ``(*fields, …, *outputs, *their cotangents) -> (*inputs, *cotangents, *those of tensors
         among the arguments)``, with a `Replay` in the place of each field.
@@ -38,13 +38,33 @@ def reversible(
     recomputed states are those of the forward pass up to rounding. Raises RuntimeError in the backward pass when a
     parameter has been changed in place since, or a second derivative is asked for.
     """
+    if torch.compiler.is_exporting() or not torch.is_grad_enabled():
+        return _plain_loop(step, arguments, inputs)
+    finals: tuple[Tensor, ...] = _reversible(step, pull, arguments, inputs, growth_limit)
+    return finals
+
+
+def _plain_loop(
+    step: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    for given in arguments:
+        inputs = _as_tuple(step(*given, *inputs))
+    return inputs
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _reversible(
+    step: Callable[..., Any],
+    pull: Callable[..., tuple[Tensor, ...]],
+    arguments: Sequence[tuple[Any, ...]],
+    inputs: tuple[Tensor, ...],
+    growth_limit: float,
+) -> tuple[Tensor, ...]:
     loop = ReversibleLoop(step, pull, arguments, len(inputs))
     check = _RoundTrip(inputs, growth_limit)
     tensors = (*inputs, *loop.factors, *loop.parameters)
-    if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
-        for given in arguments:
-            inputs = _as_tuple(step(*given, *inputs))
-        return inputs
+    if not any(tensor.requires_grad for tensor in tensors):
+        return _plain_loop(step, arguments, inputs)
     finals: tuple[Tensor, ...] = _Reversible.apply(loop, check, *tensors)
     return finals
 
