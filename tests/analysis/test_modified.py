@@ -240,15 +240,15 @@ def test_the_form_is_the_quotient_of_the_generating_functions(scheme, terms):
     if sum(scheme.beta) == 0:
         assert form is None
         return
-    with mpmath.workdps(60):
+    with mpmath.workdps(120):
 
         def side(coefficients, x):
             return sum(mpmath.mpf(c.p) / c.q * mpmath.exp(j * x) for j, c in enumerate(coefficients))
 
-        x = mpmath.mpf(10) ** -6
+        x = mpmath.mpf(10) ** -12
         series = sum(mpmath.mpf(c.p) / c.q * x ** (j + 1) for j, c in enumerate(form.coefficients))
         error = side(scheme.alpha, x) / side(scheme.beta, x) - series
-        assert abs(error) < 10 ** (-6 * (terms + 1) + 8)  # the next coefficient is not that large
+        assert abs(error) < mpmath.mpf(10) ** (-12 * (terms + 1) + 10)  # the next coefficient is not that large
 
 
 # ------------------------------------------------------------------ relations between schemes
