@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.optim import SGD
 
+from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.plot.curves import draw_curves
@@ -135,6 +136,8 @@ class _Run:
                 rows.append(row)
                 self.keep()
                 display.epoch(row)
+        except ConvergenceError as error:
+            raise InputError(f"{self.folder}: in epoch {len(rows) + 1}, {error}") from None
         except KeyboardInterrupt:
             display.note(f"stopped after {len(rows)} epochs; go on with --resume --out {self.folder}")
             raise
