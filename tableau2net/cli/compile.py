@@ -28,7 +28,8 @@ def compile(
         str | None, typer.Option(help="With --backward reversible: λ of the coupled form, 999/1000 say.")
     ] = None,
     solver: Annotated[
-        str, typer.Option(help="Of implicit stages: newton-krylov, anderson, fixed-point.")
+        str,
+        typer.Option(help="Of implicit stages: newton-krylov, anderson, fixed-point, resolvent (the field's own)."),
     ] = "newton-krylov",
     tolerance: Annotated[float, typer.Option(help="Of implicit stages.")] = 1e-6,
     iterations: Annotated[int, typer.Option(help="Of implicit stages, at most.")] = 50,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tableau2net.codegen.expressions import Combination, literal, wrapped
+from tableau2net.errors import InputError
 from tableau2net.step import Combine, Evaluate, Operation, Solve, Step
 from tableau2net.step.liveness import in_place
 from tableau2net.step.schedule import reading
@@ -18,7 +19,7 @@ class Emission:
     field: the name of the field that an evaluation calls.
     combination: how sums are written.
     time_dependent: whether fields are given the time.
-    solver: the text of the `Solver` for implicit stages.
+    solver: the text of the `Solver` for implicit stages; empty where the fields solve them.
     """
 
     field: Callable[[Evaluate], str]
@@ -70,6 +71,9 @@ class Emission:
         """The stages that depend on each other, as a map of their states whose fixed point is looked for."""
         sums = [o for o in op.operations if isinstance(o, Combine)]
         evaluations = [o for o in op.operations if isinstance(o, Evaluate)]
+        if not self.solver:
+            yield from self._resolved(sums, evaluations, step, names)
+            return
         states, slopes = [o.target for o in sums], [o.target for o in evaluations]
         pair = "tuple[tuple[Tensor, ...], tuple[Tensor, ...]]"
         yield ""
@@ -84,6 +88,24 @@ class Emission:
         yield from wrapped_call(
             f"{_tuple(states)}, {_tuple(slopes)} = solve(", ("stages", guess, self.solver, fields), ")"
         )
+
+    def _resolved(
+        self, sums: list[Combine], evaluations: list[Evaluate], step: Step, names: dict[str, str]
+    ) -> Iterator[str]:
+        """A stage y = known + c·f(y) that its field solves, by its ``resolvent(known, c)``."""
+        if len(sums) != 1 or len(evaluations) != 1:
+            raise InputError("solver='resolvent': an implicit stage is of one field, and no two are solved together")
+        (total,), (slope,) = sums, evaluations
+        rest = [(c, names[v]) for c, v in total.terms if v != slope.target]
+        factor = self.combination.factor(next(c for c, v in total.terms if v == slope.target), slope.target)
+        known = self.combination.text(rest, None, step.states[0].name)
+        if not known.isidentifier():
+            yield from wrapped(f"{total.target}_known = {known}")
+            known = f"{total.target}_known"
+        yield f"{total.target} = resolved({self.field(slope)}, {known}, {factor})"
+        others = (o for op in step.operations if slope not in _flat(op) for o in _flat(op))
+        if slope.target in {*step.outputs, *(v for o in others for v in reading(o))}:
+            yield f"{slope.target} = ({total.target} - {known}).div_({factor})"
 
 
 def _begin(sum_: Combine, op: Solve, step: Step) -> str:

@@ -105,6 +105,10 @@ class Combination:
     def _weight(self, weight: Expr) -> str:
         return literal(weight) if weight.is_number else self.learnt[weight, False]
 
+    def factor(self, coefficient: Expr, value: str) -> str:
+        """What a value is multiplied by."""
+        return self._factor(coefficient, value) if coefficient.is_number else self.learnt[coefficient, True]
+
     def _product(self, coefficient: Expr, value: str) -> str:
         if not coefficient.is_number:
             return f"{self.learnt[coefficient, value in self.fields]} * {value}"

@@ -48,4 +48,5 @@ def _said(ready: Program) -> Iterator[str]:
     if options.coupling is not None:
         yield f"coupling={text_of(options.coupling)}"
     if not step.explicit:
-        yield from (f"{n}={getattr(options, n)!r}" for n in ("solver", "tolerance", "iterations", "gradient"))
+        own = ("solver",) if options.solver == "resolvent" else ("solver", "tolerance", "iterations", "gradient")
+        yield from (f"{n}={getattr(options, n)!r}" for n in own)

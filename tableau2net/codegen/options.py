@@ -18,7 +18,7 @@ Sharing = Literal["shared", "step", "channel"]
 StageWeights = Literal["shared", "independent"]
 StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
-Method = Literal["newton-krylov", "anderson", "fixed-point"]
+Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent"]
 Gradient = Literal["implicit", "unrolled"]
 
 
@@ -50,7 +50,9 @@ class Options:
     coupling: λ of the coupled form that is reversible for every explicit one-step scheme (McCallum & Foster 2024);
         None where the scheme has an inverse of its own.
     growth_limit: how many times a rounding error may grow on the way back.
-    solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.codegen.support.solve`.
+    solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.codegen.support.solve`. With
+        solver="resolvent" a field solves its own: ``f.resolvent(known, c)`` is the y with y = known + c·f(y), as a
+        linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field.
     reveal: names of further values of a step that its `step` returns, "error" or "k1" say.
     """
 

@@ -86,6 +86,7 @@ class Program:
         h = " * ".join(["h"] * step.derivative)
         o = self.options
         solver = f'Solver("{o.solver}", {o.tolerance!r}, {o.iterations}, "{o.gradient}")'
+        solver = "" if o.solver == "resolvent" else solver  # the field's own
         combination = Combination(fields, self.factors, h, self.mixed)
         choose = (lambda op: self.first_field(op.part)) if first else self.field
         return Emission(choose, combination, o.time_dependent, solver)

@@ -51,6 +51,7 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 
 SUPPORT = {
     "solve": ("Solver", "solve"),
+    "resolved": ("resolved",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
     "reversible": ("factor_cotangent", "reversible"),
