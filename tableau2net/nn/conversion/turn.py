@@ -1,0 +1,219 @@
+"""Any residual network on any scheme: its runs of residual blocks become compiled blocks, with the same weights."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from tableau2net.codegen import Options, compile
+from tableau2net.errors import InputError
+from tableau2net.nn.conversion.blocks import with_after
+from tableau2net.nn.conversion.fields import Field, field_of
+from tableau2net.nn.conversion.report import Conversion, Run
+from tableau2net.nn.conversion.runs import Block, Left, find_runs
+from tableau2net.scheme import Scheme, load
+
+After = Literal["keep", "move"]
+
+
+def convert(
+    model: nn.Module, scheme: Scheme | str | Path, *, h: float = 1.0, after: After = "keep", **options: Any
+) -> nn.Module:
+    """A copy of a residual network whose runs of residual blocks are blocks of a scheme, with the weights it has.
+
+    model: any module. Blocks y ← a(y + f(y)) that follow each other are found by tracing; a block with several sums
+        in a row (attention, MLP) is as many steps. What changes the shape, and everything else, stays as it is.
+    scheme: of one state. A scheme of several fields takes one from each sum of a block, a block a step.
+    h: the step size; the residual network is forward Euler with h = 1.
+    after: what becomes of a, the ReLU after the addition of a ResNet. "keep": each step of the scheme ends with it.
+        "move": it is part of the field g(y) = a(y + f(y)) − y, and the state is free.
+    options: of the compilation, see `tableau2net.codegen.Options`. With coefficients="learnable" the scheme's own
+        parameters are trained too; stage_weights="independent" gives each stage a copy of the weights.
+
+    The result has `conversion`, a `Conversion`: which runs, what stays, and whether outputs are the same; print it.
+    Raises InputError where no run is found, or a scheme or option does not fit.
+    """
+    loaded = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = _options(loaded, options)
+    if after not in get_args(After):
+        raise InputError(f"after={after!r}: write 'keep' or 'move'")
+    compiled: Any = compile(loaded, **vars(chosen))
+    _check_shape(loaded, compiled)
+    network = copy.deepcopy(model)
+    runs: list[Run] = []
+    left: list[Left] = []
+    for found in list(find_runs(network)):
+        why = _misfit(found, compiled) if not isinstance(found, Left) else None
+        if isinstance(found, Left):
+            left.append(found)
+        elif why is not None:
+            left.append(Left(found[0].where, type(found[0].module).__name__, why))
+        else:
+            block = _block(found, loaded, chosen, h, after)
+            runs.append(_about(found, block, h))
+            network = _put(network, found, block)
+    if not runs:
+        raise InputError(_nothing_found(model, left))
+    shown = tuple(each for each in left if not each.opaque)
+    equal = _equality(loaded, chosen, h, after, any(run.after for run in runs))
+    setattr(network, "conversion", Conversion(loaded.name or loaded.family, equal, tuple(runs), shown))  # noqa: B010
+    return network
+
+
+def _options(scheme: Scheme, options: dict[str, Any]) -> Options:
+    for name, value, why in (
+        ("step_weights", "shared", "the blocks of a network have weights of their own"),
+        ("time_dependent", True, "the branches of a network take a state alone"),
+        ("sharing", "channel", "the widths are not known before an input is; write 'step'"),
+    ):
+        if options.get(name) == value:
+            raise InputError(f"{name}={value!r}: {why}")
+    options = {"coefficients": "learnable" if scheme.parameters else "fixed", **options}
+    try:
+        return Options(**options)
+    except TypeError:
+        known = ", ".join(["h", "after", *Options.__dataclass_fields__])
+        raise InputError(f"unknown option among {', '.join(options)}; known: {known}") from None
+
+
+def _check_shape(scheme: Scheme, block: Any) -> None:
+    if block.states != ("y",):
+        raise InputError(
+            f"{scheme.name or scheme.family} steps on the states {', '.join(block.states)}, a network to convert "
+            "has one; take a scheme of one state, or build a block with t2n.compile"
+        )
+
+
+def _parts(block: Any) -> int:
+    """How many different fields a step has: those of an additive scheme, not those of its stages."""
+    return len({name.partition("_")[2] for name in block.field_names})
+
+
+def _misfit(run: Sequence[Block], block: Any) -> str | None:
+    """Why a run cannot be one of the scheme's."""
+    parts, sums = _parts(block), [len(b.sums) for b in run]
+    if parts > 1 and set(sums) != {parts}:
+        return f"blocks of {max(sums)} residual sums, and {parts} fields in a step of the scheme"
+    if parts > 1 and any(s.after for b in run for s in b.sums[:-1]):
+        return "something follows an addition inside the block, where an additive step has no place for it"
+    steps = len(run) if parts > 1 else sum(sums)
+    if steps <= block.lookback:
+        return f"a run of {steps}, too short for a scheme that looks back {block.lookback}"
+    return None
+
+
+def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: After) -> nn.Module:
+    """The compiled block of a run."""
+    compiled: Any = compile(scheme, **vars(options))
+    fields = [[field_of(b.module, b.graph, s, after == "move") for s in b.sums] for b in run]
+    if after == "keep" and any(field.after is not None for field in chain(*fields)):
+        compiled = with_after(scheme, options)
+    steps: list[Any] = fields if _parts(compiled) > 1 else list(chain(*fields))
+    if options.stage_weights == "independent":
+        steps = [_copies(step, compiled) for step in steps]
+    try:
+        block: nn.Module = compiled(steps, h)
+    except ValueError as error:  # rounding errors would grow too much on the way back
+        raise InputError(str(error)) from None
+    for module in set(block.modules()).difference(*(b.module.modules() for b in run)):  # a frozen BatchNorm stays so
+        module.training = run[0].module.training
+    place = next(run[0].module.parameters(), None)
+    if place is not None:  # coefficients are where the weights are
+        for name in getattr(compiled, "raw", compiled.coefficients):
+            parameter = getattr(block, name)
+            parameter.data = parameter.data.to(place)
+    return block
+
+
+def _copies(step: Field | list[Field], compiled: Any) -> list[Field]:
+    """A field for each stage: the first is the network's own, the others start from a copy."""
+    if isinstance(step, list):
+        raise InputError("stage_weights='independent': with a scheme of several fields it is not done; drop it")
+    return [step, *(copy.deepcopy(step) for _ in compiled.field_names[1:])]
+
+
+def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Module:
+    """The network with a block in the place of the first of a run and nothing in that of the others."""
+    if not run[0].where:
+        return block
+    for each in run[1:]:
+        owner, _, name = each.where.rpartition(".")
+        parent = network.get_submodule(owner)
+        if isinstance(parent, nn.Sequential):
+            del parent._modules[name]  # not `del parent[i]`, which would rename what comes behind
+        else:
+            parent.add_module(name, nn.Identity())
+    network.set_submodule(run[0].where, block)
+    return network
+
+
+def _about(run: Sequence[Block], block: Any, h: float) -> Run:
+    steps = len(block.fields)
+    startup = getattr(block, "startup", 0)
+    kinds = Counter(type(b.module).__name__ for b in run)
+    afters = [field.after for field in block.modules() if isinstance(field, Field) and field.after is not None]
+    after = ", ".join(sorted({_what(a) for a in afters}))
+    notes = tuple(_notes(block, block.evaluations))
+    evaluations = startup + (steps - startup) * block.evaluations
+    where, last = run[0].where or "the network", run[-1].where or "the network"
+    return Run(where, last, " and ".join(kinds), len(run), steps, startup, evaluations, after, notes)
+
+
+def _what(after: nn.Module) -> str:
+    """What follows an addition, by the names of its calls."""
+    graph, names = after.graph, []
+    for node in graph.nodes:  # type: ignore[union-attr]
+        if node.op == "call_module":
+            names.append(type(after.get_submodule(node.target)).__name__)
+        elif node.op in ("call_function", "call_method"):
+            names.append(getattr(node.target, "__name__", str(node.target)))
+    return " then ".join(names)
+
+
+def _notes(block: nn.Module, evaluations: int) -> list[str]:
+    """What in the fields is more than a function of the state."""
+    modules = list(block.modules())
+    drops = any(type(m).__name__ in ("StochasticDepth", "DropPath") and _rate(m) > 0 for m in modules)
+    scales = any("layer_scale" in n or n.endswith((".gamma", ".gamma_1")) for n, _ in block.named_parameters())
+    norms = any(isinstance(m, _BatchNorm) for m in modules)
+    several = evaluations > 1
+    return [
+        *(["stochastic depth, drawn anew at each evaluation" if several else "stochastic depth"] if drops else ()),
+        *(["layer scale is part of the field"] if scales else ()),
+        *(["BatchNorm counts a batch at each evaluation"] if norms and several else ()),
+    ]
+
+
+def _rate(module: nn.Module) -> float:
+    rate = getattr(module, "p", getattr(module, "drop_prob", 0.0))
+    return float(rate or 0.0)
+
+
+def _equality(scheme: Scheme, options: Options, h: float, after: After, activated: bool) -> str:
+    euler = replace(load("euler"), name="", title="", reference="", claims={})
+    if replace(scheme, name="", title="", reference="", claims={}) != euler or h != 1:
+        return "differ from the original's: another step on the same weights, to be trained or tuned"
+    if options.coefficients != "fixed":
+        return "are the original's up to rounding until a coefficient is trained"
+    if after == "move" and activated:
+        return "are the original's up to rounding: the field is a(y + f(y)) − y, and y is added to it again"
+    return "are the original's, to the bit"
+
+
+def _nothing_found(model: nn.Module, left: Sequence[Left]) -> str:
+    left = sorted(left, key=lambda each: each.opaque)
+    if left:
+        seen = "; ".join(f"{each.where or 'the network'} ({each.kind}): {each.why}" for each in left[:3])
+        more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
+        return f"no run of residual blocks to convert in {type(model).__name__}; {seen}{more}"
+    kinds = Counter(type(m).__name__ for m in model.modules())
+    seen = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(6))
+    return f"no module of {type(model).__name__} returns branch(x) + x; seen: {seen}"

@@ -1,0 +1,95 @@
+"""Compiled blocks in a network, what they were compiled from, and what one call hands to them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from tableau2net.codegen import Options
+from tableau2net.errors import InputError
+from tableau2net.scheme import Scheme
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What a block was compiled from. make: the function that makes an empty one from a scheme and options."""
+
+    make: Callable[[Scheme, Options], nn.Module]
+    scheme: Scheme
+    options: Options
+
+
+def compiled_blocks(network: nn.Module) -> Iterator[tuple[str, Any, Specification]]:
+    """The blocks with their names, from outside in."""
+    for name, module in network.named_modules():
+        if (found := _specification(module)) is not None:
+            yield name, module, found
+
+
+def _specification(module: nn.Module) -> Specification | None:
+    if not hasattr(type(module), "field_names") or not hasattr(type(module), "evaluations"):
+        return None
+    made = module.__reduce__()
+    if not isinstance(made, tuple) or len(made) < 2 or len(made[1]) != 2 or not isinstance(made[1][0], Scheme):
+        return None
+    return Specification(cast(Any, made[0]), *made[1])
+
+
+def with_backward(block: nn.Module, made: Specification, way: str) -> nn.Module | None:
+    """A block with the same fields and coefficients and another backward pass; None where the scheme has none such."""
+    coupling = made.options.coupling if way == made.options.backward else None
+    try:
+        other: Any = made.make(made.scheme, replace(made.options, backward=cast(Any, way), coupling=coupling))
+    except (InputError, ImportError):
+        return None
+    other.__dict__.update(vars(block))
+    if way == "reversible" and other.growth() > made.options.growth_limit:
+        return None
+    return cast(nn.Module, other)
+
+
+class Calls:
+    """Records what modules are called with and return, in one call of a network."""
+
+    def __init__(self, modules: list[nn.Module]) -> None:
+        self.inputs: dict[nn.Module, tuple[Any, ...]] = {}
+        self.outputs: dict[nn.Module, Any] = {}
+        self.named: dict[nn.Module, dict[str, Any]] = {}
+        self._handles = [m.register_forward_hook(self._record, with_kwargs=True) for m in modules]
+
+    def _record(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        if module not in self.inputs:  # the first of several calls
+            self.inputs[module], self.named[module], self.outputs[module] = inputs, named, output
+
+    def __enter__(self) -> Calls:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+
+def fields_of(block: nn.Module) -> list[nn.Module]:
+    """The fields of a block, in the order of their steps."""
+    steps = getattr(block, "fields", None)
+    if steps is None:
+        return [cast(nn.Module, block.field)]
+    return [f for step in steps for f in (step if isinstance(step, nn.ModuleList) else [step])]
+
+
+def random_images(network: nn.Module, input_size: tuple[int, ...], count: int) -> Tensor:
+    """Images of a normal distribution, the same each time, where the network's weights are and of their kind."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(count, *input_size, generator=generator)
+    first = next((p for p in network.parameters() if p.is_floating_point()), None)
+    return images if first is None else images.to(first.device, first.dtype)
+
+
+def own_copy(network: nn.Module, training: bool) -> nn.Module:
+    """A copy whose statistics may move."""
+    return copy.deepcopy(network).train(training)

@@ -1,0 +1,122 @@
+"""What is known of a network before it is trained, for the user to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class BlockSummary:
+    """A compiled block.
+
+    order: of its scheme, proved; start-up steps have one of their own.  nominal: whether the network gives the stages
+    weights of their own, so that the order is that of the tableau and not of what the block does.
+    independent_order: what is left of it then.
+    h, steps, startup (the first of the steps), evaluations of fields in all.
+    parameters, coefficients (of them, learnable ones of the scheme).  flops: an image.
+    saved_bytes: an image, under each `backward=` that the scheme allows.
+    receptive_field: rows and columns of the image that the middle pixel of its result depends on, at these weights.
+    lipschitz: estimate of the largest singular value of its fields' Jacobians, at random images; None where not known.
+    real_interval, imaginary_interval: x with [−x, 0], [−ix, ix] stable for hλ.
+    """
+
+    where: str
+    scheme: str
+    order: int
+    nominal: bool
+    independent_order: int | None
+    h: float
+    steps: int
+    startup: int
+    evaluations: int
+    parameters: int
+    coefficients: int
+    flops: int
+    backward: str
+    saved_bytes: dict[str, int]
+    receptive_field: tuple[int, int] | None
+    lipschitz: float | None
+    real_interval: float | None
+    imaginary_interval: float | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `summary` says. Printing it shows a table; `to_dict` is plain data for JSON.
+
+    parameters and flops (an image) are the whole network's, what is outside blocks too."""
+
+    input_size: tuple[int, ...]
+    parameters: int
+    flops: int
+    blocks: tuple[BlockSummary, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All of them, with the block each is of."""
+        return tuple(f"{block.where or 'the network'}: {text}" for block in self.blocks for text in block.warnings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: dictionaries, lists, strings, numbers."""
+        plain = asdict(self)
+        plain["input_size"] = list(self.input_size)
+        plain["blocks"] = [_plain(block) for block in plain["blocks"]]
+        return plain
+
+    def __rich__(self) -> Group:
+        rows = [(b.where or "the network", *_cells(b)) for b in self.blocks]
+        title = (
+            f"{_count(self.parameters)} parameters, {_count(self.flops)} FLOPs an image of {_times(self.input_size)}"
+        )
+        table = Table("block", *_HEADINGS, title=title)
+        for row in rows:
+            table.add_row(*row)
+        return Group(table, *(Text(f"warning: {text}", style="yellow") for text in self.warnings))
+
+    def __str__(self) -> str:
+        text = StringIO()
+        Console(file=text, width=170).print(self)
+        return text.getvalue().rstrip()
+
+
+_HEADINGS = ("scheme", "order", "steps × h", "evaluations", "parameters", "FLOPs", "saved an image", "sees", "h·L")
+
+
+def _cells(b: BlockSummary) -> tuple[str, ...]:
+    order = f"{b.order}, nominal" if b.nominal else str(b.order)
+    start = f" ({b.startup} start-up)" if b.startup else ""
+    saved = "\n".join(f"{way} {_bytes(n)}{' ←' if way == b.backward else ''}" for way, n in b.saved_bytes.items())
+    sees = "" if b.receptive_field is None else _times(b.receptive_field)
+    steep = "" if b.lipschitz is None else f"{b.h * b.lipschitz:.3g}"
+    numbers = (str(b.evaluations), _count(b.parameters), _count(b.flops))
+    return (b.scheme, order, f"{b.steps} × {b.h:g}{start}", *numbers, saved, sees, steep)
+
+
+def _plain(block: dict[str, Any]) -> dict[str, Any]:
+    """Without tuples and infinities, which JSON has not."""
+    for name in ("real_interval", "imaginary_interval"):
+        if block[name] == float("inf"):
+            block[name] = "inf"
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in block.items()}
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _count(number: int) -> str:
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {letter}"
+    return str(number)
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 2**20:.3g} MiB" if number >= 2**20 else f"{number / 2**10:.3g} KiB"

@@ -1,0 +1,198 @@
+"""A network before it is trained: what its blocks are, cost and keep, and what may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from tableau2net.analysis.nominal import independent_order
+from tableau2net.analysis.stability import stability
+from tableau2net.codegen.options import Backward
+from tableau2net.errors import InputError
+from tableau2net.nn.overview.compiled import (
+    Calls,
+    Specification,
+    compiled_blocks,
+    fields_of,
+    own_copy,
+    random_images,
+    with_backward,
+)
+from tableau2net.nn.overview.measure import flops, lipschitz, receptive_field, saved_bytes
+from tableau2net.nn.overview.report import BlockSummary, Summary
+from tableau2net.scheme import Scheme
+from tableau2net.scheme.expression import float_of
+
+WAYS = tuple(way for way in get_args(Backward) if way != "adjoint")  # whose gradient is of something else
+MEASURED = 3  # fields of a block whose steepness is estimated: the first, one in the middle, the last
+
+
+def summary(network: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summary:
+    """What is known of a network of compiled blocks before it is trained; it is not changed.
+
+    input_size: of one image, without the batch. Measured on random images, the same each time: the floating-point
+        operations, what the backward pass keeps, the part of the image seen, the steepness of the fields.
+
+    Raises InputError where the network has no compiled block, or does not take such images.
+    """
+    size = tuple(input_size)
+    if not any(True for _ in compiled_blocks(network)):
+        raise InputError(f"{type(network).__name__} has no compiled block; t2n.convert makes them of residual blocks")
+    resting, trained = own_copy(network, training=False), own_copy(network, training=True)
+    image = random_images(network, size, 1).requires_grad_()
+    blocks = list(compiled_blocks(resting))
+    fields = [field for _, block, _ in blocks for field in _some(fields_of(block))]
+    try:
+        with Calls([*(block for _, block, _ in blocks), *fields]) as seen, torch.enable_grad():
+            resting(image)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"input_size={size}: the network does not take such images ({reason[:100]})") from None
+    twins = {name: block for name, block, _ in compiled_blocks(trained)}
+    with Calls(list(twins.values())) as kept:
+        silent = _without_gradient(trained, random_images(network, size, 2), kept)
+    found = [
+        _block(name, block, made, seen, twins[name], kept, image, silent)
+        for name, block, made in blocks
+        if block in seen.inputs and twins[name] in kept.inputs
+    ]
+    parameters = sum(p.numel() for p in network.parameters())
+    return Summary(size, parameters, flops(resting, (image.detach(),), {}), tuple(found))
+
+
+def _block(
+    name: str,
+    block: Any,
+    made: Specification,
+    seen: Calls,
+    twin: nn.Module,
+    kept: Calls,
+    image: Tensor,
+    silent: set[str],
+) -> BlockSummary:
+    steps = len(block.fields) if hasattr(block, "fields") else block.steps
+    startup = min(steps, getattr(block, "startup", 0))
+    inputs, named = _detached(seen.inputs[block]), _detached_values(seen.named[block])
+    nominal = made.options.stage_weights == "independent" and block.evaluations > 1
+    real, imaginary = _intervals(made.scheme)
+    steepness = _steepness(block, seen)
+    raw = getattr(block, "raw", block.coefficients)
+    warnings = (
+        *_stability_warnings(float(block.h), steepness, real, imaginary),
+        *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
+    )
+    start_stages = made.options.start_scheme.stages if startup else 0
+    return BlockSummary(
+        where=name,
+        scheme=made.scheme.name or made.scheme.family,
+        order=block.order,
+        nominal=nominal,
+        independent_order=independent_order(made.scheme) if nominal and not made.scheme.parameters else None,
+        h=float(block.h),
+        steps=steps,
+        startup=startup,
+        evaluations=startup * start_stages + (steps - startup) * block.evaluations,
+        parameters=sum(p.numel() for p in block.parameters()),
+        coefficients=sum(getattr(block, n).numel() for n in raw),
+        flops=flops(block, inputs, named),
+        backward=made.options.backward,
+        saved_bytes=dict(_saved(twin, made, _detached(kept.inputs[twin]), _detached_values(kept.named[twin]))),
+        receptive_field=receptive_field(image, seen.outputs[block]),
+        lipschitz=steepness,
+        real_interval=real,
+        imaginary_interval=imaginary,
+        warnings=warnings,
+    )
+
+
+def _saved(
+    block: nn.Module, made: Specification, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> Iterator[tuple[str, int]]:
+    """What an image of the batch takes, for each way back that there is."""
+    images = next(len(x) for x in (*inputs, *named.values()) if isinstance(x, Tensor))
+    for way in WAYS:
+        other = with_backward(block, made, way)
+        if other is not None:
+            yield way, saved_bytes(other, inputs, named) // images
+
+
+def _steepness(block: nn.Module, seen: Calls) -> float | None:
+    values = [lipschitz(f, _detached(seen.inputs[f])) for f in _some(fields_of(block)) if f in seen.inputs]
+    known = [value for value in values if value is not None]
+    return max(known) if known else None
+
+
+def _intervals(scheme: Scheme) -> tuple[float | None, float | None]:
+    """The real and the imaginary stability interval of a scheme, with its parameters where they are declared."""
+    found = stability(scheme)
+    real, imaginary = (
+        None if x is None else (float("inf") if x.is_infinite else float_of(x))
+        for x in (found.real_interval, found.imaginary_interval)
+    )
+    return real, imaginary
+
+
+def _stability_warnings(h: float, steepness: float | None, real: float | None, imaginary: float | None) -> list[str]:
+    """Where an eigenvalue as large as the fields are steep would lie outside the stable part of an axis."""
+    if steepness is None:
+        return []
+    z = abs(h) * steepness
+    found = []
+    if real == 0 and z > 0:
+        found.append("no damped mode is stable, at any h: the scheme is for fields that rotate")
+    elif real is not None and z > real:
+        found.append(f"h·L ≈ {z:.3g} is beyond the real stability interval, {real:.3g}: smaller h or smaller weights")
+    if imaginary is not None and 0 < imaginary < z:
+        found.append(f"h·L ≈ {z:.3g} is beyond the imaginary stability interval, {imaginary:.3g}, if the field rotates")
+    return found
+
+
+def _without_gradient(network: nn.Module, images: Tensor, kept: Calls) -> set[str]:
+    """The coefficients that no gradient reaches from the output, or from their own block at these weights, by name.
+
+    The block is asked by itself since a head of zeros, where training starts, hides everything before it."""
+    blocks = [(name, block, getattr(block, "raw", block.coefficients)) for name, block, _ in compiled_blocks(network)]
+    reached = _reached(network(images), [getattr(block, n) for _, block, raw in blocks for n in raw], zero=True)
+    silent = set()
+    for name, block, raw in blocks:
+        own = [getattr(block, n) for n in raw]
+        inputs = _detached(kept.inputs.get(block, ()))
+        moving = _reached(block(*inputs, **_detached_values(kept.named[block])), own, zero=False) if inputs else []
+        for n, parameter in zip(raw, own, strict=True):
+            if id(parameter) not in reached or id(parameter) not in moving:
+                silent.add(_full(name, n))
+    return silent
+
+
+def _reached(output: Any, parameters: list[nn.Parameter], zero: bool) -> list[int]:
+    """The parameters, by identity, that have a gradient of the output; zero: one that is 0 too."""
+    values = [x for x in (output if isinstance(output, tuple | list) else [output]) if isinstance(x, Tensor)]
+    weights = torch.Generator().manual_seed(3)
+    sums = [(x * torch.randn(x.shape, generator=weights).to(x)).sum() for x in values if x.grad_fn is not None]
+    wanted = [p for p in parameters if p.requires_grad]
+    if not sums or not wanted:
+        return []
+    gradients = torch.autograd.grad(sums, wanted, allow_unused=True)
+    return [id(p) for p, g in zip(wanted, gradients, strict=True) if g is not None and (zero or bool((g != 0).any()))]
+
+
+def _some(fields: list[nn.Module]) -> list[nn.Module]:
+    """A few of them: the first, the last, and what lies in the middle."""
+    if len(fields) <= MEASURED:
+        return fields
+    return [fields[i * (len(fields) - 1) // (MEASURED - 1)] for i in range(MEASURED)]
+
+
+def _detached(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(x.detach() if isinstance(x, Tensor) else x for x in values)
+
+
+def _detached_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {n: x.detach() if isinstance(x, Tensor) else x for n, x in values.items()}
+
+
+def _full(where: str, name: str) -> str:
+    return f"{where}.{name}".lstrip(".")
