@@ -33,8 +33,11 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import IntegrationError as IntegrationError
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
+    from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import list_models as list_models
+    from tableau2net.nn import refine as refine
+    from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
     from tableau2net.scheme import GeneralLinear as GeneralLinear
@@ -55,7 +58,7 @@ _EXPORTS = {  # module: the names that come from it
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("IntegrationError", "Solution", "integrate"),
-    "nn": ("create_model", "list_models"),
+    "nn": ("convert", "create_model", "list_models", "refine", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load"),

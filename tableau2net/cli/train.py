@@ -2,21 +2,36 @@
 
 import itertools
 import re
+from json import loads as json_value
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tableau2net.analysis import report
 from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights
+from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
-# With neither --scheme nor --data, a demonstration that two CPU cores finish in two minutes.
+# What `training.train` takes itself: no option of a network goes by these names.
+_TAKEN = {
+    "scheme", "out", "depth", "data", "recipe", "seed", "device", "data_dir", "validation", "limit_train", "resume",
+    "model", "model_name", "quiet", "num_classes",
+}  # fmt: skip
+
+# With none of --scheme, --model and --data, a demonstration that two CPU cores finish in two minutes.
 DEMO_DEPTH, DEMO_EPOCHS = 14, 6
 
 
 def train(
+    context: typer.Context,
     scheme: Annotated[str | None, typer.Option(help="Name or file of a scheme. [default: adamnet-2]")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name of a network, in the place of --scheme and --depth: revnet38, say.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE for the network; as often as needed: survival=0.5.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="cifar10, cifar100, glyphs, glyphs:TRAIN:TEST, or FILE.npz. [default: glyphs]"),
@@ -51,24 +66,28 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print result.json at the end, and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
 ) -> None:
-    """Train the network that a scheme makes, by the published recipe, and leave the results in a folder.
+    """Train the network of a scheme, or one by its name, by the published recipe, and leave the results in a folder.
 
-    With neither --scheme nor --data: a demonstration, a small AdamNet on the embedded digits.
+    With none of --scheme, --model and --data: a demonstration, a small AdamNet on the embedded digits.
     """
-    demo = scheme is None and data is None
-    declared = load(scheme or "adamnet-2")
+    demo = scheme is None and data is None and model is None
+    declared = load(scheme or "adamnet-2") if model is None or scheme is not None else None
+    if model is not None and depth is not None:
+        raise InputError(f"--depth {depth}: --model {model} says it already; leave one of the two out")
     data = data or "glyphs"
     depth = depth if depth is not None else DEMO_DEPTH if demo else 20
     epochs = epochs if epochs is not None else DEMO_EPOCHS if demo else 160
     if out is None:
-        out = Path("runs") / f"{_plain(declared.name or 'scheme')}-{depth}-{_plain(data)}-seed{seed}"
+        network = model or f"{_plain((declared and declared.name) or 'scheme')}-{depth}"
+        out = Path("runs") / f"{network}-{_plain(data)}-seed{seed}"
         out = _numbered(out, last=resume) if demo else out
     if not json:
         from rich.console import Console
 
         from tableau2net.cli.tables import scheme_view
 
-        Console(highlight=False).print(scheme_view(report(declared)))
+        if declared is not None:
+            Console(highlight=False).print(scheme_view(report(declared)))
         if demo:
             print(f"A demonstration: depth {depth} and {epochs} epochs; published networks start at 20 and 160.")
         print(f"Results go to {out}", flush=True)
@@ -80,12 +99,19 @@ def train(
 
     if num_threads is not None:
         torch.set_num_threads(num_threads)
+    options: dict[str, Any] = {
+        "coefficients": coefficients, "sharing": sharing, "shortcut": shortcut, "history": history,
+        "stage_weights": stage_weights, "keep_order": keep_order, "keep_stable": keep_stable or None,
+        "backward": None if backward == "store" else backward,
+    }  # fmt: skip
+    if model is not None:  # which of them it takes is for its family to say: it is told what was asked for, no more
+        options = {key: value for key, value in options.items() if _asked(context, key)}
+    options |= dict(_option(text) for text in option or ())
     try:
         result = run(
-            declared, out=out, depth=depth, data=data, seed=seed, device=device, data_dir=data_dir,
-            validation=validation, limit_train=limit_train, resume=resume, coefficients=coefficients, sharing=sharing,
-            shortcut=shortcut, history=history, stage_weights=stage_weights, quiet=quiet, keep_order=keep_order,
-            keep_stable=keep_stable or None, backward=None if backward == "store" else backward,
+            declared, out=out, depth=depth, data=data, seed=seed,
+            device=device, data_dir=data_dir, validation=validation, limit_train=limit_train, resume=resume,
+            model_name=model, quiet=quiet, **options,
             recipe=Recipe(epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay,
                           augment=augment),
         )  # fmt: skip
@@ -96,10 +122,27 @@ def train(
         return
     held = "" if result.validation_error is None else f", validation error {result.validation_error:.2f} %"
     print(
-        f"{result.scheme}, depth {result.depth}, {result.parameters:,} parameters: "
+        f"{model or f'{result.scheme}, depth {result.depth}'}, {result.parameters:,} parameters: "
         f"test accuracy {100 - result.test_error:.2f} % (error {result.test_error:.2f} %{held}) "
         f"after {result.seconds:.0f} s; see {out / 'curves.png'}"
     )
+
+
+def _asked(context: typer.Context, name: str) -> bool:
+    """Whether an option was given by the user."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value as JSON where it is JSON, else as text. Raises InputError where there is no key."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier() or key in _TAKEN:
+        raise InputError(f"--option {text[:60]!r}: write KEY=VALUE with the key an option of the network")
+    try:
+        return key, json_value(value)
+    except ValueError:
+        return key, value
 
 
 def _plain(data: str) -> str:

@@ -1,20 +1,31 @@
 """Fields, transitions, networks and their registry."""
 
 from tableau2net.nn.coefficients import coefficient_values, exact_coefficients, named_coefficients, parameter_groups
+from tableau2net.nn.conversion import convert
+from tableau2net.nn.dynamic_block import DynamicBlock
+from tableau2net.nn.dynamic_network import DynamicNetwork, compare_outputs
 from tableau2net.nn.fields import PreActivation
 from tableau2net.nn.network import ResidualNetwork
+from tableau2net.nn.overview import summary
+from tableau2net.nn.refinement import refine
 from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.transition import Transition
 
 __all__ = [
+    "DynamicBlock",
+    "DynamicNetwork",
     "PreActivation",
     "ResidualNetwork",
     "Transition",
     "coefficient_values",
+    "compare_outputs",
+    "convert",
     "create_model",
     "exact_coefficients",
     "list_models",
     "model_name",
     "named_coefficients",
     "parameter_groups",
+    "refine",
+    "summary",
 ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+import difflib
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.codegen import compile
+from tableau2net.codegen.options import Options
 from tableau2net.errors import InputError
-from tableau2net.nn.fields import PreActivation, conv3x3
+from tableau2net.nn.fields import FieldKind, Relu, conv3x3
+from tableau2net.nn.steps import Drop, block_class, set_survival
 from tableau2net.nn.transition import Shortcut, Transition
 from tableau2net.scheme import Scheme
 
@@ -19,16 +21,23 @@ History = Literal["carry", "restart"]
 
 
 class ResidualNetwork(nn.Module):
-    """A pre-activation residual network for small images whose steps are those of a scheme.
+    """A residual network for small images whose steps are those of a scheme.
 
     scheme: any scheme of one state and one field.
-    steps: steps a resolution, n; the depth of the basic network is 6n + 2. The first step of every resolution but
-        the first is the transition, a plain residual step.
-    widths: channels of each resolution.
-    shortcut: the projection in a transition, see `Transition`.
+    steps: steps a resolution, n; the depth of the basic network is 6n + 2, of the bottleneck 9n + 2. The first step of
+        every resolution but the first is the transition, a plain residual step; of the first too, with stride 1, where
+        the opening has another width.
+    widths: channels of each resolution.  opening: of the first convolution; ``widths[0]`` unless given.
+    kind: of the fields, see `FieldKind`. A post-activation network has BN–ReLU after the opening, a pre-activation one
+        before the head.
+    shortcut: the projection in a transition, see `Transition`; where it is not given "bn-relu-conv", or for
+        post-activation fields "conv-bn".
     history: what a multistep scheme knows after a transition. "carry": the transition counts as its last step, with
         the projected state as the older y and the branch's value as the older f (LM-ResNet's choice); a scheme that
         looks back further, or at stages, fills in with start-up steps. "restart": nothing, as at the opening.
+    h: the step size, of transitions too.
+    survival: stochastic depth. The probability that the last step of the network takes place in training; it falls
+        linearly from 1 at the first, transitions counted. None for no such thing.  drop: "batch" or "sample".
     options: of the compilation, see `tableau2net.codegen.Options`.
 
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for a scheme of several states or fields, or an
@@ -41,53 +50,113 @@ class ResidualNetwork(nn.Module):
         steps: int,
         *,
         widths: Sequence[int] = (16, 32, 64),
+        opening: int | None = None,
+        kind: FieldKind | None = None,
         num_classes: int = 10,
-        shortcut: Shortcut = "bn-relu-conv",
+        shortcut: Shortcut | None = None,
         history: History = "carry",
+        h: float = 1.0,
+        survival: float | None = None,
+        drop: Drop = "batch",
         **options: Any,
     ) -> None:
         super().__init__()
-        _one_of("shortcut", shortcut, get_args(Shortcut))
-        _one_of("history", history, get_args(History))
+        _known(options)
+        kind = kind or FieldKind()
+        shortcut = shortcut or ("bn-relu-conv" if kind.preactivation else "conv-bn")
+        for option, value, allowed in (
+            ("shortcut", shortcut, Shortcut),
+            ("history", history, History),
+            ("drop", drop, Drop),
+            ("relu", kind.relu, Relu),
+        ):
+            _one_of(option, value, get_args(allowed))
         if steps < 1 or num_classes < 1:
             raise InputError(f"steps = {steps}, num_classes = {num_classes}: both are at least 1")
-        self.scheme = scheme
+        if survival is not None and not 0 < survival <= 1:
+            raise InputError(
+                f"survival={survival!r}: the probability that the last step takes place, above 0, at most 1"
+            )
+        opening = widths[0] if opening is None else opening
+        self.opens_with_transition = opening != widths[0]
+        entering = [*([opening] if self.opens_with_transition else []), *widths[:-1]]
+        self.scheme, self.kind = scheme, kind
         self.options = {"shortcut": shortcut, "history": history, **options}
-        block = cast(Any, compile(scheme, **options))
-        _check_shape(scheme, block)
+        _check_shape(scheme, compile(scheme, **options))
+        block = block_class(
+            scheme,
+            options,
+            relu=not kind.preactivation and kind.relu == "step",
+            survival=survival is not None,
+        )
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
         self.remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
         stage_weights, sharing = options.get("stage_weights", "shared"), options.get("sharing", "step")
 
         def steps_of(width: int, count: int, given: int) -> nn.Module:
-            fields: list[Any] = [_fields(width, block.evaluations, stage_weights) for _ in range(count)]
+            fields: list[Any] = [_fields(kind, width, block.evaluations, stage_weights) for _ in range(count)]
             extra: dict[str, int] = {"given": given} if block.lookback else {}
             if block.coefficients and sharing == "channel":
                 extra["channels"] = width
             try:
-                return cast(nn.Module, block(fields, **extra))
+                return cast(nn.Module, block(fields, h=h, **extra))
             except ValueError as error:  # rounding errors would grow too much on the way back
                 raise InputError(str(error)) from None
 
-        self.opening = conv3x3(3, widths[0])
-        self.transitions = nn.ModuleList(Transition(a, b, shortcut) for a, b in pairwise(widths))
-        self.blocks = nn.ModuleList(
-            steps_of(width, steps - (i > 0), int(carried and i > 0)) for i, width in enumerate(widths)
+        first = 0 if self.opens_with_transition else 1
+        self.opening = conv3x3(3, opening)
+        self.transitions = nn.ModuleList(
+            Transition(inputs, width, shortcut, 2 if i else 1, kind, h)
+            for i, (inputs, width) in enumerate(zip(entering, widths[first:], strict=True), first)
         )
-        self.bn = nn.BatchNorm2d(widths[-1])
+        self.blocks = nn.ModuleList(
+            steps_of(width, steps - (i >= first), int(carried and i >= first)) for i, width in enumerate(widths)
+        )
+        self.bn = nn.BatchNorm2d(widths[-1] if kind.preactivation else opening)
         self.head = nn.Linear(widths[-1], num_classes)
+        if survival is not None:
+            places = list(self.places())
+            for i, fields in enumerate(places):
+                for field in fields:
+                    set_survival(field, 1 - (1 - survival) * i / max(1, len(places) - 1), drop)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    def places(self) -> Iterator[list[nn.Module]]:
+        """The fields of each step, transitions counted as steps, in the order in which they are taken."""
+        first = 0 if self.opens_with_transition else 1
+        for i, block in enumerate(self.blocks):
+            if i >= first:
+                yield [cast(Any, self.transitions[i - first]).field]
+            for fields in cast(Any, block).fields:
+                yield list(fields) if isinstance(fields, nn.ModuleList) else [fields]
+
     def forward(self, x: Tensor) -> Tensor:
-        y = self.blocks[0](self.opening(x))
-        for transition, block in zip(self.transitions, self.blocks[1:], strict=True):
+        y = self.opening(x)
+        if not self.kind.preactivation:
+            y = functional.relu(self.bn(y))
+        blocks = list(self.blocks)
+        if not self.opens_with_transition:
+            y = blocks.pop(0)(y)
+        for transition, block in zip(self.transitions, blocks, strict=True):
             crossed = transition(y)
             y, past = crossed.y, {name: getattr(crossed, name) for name in self.remembered}
             del crossed  # what is not remembered need not stay alive
             y = block(y, **past)
-        return cast(Tensor, self.head(functional.relu(self.bn(y)).mean((2, 3))))
+        if self.kind.preactivation:
+            y = self.bn(y)
+        return cast(Tensor, self.head(functional.relu(y).mean((2, 3))))
+
+
+def _known(options: dict[str, Any]) -> None:
+    """InputError, with the nearest names, where an option is neither the network's nor the compilation's."""
+    own = "widths opening num_classes shortcut history h survival drop bottleneck preactivation relu dropout scheme"
+    known = [*own.split(), *Options.__dataclass_fields__]
+    for name in options.keys() - Options.__dataclass_fields__.keys():
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+        raise InputError(f"{name[:60]}: no option of this network; {hint}")
 
 
 def _check_shape(scheme: Scheme, block: Any) -> None:
@@ -104,11 +173,11 @@ def _older(history: Sequence[str]) -> set[str]:
     return {name for name in history if name.startswith(("y_prev", "f_prev")) and name[-1].isdigit()}
 
 
-def _fields(width: int, evaluations: int, stage_weights: str) -> nn.Module | list[nn.Module]:
+def _fields(kind: FieldKind, width: int, evaluations: int, stage_weights: str) -> nn.Module | list[nn.Module]:
     """The field of a step, or one for each of its stages."""
     if stage_weights == "independent":
-        return [PreActivation(width, width) for _ in range(evaluations)]
-    return PreActivation(width, width)
+        return [kind(width, width) for _ in range(evaluations)]
+    return kind(width, width)
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:

@@ -1,58 +1,66 @@
-"""Networks by name: a residual network is a scheme and a depth."""
+"""Networks by name: each family says what names it answers to, and how one of them is made."""
 
 from __future__ import annotations
 
 import difflib
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tableau2net.errors import InputError
-from tableau2net.nn.network import ResidualNetwork
-from tableau2net.scheme import Scheme, load
+from torch import nn
 
-# the name up to the depth → the scheme
-FAMILIES = {"resnet": "euler", "lm_resnet": "lm", "adamnet2_": "adamnet-2", "adamnet3_": "adamnet-3"}
-DEPTHS = (20, 32, 44, 56, 110)
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.families import dynamic, fractal, hamiltonian, imexnet, ode, polynet, residual, revnet
+from tableau2net.nn.families.residual import adamnet_scheme
+from tableau2net.scheme import Multistep, Scheme, load
+
+FAMILIES = (residual, dynamic, polynet, fractal, revnet, hamiltonian, imexnet, ode)
+ENTRIES: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
+COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names for `create_model` at the published depths, matching a shell pattern. Any depth 6n + 2 can be made."""
-    names = [f"{family}{depth}" for family in FAMILIES for depth in DEPTHS]
-    return [name for name in names if fnmatchcase(name, pattern)]
+    """Names for `create_model` as published, matching a shell pattern. Other depths and widths can be made."""
+    return [name for entry in ENTRIES for name in entry.published if fnmatchcase(name, pattern)]
+
+
+def find_model(name: str) -> tuple[Entry, dict[str, Any]]:
+    """The family that a name belongs to, and what the name says to it. Raises InputError, with the nearest names."""
+    for entry in ENTRIES:
+        groups = entry.groups(name)
+        if groups is not None:
+            return entry, groups
+    near = difflib.get_close_matches(name, list_models(), n=3) or COMMON
+    raise InputError(f"no network is called {name[:60]!r}; did you mean {', '.join(near)}?")
 
 
 def model_name(scheme: Scheme, depth: int) -> str:
     """The name under which the network of a scheme goes: its own where it is listed, else ``"resnetD"``."""
-    for family, name in FAMILIES.items():
-        if scheme == load(name):
-            return f"{family}{depth}"
+    if scheme == load("lm"):
+        return f"lm_resnet{depth}"
+    if isinstance(scheme, Multistep) and 2 <= scheme.steps <= 12 and scheme == adamnet_scheme(scheme.steps):
+        return f"adamnet{scheme.steps}_{depth}"
     return f"resnet{depth}"
 
 
-def create_model(name: str, *, scheme: Scheme | str | Path | None = None, **options: Any) -> ResidualNetwork:
-    """A network by name: ``"resnet20"``, ``"lm_resnet56"``, ``"adamnet2_20"``, ``"adamnet3_110"``, …
+def create_model(name: str, *, scheme: Scheme | str | Path | None = None, **options: Any) -> nn.Module:
+    """A network by name: ``"resnet20"``, ``"lm_resnet56"``, ``"adamnet2_20"``, ``"wide_resnet28_10"``, …
 
-    scheme: with ``"resnetD"``, the scheme (or its name or file) that takes the place of forward Euler.
+    scheme: with ``"resnetD"`` and its like, the scheme (or its name or file) that takes the place of forward Euler.
     coefficients: "learnable" (the default where the scheme has parameters), "fixed" or "free".
-    num_classes, shortcut, history, stage_weights, sharing, start, widths: see `ResidualNetwork`.
+    num_classes, and what else the family takes: see docs/networks.md.
 
-    Raises InputError for an unknown name, a depth that is not 6n + 2, or an option that does not fit.
+    Raises InputError for an unknown name, a depth that the family does not have, or an option that does not fit.
     """
-    match = re.fullmatch(r"([a-z_]+?(?:\d_)?)(\d{1,4})", name)
-    if match is None or match[1] not in FAMILIES:
-        near = difflib.get_close_matches(name, list_models(), n=3) or ["resnet20", "lm_resnet20", "adamnet2_20"]
-        raise InputError(f"no network is called {name[:60]!r}; did you mean {', '.join(near)}?")
-    family, depth = match[1], int(match[2])
-    if depth < 8 or (depth - 2) % 6:
-        nearest = max(8, 6 * round((depth - 2) / 6) + 2)
-        raise InputError(f"{name}: the depth is 6n + 2 with n at least 1, the nearest is {family}{nearest}")
-    if scheme is not None and family != "resnet":
-        raise InputError(f"{name} is a scheme by name already; give scheme= to resnet{depth}")
-    chosen = scheme if isinstance(scheme, Scheme) else load(FAMILIES[family] if scheme is None else scheme)
-    options.setdefault("coefficients", "learnable" if chosen.parameters else "fixed")
+    entry, groups = find_model(name)
+    if scheme is not None:
+        options["scheme"] = scheme
+    if taken := sorted(options.keys() & groups.keys()):
+        raise InputError(f"{name}: the name says {', '.join(taken)} already; leave the option out")
     try:
-        return ResidualNetwork(chosen, (depth - 2) // 6, **options)
+        return entry.build(**groups, **options)
     except TypeError as error:
-        raise InputError(f"{name}: {str(error).replace('ResidualNetwork.__init__() ', '')}") from None
+        if "argument" not in str(error):  # not how it was called: a fault of ours
+            raise
+        raise InputError(f"{name}: {str(error).partition('() ')[2] or error}") from None

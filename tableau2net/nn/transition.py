@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tableau2net.nn.fields import PreActivation
+from tableau2net.nn.fields import FieldKind
+from tableau2net.nn.steps import draw
 
-Shortcut = Literal["pad", "conv", "bn-relu-conv"]
+Shortcut = Literal["pad", "conv", "bn-relu-conv", "conv-bn"]
 
 
 class Crossed(NamedTuple):
@@ -21,29 +22,50 @@ class Crossed(NamedTuple):
 
 
 class Transition(nn.Module):
-    """A plain residual step y⁺ = P(y) + f(y) with stride 2, where P projects the state to the new shape.
+    """A plain residual step y⁺ = P(y) + h f(y), where P projects the state to the new shape.
 
-    shortcut: how it does. "pad": every second pixel, zero channels on either side (option A of He et al. 2016).
-        "conv": a 1×1 convolution of the branch's own first activation. "bn-relu-conv": BN–ReLU–1×1 convolution with
-        a BatchNorm of its own, as LM-ResNet has it.
+    shortcut: how it does. "pad": every stride-th pixel, zero channels on either side (option A of He et al. 2016).
+        "conv": a 1×1 convolution of the branch's own first activation. "conv-bn": a 1×1 convolution of the state,
+        then BatchNorm (option B). "bn-relu-conv": BN–ReLU–1×1 convolution with a BatchNorm of its own, as LM-ResNet
+        has it.
+    kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
     """
 
-    def __init__(self, inputs: int, outputs: int, shortcut: Shortcut) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        shortcut: Shortcut,
+        stride: int = 2,
+        kind: FieldKind | None = None,
+        h: float = 1.0,
+    ) -> None:
         super().__init__()
         self.shortcut = shortcut
-        self.field = PreActivation(inputs, outputs, stride=2)
+        kind = kind or FieldKind()
+        self.field = kind(inputs, outputs, stride=stride)
+        self.relu = None if kind.preactivation else kind.relu
         self.padding = outputs - inputs
+        self.stride = stride
+        self.h = h
         if shortcut != "pad":
-            convolution = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
+            convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
             own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut == "bn-relu-conv" else []
-            self.project = nn.Sequential(*own, convolution)
+            normal = [nn.BatchNorm2d(outputs)] if shortcut == "conv-bn" else []
+            self.project = nn.Sequential(*own, convolution, *normal)
 
     def forward(self, y: Tensor) -> Crossed:
         a = self.field.activate(y)
         slope = self.field.branch(a)
         if self.shortcut == "pad":
             before = self.padding // 2
-            projected = functional.pad(y[:, :, ::2, ::2], (0, 0, 0, 0, before, self.padding - before))
+            seen = y[:, :, :: self.stride, :: self.stride]
+            projected = functional.pad(seen, (0, 0, 0, 0, before, self.padding - before))
         else:
             projected = self.project(a if self.shortcut == "conv" else y)
-        return Crossed(projected + slope, projected, slope)
+        if self.relu == "increment":
+            slope = functional.relu(projected + slope) - projected
+        if self.training and getattr(self.field, "survival", 1) < 1:
+            slope = slope * draw(cast(Any, self.field), slope).to(slope.dtype)
+        new = projected + slope if self.h == 1 else projected.add(slope, alpha=self.h)
+        return Crossed(functional.relu(new) if self.relu == "step" else new, projected, slope)

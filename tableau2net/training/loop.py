@@ -23,7 +23,6 @@ from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, detached, read_checkpoint, write_checkpoint
 from tableau2net.training.data import ImageData, load_data
 from tableau2net.training.epoch import Epochs
-from tableau2net.training.network import Network
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import RESULT, Result
@@ -31,7 +30,7 @@ from tableau2net.training.run_folder import CHECKPOINT, find_run
 
 
 def train(
-    scheme: str | Path | Scheme = "adamnet-2",
+    scheme: str | Path | Scheme | None = None,
     *,
     out: str | Path,
     depth: int = 20,
@@ -44,6 +43,7 @@ def train(
     limit_train: int | None = None,
     resume: bool = False,
     model: nn.Module | None = None,
+    model_name: str | None = None,
     quiet: bool = False,
     **options: Any,
 ) -> Result:
@@ -51,8 +51,9 @@ def train(
 
     `data` is a source (see `load_data`, which `data_dir`, `validation` and `limit_train` go to) or data loaded
     already; `recipe` defaults to the published one; `options` are those of `create_model` (`coefficients` defaults to
-    "learnable" where the scheme has parameters, else "fixed"). `model` is trained in the place of a scheme's network
-    where it is given. Pictures stay on the device as bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
+    "learnable" where the scheme has parameters, else "fixed"). `model_name`, a name for `create_model` ("revnet38",
+    say), takes the place of a depth, and of the scheme ("adamnet-2" unless given) where it says which; `model`, a
+    module, of both. Pictures stay on the device as bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
 
     `out` receives checkpoint.safetensors and log.jsonl (a line an epoch) after each epoch, and at the end
     model.safetensors, curves.png and result.json. A run that was stopped goes on with `resume`, from the last
@@ -72,8 +73,8 @@ def train(
     about: dict[str, Any]
     text: str | None
     if model is None:
-        chosen = Network(scheme, depth, options)
-        model, about, text = chosen.build(data.classes, seed), chosen.facts(), chosen.text
+        made = network.made(scheme, depth, model_name, options, data.classes, seed)
+        model, about, text = made.model, made.facts, made.text
     else:
         text = None
         about = {"model": type(model).__name__, "scheme": None, "order": None, "depth": None, "options": {}}
@@ -169,7 +170,8 @@ class _Run:
         metadata = {"run": json.dumps(run)} | ({"scheme": self.text} if self.text else {})
         write_atomically(self.folder / "model.safetensors", save(detached(self.model.state_dict()), metadata))
         source = Path(run["data"]["source"]).name
-        title = f"{run['scheme'] or run['model']}, depth {run['depth']}, {source}, seed {run['seed']}"
+        called = f"{run['model']} ({run['scheme']})" if run["scheme"] else run["model"]
+        title = f"{called}, {source}, seed {run['seed']}"
         write_atomically(self.folder / "curves.png", draw_curves(rows, self.progress.before, title))
         write_atomically(self.folder / RESULT, result.to_json())
         return result

@@ -11,8 +11,64 @@ from torch import nn
 
 from tableau2net import analysis
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
+from tableau2net.nn.registry import find_model
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network that is ready to be trained, its facts ready for JSON, and its scheme's text where it has one."""
+
+    model: nn.Module
+    facts: dict[str, Any]
+    text: str | None
+
+
+def made(
+    scheme: str | Path | Scheme | None, depth: int, name: str | None, given: Mapping[str, Any], classes: int, seed: int
+) -> Made:
+    """The network that a name of the registry, or without one a scheme and a depth, stand for."""
+    if name is not None:
+        return Named(name, {**given, "scheme": scheme}).made(classes, seed)
+    chosen = Network("adamnet-2" if scheme is None else scheme, depth, given)
+    return Made(chosen.build(classes, seed), chosen.facts(), chosen.text)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which network to make, by its name for `create_model`, and the options that were given with it."""
+
+    name: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def made(self, classes: int, seed: int) -> Made:
+        """The network, its weights drawn from `seed` on the CPU, and what is known of it.
+
+        Its scheme is the one that it says it steps with, else its family's, else there is none to tell of."""
+        entry, said = find_model(self.name)
+        options = {name: value for name, value in self.given.items() if value is not None}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = create_model(self.name, num_classes=classes, **options)
+        found = getattr(model, "scheme", None)
+        scheme = found if isinstance(found, Scheme) else load(entry.scheme) if entry.scheme else None
+        if "scheme" in options and scheme is not None:
+            options["scheme"] = scheme.name
+        facts = {
+            "model": self.name,
+            "scheme": scheme.name if scheme else None,
+            "order": analysis.order(_at_rest(scheme, model)) if scheme else None,
+            "depth": said.get("depth"),
+            "options": options,
+            "exact": exact_coefficients(_at_rest(scheme, model)) if scheme else {},
+        }
+        return Made(model, facts, dumps(scheme) if scheme else None)
+
+
+def _at_rest(scheme: Scheme, model: nn.Module) -> Scheme:
+    """A scheme with its parameters at their declared values where the network does not learn them."""
+    return scheme if learnt(model) else scheme.at_defaults()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.nn import coefficient_values, named_coefficients, parameter_groups
+from tableau2net.nn.registry import ENTRIES
 
 REFERENCE = Path(__file__).parent / "parameter_counts.csv"
 SHORTCUTS = {"A": "pad", "conv1x1": "conv", "bn-relu-conv1x1": "bn-relu-conv"}
@@ -36,7 +37,10 @@ def test_parameter_counts(shortcut, depth, parameters):
     assert count(t2n.create_model(f"resnet{depth}", shortcut=shortcut)) == parameters
 
 
-@pytest.mark.parametrize("name", t2n.list_models())
+SMALL = [f"{f}{d}" for f in ("resnet", "lm_resnet", "adamnet2_", "adamnet3_") for d in (20, 32, 44, 56, 110)]
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_every_named_network_has_the_weights_of_the_resnet_and_its_coefficients(name):
     model = t2n.create_model(name)
     learnt = sum(p.numel() for _, p in named_coefficients(model))
@@ -208,8 +212,14 @@ def test_copies_compilation_and_half_precision():
         ("lm_resnet", {}, "did you mean"),
         ("x" * 500, {}, "did you mean"),
         ("resnet20", {"colour": 1}, "colour"),
+        ("resnet20", {"survivals": 0.5}, "did you mean survival"),
         ("resnet20", {"shortcut": "none"}, "'pad', 'conv', 'bn-relu-conv'"),
         ("resnet20", {"history": "keep"}, "'carry', 'restart'"),
+        ("adamnet1_20", {}, "from 2 to 12"),
+        ("wide_resnet27_10", {}, "nearest is wide_resnet28_10"),
+        ("resnext30_8x64d", {}, "nearest is resnext29_8x64d"),
+        ("resnet164", {"bottleneck": 3, "colour": 1}, "colour"),
+        ("lm_resnet20", {"depth": 26}, "says depth already"),
         ("resnet20", {"num_classes": 0}, "at least 1"),
         ("resnet20", {"scheme": "revnet"}, "one state and one field"),
         ("resnet20", {"scheme": "nothing"}, "no scheme"),
@@ -223,5 +233,15 @@ def test_what_cannot_be_made(name, options, says):
 
 
 def test_names_that_are_listed():
-    assert t2n.list_models("lm*") == [f"lm_resnet{d}" for d in (20, 32, 44, 56, 110)]
-    assert len(t2n.list_models()) == 20
+    names = t2n.list_models()
+    assert len(set(names)) == len(names)
+    assert set(SMALL) <= set(names)
+    assert t2n.list_models("lm_resnet*") == [f"lm_resnet{d}" for d in (20, 32, 44, 56, 110, 164)]
+    assert {"lm_resnet20", "lm_resnext29_8x64d"} <= set(t2n.list_models("*lm*"))
+    assert all("resnext" in name for name in t2n.list_models("*resnext*"))
+    for entry in ENTRIES:
+        assert entry.about
+        assert all(entry.groups(name) is not None for name in entry.published), entry
+        assert not entry.scheme or t2n.load(entry.scheme)
+    for name in names:  # one family answers, no more
+        assert sum(entry.groups(name) is not None for entry in ENTRIES) == 1, name

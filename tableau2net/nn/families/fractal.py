@@ -1,0 +1,205 @@
+"""FractalNet: a general linear step whose stages are convolutions, with joins that drop paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from sympy import Expr, Rational, S
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tableau2net.codegen import compile
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.fields import conv3x3
+from tableau2net.nn.stack import Head
+from tableau2net.scheme import GeneralLinear
+
+MAX_COLUMNS = 6  # 63 stages
+WIDTHS = (64, 128, 256, 512, 512)
+
+
+@dataclass(frozen=True)
+class Fractal:
+    """The graph of f_C: stages, and the joins that they end in.
+
+    inputs: for each stage the join that it reads; None for what enters.
+    joins: the stages whose mean each is, in the order in which they are reached; the last one is what leaves.
+    columns: the column of each stage; in column c are the 2^c stages of depth 2^c from end to end.
+    """
+
+    inputs: tuple[int | None, ...]
+    joins: tuple[tuple[int, ...], ...]
+    columns: tuple[int, ...]
+
+    def ordered(self) -> Fractal:
+        """The same graph with its stages in an order in which they can be evaluated."""
+        order = sorted(range(len(self.inputs)), key=lambda s: (_first(self.inputs[s]), self.columns[s]))
+        place = {stage: i for i, stage in enumerate(order)}
+        return Fractal(
+            tuple(self.inputs[s] for s in order),
+            tuple(tuple(sorted(place[s] for s in join)) for join in self.joins),
+            tuple(self.columns[s] for s in order),
+        )
+
+
+def fractal(columns: int) -> Fractal:
+    """f_1 is a stage, f_{C+1} = (f_C ∘ f_C) ⊕ f_1, where ⊕ joins all that ends in one place by one mean (Larsson,
+    Maire & Shakhnarovich 2017, "FractalNet: ultra-deep neural networks without residuals", ICLR, §2)."""
+    if not 1 <= columns <= MAX_COLUMNS:
+        raise InputError(f"columns={columns}: a fractal has 1 to {MAX_COLUMNS} of them")
+    graph = Fractal((None,), ((0,),), (0,))
+    for _ in range(columns - 1):
+        n, j = len(graph.inputs), len(graph.joins)
+        again = (j - 1 if i is None else i + j for i in graph.inputs)  # reads the first half's last join
+        joins = [*graph.joins, *(tuple(s + n for s in join) for join in graph.joins)]
+        joins[-1] = (*joins[-1], 2 * n)
+        deeper = [c + 1 for c in graph.columns]
+        graph = Fractal((*graph.inputs, *again, None), tuple(joins), (*deeper, *deeper, 0))
+    return graph.ordered()
+
+
+@cache
+def fractal_scheme(columns: int) -> GeneralLinear:
+    """f_C as a general linear scheme: stages start from y or from a join, and nothing is added to y, V = 0."""
+    graph = fractal(columns)
+    count = len(graph.inputs)
+
+    def mean(join: tuple[int, ...]) -> list[Expr]:
+        return [Rational(1, len(join)) if s in join else S.Zero for s in range(count)]
+
+    return GeneralLinear(
+        A=cast(Any, [[S.Zero] * count if i is None else mean(graph.joins[i]) for i in graph.inputs]),
+        U=cast(Any, [[S.One if i is None else S.Zero] for i in graph.inputs]),
+        B=cast(Any, [mean(graph.joins[-1])]),
+        V=cast(Any, [[S.Zero]]),
+        name=f"fractal-{columns}",
+        title=f"FractalNet's block of {columns} columns",
+        reference="Larsson, Maire & Shakhnarovich 2017, ICLR, §2",
+    )
+
+
+class DropPath(nn.Module):
+    """Factors for the stages of a fractal by which joins become means of what is left of them.
+
+    drop: the probability with which a join loses an input, of which it always keeps one.
+    """
+
+    def __init__(self, columns: int, drop: float) -> None:
+        super().__init__()
+        graph = fractal(columns)
+        ends = [[float(s in join) for s in range(len(graph.inputs))] for join in graph.joins]
+        self.ends: Tensor
+        self.column: Tensor
+        self.register_buffer("ends", torch.tensor(ends), persistent=False)
+        self.register_buffer("column", torch.tensor(graph.columns), persistent=False)
+        self.drop = drop
+
+    def forward(self, column: Tensor) -> Tensor:
+        """column: the one that all joins keep alone (a global drop-path); −1 for joins that drop by chance."""
+        ends = self.ends.float()
+        luck = torch.rand(len(self.column), device=ends.device)
+        luckiest = ends.T @ (ends * luck).amax(1)
+        local = (luck >= self.drop) | (luck >= luckiest)
+        kept = torch.where(column < 0, local, self.column == column).to(ends.dtype)
+        return kept * (ends.T @ (ends.sum(1) / (ends @ kept).clamp(min=1)))
+
+
+class FractalBlock(nn.Module):
+    """One step of `fractal_scheme`, with a field for each stage: 3×3 convolution, BN, ReLU."""
+
+    def __init__(self, columns: int, inputs: int, outputs: int, drop: float) -> None:
+        super().__init__()
+        self.rule = cast(Any, compile(fractal_scheme(columns), stage_weights="independent"))([])  # for its step
+        entering = [inputs if i is None else outputs for i in fractal(columns).inputs]
+        self.fields = nn.ModuleList(
+            nn.Sequential(conv3x3(width, outputs), nn.BatchNorm2d(outputs), nn.ReLU()) for width in entering
+        )
+        self.paths = DropPath(columns, drop)
+
+    def forward(self, y: Tensor, column: Tensor) -> Tensor:
+        if not self.training:
+            return cast(Tensor, self.rule.step(*self.fields, 1.0, y))
+        factors = self.paths(column).unbind()
+        return cast(Tensor, self.rule.step(*map(_scaled, self.fields, factors), 1.0, y))
+
+
+class FractalNetwork(nn.Module):
+    """Blocks of fractals, each followed by a maximum over 2×2 pixels; then a linear layer of the mean.
+
+    columns: C; the longest path has 2^(C−1) convolutions a block.
+    widths: the channels of each block; an image is halved as many times.
+    drop: of `DropPath`.  global_share: how often a batch goes through a single column of all blocks.
+    """
+
+    def __init__(
+        self,
+        columns: int,
+        *,
+        num_classes: int = 10,
+        widths: Sequence[int] = WIDTHS,
+        drop: float = 0.15,
+        global_share: float = 0.5,
+    ) -> None:
+        super().__init__()
+        for name, share in (("drop", drop), ("global_share", global_share)):
+            if not 0 <= share <= 1:
+                raise InputError(f"{name}={share}: it is a probability, from 0 to 1")
+        if not widths or min(widths) < 1 or num_classes < 1:
+            raise InputError(f"widths={tuple(widths)}, num_classes={num_classes}: channels of a block or more, above 0")
+        self.columns = columns
+        self.global_share = global_share
+        self.blocks = nn.ModuleList(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
+        self.head = Head(widths[-1], num_classes, norm=False)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        column = self.draw(x.device)
+        for block in self.blocks:
+            x = functional.max_pool2d(block(x, column), 2)
+        return cast(Tensor, self.head(x))
+
+    def draw(self, device: torch.device) -> Tensor:
+        """The column of a batch: one by chance, or −1 for local drop-path."""
+        if not self.training:
+            return torch.full((), -1, device=device)
+        alone = torch.rand((), device=device) < self.global_share
+        return torch.where(alone, torch.randint(self.columns, (), device=device), -1)
+
+
+def fractalnet(depth: int, **options: Any) -> FractalNetwork:
+    """FractalNet whose longest path has `depth` convolutions, 5·2^(C−1) in five blocks of C columns.
+
+    options: of `FractalNetwork`.
+    """
+    blocks = len(options.get("widths", WIDTHS))
+    for columns in range(1, MAX_COLUMNS + 1):
+        if blocks * 2 ** (columns - 1) == depth:
+            return FractalNetwork(columns, **options)
+    raise InputError(f"fractalnet{depth}: the depth is {blocks}·2^(C−1) for C columns, such as fractalnet{4 * blocks}")
+
+
+def _first(join: int | None) -> int:
+    return -1 if join is None else join
+
+
+def _scaled(field: nn.Module, factor: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda y: cast(Tensor, factor * field(y))
+
+
+ENTRIES = (
+    Entry(
+        r"fractalnet(?P<depth>\d{1,4})",
+        ("fractalnet20", "fractalnet40"),
+        fractalnet,
+        "",
+        "FractalNet: fractal of convolutions, mean joins, drop-path; Larsson, Maire & Shakhnarovich 2017",
+    ),
+)

@@ -1,0 +1,133 @@
+"""Networks of stable flows: Hamiltonian on two states, midpoint and leapfrog on one (Chang et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import torch
+from torch import nn
+
+from tableau2net.codegen import compile
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.stack import Pool, Stack, by_name, stack
+from tableau2net.nn.symmetric import Activation, Antisymmetric, Symmetric
+from tableau2net.scheme import Scheme, load
+
+Transitions = Literal["pool", "conv"]
+
+
+def hamiltonian(
+    depth: int, *, scheme: Scheme | str | Path = "symplectic-euler-p", h: float = 0.1, **options: Any
+) -> Stack:
+    """Y' = K₁ᵀσ(K₁Z + b₁), Z' = −K₂ᵀσ(K₂Y + b₂) by any scheme of two states, each half of the channels.
+
+    depth: 12n + 2, n steps a resolution (of symplectic Euler: four convolutions a step).
+    h: by default small enough that steps are stable with the weights they start with: hω < 2, and ω is at most about 8.
+    scheme: symplectic Euler as in the paper; Störmer–Verlet and the like (`list_schemes("*")` of the kind symplectic).
+    options: as for `leapfrog`.
+    """
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    return _network(chosen, _steps("hamiltonian", depth, 12), _canonical, ("f_1", "f_2"), ("y1", "y2"), h, **options)
+
+
+def midpoint(depth: int, *, h: float = 0.1, **options: Any) -> Stack:
+    """Y_{k+1} = Y_{k−1} + 2hσ((K − Kᵀ)Y_k + b), started by a step of Euler; depth 6n + 2, n steps a resolution."""
+    by_name(options, "leapfrog-2")
+    return _network(load("leapfrog-2"), _steps("midpoint", depth, 6), Antisymmetric, ("f",), ("y",), h, **options)
+
+
+def leapfrog(depth: int, *, h: float = 0.3, **options: Any) -> Stack:
+    """Y_{k+1} = 2Y_k − Y_{k−1} − h²Kᵀσ(KY_k + b), from rest; depth 6n + 2, n steps a resolution.
+
+    num_classes; widths: of the resolutions, all states together.
+    norm: a BatchNorm in place of the bias b.  activation: σ, a function such as torch.tanh.
+    transition: "pool", a mean and zero channels; "conv", a mean and a 1×1 convolution, each state by itself.
+    options: of the compilation; backward is "reversible": no state but the last ones of a resolution is kept.
+    """
+    by_name(options, "stormer-2")
+    return _network(load("stormer-2"), _steps("leapfrog", depth, 6), Symmetric, ("f",), ("y",), h, **options)
+
+
+def _steps(name: str, depth: int, layers: int) -> int:
+    if depth < layers + 2 or (depth - 2) % layers:
+        raise InputError(f"{name}{depth}: the depth is {layers}n + 2 with n at least 1, such as {name}{4 * layers + 2}")
+    return (depth - 2) // layers
+
+
+def _canonical(channels: int, *, norm: bool, activation: Activation) -> list[nn.Module]:
+    return [Symmetric(channels, sign, norm=norm, activation=activation) for sign in (1, -1)]
+
+
+def _network(
+    scheme: Scheme,
+    steps: int,
+    field: Any,
+    fields: Sequence[str],
+    states: Sequence[str],
+    h: float,
+    *,
+    widths: Sequence[int] = (32, 64, 112),
+    num_classes: int = 10,
+    norm: bool = False,
+    activation: Activation = torch.relu,
+    transition: Transitions = "pool",
+    **options: Any,
+) -> Stack:
+    if transition not in get_args(Transitions):
+        raise InputError(f"transition={transition!r}: write 'pool' or 'conv'")
+    block = cast(Any, compile(scheme, **{"backward": "reversible", **options}))
+    if block.states != tuple(states) or block.field_names != tuple(fields):
+        raise InputError(
+            f"scheme={scheme.name!r}: it steps on {', '.join(block.states)} with {', '.join(block.field_names)}, "
+            f"the network has {', '.join(states)} with {', '.join(fields)}; symplectic-euler-p fits hamiltonianD"
+        )
+    return stack(
+        block,
+        partial(field, norm=norm, activation=activation),
+        [steps] * len(widths),
+        widths=widths,
+        transition=Pool if transition == "pool" else PoolProject,
+        num_classes=num_classes,
+        states=len(states),
+        h=h,
+    )
+
+
+class PoolProject(Pool):
+    """A mean over 2×2 pixels, then a 1×1 convolution, the same for each state."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, inputs)
+        self.project = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def one(self, y: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self.project(super().one(y)))
+
+
+ENTRIES = (
+    Entry(
+        r"hamiltonian(?P<depth>\d{1,4})",
+        ("hamiltonian74", "hamiltonian218"),
+        hamiltonian,
+        "symplectic-euler-p",
+        "Hamiltonian network, any partitioned scheme (scheme=); Chang et al. 2018",
+    ),
+    Entry(
+        r"midpoint(?P<depth>\d{1,4})",
+        ("midpoint26", "midpoint62"),
+        midpoint,
+        "leapfrog-2",
+        "Midpoint network with antisymmetric convolutions; Chang et al. 2018",
+    ),
+    Entry(
+        r"leapfrog(?P<depth>\d{1,4})",
+        ("leapfrog26", "leapfrog62"),
+        leapfrog,
+        "stormer-2",
+        "Leapfrog network, y'' = −Kᵀσ(Ky + b); Chang et al. 2018",
+    ),
+)

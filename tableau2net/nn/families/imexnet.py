@@ -1,0 +1,66 @@
+"""IMEXnet: the field explicit, a diffusion of each channel implicit and solved in Fourier space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tableau2net.codegen import compile
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.fields import PreActivation
+from tableau2net.nn.fourier import Diffusion, Rest
+from tableau2net.nn.stack import Residual, Stack, stack
+from tableau2net.scheme import AdditiveRungeKutta, Scheme, load
+
+
+def imexnet(
+    depth: int,
+    *,
+    num_classes: int = 10,
+    widths: Sequence[int] = (16, 32, 64),
+    scheme: Scheme | str | Path = "ars-111",
+    h: float = 1.0,
+    **options: Any,
+) -> Stack:
+    """(I + hL)Y⁺ = Y + hLY + hf(Y) (Haber, Lensink, Treister & Ruthotto 2019): y' = (f + L)(y) − Ly, the first part
+    explicit, the second implicit, by any IMEX scheme whose first part is explicit and second diagonally implicit.
+
+    depth: 6n + 2 as for a ResNet, whose fields and transitions it has; L is learnt, 9 numbers a channel and step.
+    options: of the compilation.
+    """
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    if not isinstance(chosen, AdditiveRungeKutta) or len(chosen.parts) != 2 or not chosen.parts[0].explicit:
+        raise InputError(f"scheme={chosen.name!r}: write an IMEX Runge–Kutta method, its first part explicit; ars-222")
+    if depth < 8 or (depth - 2) % 6:
+        raise InputError(f"imexnet{depth}: the depth is 6n + 2 with n at least 1, such as imexnet20")
+    n = (depth - 2) // 6
+    return stack(
+        compile(chosen, solver="resolvent", **options),
+        fields,
+        [n, *[n - 1] * (len(widths) - 1)],
+        widths=widths,
+        transition=Residual,
+        num_classes=num_classes,
+        h=h,
+    )
+
+
+def fields(channels: int) -> list[nn.Module]:
+    """The explicit field f + L and the implicit one −L; L is one module, in both."""
+    implicit = Diffusion(channels)
+    return [Rest(PreActivation(channels, channels), implicit), implicit]
+
+
+ENTRIES = (
+    Entry(
+        r"imexnet(?P<depth>\d{1,4})",
+        ("imexnet20", "imexnet32", "imexnet56"),
+        imexnet,
+        "ars-111",
+        "IMEXnet: implicit diffusion by FFT, any IMEX scheme (scheme=); Haber et al. 2019",
+    ),
+)

@@ -1,0 +1,289 @@
+"""Neural ODEs: blocks in which one θ serves all steps, so that depth is the time and the steps are the solver's.
+
+A block of fixed steps is `compile(scheme, step_weights="shared")`. Its gradient is exactly that of its steps, whatever
+it keeps (ANODE: backward="checkpoint"), or with backward="adjoint" that of the flow (Chen et al. 2018). A block of
+adaptive steps is `integrate` inside a module. Fields are normalised by GroupNorm: the running statistics of a BatchNorm
+would mix those of all the times at which one θ is evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tableau2net.codegen import compile
+from tableau2net.errors import InputError
+from tableau2net.integration import integrate
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.fields import conv3x3
+from tableau2net.nn.transition import Shortcut, Transition
+from tableau2net.scheme import Scheme, load
+from tableau2net.step import lower
+
+
+def _group_norm(width: int) -> nn.GroupNorm:
+    """GroupNorm with 32 groups, or as many as divide the width."""
+    return nn.GroupNorm(math.gcd(32, width), width)
+
+
+class TimeConvolution(nn.Module):
+    """A 3×3 convolution of the state and of the time as one more channel in front."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width + 1, width, 3, padding=1)
+
+    def forward(self, t: float, y: Tensor) -> Tensor:
+        time = torch.full_like(y[:, :1], t)
+        return cast(Tensor, self.conv(torch.cat((time, y), 1)))
+
+
+class TimeField(nn.Module):
+    """The field f(t, y) of Chen et al. 2018: GN–ReLU–conv(t)–GN–ReLU–conv(t)–GN."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(_group_norm(width) for _ in range(3))
+        self.convs = nn.ModuleList(TimeConvolution(width) for _ in range(2))
+
+    def forward(self, t: float, y: Tensor) -> Tensor:
+        for norm, conv in zip(self.norms, self.convs, strict=False):
+            y = conv(t, functional.relu(norm(y)))
+        return cast(Tensor, self.norms[2](y))
+
+
+class GroupField(nn.Module):
+    """The pre-activation field f(y) with GroupNorm: GN–ReLU–conv–GN–ReLU–conv."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = _group_norm(width), conv3x3(width, width)
+        self.norm2, self.conv2 = _group_norm(width), conv3x3(width, width)
+
+    def forward(self, y: Tensor) -> Tensor:
+        y = self.conv1(functional.relu(self.norm1(y)))
+        return cast(Tensor, self.conv2(functional.relu(self.norm2(y))))
+
+
+class AdaptiveBlock(nn.Module):
+    """y(T) of y' = f(t, y), y(0) = y, with steps as large as a tolerance allows.
+
+    scheme: a one-step method; its embedded method estimates the error, or else step doubling.
+    rtol, atol, norm: see `tableau2net.integrate`; "rms" is over the whole batch, "batch" for each entry by itself.
+    evaluations: of the field, in the last forward pass.
+
+    The gradient is that of the steps taken, their sizes counted as constants. How many there are is for the data to
+    decide: ``torch.compile`` leaves the block as it is, so without fullgraph=True. States of half precision are carried
+    in float32, where tolerances mean something. Raises `IntegrationError` where steps become too small.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        field: nn.Module,
+        *,
+        horizon: float = 1.0,
+        rtol: float = 1e-3,
+        atol: float | None = None,
+        norm: Literal["rms", "batch"] = "rms",
+    ) -> None:
+        super().__init__()
+        if lower(scheme).history:
+            raise InputError(f"{scheme.name or scheme.family} remembers earlier steps, so its steps are given: steps=")
+        self.scheme, self.field, self.horizon = scheme, field, horizon
+        self.tolerances: dict[str, Any] = {"rtol": rtol, "atol": atol, "norm": norm}
+        self.evaluations = 0
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def forward(self, y: Tensor) -> Tensor:
+        kind = y.dtype
+        state = y.float() if kind in (torch.float16, torch.bfloat16) else y
+
+        def slope(t: float, at: Tensor) -> Tensor:
+            return cast(Tensor, self.field(t, at.to(kind))).to(at.dtype)
+
+        found = integrate(self.scheme, slope, state, 0.0, self.horizon, full=True, **self.tolerances)
+        self.evaluations = found.evaluations
+        return cast(Tensor, found.y).to(kind)
+
+
+def ode_block(
+    scheme: Scheme, field: nn.Module, steps: int, *, horizon: float = 1.0, channels: int = 0, **options: Any
+) -> nn.Module:
+    """The compiled block that takes `steps` steps of a scheme through [0, horizon], with one field for all of them.
+
+    channels: of the state, asked for with sharing="channel".  options: of the compilation, see `Options`.
+    Raises InputError for a scheme of several states or fields, or where there are no steps."""
+    if steps < 1:
+        raise InputError(f"steps = {steps}: an ODE block takes at least one step")
+    if options.get("stage_weights", "shared") != "shared" or options.get("step_weights", "shared") != "shared":
+        raise InputError("stage_weights, step_weights: an ODE block has one field; for several, make a resnet")
+    block = cast(Any, compile(scheme, **{**options, "step_weights": "shared"}))
+    if block.states != ("y",) or len(block.field_names) > 1:
+        raise InputError(f"{scheme.name or scheme.family}: an ODE block has one state and one field; use t2n.compile")
+    extra = {"channels": channels} if block.coefficients and options.get("sharing") == "channel" else {}
+    try:
+        return cast(nn.Module, block(field, steps, horizon / steps, **extra))
+    except ValueError as error:  # rounding errors would grow too much on the way back
+        raise InputError(str(error)) from None
+
+
+class ODENetwork(nn.Module):
+    """The classifier of Chen et al. 2018: convolutions down to a quarter of the size, an ODE, and a linear head.
+
+    scheme: of one state and one field; with `rtol` a one-step method.
+    steps: through [0, horizon]; None for adaptive steps, to the tolerances `rtol` and `atol` (see `AdaptiveBlock`).
+    width: channels.  in_channels: of a picture; with 1, for MNIST, the parameters are the published 208,266.
+    options: of the compilation: backward="checkpoint", "reversible" with a `coupling`, or "adjoint", say; with adaptive
+        steps, norm.
+
+    Takes (N, in_channels, H, W), at least 8 pixels either way, and returns (N, num_classes). Raises InputError for an
+    option that does not fit.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        steps: int | None = None,
+        *,
+        num_classes: int = 10,
+        width: int = 64,
+        in_channels: int = 3,
+        horizon: float = 1.0,
+        rtol: float | None = None,
+        atol: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        _at_least_one(num_classes=num_classes, width=width, in_channels=in_channels)
+        if (steps is None) == (rtol is None):
+            raise InputError("steps, rtol: give fixed steps or a tolerance, one of the two")
+        self.scheme = scheme
+        self.opening = nn.Sequential(
+            *(nn.Conv2d(in_channels, width, 3), _group_norm(width), nn.ReLU()),
+            *(nn.Conv2d(width, width, 4, 2, 1), _group_norm(width), nn.ReLU()),
+            nn.Conv2d(width, width, 4, 2, 1),
+        )
+        field = TimeField(width)
+        if rtol is not None:
+            if unknown := set(options) - {"norm"}:
+                raise InputError(f"{', '.join(sorted(unknown))}: adaptive steps take norm, rtol and atol alone")
+            self.block: nn.Module = AdaptiveBlock(scheme, field, horizon=horizon, rtol=rtol, atol=atol, **options)
+        else:
+            assert steps is not None
+            if atol is not None:
+                raise InputError("atol: fixed steps have no tolerance; write rtol= too, and no steps")
+            options = {"time_dependent": True, **options}
+            self.block = ode_block(scheme, field, steps, horizon=horizon, channels=width, **options)
+        self.options = options
+        self.norm = _group_norm(width)
+        self.head = nn.Linear(width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.block(self.opening(x))
+        return cast(Tensor, self.head(functional.relu(self.norm(y)).mean((2, 3))))
+
+
+class ANODENetwork(nn.Module):
+    """A ResNet-18 whose blocks of equal width are ODEs y' = f(y) (Gholami, Keutzer, Biros 2019).
+
+    scheme, steps: of each ODE block.  widths: of the resolutions: the first has two ODE blocks, each other a transition
+    and an ODE block.  shortcut: see `Transition`.  horizon: of each block.
+    options: of the compilation; backward="checkpoint" by default: each block keeps its steps' states, and gradients are
+        those of the steps.
+
+    Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for an option that does not fit."""
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        steps: int,
+        *,
+        num_classes: int = 10,
+        widths: Sequence[int] = (64, 128, 256, 512),
+        shortcut: Shortcut = "conv",
+        horizon: float = 1.0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        _at_least_one(num_classes=num_classes, **{f"widths[{i}]": width for i, width in enumerate(widths)})
+        if shortcut not in ("pad", "conv", "bn-relu-conv"):
+            raise InputError(f"shortcut={shortcut!r}: write 'pad', 'conv' or 'bn-relu-conv'")
+        self.scheme, self.options = scheme, {"backward": "checkpoint", **options}
+        block = partial(ode_block, scheme, horizon=horizon, steps=steps, **self.options)
+        self.opening = conv3x3(3, widths[0])
+        self.first = block(field=GroupField(widths[0]), channels=widths[0])
+        self.transitions = nn.ModuleList(Transition(a, b, shortcut) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(block(field=GroupField(width), channels=width) for width in widths)
+        self.bn = nn.BatchNorm2d(widths[-1])
+        self.head = nn.Linear(widths[-1], num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.blocks[0](self.first(self.opening(x)))
+        for transition, block in zip(self.transitions, self.blocks[1:], strict=True):
+            y = block(transition(y).y)
+        return cast(Tensor, self.head(functional.relu(self.bn(y)).mean((2, 3))))
+
+
+def _at_least_one(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name} = {count}: it is at least 1")
+
+
+def _with_options(scheme: str | Scheme, options: dict[str, Any]) -> tuple[Scheme, dict[str, Any]]:
+    """The scheme, and its parameters learnt where it has any and nothing else is said."""
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    return chosen, {"coefficients": "learnable" if chosen.parameters else "fixed", **options}
+
+
+def _neural_ode(scheme: str | Scheme, steps: int, **options: Any) -> nn.Module:
+    chosen, options = _with_options(scheme, options)
+    return ODENetwork(chosen, steps, **options)
+
+
+def _adaptive(scheme: str | Scheme | Path = "dormand-prince-54", rtol: float = 1e-3, **options: Any) -> nn.Module:
+    return ODENetwork(scheme if isinstance(scheme, Scheme) else load(scheme), rtol=rtol, **options)
+
+
+def _anode(scheme: str | Scheme, steps: int, **options: Any) -> nn.Module:
+    chosen, options = _with_options(scheme, options)
+    return ANODENetwork(chosen, steps, **options)
+
+
+STEPS = r"(?P<scheme>[a-z][a-z0-9-]*)_(?P<steps>\d{1,4})"
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "neural_ode_adaptive",
+        ("neural_ode_adaptive",),
+        _adaptive,
+        "dormand-prince-54",
+        "Neural ODE with adaptive steps (rtol=1e-3, scheme=): Chen, Rubanova, Bettencourt, Duvenaud 2018",
+    ),
+    Entry(
+        f"neural_ode_{STEPS}",
+        ("neural_ode_euler_10", "neural_ode_explicit-midpoint_5", "neural_ode_rk4_4"),
+        _neural_ode,
+        "",
+        "Neural ODE with so many steps of a scheme, one θ: Chen, Rubanova, Bettencourt, Duvenaud 2018",
+    ),
+    Entry(
+        f"anode_{STEPS}",
+        ("anode_euler_2", "anode_euler_5", "anode_improved-euler_2"),
+        _anode,
+        "",
+        "ResNet-18 of ODE blocks, exact gradients from recomputed steps: Gholami, Keutzer, Biros 2019 (ANODE)",
+    ),
+)

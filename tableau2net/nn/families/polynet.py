@@ -1,0 +1,75 @@
+"""PolyNet: polynomials in the residual branches, from the series of (I − hF)⁻¹."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from torch import nn
+
+from tableau2net.codegen import compile
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.fields import PreActivation
+from tableau2net.nn.stack import Residual, Stack, by_name, stack
+
+# the kind → its scheme, how its stages come by their weights, the fields of a step
+KINDS = {
+    "poly2": ("polynet-2", "shared", 1),
+    "mpoly2": ("polynet-2", "independent", 2),
+    "2way": ("polynet-2-way", "shared", 2),
+}
+
+
+def polynet(
+    kind: str,
+    depth: int,
+    *,
+    num_classes: int = 10,
+    widths: Sequence[int] = (16, 32, 64),
+    h: float = 1.0,
+    **options: Any,
+) -> Stack:
+    """PolyNet's three steps (Zhang, Li, Loy & Lin 2017) with the fields and transitions of a pre-activation ResNet.
+
+    kind: "poly2" y + F(y) + F(F(y)); "mpoly2" y + F(y) + G(F(y)); "2way" y + F(y) + G(y).
+    depth: 6n + 2, of the ResNet that has as many steps.  options: of the compilation.
+    """
+    if kind not in KINDS:
+        raise InputError(f"kind={kind!r}: write one of {', '.join(KINDS)}")
+    if depth < 8 or (depth - 2) % 6:
+        raise InputError(f"polynet_{kind}_{depth}: the depth is 6n + 2 with n at least 1, such as polynet_{kind}_20")
+    scheme, weights, count = KINDS[kind]
+    by_name(options, scheme)
+    n = (depth - 2) // 6
+
+    def fields(channels: int) -> nn.Module | list[nn.Module]:
+        own: list[nn.Module] = [PreActivation(channels, channels) for _ in range(count)]
+        return own if count > 1 else own[0]
+
+    return stack(
+        cast(Any, compile(scheme, **{"stage_weights": weights, **options})),
+        fields,
+        [n, *[n - 1] * (len(widths) - 1)],
+        widths=widths,
+        transition=Residual,
+        num_classes=num_classes,
+        h=h,
+    )
+
+
+def _entry(kind: str, says: str) -> Entry:
+    return Entry(
+        rf"polynet_(?P<kind>{kind})_(?P<depth>\d{{1,4}})",
+        tuple(f"polynet_{kind}_{depth}" for depth in (20, 32, 56)),
+        polynet,
+        KINDS[kind][0],
+        f"PolyNet {says}; Zhang, Li, Loy & Lin 2017",
+    )
+
+
+ENTRIES = (
+    _entry("poly2", "poly-2: y + F(y) + F(F(y))"),
+    _entry("mpoly2", "mpoly-2: y + F(y) + G(F(y))"),
+    _entry("2way", "2-way: y + F(y) + G(y)"),
+)

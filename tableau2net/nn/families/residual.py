@@ -1,0 +1,248 @@
+"""Residual networks for small images: a scheme, a kind of field and a depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from tableau2net.errors import InputError
+from tableau2net.nn.entry import Entry
+from tableau2net.nn.fields import FieldKind, Relu
+from tableau2net.nn.network import ResidualNetwork
+from tableau2net.scheme import Multistep, Parameter, Scheme, load
+from tableau2net.scheme.expression import parse
+
+DEPTHS = (20, 32, 44, 56, 110)
+BOTTLENECK_DEPTHS = (164, 1001)
+MOST_STEPS = 12  # of AdamNet
+
+Source = Scheme | str | Path
+
+
+def resnet(
+    depth: int,
+    *,
+    scheme: Source = "euler",
+    family: str = "resnet",
+    bottleneck: bool | None = None,
+    preactivation: bool = True,
+    relu: Relu = "step",
+    dropout: float = 0.0,
+    widths: Sequence[int] = (16, 32, 64),
+    **options: Any,
+) -> ResidualNetwork:
+    """A ResNet of depth 6n + 2, or 9n + 2 with bottlenecks, whose steps are those of a scheme.
+
+    bottleneck: conv1×1–conv3×3–conv1×1 with four times the `widths`; None takes it at depth 164, and at those that are
+        9n + 2 and not 6n + 2.
+    preactivation, relu, dropout: see `FieldKind`.  options: of `ResidualNetwork`; `coefficients` is "learnable" where
+    the scheme has parameters.
+
+    Raises InputError for a depth that is neither.
+    """
+    narrow = _bottleneck(depth) if bottleneck is None else bottleneck
+    convolutions = 9 if narrow else 6
+    if depth < convolutions + 2 or (depth - 2) % convolutions:
+        nearest = max(convolutions + 2, convolutions * round((depth - 2) / convolutions) + 2)
+        raise InputError(
+            f"{family}{depth}: the depth is {convolutions}n + 2 with n at least 1, the nearest is {family}{nearest}"
+        )
+    kind = FieldKind(preactivation, Fraction(1, 4) if narrow else None, relu=relu, dropout=dropout)
+    if narrow:
+        options.setdefault("opening", widths[0])
+        widths = [4 * w for w in widths]
+    return of_scheme(scheme, (depth - 2) // convolutions, kind=kind, widths=tuple(widths), **options)
+
+
+def _bottleneck(depth: int) -> bool:
+    return depth in BOTTLENECK_DEPTHS or (depth > 2 and (depth - 2) % 9 == 0 and (depth - 2) % 6 != 0)
+
+
+def of_scheme(scheme: Source, steps: int, **options: Any) -> ResidualNetwork:
+    """`ResidualNetwork` of a scheme, a name or a file; the scheme's parameters are learnt unless options say else."""
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    options.setdefault("coefficients", "learnable" if chosen.parameters else "fixed")
+    return ResidualNetwork(chosen, steps, **options)
+
+
+def post_resnet(depth: int, **options: Any) -> ResidualNetwork:
+    """The first ResNet, y⁺ = relu(y + f(y)); shortcut="pad" unless given, as its authors have it on CIFAR-10."""
+    return resnet(depth, **{"family": "post_resnet", "preactivation": False, "shortcut": "pad", **options})
+
+
+def _named(family: str, depth: int, scheme: Source, options: dict[str, Any]) -> ResidualNetwork:
+    if "scheme" in options:
+        raise InputError(f"{family}{depth} is a scheme by name already; give scheme= to resnet{depth}")
+    return resnet(depth, scheme=scheme, family=family, **options)
+
+
+def lm_resnet(depth: int, **options: Any) -> ResidualNetwork:
+    """LM-ResNet, and with bottlenecks LM-ResNet-164."""
+    return _named("lm_resnet", depth, "lm", options)
+
+
+def adamnet(k: int, depth: int, **options: Any) -> ResidualNetwork:
+    """AdamNet of k steps, explicit."""
+    return _named(f"adamnet{k}_", depth, adamnet_scheme(k), options)
+
+
+def adamnet_pc(k: int, depth: int, **options: Any) -> ResidualNetwork:
+    """Adams–Moulton by predictor and corrector: Adams–Bashforth of k steps, then Adams–Moulton."""
+    return _named(f"adamnet{k}pc_", depth, f"abm-{k}", options)
+
+
+@cache
+def adamnet_scheme(k: int) -> Scheme:
+    """The explicit k-step Adams family with Σβ = 1, in β_1 … β_{k−1}; at the defaults it is Adams–Bashforth's.
+
+    k = 2 and 3 are the published ones, from the library. Raises InputError for another k than 2 to 12."""
+    if not 2 <= k <= MOST_STEPS:
+        raise InputError(f"adamnet{k}: the number of steps is from 2 to {MOST_STEPS}, write adamnet2 or adamnet3")
+    if k <= 3:
+        return load(f"adamnet-{k}")
+    bashforth = load(f"adams-bashforth-{k}")
+    assert isinstance(bashforth, Multistep)
+    names = [f"beta_{s}" for s in range(1, k)]
+    values = [bashforth.beta[k - s] for s in range(1, k)]
+    return Multistep(
+        alpha=bashforth.alpha,
+        beta=cast(Any, (" - ".join(["1", *names]), *reversed(names), "0")),  # text is parsed
+        name=f"adamnet-{k}",
+        title=f"AdamNet, {k}-step, with consistent learnable weights",
+        reference="Yan 2019, AdamNet, for another k than its authors list",
+        parameters=tuple(Parameter(n, v) for n, v in zip(names, values, strict=True)),
+        claims={"order": 1, "zero_stable": True, "explicit": True},
+    )
+
+
+def momentum_resnet(depth: int, gamma: str | int | float | None = None, **options: Any) -> ResidualNetwork:
+    """Momentum ResNet, y⁺ = (1 + γ) y − γ y_prev + (1 − γ) f; γ is 9/10 and not learnt unless options say else."""
+    scheme = load("momentum-resnet")
+    if gamma is not None:
+        scheme = scheme.with_values(gamma=parse(str(gamma)))
+    return _named("momentum_resnet", depth, scheme, {"coefficients": "fixed", **options})
+
+
+def ie_resnet(depth: int, **options: Any) -> ResidualNetwork:
+    """Implicit Euler skip connections, y⁺ = y + f(y⁺), by `iterations` (3) unrolled fixed-point iterations."""
+    unrolled = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
+    return _named("ie_resnet", depth, "backward-euler", {**unrolled, **options})
+
+
+def damped_resnet(depth: int, damping: str | int | float = "1/10", **options: Any) -> ResidualNetwork:
+    """y⁺ = (1 − d) y + f(y), from a ResNet at d = 0 to no skip connection at d = 1; learnt with coefficients=
+    "learnable"."""
+    return _named("damped_resnet", depth, damped_scheme(str(damping)), {"coefficients": "fixed", **options})
+
+
+@cache
+def damped_scheme(damping: str) -> Scheme:
+    """Forward Euler with the state damped, y⁺ = (1 − d) y + h f(y): consistent at d = 0 alone."""
+    return Multistep(
+        alpha=cast(Any, ("d - 1", "1")),  # text is parsed
+        beta=cast(Any, ("1", "0")),
+        name="damped-euler",
+        title="Forward Euler with a damped state",
+        reference="Yang et al. 2020, interpolating between residual and non-residual networks",
+        parameters=(Parameter("d", parse(damping), range=(parse("0"), parse("1"))),),
+    )
+
+
+def small_step_resnet(depth: int, **options: Any) -> ResidualNetwork:
+    """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
+    return resnet(depth, **{"family": "small_step_resnet", "h": 0.1, **options})
+
+
+def wide_resnet(
+    depth: int, k: int, *, scheme: Source = "euler", dropout: float = 0.0, **options: Any
+) -> ResidualNetwork:
+    """Wide-ResNet of depth 6n + 4 and k times the widths 16, 32, 64."""
+    if depth < 10 or (depth - 4) % 6 or k < 1:
+        nearest = max(10, 6 * round((depth - 4) / 6) + 4)
+        raise InputError(
+            f"wide_resnet{depth}_{k}: the depth is 6n + 4 and the width at least 1, "
+            f"the nearest is wide_resnet{nearest}_{max(1, k)}"
+        )
+    wide = {"opening": 16, "widths": (16 * k, 32 * k, 64 * k), "shortcut": "conv", **options}
+    return of_scheme(scheme, (depth - 4) // 6, kind=FieldKind(dropout=dropout), **wide)
+
+
+def resnext(
+    depth: int,
+    groups: int,
+    base: int,
+    *,
+    scheme: Source = "euler",
+    preactivation: bool = False,
+    relu: Relu = "step",
+    widths: Sequence[int] = (256, 512, 1024),
+    family: str = "resnext",
+    **options: Any,
+) -> ResidualNetwork:
+    """ResNeXt of depth 9n + 2: bottlenecks of groups × base·2^i channels to `widths`, at resolution i."""
+    if depth < 11 or (depth - 2) % 9:
+        nearest = max(11, 9 * round((depth - 2) / 9) + 2)
+        raise InputError(
+            f"{family}{depth}_{groups}x{base}d: the depth is 9n + 2, the nearest is {family}{nearest}_{groups}x{base}d"
+        )
+    if groups < 1 or base < 1:
+        raise InputError(f"{family}{depth}_{groups}x{base}d: groups and their width are at least 1")
+    kind = FieldKind(preactivation, Fraction(groups * base, widths[0]), groups, relu=relu)
+    shape = {"opening": 64, "widths": tuple(widths), **options}
+    return of_scheme(scheme, (depth - 2) // 9, kind=kind, **shape)
+
+
+def lm_resnext(depth: int, groups: int, base: int, **options: Any) -> ResidualNetwork:
+    """LM-ResNeXt, pre-activation as its authors' LM-ResNet."""
+    if "scheme" in options:
+        raise InputError(
+            f"lm_resnext{depth} is a scheme by name already; give scheme= to resnext{depth}_{groups}x{base}d"
+        )
+    lm = {"family": "lm_resnext", "scheme": "lm", "preactivation": True, **options}
+    return resnext(depth, groups, base, **lm)
+
+
+def _depths(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
+    return tuple(f"{family}{depth}" for depth in depths)
+
+
+_DEPTH = r"(?P<depth>\d{1,4})"
+_CARDINAL = r"(?P<depth>\d{1,4})_(?P<groups>\d{1,3})x(?P<base>\d{1,4})d"
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        f"resnet{_DEPTH}",
+        _depths("resnet", DEPTHS + BOTTLENECK_DEPTHS),
+        resnet,
+        "euler",
+        "pre-activation ResNet, or the network of any scheme=, He et al. 2016",
+    ),
+    Entry(
+        f"lm_resnet{_DEPTH}", _depths("lm_resnet", (*DEPTHS, 164)), lm_resnet, "lm", "LM-ResNet, Lu et al. 2018"
+    ),
+    Entry(rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}", _depths("adamnet2_") + _depths("adamnet3_"), adamnet, "",
+          "AdamNet of k steps, adamnet-k, Yan 2019"),
+    Entry(rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}", _depths("adamnet2pc_"), adamnet_pc, "",
+          "AdamNet by predictor and corrector, abm-k"),
+    Entry(f"post_resnet{_DEPTH}", _depths("post_resnet"), post_resnet, "euler",
+          "ResNet with a ReLU after the addition, He et al. 2016"),
+    Entry(
+        r"wide_resnet(?P<depth>\d{1,4})_(?P<k>\d{1,3})",
+        ("wide_resnet16_8", "wide_resnet22_8", "wide_resnet28_10", "wide_resnet40_4"),
+        wide_resnet, "euler", "Wide-ResNet, Zagoruyko and Komodakis 2016",
+    ),
+    Entry(f"resnext{_CARDINAL}", ("resnext29_8x64d", "resnext29_16x64d"), resnext, "euler", "ResNeXt, Xie et al. 2017"),
+    Entry(f"lm_resnext{_CARDINAL}", ("lm_resnext29_8x64d", "lm_resnext29_16x64d"), lm_resnext, "lm",
+          "LM-ResNeXt, Lu et al. 2018"),
+    Entry(f"momentum_resnet{_DEPTH}", _depths("momentum_resnet"), momentum_resnet, "momentum-resnet",
+          "Momentum ResNet, Sander et al. 2021"),
+    Entry(f"ie_resnet{_DEPTH}", _depths("ie_resnet"), ie_resnet, "backward-euler",
+          "implicit Euler skip connections, unrolled, Li, He and Lin 2020"),
+    Entry(f"damped_resnet{_DEPTH}", _depths("damped_resnet"), damped_resnet, "",
+          "damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020"),
+    Entry(f"small_step_resnet{_DEPTH}", _depths("small_step_resnet"), small_step_resnet, "euler",
+          "ResNet of step size h = 0.1, Zhang et al. 2019"),
+)  # fmt: skip

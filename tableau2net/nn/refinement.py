@@ -1,0 +1,127 @@
+"""Multi-level training: a trained network becomes one of more and smaller steps, and goes on training.
+
+Chang, Meng, Haber, Tung, Begert 2018, "Multi-level residual networks from dynamical systems view", ICLR.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import nn
+
+from tableau2net.codegen.options import Options
+from tableau2net.codegen.support.growth import check_growth
+from tableau2net.errors import InputError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def refine(network: Network, factor: int = 2) -> Network:
+    """A new network whose blocks take `factor` steps of size h/factor where the given one's take one of size h.
+
+    network: any network made of compiled blocks, or one block, whatever the scheme. It stays as it is; nothing is
+        shared with it.
+
+    Each step's fields are copied to all steps that take its place, with their BatchNorm statistics (and whatever else
+    they keep: how probable a step is, say). So are the coefficients that a step has learnt; where a multistep scheme's
+    start-up is now over sooner, the steps that had none get those of the first step that had, or where none had, draw
+    them as a new network does. A field that serves all steps stays one. Openings, transitions and heads are copied as
+    they are: a transition is no step of a block.
+
+    With n steps a resolution, a `ResidualNetwork` of depth 6n + 2 has 3n − 2 steps in its blocks and 2 transitions: it
+    becomes one of depth 2(2(3n − 2) + 2) + 2 = 12n − 2. The same structure, to load a saved state into, is
+    ``refine(create_model(name))``.
+
+    Outputs differ by O(h) for forward Euler and multistep schemes, by O(h^p) for a Runge–Kutta scheme of order p whose
+    stages share a field: to begin with, θ is constant over each old step. With history="carry", a scheme that remembers
+    an older y (LM-ResNet) has that of a transition at the old distance; from this comes a difference of k^n beside.
+
+    The optimiser: make a new one. Momentum and second moments belong to parameters that are gone, and to other
+    gradients: a copy's gradient is 1/factor of the old one (to O(h)). Chang et al. restart the learning rate at each
+    level, which empties the state too. For the same speed along the flow as before, gradient descent wants `factor`
+    times the learning rate; Adam's steps do not depend on the scale of a gradient.
+
+    Raises InputError where there is no block, the network has a `refine` of its own (DynamicBlocks), factor is less
+    than 2, a scheme has no limit as h → 0 (a damped ResNet, a fractal), or a block with backward="reversible" would let
+    rounding errors grow beyond its limit. Adaptive steps are refined by a smaller rtol.
+    """
+    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
+        raise InputError(f"factor = {factor}: the steps that take the place of one are at least 2")
+    if callable(getattr(network, "refine", None)):
+        raise InputError(f"{type(network).__name__} refines itself, by grids of its own: write network.refine(…)")
+    refined = copy.deepcopy(network)
+    found = list(blocks_of(refined))
+    if not found:
+        raise InputError(f"{type(network).__name__} has no compiled block, so there are no steps to refine")
+    for block in found:
+        _refine_block(block, factor)
+    return refined
+
+
+def blocks_of(network: nn.Module) -> Iterator[nn.Module]:
+    """The compiled blocks of a network, each once, in the order of `modules`; not those inside a block's fields."""
+    waiting, seen = [network], set()
+    while waiting:
+        module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        if _generated(module) is not None:
+            yield module
+        else:
+            waiting += reversed(list(module.children()))
+
+
+def _generated(module: nn.Module) -> type | None:
+    """The compiled class that a module is of, perhaps with something around its steps."""
+    return next((cls for cls in type(module).__mro__ if cls.__module__.startswith("tableau2net.generated.")), None)
+
+
+def _refine_block(block: Any, factor: int) -> None:
+    """More steps in the place of each, in the block itself."""
+    if block.order < 0 and not block.coefficients:  # learnt ones may have become anything
+        raise InputError(
+            f"{block.scheme}: a step of size 0 changes the state, so smaller ones make quite another network"
+        )
+    options = cast(Options, cast(Any, _generated(block)).__reduce__(block)[1][1])  # what the class was made from
+    if options.step_weights == "shared":
+        block.steps *= factor
+        steps = block.steps
+    else:
+        block.fields = _repeated(block.fields, factor)
+        steps = len(block.fields)
+    block.h = block.h / factor
+    if block.coefficients and options.sharing != "shared":
+        _repeat_coefficients(block, steps, factor)
+    if options.backward == "reversible" and hasattr(block, "growth"):
+        start = getattr(block, "startup", 0)
+        try:
+            check_growth(block.growth(), steps - start, options.growth_limit)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+
+def _repeated(fields: nn.ModuleList, factor: int) -> nn.ModuleList:
+    """Each entry followed by its copies; entries that are one module in two places are so among the copies too."""
+    rows = [fields, *(copy.deepcopy(fields) for _ in range(factor - 1))]
+    return nn.ModuleList(entry for entries in zip(*rows, strict=True) for entry in entries)
+
+
+def _repeat_coefficients(block: Any, steps: int, factor: int) -> None:
+    """A learnt coefficient for each of the new steps behind the start-up: that of the old step it is a part of."""
+    startup = getattr(block, "startup", 0)
+    index = [max(n // factor - startup, 0) for n in range(startup, steps)]
+    raw = getattr(block, "raw", block.coefficients)
+    nothing = False
+    for name in raw:
+        old = getattr(block, name)
+        nothing = len(old) == 0  # every step was of the start-up
+        values = (
+            old.new_empty(len(index), *old.shape[1:]) if nothing else old.detach()[torch.tensor(index).to(old.device)]
+        )
+        setattr(block, name, nn.Parameter(values, requires_grad=old.requires_grad))
+    if nothing:
+        block.reset_coefficients()
