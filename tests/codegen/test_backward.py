@@ -366,6 +366,17 @@ def test_growth_is_seen_beforehand_and_afterwards() -> None:
         y.sum().backward()
 
 
+def test_channels_of_zeros_are_no_sign_of_growth() -> None:
+    """A transition pads with zero channels: what comes back there is seen beside the state, not beside zero."""
+    x = torch.randn(16, 8, 8, 8)
+    x[:, ::2] = 0
+    fields = [nn.Conv2d(8, 8, 3, padding=1) for _ in range(4)]
+    block = compiled("lm-reversible", backward="reversible")(fields, h=0.1)
+    block(x.requires_grad_()).sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
 def test_rounding_growth_by_hand() -> None:
     """Per step and channel, in the order in which steps are undone; the worst prefix counts."""
     k = torch.tensor([[2.0, 1.0], [0.5, 0.125]]).reshape(2, 2, 1, 1)
