@@ -386,6 +386,14 @@ def test_rounding_growth_by_hand() -> None:
     assert rounding_growth(((1 / torch.zeros(()),),), 3) == math.inf
 
 
+def test_made_without_memory() -> None:
+    """On the meta device, where parameters have no values, for counts and for loading weights later."""
+    with torch.device("meta"):
+        for name, options in (("revnet", {}), ("lm", {"coefficients": "learnable"})):
+            fields = [[nn.Linear(3, 3), nn.Linear(3, 3)] if name == "revnet" else nn.Linear(3, 3)] * 3
+            assert compiled(name, backward="reversible", **options)(fields).growth() == 1
+
+
 # ------------------------------------------------------------------ the pieces
 
 

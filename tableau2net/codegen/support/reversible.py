@@ -140,7 +140,8 @@ class _RoundTrip:
 
     def _taken(self, state: Tensor) -> Tensor:
         flat = state.detach().reshape(-1)
-        return flat[:: max(1, flat.numel() // SAMPLE_OF_INPUTS) | 1]  # odd: in powers of two, it would keep to a channel
+        stride = max(1, flat.numel() // SAMPLE_OF_INPUTS) | 1  # odd: a power of two would keep to a channel
+        return flat[::stride]
 
     def compare(self, states: tuple[Tensor, ...]) -> None:
         """RuntimeError where rounding errors have grown beyond the limit, or half of the value has gone.
