@@ -13,6 +13,7 @@ from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
 from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
+from tableau2net.cli.models import models
 from tableau2net.cli.plot import plot
 from tableau2net.cli.show import show
 from tableau2net.cli.table import table
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
-for command in (show, check, compare, plot, generate, compile, train, table):
+for command in (show, check, compare, plot, generate, compile, models, train, table):
     app.command()(command)
 
 

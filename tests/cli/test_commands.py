@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tableau2net as t2n
 from tableau2net.scheme import list_schemes
 from tableau2net.scheme.library import folder
 
@@ -149,6 +150,17 @@ def test_bad_input_is_one_line_and_status_2(run, tmp_path, arguments, says):
     assert line.startswith("tableau2net: ")
     assert says in line
     assert not target.exists()
+
+
+def test_models(run):
+    code, out, _ = run("models", "*lm*")
+    assert code == 0
+    assert "lm_resnet20" in out
+    assert "revnet" not in out
+    _, out, _ = run("models", "--json")
+    found = json.loads(out)
+    assert [entry["name"] for entry in found] == t2n.list_models()
+    assert {e["name"]: e["order"] for e in found}["leapfrog26"] == 2
 
 
 def test_check_list_and_show_do_not_wait_for_torch():
