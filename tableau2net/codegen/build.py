@@ -12,9 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tableau2net.codegen.inline import standalone
-from tableau2net.codegen.options import Options
+from tableau2net.codegen.options import Options, check_names
 from tableau2net.codegen.source import source_of
-from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, load
 
 if TYPE_CHECKING:  # source is written without waiting for torch; the class, when it is made, imports it
@@ -41,11 +40,8 @@ def write_source(scheme: Scheme | str | Path, **options: Any) -> str:
 
 
 def _options(options: dict[str, Any]) -> Options:
-    try:
-        return Options(**options)
-    except TypeError:
-        known = ", ".join(Options.__dataclass_fields__)
-        raise InputError(f"unknown option among {', '.join(options)}; known: {known}") from None
+    check_names(options)
+    return Options(**options)
 
 
 @cache

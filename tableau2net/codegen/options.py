@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args, get_type_hints
@@ -20,6 +22,16 @@ StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
 Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent"]
 Gradient = Literal["implicit", "unrolled"]
+
+
+def check_names(given: Iterable[str], own: Iterable[str] = ()) -> None:
+    """InputError, with the nearest names, where one is no option: neither of a compilation nor one of the `own`."""
+    known = [*own, *Options.__dataclass_fields__]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+            raise InputError(f"{name[:60]}: unknown option; {hint}")
 
 
 @cache

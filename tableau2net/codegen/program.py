@@ -71,9 +71,14 @@ class Program:
     def _evaluations(self) -> list[Evaluate]:
         return [op for op in self.step.flat() if isinstance(op, Evaluate)]
 
+    @property
+    def by_stage(self) -> bool:
+        """Whether stages have fields of their own, where there are several to tell apart."""
+        return self.options.stage_weights == "independent" and len({op.slot for op in self._evaluations}) > 1
+
     def field(self, op: Evaluate) -> str:
         """The name of the field that an evaluation calls: ``f``, ``f2`` by stage, ``f_1`` by part, ``f2_1`` by both."""
-        stage = str(op.slot + 1) if self.options.stage_weights == "independent" else ""
+        stage = str(op.slot + 1) if self.by_stage else ""
         return f"f{stage}" + (f"_{op.part + 1}" if self.step.parts > 1 else "")
 
     def first_field(self, part: int) -> str:

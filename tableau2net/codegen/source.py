@@ -119,7 +119,7 @@ class _Class:
     def _docstring(self) -> Iterator[str]:
         what = "a field for all of them" if self.one_field else "a field for each step"
         if self.several:
-            parts, stages = self.step.parts > 1, self.options.stage_weights == "independent"
+            parts, stages = self.step.parts > 1, self.ready.by_stage
             names = ", ".join(self.ready.field_names)
             what = f"for {'all of them' if self.one_field else 'each step'} a list of fields: {names}"
             what += " (by stage and part)" if parts and stages else " (by part)" if parts else " (by stage)"

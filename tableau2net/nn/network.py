@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast, get_args
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.codegen import compile
-from tableau2net.codegen.options import Options
+from tableau2net.codegen.options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.fields import FieldKind, Relu, conv3x3
 from tableau2net.nn.steps import Drop, block_class, set_survival
@@ -18,6 +18,9 @@ from tableau2net.nn.transition import Shortcut, Transition
 from tableau2net.scheme import Scheme
 
 History = Literal["carry", "restart"]
+
+# What networks of a scheme take beside the options of the compilation, here or in their families.
+OWN = "widths opening num_classes shortcut history h survival drop bottleneck preactivation relu dropout scheme"
 
 
 class ResidualNetwork(nn.Module):
@@ -41,7 +44,7 @@ class ResidualNetwork(nn.Module):
     options: of the compilation, see `tableau2net.codegen.Options`.
 
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for a scheme of several states or fields, or an
-    unknown option.
+    unknown option; warns where resolutions are so short that every step of a multistep scheme is a start-up step.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class ResidualNetwork(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        _known(options)
+        check_names(options, OWN.split())
         kind = kind or FieldKind()
         shortcut = shortcut or ("bn-relu-conv" if kind.preactivation else "conv-bn")
         for option, value, allowed in (
@@ -112,6 +115,12 @@ class ResidualNetwork(nn.Module):
         self.blocks = nn.ModuleList(
             steps_of(width, steps - (i >= first), int(carried and i >= first)) for i, width in enumerate(widths)
         )
+        if block.lookback and all(len(b.fields) <= b.startup for b in cast(Any, self.blocks)):
+            warnings.warn(
+                f"every step is a start-up step, none is {scheme.name or scheme.family}'s own: it looks back "
+                f"{block.lookback} steps, and a resolution has {steps}; take a deeper network",
+                stacklevel=2,
+            )
         self.bn = nn.BatchNorm2d(widths[-1] if kind.preactivation else opening)
         self.head = nn.Linear(widths[-1], num_classes)
         if survival is not None:
@@ -149,16 +158,6 @@ class ResidualNetwork(nn.Module):
         return cast(Tensor, self.head(functional.relu(y).mean((2, 3))))
 
 
-def _known(options: dict[str, Any]) -> None:
-    """InputError, with the nearest names, where an option is neither the network's nor the compilation's."""
-    own = "widths opening num_classes shortcut history h survival drop bottleneck preactivation relu dropout scheme"
-    known = [*own.split(), *Options.__dataclass_fields__]
-    for name in options.keys() - Options.__dataclass_fields__.keys():
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
-        raise InputError(f"{name[:60]}: no option of this network; {hint}")
-
-
 def _check_shape(scheme: Scheme, block: Any) -> None:
     """InputError where a state of a network, one tensor, is not what the scheme steps on."""
     if block.states != ("y",) or any(name.startswith("f_") or "_" in name for name in block.field_names):
@@ -175,7 +174,7 @@ def _older(history: Sequence[str]) -> set[str]:
 
 def _fields(kind: FieldKind, width: int, evaluations: int, stage_weights: str) -> nn.Module | list[nn.Module]:
     """The field of a step, or one for each of its stages."""
-    if stage_weights == "independent":
+    if stage_weights == "independent" and evaluations > 1:
         return [kind(width, width) for _ in range(evaluations)]
     return kind(width, width)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import Options, compile
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 
@@ -29,37 +30,49 @@ def block_class(scheme: Scheme, options: dict[str, Any], *, relu: bool = False, 
     Raises InputError where a step cannot be surrounded: with a way back that recomputes steps from their inverse, and
     after a step that has evaluated the field at a state which the ReLU changes.
     """
-    if not (relu or survival):
-        return compile(scheme, **options)
-    plain: Any = compile(scheme, **options)
-    what = "relu='step'" if relu else "survival"
-    if options.get("backward", "store") not in ("store", "checkpoint"):
+    plain = compile(scheme, **options)
+    return Surroundings(relu, survival).block_class(scheme, Options(**options)) if relu or survival else plain
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around each step of a block; with a scheme and options it makes an empty block, for pickle to fill."""
+
+    relu: bool
+    survival: bool
+
+    def __call__(self, scheme: Scheme, options: Options) -> nn.Module:
+        cls = self.block_class(scheme, options)
+        return cls.__new__(cls)
+
+    def block_class(self, scheme: Scheme, options: Options) -> type[nn.Module]:
+        """The class; InputError as in the function of this name."""
+        return _surrounded(scheme, options, self)
+
+
+@cache
+def _surrounded(scheme: Scheme, options: Options, around: Surroundings) -> type[nn.Module]:
+    plain: Any = compile(scheme, **vars(options))
+    _check(scheme, options, around, plain)
+    fields, state = len(plain.field_names), -1 - len(plain.history)  # fields, h, factors, y, history
+    surrounded = {
+        name: staticmethod(_around(getattr(plain, name), fields, state, around.relu, around.survival))
+        for name in ("step", "start")
+        if hasattr(plain, name)
+    }
+    again = (around, (scheme, options))
+    return type(plain.__name__, (plain,), {**surrounded, "__reduce__": lambda self: (*again, vars(self))})
+
+
+def _check(scheme: Scheme, options: Options, around: Surroundings, plain: Any) -> None:
+    what = "relu='step'" if around.relu else "survival"
+    if options.backward not in ("store", "checkpoint"):
         raise InputError(f"{what}: a step is taken back without it; write backward='store' or backward='checkpoint'")
-    if relu and any(not name.startswith(("y_prev", "f_prev")) for name in plain.history):
+    if around.relu and any(not name.startswith(("y_prev", "f_prev")) for name in plain.history):
         raise InputError(
             f"relu='step': {scheme.name or scheme.family} remembers {', '.join(plain.history)}, some of it seen before "
             "the ReLU; write relu='increment' or relu='argument'"
         )
-    return _surrounded(scheme, tuple(sorted(options.items())), relu, survival)
-
-
-@cache
-def _surrounded(scheme: Scheme, options: tuple[tuple[str, Any], ...], relu: bool, survival: bool) -> type[nn.Module]:
-    plain: Any = compile(scheme, **dict(options))
-    fields, state = len(plain.field_names), -1 - len(plain.history)  # fields, h, factors, y, history
-    surrounded = {
-        name: staticmethod(_around(getattr(plain, name), fields, state, relu, survival))
-        for name in ("step", "start")
-        if hasattr(plain, name)
-    }
-    again = (_restore, (scheme, options, relu, survival))
-    return type(plain.__name__, (plain,), {**surrounded, "__reduce__": lambda self: (*again, vars(self))})
-
-
-def _restore(scheme: Scheme, options: tuple[tuple[str, Any], ...], relu: bool, survival: bool) -> nn.Module:
-    """An empty instance for pickle and deepcopy to fill."""
-    cls = _surrounded(scheme, options, relu, survival)
-    return cls.__new__(cls)
 
 
 def _around(step: Step, fields: int, state: int, relu: bool, survival: bool) -> Step:

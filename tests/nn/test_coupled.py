@@ -10,8 +10,7 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.errors import InputError
-from tableau2net.nn import families
-from tableau2net.nn.families.fractal import DropPath, FractalNetwork, fractal, fractal_scheme, fractalnet
+from tableau2net.nn.families.fractal import DropPath, FractalNetwork, fractal, fractalnet
 from tableau2net.nn.families.hamiltonian import hamiltonian, leapfrog, midpoint
 from tableau2net.nn.families.imexnet import imexnet
 from tableau2net.nn.families.polynet import polynet
@@ -20,26 +19,17 @@ from tableau2net.nn.fourier import Diffusion, Rest
 from tableau2net.nn.symmetric import Antisymmetric, Symmetric
 
 SMALL = (4, 6)
-OURS = (families.fractal, families.hamiltonian, families.imexnet, families.polynet, families.revnet)
-ENTRIES = [entry for module in OURS for entry in module.ENTRIES]
 NETWORKS = {
     "revnet": lambda **o: revnet(26, widths=(4, *SMALL), **o),
     "revnet-paper": lambda **o: revnet(26, widths=(4, *SMALL), layers="paper", **o),
     "revnet-bottleneck": lambda **o: revnet(38, widths=(4, *SMALL), bottleneck=True, **o),
     "hamiltonian": lambda **o: hamiltonian(26, widths=SMALL, **o),
-    "hamiltonian-norm-conv": lambda **o: hamiltonian(26, widths=SMALL, norm=True, transition="conv", **o),
     "verlet": lambda **o: hamiltonian(26, widths=SMALL, scheme="stormer-verlet-velocity", **o),
     "midpoint": lambda **o: midpoint(20, widths=SMALL, **o),
     "leapfrog": lambda **o: leapfrog(20, widths=SMALL, **o),
-    "imexnet": lambda backward=None, **o: imexnet(14, widths=SMALL, **o),
-    "imexnet-222": lambda backward=None, **o: imexnet(14, widths=SMALL, scheme="ars-222", **o),
+    "imexnet": lambda **o: imexnet(14, widths=SMALL, **o),
     **{kind: lambda kind=kind, **o: polynet(kind, 14, widths=SMALL, **o) for kind in ("poly2", "mpoly2", "2way")},
-    "fractalnet": lambda backward=None, **o: fractalnet(8, widths=SMALL, **o),
 }
-
-
-def count(model):
-    return sum(p.numel() for p in model.parameters())
 
 
 def double(model, seed=0):
@@ -72,10 +62,33 @@ def agree(model, by_hand, x):
 # --- RevNet
 
 
-def test_revnet_has_the_published_parameters():
-    assert count(t2n.create_model("revnet38")) == 465850
-    # the paper prints 0.46, 1.73 and 1.75 million
-    assert [round(count(revnet(depth, layers="paper")) / 1e6, 3) for depth in (38, 110, 164)] == [0.465, 1.729, 1.749]
+@pytest.mark.parametrize("name", ["revnet", "revnet-paper", "revnet-bottleneck"])
+def test_revnet_branches_by_hand(name):
+    """BN–ReLU before each convolution, but the first of a resolution where the published counts leave it out."""
+    net = double(NETWORKS[name]())
+    field, first = net.blocks[1].fields[0][0], net.transitions[1].f
+    for branch, skipped in ((field, 0), (first, int(name != "revnet-paper"))):
+        convolutions = [m for m in branch if isinstance(m, nn.Conv2d)]
+        norms = [m for m in branch if isinstance(m, nn.BatchNorm2d)]
+        assert len(convolutions) == len(norms) + skipped == (3 if name == "revnet-bottleneck" else 2)
+
+        def by_hand(_, y, given=convolutions, norms=norms, skipped=skipped):
+            norms = [None] * skipped + norms
+            for conv, norm in zip(given, norms, strict=True):
+                if norm:
+                    centred = y - y.mean((0, 2, 3), keepdim=True)
+                    y = centred / (centred.square().mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
+                    y = torch.relu(y * norm.weight[:, None, None] + norm.bias[:, None, None])
+                y = functional.conv2d(y, conv.weight, conv.bias, conv.stride, conv.kernel_size[0] // 2)
+            return y
+
+        y = torch.randn(3, convolutions[0].in_channels, 8, 8, dtype=torch.float64)
+        found = []
+        for forward in (branch, lambda y: by_hand(None, y)):
+            value = forward(y.requires_grad_())
+            found.append((value, *torch.autograd.grad(value.square().sum(), [y, *branch.parameters()])))
+        for a, b in zip(*found, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
 def revnet_by_hand(net, x):
@@ -175,32 +188,46 @@ def pooled(y, channels):
     return functional.pad(functional.avg_pool2d(y, 2), (0, 0, 0, 0, extra // 2, extra - extra // 2))
 
 
+def force(field, y):
+    """Kᵀσ(Ky + b)."""
+    k = field.conv.weight
+    inner = torch.relu(functional.conv2d(y, k, padding=1) + field.shift.bias)
+    return functional.conv_transpose2d(inner, k, padding=1)
+
+
+def turn(field, y):
+    """σ((K − Kᵀ)y + b)."""
+    k = field.conv.weight
+    moved = functional.conv2d(y, k, padding=1) - functional.conv_transpose2d(y, k, padding=1)
+    return torch.relu(moved + field.shift.bias)
+
+
 def symplectic_euler(block, y, z):
     for k1, k2 in block.fields:
-        y = y + block.h * k1(z)
-        z = z + block.h * k2(y)
+        y = y + block.h * force(k1, z)
+        z = z - block.h * force(k2, y)
     return y, z
 
 
 def verlet(block, p, q):
     for kick, drift in block.fields:
-        half = p + block.h / 2 * kick(q)
-        q = q + block.h * drift(half)
-        p = half + block.h / 2 * kick(q)
+        half = p + block.h / 2 * force(kick, q)
+        q = q - block.h * force(drift, half)
+        p = half + block.h / 2 * force(kick, q)
     return p, q
 
 
 def by_midpoint(block, y):
-    old, y = y, y + block.h * block.fields[0](y)
+    old, y = y, y + block.h * turn(block.fields[0], y)
     for f in block.fields[1:]:
-        old, y = y, old + 2 * block.h * f(y)
+        old, y = y, old + 2 * block.h * turn(f, y)
     return (y,)
 
 
 def by_leapfrog(block, y):
-    old, y = y, y + block.h**2 / 2 * block.fields[0](y)
+    old, y = y, y - block.h**2 / 2 * force(block.fields[0], y)
     for f in block.fields[1:]:
-        old, y = y, 2 * y - old + block.h**2 * f(y)
+        old, y = y, 2 * y - old - block.h**2 * force(f, y)
     return (y,)
 
 
@@ -219,13 +246,6 @@ def test_flow_by_hand(name, backward):
         return net.head(torch.cat(states, 1))
 
     agree(double(NETWORKS[name](backward=backward)), by_hand, images())
-
-
-def test_flow_sizes():
-    # two convolutions of half the width, each with a bias; opening, BatchNorm, linear layer
-    rest = 3 * 9 * 32 + 2 * 112 + 112 * 10 + 10
-    assert count(t2n.create_model("hamiltonian74")) == rest + 6 * sum(2 * (9 * w**2 + w) for w in (16, 32, 56))
-    assert count(midpoint(26)) == count(leapfrog(26)) == rest + 4 * sum(9 * w**2 + w for w in (32, 64, 112))
 
 
 # --- IMEXnet
@@ -254,26 +274,26 @@ def test_diffusion_is_its_matrix_and_solves_for_itself(size):
     torch.testing.assert_close(solved - 0.7 * field(solved), y)
 
 
-def test_imex_step_solves_its_linear_system():
-    torch.manual_seed(0)
-    linear, h = Diffusion(1).double(), 0.3
-    f = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Tanh()).double()
-    y = torch.randn(2, 1, 5, 4, dtype=torch.float64, requires_grad=True)
-    block = t2n.compile("ars-111", solver="resolvent")([[Rest(f, linear), linear]], h)
-    kernel = linear.weight[0]
-    k = torch.zeros(20, 20, dtype=torch.float64)
-    for a, b in itertools.product(range(3), repeat=2):
-        unit = torch.zeros(3, 3)
-        unit[a, b] = 1
-        k = k + kernel[a, b] * dense(unit, 5, 4)
-    matrix = h * k.T @ k
-    flat = y.flatten(1)
-    right = flat + flat @ matrix + h * f(y).flatten(1)
-    expected = torch.linalg.solve(torch.eye(20, dtype=torch.float64) + matrix, right.T).T.reshape(y.shape)
-    weights = [y, linear.weight, *f.parameters()]
-    torch.testing.assert_close(block(y), expected)
-    for a, b in zip(*(torch.autograd.grad((v**2).sum(), weights) for v in (block(y), expected)), strict=True):
-        torch.testing.assert_close(a, b)
+def imexnet_by_hand(net, x):
+    """(I + L)y⁺ = y + Ly + f(y), L = KᵀK a matrix for each channel, from the nine of K's entries."""
+    y = net.opening(x)
+    for i, block in enumerate(net.blocks):
+        if i:
+            crossed = net.transitions[i].step
+            y = crossed.project(y) + crossed.field(y)
+        size = y.shape[-2:]
+        units = [dense(unit.reshape(3, 3), *size) for unit in torch.eye(9, dtype=torch.float64)]
+        for rest, linear in block.fields:
+            k = torch.einsum("cu,uij->cij", linear.weight.flatten(1), torch.stack(units))
+            matrix = k.transpose(1, 2) @ k
+            flat = y.flatten(2).unsqueeze(3)
+            right = flat + matrix @ flat + rest.field(y).flatten(2).unsqueeze(3)
+            y = torch.linalg.solve(torch.eye(len(matrix[0]), dtype=torch.float64) + matrix, right).reshape(y.shape)
+    return net.head(y)
+
+
+def test_imexnet_by_hand():
+    agree(double(NETWORKS["imexnet"]()), imexnet_by_hand, images())
 
 
 @pytest.mark.parametrize("scheme", ["ars-111", "ars-222", "ars-443", "ark-324l2sa"])
@@ -308,10 +328,6 @@ def test_a_linear_field_solves_its_own_stages(scheme):
         t2n.compile(scheme, solver="resolvent")([nn.Tanh()] * 4)(y)
 
 
-def test_imexnet_is_a_resnet_with_a_diffusion_a_step():
-    assert count(t2n.create_model("imexnet20")) == 272378 + 9 * (3 * 16 + 2 * 32 + 2 * 64)
-
-
 # --- PolyNet
 
 STEPS = {
@@ -334,12 +350,6 @@ def test_polynet_by_hand(kind):
         return net.head(y)
 
     agree(double(NETWORKS[kind]()), by_hand, images())
-
-
-def test_polynet_sizes():
-    poly, mixed, two = (count(t2n.create_model(f"polynet_{kind}_20")) for kind in STEPS)
-    assert poly == 272378  # the ResNet of as many steps
-    assert mixed == two == poly + sum(n * (2 * 9 * w**2 + 4 * w) for n, w in ((3, 16), (2, 32), (2, 64)))
 
 
 def test_two_way_is_a_first_order_method():
@@ -405,53 +415,6 @@ def test_half_the_batches_go_through_one_column():
     assert abs((drawn == -1).float().mean() - 0.5) < 0.03
     assert all(abs((drawn == c).float().mean() - 1 / 6) < 0.03 for c in range(3))
     assert net.eval().draw(torch.device("cpu")) == -1
-
-
-def test_fractal_sizes():
-    # in each block three first stages read what enters, four others what is as wide as the block
-    expected = 512 * 10 + 10
-    for a, b in itertools.pairwise((3, 64, 128, 256, 512, 512)):
-        expected += 3 * 9 * a * b + 4 * 9 * b * b + 7 * 2 * b
-    with torch.device("meta"):
-        assert sum(p.numel() for p in fractalnet(20).parameters()) == expected
-    assert fractal_scheme(4).stages == 15
-
-
-# --- all of them
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.published[0])
-def test_entries_answer_to_what_they_publish(entry):
-    assert all(entry.groups(name) for name in entry.published)
-    assert set(entry.published) <= set(t2n.list_models())
-    if entry.scheme:
-        assert t2n.load(entry.scheme)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks_are_modules_like_others(name):
-    torch.manual_seed(0)
-    x = images(dtype=torch.float32)
-    net = NETWORKS[name](backward="store", num_classes=7)
-    net(x).sum().backward()
-    assert all(p.grad is not None for p in net.parameters())
-    net.eval()
-    y = net(x)
-    assert y.shape == (3, 7)
-    other = copy.deepcopy(net)
-    other.load_state_dict(NETWORKS[name](num_classes=7).state_dict())
-    assert not torch.equal(other(x), y)
-    other.load_state_dict(net.state_dict())
-    assert torch.equal(other(x), y)
-    torch.testing.assert_close(other.bfloat16()(x.bfloat16()).float(), y, rtol=0.1, atol=0.1)
-    torch._dynamo.reset()
-    other = copy.deepcopy(net).train()
-    torch.manual_seed(0)
-    y = net.train()(x)
-    torch.manual_seed(0)
-    compiled = torch.compile(other, fullgraph=True, backend="eager")(x)
-    torch.testing.assert_close(compiled, y)
-    compiled.sum().backward()
 
 
 @pytest.mark.parametrize(

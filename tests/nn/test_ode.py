@@ -1,7 +1,4 @@
-"""Neural ODEs: forward and gradient by a few lines, published counts, and what they must survive."""
-
-import copy
-import pickle
+"""Neural ODEs: forward and gradient by a few lines, and what they must survive."""
 
 import pytest
 import torch
@@ -13,21 +10,10 @@ from tableau2net.nn.families.ode import ENTRIES, AdaptiveBlock, ANODENetwork, OD
 from tableau2net.nn.learnt import learnt_schemes
 from tableau2net.nn.refinement import refine
 
-PUBLISHED = [name for entry in ENTRIES for name in entry.published]
-FIXED = [name for name in PUBLISHED if "adaptive" not in name]
-
 
 def make(name, **options):
     (network,) = [e.build(**g, **options) for e in ENTRIES if (g := e.groups(name)) is not None]
     return network
-
-
-def small(name):
-    return {"widths": (4, 8)} if name.startswith("anode") else {"width": 8}
-
-
-def count(model):
-    return sum(p.numel() for p in model.parameters())
 
 
 def gradients(model, loss):
@@ -155,13 +141,17 @@ def test_adaptive_steps_solve_to_the_tolerance_and_have_a_gradient():
     assert 6 < block.evaluations < fine
 
 
-def test_many_steps_are_the_adaptive_network():
+def test_adaptive_neural_ode_by_hand(monkeypatch):
+    """Against steps so many that their number matters as little as the tolerance, of a field that is smooth."""
+    monkeypatch.setattr(functional, "relu", lambda x, inplace=False: functional.softplus(x))
     torch.manual_seed(0)
-    adaptive = make("neural_ode_adaptive", width=8, rtol=1e-7).double().eval()
-    fixed = make("neural_ode_rk4_100", width=8).double().eval()
-    fixed.load_state_dict(adaptive.state_dict())
-    x = torch.randn(2, 3, 12, 12, dtype=torch.float64)
-    torch.testing.assert_close(fixed(x), adaptive(x), rtol=1e-3, atol=1e-4)
+    net = make("neural_ode_adaptive", width=8, rtol=1e-8, atol=1e-8, horizon=0.5).double()
+    x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    y = rk4(lambda t, y: time_field(net.block.field, t, y), net.opening(x), 60, 0.5)
+    y = functional.relu(functional.group_norm(y, 8, net.norm.weight, net.norm.bias)).mean((2, 3))
+    expected, found = net.head(y), net(x)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    close(gradients(net, found.square().sum()), gradients(net, expected.square().sum()), 1e-4)
 
 
 def test_refinement_takes_more_steps_with_the_same_field():
@@ -172,43 +162,6 @@ def test_refinement_takes_more_steps_with_the_same_field():
     again = make("neural_ode_rk4_6", width=8, horizon=0.1).double()
     again.load_state_dict(fine.state_dict())
     torch.testing.assert_close(fine(x), again(x), rtol=1e-12, atol=1e-12)
-
-
-def test_parameter_counts():
-    assert count(make("neural_ode_adaptive", in_channels=1)) == 208_266  # as published for MNIST
-    for name in ("neural_ode_euler_10", "neural_ode_rk4_4"):  # whatever the steps
-        assert count(make(name)) == 208_266 + 2 * 9 * 64
-    # a pre-activation ResNet-18 for small images: two units of two convolutions in each resolution
-    shapes = [(64, 64)] * 2 + [(64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512)]
-    units = sum(9 * a * b + 9 * b * b + 2 * a + 2 * b + (a * b if a != b else 0) for a, b in shapes)
-    assert count(make("anode_euler_2")) == 3 * 9 * 64 + units + 2 * 512 + 512 * 10 + 10
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_what_every_network_survives(name):
-    torch.manual_seed(0)
-    net = make(name, num_classes=7, **small(name))
-    x = torch.randn(2, 3, 16, 16)
-    assert net(x).shape == (2, 7)
-    net(x).sum().backward()
-    assert all(p.grad is not None for p in net.parameters())
-    net.eval()
-    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
-        assert torch.equal(other(x), net(x))
-    other = make(name, num_classes=7, **small(name)).eval()
-    other.load_state_dict(net.state_dict())
-    assert torch.equal(other(x), net(x))
-    compiled = torch.compile(net, fullgraph=name in FIXED, backend="eager")
-    torch.testing.assert_close(compiled(x), net(x))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert net(x).isfinite().all()
-    assert net.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
-
-
-def test_a_fixed_network_is_exported():
-    net = make("neural_ode_rk4_2", width=8).eval()
-    x = torch.randn(2, 3, 16, 16)
-    torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
 
 
 def test_multistep_and_learnt_coefficients():

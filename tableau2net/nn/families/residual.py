@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from sympy import Expr
+
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
 from tableau2net.nn.fields import FieldKind, Relu
@@ -118,11 +120,19 @@ def adamnet_scheme(k: int) -> Scheme:
     )
 
 
+def _exact(option: str, value: str | int | float) -> Expr:
+    """The value of an option as an exact number, from how it is written."""
+    try:
+        return parse(str(value))
+    except InputError:
+        raise InputError(f"{option}={value!r}: write a number, 9/10 or 0.9 say") from None
+
+
 def momentum_resnet(depth: int, gamma: str | int | float | None = None, **options: Any) -> ResidualNetwork:
     """Momentum ResNet, y⁺ = (1 + γ) y − γ y_prev + (1 − γ) f; γ is 9/10 and not learnt unless options say else."""
     scheme = load("momentum-resnet")
     if gamma is not None:
-        scheme = scheme.with_values(gamma=parse(str(gamma)))
+        scheme = scheme.with_values(gamma=_exact("gamma", gamma))
     return _named("momentum_resnet", depth, scheme, {"coefficients": "fixed", **options})
 
 
@@ -135,11 +145,13 @@ def ie_resnet(depth: int, **options: Any) -> ResidualNetwork:
 def damped_resnet(depth: int, damping: str | int | float = "1/10", **options: Any) -> ResidualNetwork:
     """y⁺ = (1 − d) y + f(y), from a ResNet at d = 0 to no skip connection at d = 1; learnt with coefficients=
     "learnable"."""
-    return _named("damped_resnet", depth, damped_scheme(str(damping)), {"coefficients": "fixed", **options})
+    return _named(
+        "damped_resnet", depth, damped_scheme(_exact("damping", damping)), {"coefficients": "fixed", **options}
+    )
 
 
 @cache
-def damped_scheme(damping: str) -> Scheme:
+def damped_scheme(damping: Expr) -> Scheme:
     """Forward Euler with the state damped, y⁺ = (1 − d) y + h f(y): consistent at d = 0 alone."""
     return Multistep(
         alpha=cast(Any, ("d - 1", "1")),  # text is parsed
@@ -147,7 +159,7 @@ def damped_scheme(damping: str) -> Scheme:
         name="damped-euler",
         title="Forward Euler with a damped state",
         reference="Yang et al. 2020, interpolating between residual and non-residual networks",
-        parameters=(Parameter("d", parse(damping), range=(parse("0"), parse("1"))),),
+        parameters=(Parameter("d", damping, range=(parse("0"), parse("1"))),),
     )
 
 
