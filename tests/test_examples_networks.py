@@ -2,14 +2,24 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 import tableau2net as t2n
+from tableau2net.nn.registry import ENTRIES
 
 FOLDER = Path(__file__).parents[1] / "examples"
+DIGITS = "glyphs:60:20"
+
+
+@pytest.fixture(autouse=True)
+def _beside_each_other(monkeypatch):
+    """As `python examples/NAME.py` has it."""
+    monkeypatch.syspath_prepend(FOLDER)
 
 
 def example(name):
@@ -19,7 +29,7 @@ def example(name):
     return module
 
 
-def said(name, capsys, **sizes):
+def said(name, capsys, /, **sizes):
     """What an example prints, run in this process on less data."""
     example(name).main(**sizes)
     return capsys.readouterr().out
@@ -74,6 +84,155 @@ def test_implicit_skips(capsys):
     assert float(re.search(r"cosine of (\S+)", text)[1]) > 0.99
 
 
-@pytest.mark.parametrize("name", ["vit_additive", "time_series", "neural_ode", "multilevel", "implicit_skips"])
+def numbers(pattern, text):
+    return [float(n.replace(",", "")) for n in re.findall(pattern, text)]
+
+
+def test_resnet_variants(capsys):
+    counts = re.findall(r"([\d,]+) parameters, published ([\d,]+)", text := said("resnet_variants", capsys))
+    assert len(counts) == 7
+    assert all(counted == published for counted, published in counts)
+    step, increment, argument = numbers(r"after a block is (\S+)\n", text)
+    assert step >= 0
+    assert increment >= -0.005
+    assert argument < 0
+    assert "the nearest is resnet20" in text
+
+
+def test_lm_resnet(capsys):
+    text = said("lm_resnet", capsys, data=DIGITS, passes=1, name="lm_resnet14")
+    steps = re.findall(r"k = (\S+), a step of length (\S+), zero-stable", text)
+    assert len(steps) == 3
+    for k, length in steps:
+        assert float(length) == pytest.approx(1 / (1 + float(k)), abs=2e-3)
+    assert numbers(r"a time of (\S+)", text)[0] == pytest.approx(sum(float(s) for _, s in steps), abs=2e-3)
+
+
+def test_adamnet(capsys):
+    text = said("adamnet", capsys, data=DIGITS, passes=1, depth=26)
+    assert re.findall(r"^(adamnet\S+) (\w+): \S+ of order (\d)", text, re.MULTILINE) == [
+        ("adamnet2", "fixed", "2"),
+        ("adamnet3", "fixed", "3"),
+        ("adamnet4", "fixed", "4"),
+        ("adamnet2pc", "fixed", "3"),
+        ("adamnet2", "learnable", "1"),
+        ("adamnet3", "learnable", "1"),
+    ]
+    assert len(re.findall(r"beta_1, step by step", text)) == 6
+
+
+def test_rk_networks(capsys):
+    rows = re.findall(
+        r"^(\S+) +(\d) +(\d) +([\d,]+) +([\d,]+) +(\d) +(\S+)$", said("rk_networks", capsys), re.MULTILINE
+    )
+    assert len(rows) == 7
+    for name, order, _, shared, own, left, smooth in rows:
+        assert float(smooth) == pytest.approx(int(order), abs=0.35)  # θ(t) keeps the order, own weights do not
+        assert int(left) == 1
+        assert (shared == own) == (name == "euler")
+
+
+def test_stochastic_depth(capsys):
+    text = said("stochastic_depth", capsys, draws=400)
+    assert numbers(r": (\S+) of 9 steps", text) == [6.75] * 4
+    one, mean = numbers(r"draw is (\S+) away", text), numbers(r"draws (\S+)\n", text)
+    assert all(m < 0.2 * d for d, m in zip(one[:3], mean[:3], strict=True))  # multistep: unbiased
+
+
+def test_polynet(capsys):
+    text = said("polynet", capsys)
+    assert numbers(r"divides it by (\S+)\)", text) == pytest.approx([8, 4, 2, 4, 4, 4], rel=0.05)
+
+
+def test_revnet(capsys):
+    text = said("revnet", capsys, depths=(14, 38), size=8)
+    store, reversible = numbers(r"store (\S+) MiB", text), numbers(r"reversible (\S+) MiB", text)
+    assert store[1] > 2.5 * store[0]
+    assert reversible[1] == pytest.approx(reversible[0], abs=0.15)
+    assert "465,850 parameters" in text
+    assert numbers(r"by (\S+) of their length", text)[0] < 1e-4
+
+
+def test_hamiltonian(capsys):
+    text = said("hamiltonian", capsys, steps=200, depth=14)
+    drift, lost = numbers(r"energy (\S+) after", text), numbers(r"steps, (\S+) from", text)
+    assert [abs(d) for d in drift] == sorted((abs(d) for d in drift), reverse=True)
+    assert all(back < 1e-12 for back in lost[1:])
+
+
+def test_imexnet(capsys):
+    text = said("imexnet", capsys, size=32)
+    assert re.findall(r"pixel sees (\d+)×", text) == ["7", "15", "32"]
+    near, far = numbers(r"up to (\d+) pixels", text)
+    assert far > near
+
+
+def test_fractalnet(capsys):
+    text = said("fractalnet", capsys, data=DIGITS, passes=1, columns=2, width=4)
+    assert re.findall(r"column (\d) alone, (\d) convolutions", text) == [("0", "2"), ("1", "4")] * 2
+
+
+def test_momentum_and_damped(capsys):
+    text = said("momentum_and_damped", capsys, data=DIGITS, passes=1)
+    assert len(numbers(r"multiplies the noise by (\S+)\n", text)) == 6
+
+
+def test_dynamic_blocks(capsys):
+    text = said("dynamic_blocks", capsys, data="glyphs:120:20", epochs=2, widths=(4, 8))
+    assert "2 steps became 4" in text
+    before, after = re.search(r"weights twice as fine: 4 → 4 steps, .* error (\S+) % → (\S+) %", text).groups()
+    assert before == after  # the same θ(t)
+
+
+def test_summary(capsys):
+    text = said("summary", capsys)
+    assert "nominal" in text
+    assert "no damped mode is stable" in text
+    warned = numbers(r"warnings: (\d)", text)
+    assert warned[0] > 0
+    assert warned[1:] == [0, 0]
+
+
+def test_a_column_alone_is_what_a_global_drop_path_takes():
+    net = t2n.create_model("fractalnet8", widths=(4, 8)).double().eval()
+    x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    for number in range(3):
+        y = x
+        for block in net.blocks:
+            factors = block.paths(torch.tensor(number)).double()
+            fields = [lambda y, f=f, a=a: a * f(y) for f, a in zip(block.fields, factors, strict=True)]
+            y = torch.nn.functional.max_pool2d(block.rule.step(*fields, 1.0, y), 2)
+        torch.testing.assert_close(net.column(number)(x), net.head(y))
+    with pytest.raises(t2n.InputError, match="from 0 to 2"):
+        net.column(3)
+
+
+@pytest.mark.parametrize("page", ["networks", "convert"])
+def test_the_pages_are_true(page):
+    """Their code runs and prints what they say."""
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (FOLDER.parent / f"docs/{page}.md").read_text(), re.DOTALL))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    if promised := re.findall(r"# → (.*)", code):
+        assert done.stdout.splitlines() == promised
+
+
+def test_the_table_of_networks_names_every_family_and_its_counts():
+    page = (FOLDER.parent / "docs/networks.md").read_text()
+    table = page.partition("\n|---")[2].partition("\n\n")[0]
+    for entry in ENTRIES:
+        assert f"`{re.match('[a-z_]+', entry.pattern)[0]}" in table, entry.about
+    counts = re.findall(r"`([a-z]\w+\d\w*|dynamic\w+)`(?:, `shortcut=\"(\w+)\"`)?: ([\d,]{6,})", table)
+    assert len(counts) == 6
+    for name, shortcut, count in counts:
+        with torch.device("meta"):
+            net = t2n.create_model(name, **({"shortcut": shortcut} if shortcut else {}))
+        assert sum(p.numel() for p in net.parameters()) == int(count.replace(",", ""))
+
+
+SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if "def main(" in p.read_text())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_examples_are_short(name):
     assert len([line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line.strip()]) < 60
