@@ -15,7 +15,9 @@ from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
 from tableau2net.cli.models import models
 from tableau2net.cli.plot import plot
+from tableau2net.cli.refine import refine
 from tableau2net.cli.show import show
+from tableau2net.cli.summary import summary
 from tableau2net.cli.table import table
 from tableau2net.cli.train import train
 from tableau2net.errors import InputError
@@ -29,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
-for command in (show, check, compare, plot, generate, compile, models, train, table):
+for command in (show, check, compare, plot, generate, compile, models, summary, train, refine, table):
     app.command()(command)
 
 

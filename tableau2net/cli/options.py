@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Container
+from json import loads as json_value
+from typing import Annotated, Any
 
 import typer
 
+from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 
 Sharing = Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")]
@@ -30,3 +33,16 @@ def labelled(schemes: list[Scheme]) -> dict[str, Scheme]:
         n = sum(label == name or label.startswith(f"{name} (") for label in found)
         found[f"{name} ({n + 1})" if n else name] = scheme
     return found
+
+
+def key_value(text: str, taken: Container[str] = ()) -> tuple[str, Any]:
+    """KEY=VALUE of --option, the value as JSON where it is JSON, else as text.
+
+    Raises InputError where there is no key, or one that is taken."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier() or key in taken:
+        raise InputError(f"--option {text[:60]!r}: write KEY=VALUE with the key an option of the network")
+    try:
+        return key, json_value(value)
+    except ValueError:
+        return key, value

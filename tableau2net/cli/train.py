@@ -2,14 +2,14 @@
 
 import itertools
 import re
-from json import loads as json_value
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tableau2net.analysis import report
-from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights
+from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights, key_value
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
@@ -39,9 +39,20 @@ def train(
     depth: Annotated[int | None, typer.Option(help="6n + 2: 20, 32, 44, 56, 110. [default: 20]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Times through the data. [default: 160]")] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
-    lr: Annotated[float, typer.Option(help="Learning rate; a tenth from half, a hundredth from three quarters.")] = 0.1,
+    lr: Annotated[float, typer.Option(help="Learning rate, a tenth of itself from each milestone on.")] = 0.1,
+    milestone: Annotated[
+        list[str] | None, typer.Option(help="Fraction of the epochs, 0.5 or 2/3; repeatable. [default: 0.5 and 0.75]")
+    ] = None,
     momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
     weight_decay: Annotated[float, typer.Option(help="Weight decay; none on learnt coefficients.")] = 1e-4,
+    refine_at: Annotated[
+        list[str] | None,
+        typer.Option(help="Fraction of the epochs where each step becomes two, and the schedule restarts; repeatable."),
+    ] = None,
+    smoothness: Annotated[float, typer.Option(help="Weight of a dynamic network's change of weights in time.")] = 0.0,
+    clip: Annotated[
+        str | None, typer.Option(help="KERNELS,SCALINGS: a dynamic network's weights stay within: 0.5,1.5.")
+    ] = None,
     augment: Annotated[bool, typer.Option(help="Shift pictures, and mirror them where that keeps their label.")] = True,
     seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
     out: Annotated[
@@ -99,6 +110,11 @@ def train(
 
     if num_threads is not None:
         torch.set_num_threads(num_threads)
+    extra: dict[str, Any] = {} if milestone is None else {"milestones": _fractions("--milestone", milestone)}
+    recipe = Recipe(
+        epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay, augment=augment,
+        refine=_fractions("--refine-at", refine_at or ()), smoothness=smoothness, clip=_bounds(clip), **extra,
+    )  # fmt: skip
     options: dict[str, Any] = {
         "coefficients": coefficients, "sharing": sharing, "shortcut": shortcut, "history": history,
         "stage_weights": stage_weights, "keep_order": keep_order, "keep_stable": keep_stable or None,
@@ -106,14 +122,13 @@ def train(
     }  # fmt: skip
     if model is not None:  # which of them it takes is for its family to say: it is told what was asked for, no more
         options = {key: value for key, value in options.items() if _asked(context, key)}
-    options |= dict(_option(text) for text in option or ())
+    options |= dict(key_value(text, _TAKEN) for text in option or ())
     try:
         result = run(
             declared, out=out, depth=depth, data=data, seed=seed,
             device=device, data_dir=data_dir, validation=validation, limit_train=limit_train, resume=resume,
             model_name=model, quiet=quiet, **options,
-            recipe=Recipe(epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay,
-                          augment=augment),
+            recipe=recipe,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise typer.Exit(130) from None  # as a shell counts an interrupt; the run has said how to go on
@@ -128,21 +143,33 @@ def train(
     )
 
 
+def _fractions(name: str, given: Iterable[str]) -> tuple[float, ...]:
+    """Numbers like 0.5 or 2/3. Raises InputError for what is neither."""
+    found = []
+    for text in given:
+        above, _, below = text.partition("/")
+        try:
+            found.append(float(above) / float(below or 1))
+        except (ValueError, ZeroDivisionError):
+            raise InputError(f"{name} {text[:40]!r}: write a fraction of the epochs, 0.5 or 2/3") from None
+    return tuple(found)
+
+
+def _bounds(text: str | None) -> tuple[float, float] | None:
+    """KERNELS,SCALINGS. Raises InputError for anything but two numbers."""
+    if text is None:
+        return None
+    try:
+        kernels, scalings = map(float, text.split(","))
+    except ValueError:
+        raise InputError(f"--clip {text[:40]!r}: write two bounds, KERNELS,SCALINGS, as in 0.5,1.5") from None
+    return kernels, scalings
+
+
 def _asked(context: typer.Context, name: str) -> bool:
     """Whether an option was given by the user."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """KEY=VALUE, the value as JSON where it is JSON, else as text. Raises InputError where there is no key."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier() or key in _TAKEN:
-        raise InputError(f"--option {text[:60]!r}: write KEY=VALUE with the key an option of the network")
-    try:
-        return key, json_value(value)
-    except ValueError:
-        return key, value
 
 
 def _plain(data: str) -> str:

@@ -282,10 +282,228 @@ def test_the_report_is_printed() -> None:
         assert said in text
 
 
-@pytest.mark.parametrize("name", ["resnetv2_50", "convnext_atto", "vit_tiny_patch16_224"])
+class _Sized(nn.Module):
+    """A block that is called with what the network computes once, and with a constant; a network of such blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, scale: Tensor, size: tuple[int, int], mask: Tensor | None = None) -> Tensor:
+        rows, columns = size
+        x = x + scale * self.a(x) * (rows / columns)
+        return x + self.b(x)
+
+
+class _Context(nn.Module):
+    def __init__(self, apart: bool = False) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Sized() for _ in range(4))
+        self.apart = apart
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = x.mean(1, keepdim=True)
+        for n, block in enumerate(self.blocks):
+            other = scale + 1 if self.apart and n == 2 else scale
+            x = block(x, other, size=(x.shape[0], 4), mask=None)
+        return x
+
+
+def test_blocks_called_with_more_than_the_state() -> None:
+    torch.manual_seed(0)
+    model = _Context().double()
+    x = torch.randn(3, 4, dtype=torch.float64)
+    with pytest.raises(InputError, match="a run of 2, too short"):  # the size is asked of each state anew: no run
+        convert(model, "adams-bashforth-3")
+    model = _Shared().double()
+    net = convert(model, "euler")
+    assert [(run.blocks, run.steps) for run in net.conversion.runs] == [(4, 8)]
+    assert torch.equal(net(x), model(x))
+    for scheme, options in [
+        ("adams-bashforth-2", {}),
+        ("adams-bashforth-2", {"backward": "checkpoint"}),
+        ("leapfrog-2", {"backward": "reversible"}),
+        ("rk4", {"stage_weights": "independent"}),
+    ]:
+        net = convert(model, scheme, **options)
+        plain = convert(model, scheme, **{k: v for k, v in options.items() if k != "backward"})
+        for each in (net, plain):
+            each.zero_grad()
+            each(x).square().sum().backward()
+        for (name, p), q in zip(net.named_parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(p.grad, q.grad, rtol=1e-9, atol=1e-12, msg=name)
+        expected = net(x)
+        stored = io.BytesIO()
+        torch.save(net, stored)
+        stored.seek(0)
+        assert torch.equal(torch.load(stored, weights_only=False)(x), expected)
+        assert torch.equal(copy.deepcopy(net)(x), expected)
+        if "backward" not in options:
+            assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(x), expected)
+            assert torch.equal(torch.export.export(net, (x,)).module()(x), expected)
+
+
+class _Shared(_Context):
+    def forward(self, x: Tensor) -> Tensor:
+        scale = x.mean(1, keepdim=True)
+        size = (x.shape[0], 4)
+        for block in self.blocks:
+            x = block(x, scale, size=size, mask=None)
+        return x
+
+
+def test_adams_bashforth_with_context_is_its_formula() -> None:
+    torch.manual_seed(0)
+    model = _Shared().double()
+    x = torch.randn(3, 4, dtype=torch.float64)
+    scale, u, old = x.mean(1, keepdim=True), x, None
+    for block in model.blocks:
+        for f in (lambda y, a=block.a: scale * a(y) * (3 / 4), block.b):
+            k = f(u)
+            u, old = u + (k if old is None else 1.5 * k - 0.5 * old), k
+    torch.testing.assert_close(convert(model, "adams-bashforth-2")(x), u, rtol=1e-12, atol=1e-12)
+
+
+def test_a_constant_that_changes_is_an_error() -> None:
+    net = convert(_Shared(), "euler")
+    with pytest.raises(InputError, match="mask was None when the network was converted"):
+        net.blocks[0](torch.ones(3, 4), torch.ones(3, 1), (3, 4), mask=torch.ones(3))
+
+
+class _Reshaped(nn.Module):
+    """As Swin of timm: the second sum is of the state's pixels in a row."""
+
+    def __init__(self, back: bool = True) -> None:
+        super().__init__()
+        self.a, self.b, self.norm = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 4), nn.LayerNorm((9, 4))
+        self.back = back
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        x = x + self.a(x)
+        x = x.reshape(n, -1, c)
+        x = x + self.b(self.norm(x)).view(x.shape)
+        return x.reshape(n, c, h, w) if self.back else x.reshape(n, c, w, h)
+
+
+def test_a_state_that_is_reshaped_and_back() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(_Reshaped(), _Reshaped()).double()
+    x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
+    net = convert(model, "euler")
+    assert net.conversion.runs[0].steps == 4
+    assert torch.equal(net(x), model(x))
+    u, old = x, None
+    for m in model:
+        for f in (m.a, lambda y, m=m: m.b(m.norm(y.reshape(2, 9, 4))).reshape(y.shape)):
+            k = f(u)
+            u, old = u + (k if old is None else 1.5 * k - 0.5 * old), k
+    torch.testing.assert_close(convert(model, "adams-bashforth-2")(x), u, rtol=1e-12, atol=1e-12)
+    with pytest.raises(InputError, match="the state changes its shape inside"):
+        convert(nn.Sequential(_Reshaped(back=False)), "euler")
+
+
+class _Scaled(nn.Module):
+    """Calls in place whose results nobody takes, as in NFNet; a reshape by the size of an intermediate."""
+
+    def __init__(self, written: bool = False) -> None:
+        super().__init__()
+        self.a, self.written = nn.Conv2d(4, 4, 1), written
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.a(x)
+        out.mul_(0.5)
+        functional.relu(out, True)
+        small = functional.avg_pool2d(out, 2)
+        out = out + small.sum() / small.shape[-1]
+        if self.written:
+            out[:, 0].mul_(2)
+        return x + out
+
+
+def test_what_is_done_in_place_is_done() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(_Scaled(), _Scaled())
+    x = torch.randn(2, 4, 4, 4)
+    assert torch.equal(convert(model, "euler")(x), model(x))
+    with pytest.raises(InputError, match="writes into a part of a tensor in place"):
+        convert(nn.Sequential(_Scaled(written=True)), "euler")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: ResNet, r"is the class ResNet: make a network of it"),
+        (lambda: "resnet50", "give an nn.Module"),
+        (lambda: convert(_small(), "euler"), "converted already, to euler"),
+        (lambda: torch.compile(_small(), backend="eager"), "convert model._orig_mod"),
+        (lambda: nn.DataParallel(_small()), "convert model.module, then wrap"),
+        (lambda: torch.jit.script(nn.Linear(2, 2)), "scripted or traced"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_is_no_network_to_convert(make: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        convert(make(), "euler")
+
+
+def test_every_weight_is_kept_and_fine_tuning_is_that_of_the_network() -> None:
+    """A weight by its value, as the state_dict's keys change; a step of SGD moves both networks alike."""
+    model = _small()
+    with torch.no_grad():
+        for n, p in enumerate(model.parameters()):
+            p.add_(n * 1e-3)  # none equal to another's
+    net = convert(model, "euler")
+    names = {
+        name: [k for k, q in net.state_dict().items() if torch.equal(p, q)] for name, p in model.named_parameters()
+    }
+    assert all(len(found) == 1 for found in names.values())
+    assert len({found[0] for found in names.values()}) == len(names)
+    x, labels = torch.randn(4, 3, 16, 16, dtype=torch.float64), torch.arange(4)
+    for each in (model, net):
+        optimiser = torch.optim.SGD(each.parameters(), lr=0.01)
+        functional.cross_entropy(each.train()(x), labels).backward()
+        optimiser.step()
+    kept = net.state_dict()
+    for name, p in model.named_parameters():
+        torch.testing.assert_close(kept[names[name][0]], p.detach(), rtol=1e-9, atol=1e-12, msg=name)
+
+
+class _LayerScaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.gamma = nn.Linear(4, 4), nn.Parameter(torch.full((4,), 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gamma * self.a(x)
+
+
+@pytest.mark.parametrize("scheme", ["euler", "lm", "leapfrog-2"])
+def test_autocast_of_a_state_that_becomes_wider(scheme: str) -> None:
+    net = convert(nn.Sequential(nn.Linear(4, 4), *(_LayerScaled() for _ in range(3))), scheme)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = net(torch.randn(2, 4))
+    assert found.dtype == torch.float32
+    found.sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_on_the_meta_device() -> None:
+    net = convert(_small().to("meta"), "lm")
+    assert {p.device.type for p in net.parameters()} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnetv2_50", "convnext_atto", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "xcit_nano_12_p16_224",
+     "eva02_tiny_patch14_224", "dm_nfnet_f0"],
+)  # fmt: skip
 def test_timm(name: str) -> None:
     timm = pytest.importorskip("timm")
     model = timm.create_model(name, **({"img_size": 32, "depth": 3} if name.startswith("vit") else {}))
     net = convert(model, t2n.load("euler"))
+    if name.startswith("eva"):  # the rotary embedding is one buffer for all blocks
+        assert [run.blocks for run in net.conversion.runs] == [12]
+    size = model.pretrained_cfg["input_size"][-1] if name.startswith(("swin", "eva")) else 32
     with torch.no_grad():
-        assert torch.equal(*_both(model, net, torch.randn(2, 3, 32, 32), training=True))
+        assert torch.equal(*_both(model, net, torch.randn(2, 3, size, size), training=True))

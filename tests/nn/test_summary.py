@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import BasicBlock, ResNet
 
 import tableau2net as t2n
@@ -99,7 +100,7 @@ def test_a_coefficient_that_nothing_moves() -> None:
         for field in net.blocks[0].fields:  # the branches are 0, so y − y_prev is
             field.conv2.weight.zero_()
     warned = [text for text in summary(net).warnings if "gradient" in text]
-    assert [text.partition(":")[0] for text in warned] == ["blocks.0", "blocks.1"]
+    assert [text.partition(":")[0] for text in warned] == ["blocks.0, blocks.1"]
 
 
 def test_a_head_of_zeros_is_no_reason_to_warn() -> None:
@@ -120,7 +121,7 @@ def test_a_converted_network() -> None:
 def test_it_is_printed_and_is_plain_data() -> None:
     found = summary(_net("lm"))
     text = str(found)
-    for said in ("blocks.2", "lm", "start-up", "checkpoint", "15×15", "warning: blocks.0: h·L"):
+    for said in ("blocks.2", "lm", "start-up", "checkpoint", "15×15", "warning: every block: may be unstable"):
         assert said in text
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["blocks"][0]["receptive_field"] == [15, 15]
@@ -128,6 +129,68 @@ def test_it_is_printed_and_is_plain_data() -> None:
     assert (
         json.loads(json.dumps(summary(block, (6,)).to_dict(), allow_nan=False))["blocks"][0]["real_interval"] == "inf"
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["lm_resnet20", "adamnet2pc_20", "revnet38", "dynamic_rk4_parabolic", "polynet_2way_20", "imexnet20"]
+)
+def test_every_kind_of_network(name: str) -> None:
+    """FLOPs and parameters of the whole, by torch's counter around the network."""
+    torch.manual_seed(0)
+    net = t2n.create_model(name)
+    found = summary(net, (3, 16, 16))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        copy.deepcopy(net).eval()(torch.randn(1, 3, 16, 16))
+    assert (found.flops, found.parameters) == (counter.get_total_flops(), sum(p.numel() for p in net.parameters()))
+    assert 0 < sum(block.flops for block in found.blocks) <= found.flops
+    for block in found.blocks:
+        assert block.saved_bytes[block.backward] > 0
+    if name == "imexnet20":  # its implicit part is global
+        assert all(block.receptive_field == (16, 16) for block in found.blocks)
+
+
+def test_bytes_kept_by_hooks_around_a_network_of_one_block() -> None:
+    """Different memories that autograd saves in a whole call, without weights and the image."""
+    torch.manual_seed(0)
+    fields = [nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 4, 1)) for _ in range(3)]
+    net = t2n.compile("rk4")(fields)
+    found = summary(net, (4, 8, 8)).blocks[0]
+    memories: dict[int, Any] = {}
+    weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
+
+    def keep(x: Tensor) -> Tensor:
+        memories[x.untyped_storage().data_ptr()] = x
+        return x
+
+    x = torch.randn(2, 4, 8, 8, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        output = net(x)
+    count = sum(x.untyped_storage().nbytes() for at, x in memories.items() if at not in weights) // 2
+    assert output.shape == x.shape
+    assert found.saved_bytes["store"] == count
+    assert found.flops == 3 * 4 * 2 * (9 * 4 * 4 + 4 * 4) * 8 * 8  # the two convolutions, four times in three steps
+    assert found.receptive_field == (8, 8)
+
+
+def test_a_convolutional_block_sees_what_its_kernels_reach() -> None:
+    """1 + Σ (k − 1) · strides: 3 × 3, then stride 2, and two steps of 3 × 3 at half the size."""
+    torch.manual_seed(0)
+    fields = [nn.Conv2d(4, 4, 3, padding=1) for _ in range(2)]
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, 2, 1), t2n.compile("euler")(fields))
+    assert summary(net, (3, 32, 32)).blocks[0].receptive_field == (1 + 2 + 2 + 2 * (2 + 2),) * 2
+
+
+def test_a_warning_that_blocks_share_is_one_line() -> None:
+    found = summary(_net())
+    (text,) = found.warnings
+    assert text.startswith("every block: may be unstable: |hλ| is h·L at most, which exceeds 2 for damped modes")
+    assert all(block.warnings for block in found.blocks)
+    assert summary(t2n.create_model("damped_resnet20")).warnings == ()  # of order none: no field's step
+
+
+def test_adaptive_steps_are_not_known_before() -> None:
+    with pytest.raises(InputError, match="give steps="):
+        summary(t2n.create_model("neural_ode_adaptive"))
 
 
 def test_errors() -> None:

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
+from collections.abc import Set
+from typing import Any, cast
 
 from torch import Tensor, fx, nn
 
-from tableau2net.nn.conversion.sums import Sum, between
+from tableau2net.nn.conversion.sums import Sum, placeholders
 
 
 class Field(nn.Module):
-    """f of a residual sum a(y + f(y)); `after` is a, which the block applies when a step is taken."""
+    """f of a residual sum a(y + f(y)); `after` is a, which the block applies when a step is taken.
+
+    Called with what else the blocks of the network were called with, by name."""
 
     def __init__(self, branch: nn.Module, after: nn.Module | None = None) -> None:
         super().__init__()
         self.branch = branch
         self.after = after
 
-    def forward(self, y: Tensor) -> Tensor:
-        return cast(Tensor, self.branch(y))
+    def forward(self, y: Tensor, **context: Any) -> Tensor:
+        return cast(Tensor, self.branch(y, **context))
 
 
 class Moved(Field):
     """The field g(y) = a(y + f(y)) − y: a plain Euler step with it, h = 1, is the residual sum up to rounding."""
 
-    def forward(self, y: Tensor) -> Tensor:
+    def forward(self, y: Tensor, **context: Any) -> Tensor:
         assert self.after is not None
-        return cast(Tensor, self.after(y + self.branch(y))) - y
+        return cast(Tensor, self.after(y + self.branch(y, **context))) - y
 
 
 def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> Field:
     """The field of one sum of a block, sharing its submodules and parameters."""
     name = type(block).__name__
-    branch = _part(block, graph, residual.state, residual.branch, f"{name}Branch")
+    branch = _branch(block, graph, residual, f"{name}Branch")
     if not residual.after:
         return Field(branch)
-    total = residual.after[0].all_input_nodes[0]
-    after = _part(block, graph, total, residual.after[-1], f"{name}After")
+    after = _after(block, residual, f"{name}After")
     for node in residual.after:  # what a step hands on may be seen elsewhere: nothing of it is overwritten
         if node.op == "call_module" and getattr(after.get_submodule(str(node.target)), "inplace", False):
             harmless = copy.copy(after.get_submodule(str(node.target)))
@@ -46,14 +48,40 @@ def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> F
     return Moved(branch, after) if moved else Field(branch, after)
 
 
-def _part(block: nn.Module, graph: fx.Graph, start: fx.Node, end: fx.Node, name: str) -> fx.GraphModule:
-    """The calls from one node to another, as a module of one argument."""
+def _branch(block: nn.Module, graph: fx.Graph, residual: Sum, name: str) -> fx.GraphModule:
+    """f as a module of the state and the block's other arguments; in a reshape, and back, where the state is in one."""
     part = fx.Graph()
     y = part.placeholder("y")
-    copied = {start: y}
-    needed = between(end, start)
-    for node in graph.nodes:  # a shape is asked of the state, which has that of the block's input
-        if node in needed:
-            copied[node] = part.node_copy(node, lambda old: copied.get(old, y))
-    part.output(copied[end])
+    _, *others = placeholders(graph)
+    copied = {node: part.placeholder(str(node.target)) for node in others}
+    copied |= dict.fromkeys(residual.shapes, y)
+    inside = y
+    if residual.view is not None:
+        _copy(graph, residual.sizes, part, copied)
+        copied[residual.view.args[0]] = y  # type: ignore[index]
+        inside = part.node_copy(residual.view, copied.__getitem__)
+        inside.target = "reshape" if inside.target == "view" else inside.target  # y may lie otherwise in memory
+    copied |= dict.fromkeys((*residual.viewed, residual.state), inside)
+    _copy(graph, residual.nodes, part, copied)
+    result = copied[residual.branch]
+    if residual.view is not None:
+        result = part.call_method("reshape", (result, part.call_method("size", (y,))))
+    part.output(result)
+    return fx.GraphModule(block, part, name)
+
+
+def _copy(graph: fx.Graph, nodes: Set[fx.Node], part: fx.Graph, copied: dict[fx.Node, fx.Node]) -> None:
+    for node in graph.nodes:
+        if node in nodes and node not in copied:
+            copied[node] = part.node_copy(node, copied.__getitem__)
+
+
+def _after(block: nn.Module, residual: Sum, name: str) -> fx.GraphModule:
+    """What follows an addition, as a module: calls in a row."""
+    part = fx.Graph()
+    value = part.placeholder("y")
+    for node in residual.after:
+        (before,) = node.all_input_nodes
+        value = part.node_copy(node, {before: value}.__getitem__)
+    part.output(value)
     return fx.GraphModule(block, part, name)

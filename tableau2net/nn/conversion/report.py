@@ -55,8 +55,11 @@ class Conversion:
         if not self.left:
             return Group(turned)
         left = Table("stays as it is", "class", "why")
+        groups: dict[tuple[str, str], list[str]] = {}
         for each in self.left:
-            left.add_row(each.where or "the network", each.kind, each.why)
+            groups.setdefault((each.kind, each.why), []).append(each.where or "the network")
+        for (kind, why), places in groups.items():
+            left.add_row("\n".join(places[:4] + [f"and {len(places) - 4} more"] * (len(places) > 4)), kind, why)
         return Group(turned, left)
 
     def _title(self) -> str:

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import fx, nn
 
 from tableau2net.nn.conversion.sums import NotResidualError, Sum, residual_sums
-from tableau2net.nn.conversion.trace import UntraceableError, own_graph
+from tableau2net.nn.conversion.trace import UntraceableError, own_graphs
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+_MODES = "its forward depends on self.training; a module (nn.Dropout) would keep that to itself"
 
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block. where: its name in the network.  sums: its residual sums, in order."""
+    """A residual block. where: its name in the network.  sums: its residual sums, in order.
+
+    owner: the name of the module that calls it.  context: what it is called with beside the state and is computed in
+    the call, by name.  constants: the others of its arguments."""
 
     where: str
     module: nn.Module
     graph: fx.Graph
     sums: tuple[Sum, ...]
+    owner: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of all that its forward takes beside the state, in order."""
+        return tuple(inspect.signature(self.module.forward).parameters)[1:]
 
 
 @dataclass(frozen=True)
 class Left:
     """A module that stays as it is. where: its name.  kind: its class.  why.
 
-    opaque: its forward cannot be traced, so what it is was not seen; else it adds, but not as a residual block."""
+    opaque: its forward cannot be traced, so what it is was not seen; else it adds, but not as a residual block.
+    holds: it has modules inside that are no plain layers."""
 
     where: str
     kind: str
     why: str
     opaque: bool = False
+    holds: bool = True
 
 
 def find_runs(model: nn.Module) -> Iterator[tuple[Block, ...] | Left]:
@@ -54,16 +71,30 @@ def _visit(module: nn.Module, where: str, taken: Set[nn.Module] = frozenset()) -
     inside = set(taken)
     if not isinstance(module, nn.ModuleList | nn.ModuleDict):  # these have no forward: their owner calls the members
         try:
-            for found in _runs(module, own_graph(module), where):
+            for found in _agreed([list(_runs(module, graph, where)) for graph in own_graphs(module)]):
                 if isinstance(found, tuple):
+                    if any(block.module in taken for block in found):
+                        continue
                     inside.update(block.module for block in found)
                 yield found
         except UntraceableError as error:
             if next(module.children(), None) is not None:  # a layer that decides by itself holds no blocks
-                yield Left(where, type(module).__name__, str(error), opaque=True)
+                holds = any(not _builtin(child) for child in module.children())
+                yield Left(where, type(module).__name__, str(error), opaque=True, holds=holds)
     for name, child in module.named_children():
         if child not in inside and _worth_a_look(child):
             yield from _visit(child, _join(where, name), inside)
+
+
+def _agreed(readings: list[list[tuple[Block, ...] | Left]]) -> Iterator[tuple[Block, ...] | Left]:
+    """What the graphs of train and eval mode have in common."""
+
+    def names(found: tuple[Block, ...] | Left) -> object:
+        return found if isinstance(found, Left) else [block.where for block in found]
+
+    first, *others = readings
+    common = [[names(found) for found in reading] for reading in others]
+    yield from (found for found in first if all(names(found) in each for each in common))
 
 
 def _runs(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[Block, ...] | Left]:
@@ -74,44 +105,75 @@ def _runs(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[Block
     for node in graph.nodes:
         if node.op != "call_module":
             continue
-        found = _block(modules[str(node.target)], _join(where, str(node.target)))
+        found = _called(node, modules[str(node.target)], _join(where, str(node.target)))
         if isinstance(found, Block) and calls[node.target] > 1:
             found = Left(found.where, type(found.module).__name__, f"called {calls[node.target]} times")
-        if isinstance(found, Block) and not _single_input(node):
-            found = Left(found.where, type(found.module).__name__, "called with more than the state")
-        continues = last is not None and node.args[:1] == (last,) and len(last.users) == 1
-        if run and not (isinstance(found, Block) and continues):
-            yield tuple(run)
-            run = []
         if isinstance(found, Block):
+            found = replace(found, owner=where)
+            continues = last is not None and node.args[:1] == (last,) and len(last.users) == 1
+            if run and not (continues and _alike(found, run[0])):
+                yield tuple(run)
+                run = []
             run.append(found)
             last = node
         else:
-            last = None
+            if run:
+                yield tuple(run)
+            run, last = [], None
             if found is not None:
                 yield found
     if run:
         yield tuple(run)
 
 
-def _single_input(node: fx.Node) -> bool:
-    others = (*node.args[1:], *node.kwargs.values())
-    return len(node.args) >= 1 and all(value is None for value in others)
+def _called(node: fx.Node, module: nn.Module, where: str) -> Block | Left | None:
+    """A module read as a residual block with the arguments that a call has."""
+    if _builtin(module):
+        return None
+    try:
+        call = inspect.signature(module.forward).bind(*node.args, **node.kwargs)
+    except (TypeError, ValueError):
+        return _block(module, where)
+    call.apply_defaults()
+    names = list(call.arguments)
+    if not node.args or any(name in call.arguments for name in ("args", "kwargs")):
+        return _block(module, where)
+    values = {name: call.arguments[name] for name in names[1:]}
+    context = {name: value for name, value in values.items() if _varies(value)}
+    constants = {name: value for name, value in values.items() if name not in context}
+    found = _block(module, where, constants)
+    return replace(found, context=context, constants=constants) if isinstance(found, Block) else found
 
 
-def _block(module: nn.Module, where: str) -> Block | Left | None:
-    """A module read as a residual block; why it is none, where it adds or hides what it does; else None."""
+def _alike(a: Block, b: Block) -> bool:
+    """Whether two blocks are called with the same beside the state."""
+    return a.context == b.context and bool(a.arguments) == bool(b.arguments)
+
+
+def _varies(value: Any) -> bool:
+    """Whether an argument of a call is computed in it, or is a tuple, which the tracer does not take as a constant."""
+    return isinstance(value, tuple | list | dict | fx.Node)
+
+
+def _block(module: nn.Module, where: str, known: Mapping[str, Any] | None = None) -> Block | Left | None:
+    """A module read as a residual block; why it is none, where it adds or hides what it does; else None.
+
+    known: its arguments beside the state that are constants; None for the defaults."""
     if _builtin(module):
         return None
     kind = type(module).__name__
     try:
-        graph = own_graph(module)
+        graph, *others = own_graphs(module, known)
     except UntraceableError:
         return None  # said when its inside is looked at
     try:
         sums = residual_sums(graph, dict(module.named_modules(remove_duplicate=False)))
     except NotResidualError as error:
         return Left(where, kind, str(error)) if error.adds else None
+    if others:
+        return Left(
+            where, kind, "its forward depends on self.training; a module (nn.Dropout) would keep that to itself"
+        )
     if module._forward_hooks or module._forward_pre_hooks:
         return Left(where, kind, "has forward hooks, which would be lost")
     return Block(where, module, graph, sums)

@@ -15,7 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tableau2net.codegen import Options, compile
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion.blocks import with_after
+from tableau2net.nn.conversion.blocks import Passed, block_class
+from tableau2net.nn.conversion.checks import check_model
 from tableau2net.nn.conversion.fields import Field, field_of
 from tableau2net.nn.conversion.report import Conversion, Run
 from tableau2net.nn.conversion.runs import Block, Left, find_runs
@@ -41,6 +42,7 @@ def convert(
     The result has `conversion`, a `Conversion`: which runs, what stays, and whether outputs are the same; print it.
     Raises InputError where no run is found, or a scheme or option does not fit.
     """
+    check_model(model)
     loaded = scheme if isinstance(scheme, Scheme) else load(scheme)
     chosen = _options(loaded, options)
     if after not in get_args(After):
@@ -62,7 +64,7 @@ def convert(
             network = _put(network, found, block)
     if not runs:
         raise InputError(_nothing_found(model, left))
-    shown = tuple(each for each in left if not each.opaque)
+    shown = tuple(each for each in left if not each.opaque or each.holds)
     equal = _equality(loaded, chosen, h, after, any(run.after for run in runs))
     setattr(network, "conversion", Conversion(loaded.name or loaded.family, equal, tuple(runs), shown))  # noqa: B010
     return network
@@ -112,10 +114,9 @@ def _misfit(run: Sequence[Block], block: Any) -> str | None:
 
 def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: After) -> nn.Module:
     """The compiled block of a run."""
-    compiled: Any = compile(scheme, **vars(options))
     fields = [[field_of(b.module, b.graph, s, after == "move") for s in b.sums] for b in run]
-    if after == "keep" and any(field.after is not None for field in chain(*fields)):
-        compiled = with_after(scheme, options)
+    followed = after == "keep" and any(field.after is not None for field in chain(*fields))
+    compiled: Any = block_class(scheme, options, followed, bool(run[0].arguments))
     steps: list[Any] = fields if _parts(compiled) > 1 else list(chain(*fields))
     if options.stage_weights == "independent":
         steps = [_copies(step, compiled) for step in steps]
@@ -123,13 +124,16 @@ def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, aft
         block: nn.Module = compiled(steps, h)
     except ValueError as error:  # rounding errors would grow too much on the way back
         raise InputError(str(error)) from None
+    if run[0].arguments:
+        block.arguments, block.context = run[0].arguments, tuple(run[0].context)  # type: ignore[assignment]
+        block.constants = dict(run[0].constants)  # type: ignore[assignment]
     for module in set(block.modules()).difference(*(b.module.modules() for b in run)):  # a frozen BatchNorm stays so
         module.training = run[0].module.training
     place = next(run[0].module.parameters(), None)
     if place is not None:  # coefficients are where the weights are
         for name in getattr(compiled, "raw", compiled.coefficients):
-            parameter = getattr(block, name)
-            parameter.data = parameter.data.to(place)
+            value = getattr(block, name)
+            setattr(block, name, nn.Parameter(value.detach().to(place), value.requires_grad))
     return block
 
 
@@ -147,10 +151,10 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
     for each in run[1:]:
         owner, _, name = each.where.rpartition(".")
         parent = network.get_submodule(owner)
-        if isinstance(parent, nn.Sequential):
+        if isinstance(parent, nn.Sequential) and each.owner == owner:
             del parent._modules[name]  # not `del parent[i]`, which would rename what comes behind
         else:
-            parent.add_module(name, nn.Identity())
+            parent.add_module(name, Passed() if each.arguments else nn.Identity())
     network.set_submodule(run[0].where, block)
     return network
 
@@ -209,11 +213,15 @@ def _equality(scheme: Scheme, options: Options, h: float, after: After, activate
 
 
 def _nothing_found(model: nn.Module, left: Sequence[Left]) -> str:
-    left = sorted(left, key=lambda each: each.opaque)
+    left = sorted(left, key=lambda each: (each.opaque, not each.holds))
     if left:
-        seen = "; ".join(f"{each.where or 'the network'} ({each.kind}): {each.why}" for each in left[:3])
-        more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
-        return f"no run of residual blocks to convert in {type(model).__name__}; {seen}{more}"
-    kinds = Counter(type(m).__name__ for m in model.modules())
-    seen = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(6))
+        kinds = Counter((each.kind, each.why) for each in left)
+        named = {(each.kind, each.why): each.where or "the network" for each in reversed(left)}
+        seen = "; ".join(
+            f"{named[key]} ({key[0]}){f' and {kinds[key] - 1} more' if kinds[key] > 1 else ''}: {key[1]}"
+            for key in list(dict.fromkeys((each.kind, each.why) for each in left))[:3]
+        )
+        return f"no run of residual blocks to convert in {type(model).__name__}; {seen}"
+    kinds_seen = Counter(type(m).__name__ for m in model.modules())
+    seen = ", ".join(f"{count} × {kind}" for kind, count in kinds_seen.most_common(6))
     return f"no module of {type(model).__name__} returns branch(x) + x; seen: {seen}"

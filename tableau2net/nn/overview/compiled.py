@@ -12,36 +12,73 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import Options
 from tableau2net.errors import InputError
+from tableau2net.nn.dynamic_block import DynamicBlock
+from tableau2net.nn.families.fractal import FractalBlock
 from tableau2net.scheme import Scheme
 
 
 @dataclass(frozen=True)
 class Specification:
-    """What a block was compiled from. make: the function that makes an empty one from a scheme and options."""
+    """What a block was compiled from, and what its steps are.
 
-    make: Callable[[Scheme, Options], nn.Module]
+    make: the function that makes an empty one from a scheme and options; None where the block is more than that.
+    h: the length of a step, the longest.  steps, startup (the first of them).  evaluations: a step.  order: proved.
+    coefficients: the names of the parameters that are the scheme's."""
+
+    make: Callable[[Scheme, Options], nn.Module] | None
     scheme: Scheme
     options: Options
+    h: float
+    steps: int
+    startup: int
+    evaluations: int
+    order: int
+    coefficients: tuple[str, ...] = ()
 
 
 def compiled_blocks(network: nn.Module) -> Iterator[tuple[str, Any, Specification]]:
     """The blocks with their names, from outside in."""
     for name, module in network.named_modules():
-        if (found := _specification(module)) is not None:
+        if (found := _specification(module)) is not None and found.steps > 0:
             yield name, module, found
 
 
 def _specification(module: nn.Module) -> Specification | None:
+    if isinstance(module, DynamicBlock):
+        cls = module.block[0]
+        options = Options(**{**module.options, "time_dependent": True})
+        steps, h = len(module.lengths), max(map(abs, module.lengths))
+        return Specification(
+            None, module.scheme, options, h, steps, min(steps, module.startup), cls.evaluations, cls.order
+        )
+    if isinstance(module, FractalBlock):
+        made = _made(module.rule)
+        assert made is not None
+        return Specification(None, made[1], made[2], 1.0, 1, 0, module.rule.evaluations, module.rule.order)
+    made = _made(module)
+    if made is None:
+        return None
+    block: Any = module
+    steps = len(block.fields) if hasattr(block, "fields") else block.steps
+    startup = min(steps, getattr(block, "startup", 0))
+    raw = tuple(getattr(block, "raw", block.coefficients))
+    return Specification(*made, float(block.h), steps, startup, block.evaluations, block.order, raw)
+
+
+def _made(module: nn.Module) -> tuple[Callable[[Scheme, Options], nn.Module], Scheme, Options] | None:
+    """How a compiled block is made anew."""
     if not hasattr(type(module), "field_names") or not hasattr(type(module), "evaluations"):
         return None
     made = module.__reduce__()
     if not isinstance(made, tuple) or len(made) < 2 or len(made[1]) != 2 or not isinstance(made[1][0], Scheme):
         return None
-    return Specification(cast(Any, made[0]), *made[1])
+    return cast(Any, made[0]), *made[1]
 
 
 def with_backward(block: nn.Module, made: Specification, way: str) -> nn.Module | None:
     """A block with the same fields and coefficients and another backward pass; None where the scheme has none such."""
+    if made.make is None:
+        return block if way == made.options.backward else None
     coupling = made.options.coupling if way == made.options.backward else None
     try:
         other: Any = made.make(made.scheme, replace(made.options, backward=cast(Any, way), coupling=coupling))
@@ -76,6 +113,8 @@ class Calls:
 
 def fields_of(block: nn.Module) -> list[nn.Module]:
     """The fields of a block, in the order of their steps."""
+    if isinstance(block, DynamicBlock):
+        return []  # functions of the time too, called with their weights
     steps = getattr(block, "fields", None)
     if steps is None:
         return [cast(nn.Module, block.field)]

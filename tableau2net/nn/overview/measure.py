@@ -49,7 +49,7 @@ def receptive_field(image: Tensor, state: Any) -> tuple[int, int] | None:
     return _extent(seen.any(1)), _extent(seen.any(0))
 
 
-def lipschitz(field: nn.Module, inputs: tuple[Any, ...]) -> float | None:
+def lipschitz(field: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> float | None:
     """The largest singular value of a field's Jacobian at a state, by power iteration: a lower bound of its constant.
 
     None where the field's layers have no forward or backward derivative."""
@@ -59,9 +59,9 @@ def lipschitz(field: nn.Module, inputs: tuple[Any, ...]) -> float | None:
         length = torch.zeros(())
         for _ in range(ROUNDS):
             v = v / v.norm().clamp_min(torch.finfo(v.dtype).tiny)
-            along: Tensor = torch.func.jvp(lambda y: field(*before, y), (state,), (v,))[1]
+            along: Tensor = torch.func.jvp(lambda y: field(*before, y, **named), (state,), (v,))[1]
             length = along.detach().norm()
-            pull: Any = torch.func.vjp(lambda y: field(*before, y), state)[1]
+            pull: Any = torch.func.vjp(lambda y: field(*before, y, **named), state)[1]
             v = pull(along)[0].detach()
     except (RuntimeError, NotImplementedError):
         return None

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -51,7 +52,9 @@ class BlockSummary:
 class Summary:
     """What `summary` says. Printing it shows a table; `to_dict` is plain data for JSON.
 
-    parameters and flops (an image) are the whole network's, what is outside blocks too."""
+    parameters and flops (an image) are the whole network's, what is outside blocks too. In the table, evals are
+    evaluations of fields; kept an image, what the backward pass keeps, under its `backward=` and under others; sees,
+    the receptive field; h·L, the step times the estimate of the fields' steepness."""
 
     input_size: tuple[int, ...]
     parameters: int
@@ -60,8 +63,17 @@ class Summary:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All of them, with the block each is of."""
-        return tuple(f"{block.where or 'the network'}: {text}" for block in self.blocks for text in block.warnings)
+        """All of them, each once, with the blocks that it is of."""
+        places: dict[str, list[str]] = {}
+        for block in self.blocks:
+            for text in block.warnings:
+                places.setdefault(text, []).append(block.where or "the network")
+        return tuple(f"{self._places(where)}: {text}" for text, where in places.items())
+
+    def _places(self, where: list[str]) -> str:
+        if len(where) == len(self.blocks) > 1:
+            return "every block"
+        return ", ".join(where[:SHOWN]) + (f" and {len(where) - SHOWN} more" if len(where) > SHOWN else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: dictionaries, lists, strings, numbers."""
@@ -71,32 +83,43 @@ class Summary:
         return plain
 
     def __rich__(self) -> Group:
-        rows = [(b.where or "the network", *_cells(b)) for b in self.blocks]
         title = (
             f"{_count(self.parameters)} parameters, {_count(self.flops)} FLOPs an image of {_times(self.input_size)}"
         )
-        table = Table("block", *_HEADINGS, title=title)
-        for row in rows:
-            table.add_row(*row)
+        table = Table("block", *_HEADINGS, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for column in table.columns[2:]:
+            column.no_wrap = True
+        for column in table.columns[:2]:  # names give way to numbers
+            column.overflow = "fold"
+        for b in self.blocks:
+            table.add_row(b.where or "the network", *_cells(b))
         return Group(table, *(Text(f"warning: {text}", style="yellow") for text in self.warnings))
 
     def __str__(self) -> str:
         text = StringIO()
-        Console(file=text, width=170).print(self)
+        Console(file=text, width=120).print(self)
         return text.getvalue().rstrip()
 
 
-_HEADINGS = ("scheme", "order", "steps × h", "evaluations", "parameters", "FLOPs", "saved an image", "sees", "h·L")
+SHOWN = 4  # names of blocks in a warning
+_HEADINGS = ("scheme", "order", "steps × h", "evals", "params", "FLOPs", "kept an image", "sees", "h·L")
 
 
 def _cells(b: BlockSummary) -> tuple[str, ...]:
-    order = f"{b.order}, nominal" if b.nominal else str(b.order)
-    start = f" ({b.startup} start-up)" if b.startup else ""
-    saved = "\n".join(f"{way} {_bytes(n)}{' ←' if way == b.backward else ''}" for way, n in b.saved_bytes.items())
+    start = f"\n{b.startup} start-up" if b.startup else ""
+    saved = [f"{way} {_bytes(n)}" for way, n in sorted(b.saved_bytes.items(), key=lambda kept: kept[0] != b.backward)]
     sees = "" if b.receptive_field is None else _times(b.receptive_field)
-    steep = "" if b.lipschitz is None else f"{b.h * b.lipschitz:.3g}"
+    steep = "" if b.lipschitz is None else f"{abs(b.h) * b.lipschitz:.2g}"
     numbers = (str(b.evaluations), _count(b.parameters), _count(b.flops))
-    return (b.scheme, order, f"{b.steps} × {b.h:g}{start}", *numbers, saved, sees, steep)
+    return (b.scheme, _order(b), f"{b.steps} × {b.h:g}{start}", *numbers, "\nor ".join(saved), sees, steep)
+
+
+def _order(b: BlockSummary) -> str:
+    if b.order < 0:
+        return "none"
+    if not b.nominal:
+        return str(b.order)
+    return f"{b.order} nominal" + ("" if b.independent_order is None else f"\n{b.independent_order} real")
 
 
 def _plain(block: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tableau2net.analysis.nominal import independent_order
 from tableau2net.analysis.stability import stability
 from tableau2net.codegen.options import Backward
 from tableau2net.errors import InputError
+from tableau2net.nn.families.ode import AdaptiveBlock
 from tableau2net.nn.overview.compiled import (
     Calls,
     Specification,
@@ -40,6 +41,8 @@ def summary(network: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summ
     """
     size = tuple(input_size)
     if not any(True for _ in compiled_blocks(network)):
+        if any(isinstance(module, AdaptiveBlock) for module in network.modules()):
+            raise InputError("steps adapt to the images here, so what they cost is not known before; give steps=")
         raise InputError(f"{type(network).__name__} has no compiled block; t2n.convert makes them of residual blocks")
     resting, trained = own_copy(network, training=False), own_copy(network, training=True)
     image = random_images(network, size, 1).requires_grad_()
@@ -73,28 +76,26 @@ def _block(
     image: Tensor,
     silent: set[str],
 ) -> BlockSummary:
-    steps = len(block.fields) if hasattr(block, "fields") else block.steps
-    startup = min(steps, getattr(block, "startup", 0))
     inputs, named = _detached(seen.inputs[block]), _detached_values(seen.named[block])
-    nominal = made.options.stage_weights == "independent" and block.evaluations > 1
+    nominal = made.options.stage_weights == "independent" and made.evaluations > 1
     real, imaginary = _intervals(made.scheme)
     steepness = _steepness(block, seen)
-    raw = getattr(block, "raw", block.coefficients)
+    raw = made.coefficients
     warnings = (
-        *_stability_warnings(float(block.h), steepness, real, imaginary),
+        *(_stability_warnings(made.h, steepness, real, imaginary) if made.order >= 0 else ()),
         *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
     )
-    start_stages = made.options.start_scheme.stages if startup else 0
+    start_stages = made.options.start_scheme.stages if made.startup else 0
     return BlockSummary(
         where=name,
         scheme=made.scheme.name or made.scheme.family,
-        order=block.order,
+        order=made.order,
         nominal=nominal,
         independent_order=independent_order(made.scheme) if nominal and not made.scheme.parameters else None,
-        h=float(block.h),
-        steps=steps,
-        startup=startup,
-        evaluations=startup * start_stages + (steps - startup) * block.evaluations,
+        h=made.h,
+        steps=made.steps,
+        startup=made.startup,
+        evaluations=made.startup * start_stages + (made.steps - made.startup) * made.evaluations,
         parameters=sum(p.numel() for p in block.parameters()),
         coefficients=sum(getattr(block, n).numel() for n in raw),
         flops=flops(block, inputs, named),
@@ -120,7 +121,11 @@ def _saved(
 
 
 def _steepness(block: nn.Module, seen: Calls) -> float | None:
-    values = [lipschitz(f, _detached(seen.inputs[f])) for f in _some(fields_of(block)) if f in seen.inputs]
+    values = [
+        lipschitz(f, _detached(seen.inputs[f]), _detached_values(seen.named[f]))
+        for f in _some(fields_of(block))
+        if f in seen.inputs
+    ]
     known = [value for value in values if value is not None]
     return max(known) if known else None
 
@@ -136,17 +141,20 @@ def _intervals(scheme: Scheme) -> tuple[float | None, float | None]:
 
 
 def _stability_warnings(h: float, steepness: float | None, real: float | None, imaginary: float | None) -> list[str]:
-    """Where an eigenvalue as large as the fields are steep would lie outside the stable part of an axis."""
+    """Where an eigenvalue as large as the fields are steep would lie outside the stable part of an axis.
+
+    The largest singular value bounds an eigenvalue and is not one: what it says is that there may be trouble. The text
+    has no figure of the block's own, so that blocks which share it are named in one line."""
     if steepness is None:
         return []
     z = abs(h) * steepness
-    found = []
-    if real == 0 and z > 0:
-        found.append("no damped mode is stable, at any h: the scheme is for fields that rotate")
-    elif real is not None and z > real:
-        found.append(f"h·L ≈ {z:.3g} is beyond the real stability interval, {real:.3g}: smaller h or smaller weights")
-    if imaginary is not None and 0 < imaginary < z:
-        found.append(f"h·L ≈ {z:.3g} is beyond the imaginary stability interval, {imaginary:.3g}, if the field rotates")
+    hopeless = ["no damped mode is stable, at any h: the scheme is for fields that rotate"]
+    found = hopeless if real == 0 and z > 0 else []
+    axes = ((real, "damped modes (the real stability interval)"), (imaginary, "rotating ones (the imaginary)"))
+    beyond = [f"{end:.3g} for {modes}" for end, modes in axes if end is not None and 0 < end < z]
+    if beyond:
+        limits = " and ".join(beyond)
+        found.append(f"may be unstable: |hλ| is h·L at most, which exceeds {limits}; smaller h or weights are safe")
     return found
 
 
@@ -154,7 +162,7 @@ def _without_gradient(network: nn.Module, images: Tensor, kept: Calls) -> set[st
     """The coefficients that no gradient reaches from the output, or from their own block at these weights, by name.
 
     The block is asked by itself since a head of zeros, where training starts, hides everything before it."""
-    blocks = [(name, block, getattr(block, "raw", block.coefficients)) for name, block, _ in compiled_blocks(network)]
+    blocks = [(name, block, made.coefficients) for name, block, made in compiled_blocks(network)]
     reached = _reached(network(images), [getattr(block, n) for _, block, raw in blocks for n in raw], zero=True)
     silent = set()
     for name, block, raw in blocks:

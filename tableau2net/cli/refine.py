@@ -1,0 +1,70 @@
+"""`tableau2net refine`: a trained network on finer or coarser grids, with its accuracy before and after."""
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tableau2net.errors import InputError
+
+
+def refine(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished run, or one that this command has written.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the changed network.")],
+    data: Annotated[str | None, typer.Option(help="Pictures to measure on. [default: those of the run]")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
+    validation: Annotated[
+        int | None, typer.Option(help="Measure on the last N training pictures. [default: as the run, else the test's]")
+    ] = None,
+    coarsen: Annotated[bool, typer.Option("--coarsen", help="Coarser grids, not finer ones.")] = False,
+    states: Annotated[int, typer.Option(help="Parts of each step; with --coarsen, steps that become one.")] = 2,
+    controls: Annotated[int, typer.Option(help="The same of the grid of weights.")] = 2,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. [default: a GPU if there is one]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, and nothing else.")] = False,
+) -> None:
+    """Refine or coarsen the grids of a trained network, measure it before and after, and write it to a folder."""
+    from tableau2net.training.change import Change
+    from tableau2net.training.data import load_data
+    from tableau2net.training.environment import choose_device
+    from tableau2net.training.evaluation import compare_accuracy
+    from tableau2net.training.stored import find_network, read_network, write_network
+
+    change = Change("coarsen" if coarsen else "refine", states, controls)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is not an empty folder; choose another --out")
+    run = _data_of(find_network(folder))
+    source = data or run.get("source")
+    if not isinstance(source, str):
+        raise InputError(f"{folder}: does not say what pictures it was trained on; give --data")
+    if validation is None:
+        held = run.get("validation", 0) if source == run.get("source") else 0
+        validation = held if isinstance(held, int) else 0
+    limit = run.get("train") if source == run.get("source") else None
+    pictures = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit))
+    place = choose_device(device)
+    stored, before = read_network(folder, pictures.classes)
+    after = change.apply(before)
+    found = compare_accuracy(before.to(place), after.to(place), pictures.to(place))
+    about = {
+        "data": {"source": pictures.name, **pictures.counts(), "digest": pictures.digest()},
+        "found": asdict(found),
+    }
+    write_network(out, stored.changed(change), after, about)
+    print(json_module.dumps(asdict(found)) if json else f"{found}; written to {out}")
+
+
+def _data_of(path: Path) -> dict[str, Any]:
+    """What a folder's file says about the pictures of its run; nothing where there is no such file, or none told."""
+    try:
+        found = json_module.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError):
+        return {}
+    about = found.get("data") if isinstance(found, dict) else None
+    return about if isinstance(about, dict) else {}
+
+
+def _fitting(limit: Any) -> int | None:
+    """How many pictures the run was trained on: means and deviations are theirs."""
+    return limit if isinstance(limit, int) and limit > 0 else None
