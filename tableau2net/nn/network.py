@@ -118,8 +118,8 @@ class ResidualNetwork(nn.Module):
         if block.lookback and all(len(b.fields) <= b.startup for b in cast(Any, self.blocks)):
             warnings.warn(
                 f"every step is a start-up step, none is {scheme.name or scheme.family}'s own: it looks back "
-                f"{block.lookback} steps, and a resolution has {steps}; take a deeper network",
-                stacklevel=2,
+                f"by {block.lookback}, and steps a resolution are {steps}; take a deeper network",
+                stacklevel=4,
             )
         self.bn = nn.BatchNorm2d(widths[-1] if kind.preactivation else opening)
         self.head = nn.Linear(widths[-1], num_classes)

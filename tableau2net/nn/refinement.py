@@ -15,6 +15,7 @@ from torch import nn
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.support.growth import check_growth
 from tableau2net.errors import InputError
+from tableau2net.nn.dynamic_block import DynamicBlock
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -73,6 +74,17 @@ def blocks_of(network: nn.Module) -> Iterator[nn.Module]:
             yield module
         else:
             waiting += reversed(list(module.children()))
+
+
+def steps_of(network: nn.Module) -> int:
+    """How many steps the blocks of a network take together; a transition is none of them."""
+    lengths = (module.lengths for module in network.modules() if isinstance(module, DynamicBlock))
+    return sum(map(len, lengths)) + sum(_steps(block) for block in blocks_of(network))
+
+
+def _steps(block: Any) -> int:
+    """Of a block that has a field for all steps, or one for each."""
+    return len(block.fields) if hasattr(block, "fields") else int(block.steps)
 
 
 def _generated(module: nn.Module) -> type | None:

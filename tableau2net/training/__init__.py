@@ -1,8 +1,10 @@
 """Training on pictures: a recipe and data in, a folder of results out; resumable to the bit."""
 
 from tableau2net.training.data import ImageData, load_data
+from tableau2net.training.evaluation import AccuracyChange, compare_accuracy
 from tableau2net.training.loop import train
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import Result
+from tableau2net.training.stored import load_network
 
-__all__ = ["ImageData", "Recipe", "Result", "load_data", "train"]
+__all__ = ["AccuracyChange", "ImageData", "Recipe", "Result", "compare_accuracy", "load_data", "load_network", "train"]

@@ -15,6 +15,7 @@ from torch.optim import SGD
 
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
+from tableau2net.training.recipe import completed
 
 FORMAT = "tableau2net-checkpoint-1"
 FIX = "remove its folder to start again, or choose another --out"
@@ -42,11 +43,31 @@ def write_checkpoint(path: Path, progress: Progress, model: nn.Module, optimiser
     write_atomically(path, save(tensors, metadata))
 
 
-def read_checkpoint(path: Path, run: Mapping[str, Any], model: nn.Module, optimiser: SGD) -> Progress:
-    """Put a checkpoint's tensors into `model` and `optimiser`; returns how far it had come.
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: how far its run had come, and the tensors of its network and optimiser."""
 
-    `run` describes the run about to go on. Raises InputError when the file is damaged, or is a checkpoint of a
-    run that differs from it; the message names the differences.
+    path: Path
+    progress: Progress
+    tensors: Mapping[str, Tensor]
+
+    def put_into(self, model: nn.Module, optimiser: SGD) -> None:
+        """Give a network and its optimiser these tensors. Raises InputError where they do not fit."""
+        try:
+            model.load_state_dict(_below("model.", self.tensors))
+        except RuntimeError as error:
+            said = " ".join(str(error).split())
+            raise InputError(f"{self.path}: does not fit this network ({said}); {FIX}") from error
+        parameters = dict(model.named_parameters())
+        for name, buffer in _below("momentum.", self.tensors).items():
+            optimiser.state[parameters[name]]["momentum_buffer"] = torch.empty_like(parameters[name]).copy_(buffer)
+
+
+def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint of the run that is about to go on, which `run` describes.
+
+    Raises InputError when the file is damaged, or is a checkpoint of a run that differs from it; the message names the
+    differences.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -63,16 +84,9 @@ def read_checkpoint(path: Path, run: Mapping[str, Any], model: nn.Module, optimi
         raise InputError(f"{path}: is damaged or cut short ({error}); {FIX}") from error
     if not intact:
         raise InputError(f"{path}: is damaged (its digest does not match its contents); {FIX}")
-    if changes := differences(progress.run, run):
+    if changes := differences(completed(progress.run), completed(run)):
         raise InputError(f"{path}: belongs to another run ({'; '.join(changes)}); ask for the same, or {FIX}")
-    try:
-        model.load_state_dict(_below("model.", tensors))
-    except RuntimeError as error:
-        raise InputError(f"{path}: does not fit this network ({' '.join(str(error).split())}); {FIX}") from error
-    parameters = dict(model.named_parameters())
-    for name, buffer in _below("momentum.", tensors).items():
-        optimiser.state[parameters[name]]["momentum_buffer"] = torch.empty_like(parameters[name]).copy_(buffer)
-    return progress
+    return Checkpoint(path, progress, tensors)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

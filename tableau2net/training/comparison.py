@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from tableau2net.errors import InputError
+from tableau2net.training.recipe import completed
 from tableau2net.training.results import RESULT, Result
 
 
@@ -83,7 +84,8 @@ def _setting(result: Result) -> str:
     """All that was chosen but the seed, and the device, as text."""
     chosen = (result.model, result.scheme, result.order, result.depth, result.parameters, result.options)
     data = {k: v for k, v in result.data.items() if k != "source"}  # a copy elsewhere is the same data
-    return json.dumps([*chosen, result.recipe, data, result.device], sort_keys=True)
+    recipe = completed({"recipe": result.recipe})["recipe"]
+    return json.dumps([*chosen, recipe, data, result.device], sort_keys=True)
 
 
 def _row(runs: list[Result]) -> Row:

@@ -1,6 +1,5 @@
-"""One epoch of training and one evaluation, neither of which waits for the device before its end."""
+"""One epoch of training, which does not wait for the device before its end."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,25 +9,24 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from tableau2net.training.augment import EpochDraw, Normalise, crop_and_flip
+from tableau2net.training.augment import EpochDraw, crop_and_flip
 from tableau2net.training.data import ImageData
+from tableau2net.training.evaluation import Evaluation
 from tableau2net.training.recipe import Recipe
 
-EVALUATION_BATCH = 500
 
-
-class Epochs:
+class Epochs(Evaluation):
     """Trains and evaluates `model` on `data`, both on `device` already."""
 
     def __init__(self, model: nn.Module, optimiser: SGD, data: ImageData, recipe: Recipe, seed: int) -> None:
-        self.model, self.optimiser, self.data, self.recipe, self.seed = model, optimiser, data, recipe, seed
-        self.device = data.x_train.device
-        self.normalise = Normalise(data, self.device)
+        super().__init__(model, data)
+        self.optimiser, self.recipe, self.seed = optimiser, recipe, seed
 
     def train(self, epoch: int, advance: Callable[[int], None]) -> dict[str, Any]:
         """Train for epoch number `epoch` (the first is 0); returns its row of the log, test errors aside.
 
-        `advance` is told the size of each batch. The last, smaller batch is kept."""
+        `advance` is told the size of each batch. The last, smaller batch is kept. The loss that is told is that of the
+        pictures; a penalty is told by itself, without its weight, as it is at the end."""
         start = time.perf_counter()
         recipe, data = self.recipe, self.data
         lr = recipe.lr_at(epoch)
@@ -45,46 +43,34 @@ class Epochs:
             x, y = self.normalise(data.x_train[index]), data.y_train[index]
             if recipe.augment:
                 x = crop_and_flip(x, draw.shift[batch], draw.mirror[batch])
-            with self._precision():
+            with self.precision():
                 scores = self.model(x)
                 loss = cross_entropy(scores, y)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
+            self._update(loss)
             loss_sum += loss.detach() * len(index)
             wrong += (scores.detach().argmax(1) != y).sum()
             advance(len(index))
         train_loss, train_error = loss_sum.item() / count, 100 * wrong.item() / count  # the device is waited for here
         seconds = time.perf_counter() - start
-        return {
+        row = {
             "epoch": epoch + 1,
             "lr": lr,
             "train_loss": train_loss,
             "train_error": train_error,
             "images_per_second": count / seconds,
         }
+        return row | ({"smoothness": self._smoothness().item()} if recipe.smoothness else {})
 
-    @torch.inference_mode()
-    def error(self, x: Tensor, y: Tensor) -> float:
-        """Per cent of the pictures x, uint8 (N, 3, H, W), whose label is not y (N,)."""
-        self.model.eval()
-        wrong = torch.zeros((), device=self.device)
-        for pictures, labels in zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True):
-            with self._precision():
-                scores = self.model(self.normalise(pictures))
-            wrong += (scores.argmax(1) != labels).sum()
-        return 100 * wrong.item() / len(y)
+    def _update(self, loss: Tensor) -> None:
+        """One step down the gradient of the loss and its penalty, and the weights back into their bounds."""
+        if self.recipe.smoothness:
+            loss = loss + self.recipe.smoothness * self._smoothness()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        if self.recipe.clip:
+            self.model.clip_(*self.recipe.clip)  # type: ignore[operator]
 
-    def errors(self) -> dict[str, float | None]:
-        """The test error, and the validation error or None where nothing is held out, in per cent."""
-        data = self.data
-        held = None
-        if data.x_validation is not None and data.y_validation is not None:
-            held = self.error(data.x_validation, data.y_validation)
-        return {"validation_error": held, "test_error": self.error(data.x_test, data.y_test)}
-
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        """bfloat16 where a GPU has it, float32 on a CPU."""
-        if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return contextlib.nullcontext()
+    def _smoothness(self) -> Tensor:
+        found: Tensor = self.model.smoothness()  # type: ignore[operator]
+        return found

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from safetensors.torch import save
 from torch import nn
-from torch.optim import SGD
 
 from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
@@ -23,10 +22,12 @@ from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, detached, read_checkpoint, write_checkpoint
 from tableau2net.training.data import ImageData, load_data
 from tableau2net.training.epoch import Epochs
+from tableau2net.training.evaluation import compare_accuracy
+from tableau2net.training.level import Level, check_network
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import RESULT, Result
-from tableau2net.training.run_folder import CHECKPOINT, find_run
+from tableau2net.training.run_folder import CHECKPOINT, WEIGHTS, find_run
 
 
 def train(
@@ -55,12 +56,15 @@ def train(
     say), takes the place of a depth, and of the scheme ("adamnet-2" unless given) where it says which; `model`, a
     module, of both. Pictures stay on the device as bytes; a GPU computes in bfloat16 autocast, a CPU in float32.
 
+    Where the recipe refines, a level's network is a new one: a `model` that was given stays what it was when the first
+    level ended, and what came of it is in model.safetensors (see `load_network`).
+
     `out` receives checkpoint.safetensors and log.jsonl (a line an epoch) after each epoch, and at the end
     model.safetensors, curves.png and result.json. A run that was stopped goes on with `resume`, from the last
     epoch that was finished, and on a CPU ends with the same weights, bit for bit, as one that was not stopped.
 
-    Raises InputError, one line, for data, options or a checkpoint that cannot be used, for files that cannot be
-    written, and for a loss that is no longer finite.
+    Raises InputError, one line, for data, options or a checkpoint that cannot be used, for a recipe that does not suit
+    the network, for files that cannot be written, and for a loss that is no longer finite.
     """
     recipe = recipe or Recipe()
     if seed < 0:
@@ -78,18 +82,22 @@ def train(
     else:
         text = None
         about = {"model": type(model).__name__, "scheme": None, "order": None, "depth": None, "options": {}}
-    model.to(place).to(memory_format=torch.channels_last)
-    optimiser = SGD(network.groups(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum)
+    check_network(model, recipe)
     about |= {"seed": seed, "recipe": asdict(recipe)}
     about["data"] = {"source": data.name, **data.counts(), "digest": data.digest()}
     about = json.loads(json.dumps(about))  # as a checkpoint gives it back
+    level = Level.of(model, recipe, place)
     if going:
-        progress = read_checkpoint(folder / CHECKPOINT, about, model, optimiser)
+        checkpoint = read_checkpoint(folder / CHECKPOINT, about)
+        progress = checkpoint.progress
         if len(progress.rows) == recipe.epochs and (folder / RESULT).exists():
             return Result.read(folder / RESULT)
+        for number in range(1, len(_refinements(progress)) + 1):
+            level = level.refined(number, recipe, place, seed)
+        checkpoint.put_into(level.model, level.optimiser)
     else:
         progress = Progress(run=about, before=network.learnt(model), rows=[])
-    run = _Run(folder, progress, model, optimiser, recipe, place, text)
+    run = _Run(folder, progress, level, recipe, seed, place, text)
     run.keep()  # from here on there is something to resume; a log that is ahead of the checkpoint is cut back
     with (
         ProgressDisplay(recipe.epochs, len(data.y_train), len(progress.rows), quiet=quiet) as display,
@@ -99,42 +107,41 @@ def train(
         if resume:
             done = f"going on after epoch {len(progress.rows)}" if going else "nothing to resume, a new run"
             display.note(f"{folder}: {done}")
-        run.epochs(Epochs(model, optimiser, data.to(place), recipe, seed), display)
+        run.epochs(data.to(place), display)
     return run.finish()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
-    """A run in its folder: what is trained, of a scheme with the given text, and how far it has come."""
+    """A run in its folder: the level that is trained, of a scheme with the given text, and how far it has come."""
 
     folder: Path
     progress: Progress
-    model: nn.Module
-    optimiser: SGD
+    level: Level
     recipe: Recipe
+    seed: int
     place: torch.device
     text: str | None
 
     def keep(self) -> None:
         """Write the checkpoint, then the log, which follows from it."""
-        write_checkpoint(self.folder / CHECKPOINT, self.progress, self.model, self.optimiser)
+        write_checkpoint(self.folder / CHECKPOINT, self.progress, self.level.model, self.level.optimiser)
         write_atomically(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.progress.rows))
 
-    def epochs(self, epochs: Epochs, display: ProgressDisplay) -> None:
+    def epochs(self, data: ImageData, display: ProgressDisplay) -> None:
         """Train for all the epochs that are left, keeping each."""
         rows = self.progress.rows
         try:
             for epoch in range(len(rows), self.recipe.epochs):
                 start = time.perf_counter()
+                refinement = self.refine_before(epoch, data, display)
+                level = self.level
+                epochs = Epochs(level.model, level.optimiser, data, self.recipe, self.seed)
                 row = epochs.train(epoch, display.advance)
-                if not math.isfinite(row["train_loss"]):
-                    raise InputError(
-                        f"{self.folder}: the loss became {row['train_loss']} in epoch {epoch + 1}, the checkpoint of "
-                        f"epoch {epoch} is kept; start another run with a lower --lr than {self.recipe.lr:g}"
-                    )
+                self.check(row, epoch)
                 row |= epochs.errors()
-                row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(self.model) or None}
-                rows.append(row)
+                row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(level.model) or None}
+                rows.append(row | refinement)
                 self.keep()
                 display.epoch(row)
         except ConvergenceError as error:
@@ -142,6 +149,30 @@ class _Run:
         except KeyboardInterrupt:
             display.note(f"stopped after {len(rows)} epochs; go on with --resume --out {self.folder}")
             raise
+
+    def refine_before(self, epoch: int, data: ImageData, display: ProgressDisplay) -> dict[str, Any]:
+        """Go over to the next level where one begins with this epoch, and measure both networks.
+
+        What was found is kept with the epoch's row, not before: a run that is stopped in that epoch refines again.
+        """
+        number = self.recipe.level_at(epoch)
+        if number == len(_refinements(self.progress)):
+            return {}
+        refined = self.level.refined(number, self.recipe, self.place, self.seed)
+        change = compare_accuracy(self.level.model, refined.model, data)
+        found = {"epoch": epoch + 1, **asdict(change)}
+        display.refinement(found, change)
+        self.level = refined
+        return {"refinement": found}
+
+    def check(self, row: dict[str, Any], epoch: int) -> None:
+        """Raises InputError for a loss, or a penalty, that is no longer finite."""
+        for name, value in (("loss", row["train_loss"]), ("smoothness", row.get("smoothness", 0.0))):
+            if not math.isfinite(value):
+                raise InputError(
+                    f"{self.folder}: the {name} became {value} in epoch {epoch + 1}, the checkpoint of "
+                    f"epoch {epoch} is kept; start another run with a lower --lr than {self.recipe.lr:g}"
+                )
 
     def finish(self) -> Result:
         """Write the weights, the curves and the result."""
@@ -151,7 +182,7 @@ class _Run:
         exact = run.pop("exact", {})
         result = Result(
             **run,
-            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            parameters=sum(parameter.numel() for parameter in self.level.model.parameters()),
             epochs=len(rows),
             **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
             images_per_second=trained / sum(run["data"]["train"] / row["images_per_second"] for row in rows),
@@ -160,18 +191,25 @@ class _Run:
                 "file": self.text,
                 "scheme": exact,
                 "before": self.progress.before or exact,
-                "after": network.learnt(self.model) or exact,
+                "after": network.learnt(self.level.model) or exact,
             },
             versions=environment.versions(),
             device=environment.describe_device(self.place),
             commit=environment.commit(),
             date=environment.now(),
+            refinements=_refinements(self.progress),
         )
-        metadata = {"run": json.dumps(run)} | ({"scheme": self.text} if self.text else {})
-        write_atomically(self.folder / "model.safetensors", save(detached(self.model.state_dict()), metadata))
+        metadata = {"run": json.dumps(run), "refinements": str(len(result.refinements))}
+        metadata |= {"scheme": self.text} if self.text else {}
+        write_atomically(self.folder / WEIGHTS, save(detached(self.level.model.state_dict()), metadata))
         source = Path(run["data"]["source"]).name
         called = f"{run['model']} ({run['scheme']})" if run["scheme"] else run["model"]
         title = f"{called}, {source}, seed {run['seed']}"
         write_atomically(self.folder / "curves.png", draw_curves(rows, self.progress.before, title))
         write_atomically(self.folder / RESULT, result.to_json())
         return result
+
+
+def _refinements(progress: Progress) -> list[dict[str, Any]]:
+    """What was found at each refinement so far, in order."""
+    return [row["refinement"] for row in progress.rows if "refinement" in row]

@@ -55,6 +55,11 @@ class ProgressDisplay:
             f"{row['images_per_second']:7,.0f} images/s  {self._left()} left"
         )
 
+    def refinement(self, found: dict[str, Any], change: object) -> None:
+        """Show what a refinement has done; the pace is from now on that of the new steps."""
+        self.first, self.start = self.seen, time.perf_counter()
+        self.note(f"refined before epoch {found['epoch']}: {change}")
+
     def note(self, text: str) -> None:
         """Show a line of text."""
         self.console.print(text, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ class Result:
     Errors are per cent of wrong answers at the end of the last epoch; `validation_error` is None where nothing
     was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
     "scheme", exact with its parameters left open, and "before" and "after" training: exact numbers where they are
-    fixed, floats per block where they are learnt.
+    fixed, floats per block where they are learnt. `refinements` has an entry for each time the steps were halved:
+    the first "epoch" of the new steps, and what `compare_accuracy` found, as in `AccuracyChange`.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Result:
     device: dict[str, Any]
     commit: str | None
     date: str
+    refinements: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The text of result.json."""
@@ -66,12 +68,14 @@ class Result:
         """The result that parsed JSON holds; `name` says where it came from in an InputError's line."""
         if not isinstance(found, dict):
             raise InputError(f"{name}: is not the result of a run (expected an object)")
-        for field in fields(cls):
-            if field.name not in found:
-                raise InputError(f"{name}: has no {field.name!r}; write it again with tableau2net train")
-            if not isinstance(found[field.name], _TYPES[str(field.type)]):
-                raise InputError(f"{name}: {field.name!r} is not {field.type}; write it again with tableau2net train")
-        return cls(**{field.name: found[field.name] for field in fields(cls)})
+        for own in fields(cls):
+            if own.name not in found:
+                if own.default_factory is not MISSING:  # of a version that had none
+                    continue
+                raise InputError(f"{name}: has no {own.name!r}; write it again with tableau2net train")
+            if not isinstance(found[own.name], _TYPES[str(own.type)]):
+                raise InputError(f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train")
+        return cls(**{own.name: found[own.name] for own in fields(cls) if own.name in found})
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -83,4 +87,5 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float | None": (int, float, type(None)),
     "dict[str, Any]": (dict,),
     "dict[str, str]": (dict,),
+    "list[dict[str, Any]]": (list,),
 }

@@ -6,6 +6,7 @@ from tableau2net.errors import InputError
 from tableau2net.files import PARTIAL
 
 CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "model.safetensors"
 
 
 def find_run(folder: Path, *, resume: bool) -> bool:

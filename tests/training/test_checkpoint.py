@@ -39,7 +39,9 @@ def test_everything_comes_back(path: Path, network: Maker) -> None:
     optimiser = stepped(straight, 2)
     model = network()
     restored = SGD(model.parameters(), lr=0.1, momentum=0.9)
-    assert read_checkpoint(path, RUN, model, restored) == Progress(RUN, {"k": [0.1]}, [{"epoch": 1}])
+    checkpoint = read_checkpoint(path, RUN)
+    assert checkpoint.progress == Progress(RUN, {"k": [0.1]}, [{"epoch": 1}])
+    checkpoint.put_into(model, restored)
     for name, value in straight.state_dict().items():
         assert torch.equal(model.state_dict()[name], value), name
     for a, b in zip(straight.parameters(), model.parameters(), strict=True):
@@ -50,7 +52,7 @@ def refused(path: Path, model: nn.Module, words: str) -> None:
     optimiser = SGD(model.parameters(), lr=0.1, momentum=0.9)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(InputError, match=words) as caught:
-        read_checkpoint(path, RUN, model, optimiser)
+        read_checkpoint(path, RUN).put_into(model, optimiser)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     for name, value in model.state_dict().items():

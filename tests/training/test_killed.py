@@ -17,7 +17,8 @@ from tableau2net.training import Recipe, train
 RUN = """
 import sys
 from tableau2net.training import Recipe, train
-train("adamnet-2", depth=14, out=sys.argv[1], data="glyphs:300:50", recipe=Recipe(epochs=6), resume=True, quiet=True)
+recipe = Recipe(epochs=6, refine=(0.5,))
+train("adamnet-2", depth=14, out=sys.argv[1], data="glyphs:300:50", recipe=recipe, resume=True, quiet=True)
 """
 
 FULL_DISK = """
@@ -36,7 +37,7 @@ for _ in range(2):  # nothing that is left behind stands in the way of trying ag
 
 @pytest.mark.slow
 def test_killed_at_any_moment_and_resumed(tmp_path: Path) -> None:
-    recipe = Recipe(epochs=6)
+    recipe = Recipe(epochs=6, refine=(0.5,))
     start = time.monotonic()
     train("adamnet-2", depth=14, out=tmp_path / "straight", data="glyphs:300:50", recipe=recipe, quiet=True)
     lasts = time.monotonic() - start

@@ -22,7 +22,7 @@ THREE = Recipe(epochs=3, batch_size=100)
 KEYS = {
     "model", "scheme", "order", "depth", "parameters", "options", "seed", "recipe", "data", "epochs", "train_loss",
     "train_error", "validation_error", "test_error", "images_per_second", "seconds", "coefficients", "versions",
-    "device", "commit", "date",
+    "device", "commit", "date", "refinements",
 }  # fmt: skip
 
 

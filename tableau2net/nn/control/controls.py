@@ -114,6 +114,8 @@ def blank(layer: nn.Module) -> nn.Module:
 def _without_buffers(layer: nn.Module) -> nn.Module:
     for module in layer.modules():
         module._buffers.update(dict.fromkeys(module._buffers))
+        if hasattr(module, "track_running_stats"):  # its points do: here, loading would add a count that is not there
+            setattr(module, "track_running_stats", False)  # noqa: B010 (not an attribute of every module)
     return layer
 
 

@@ -1,0 +1,123 @@
+"""A network on disk: how it is made, as JSON, and its weights. A run leaves one; a changed grid makes another."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
+from tableau2net.nn import create_model
+from tableau2net.nn.registry import find_model
+from tableau2net.scheme.file import loads
+from tableau2net.training.change import Change
+from tableau2net.training.checkpoint import detached
+from tableau2net.training.level import HALVED
+from tableau2net.training.results import RESULT, Result
+from tableau2net.training.run_folder import WEIGHTS
+
+NETWORK = "network.json"
+FINEST = 4096  # parts of an interval, all changes together
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a network is made: ``create_model(model, num_classes=classes, **options)``, and then each of the changes.
+
+    scheme: the text of its scheme's file, where the name alone does not say it.
+    """
+
+    model: str
+    options: Mapping[str, Any]
+    scheme: str | None
+    classes: int
+    changes: tuple[Change, ...] = ()
+
+    def build(self) -> nn.Module:
+        """The network, with weights drawn anew."""
+        options = dict(self.options)
+        if self.scheme is not None:
+            options["scheme"] = loads(self.scheme)
+        model = create_model(self.model, num_classes=self.classes, **options)
+        for change in self.changes:
+            model = change.apply(model)
+        return model
+
+    def changed(self, change: Change) -> Stored:
+        """How the network is made that this change makes of it."""
+        return replace(self, changes=(*self.changes, change))
+
+    @classmethod
+    def of_run(cls, result: Result, classes: int) -> Stored:
+        """The network that a run has ended with. Raises InputError where it was given as a module."""
+        try:
+            find_model(result.model)
+        except InputError as error:
+            raise InputError(f"{result.model}: was given to train as a module; only its maker can make it") from error
+        text = result.coefficients.get("file")
+        said = "scheme" in result.options or result.model == f"resnet{result.depth}"
+        options = {name: value for name, value in result.options.items() if name != "scheme"}
+        return cls(result.model, options, text if said else None, classes, (HALVED,) * len(result.refinements))
+
+    @classmethod
+    def read(cls, path: Path) -> Stored:
+        """What `network.json` says. Raises InputError, one line, for a file that says something else."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            changes = tuple(Change(**change) for change in found["changes"])
+            name, options, text, classes = (found[key] for key in ("model", "options", "scheme", "classes"))
+        except (OSError, UnicodeDecodeError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: does not say how a network is made ({error})") from error
+        fits = isinstance(name, str) and isinstance(options, dict) and isinstance(text, str | None)
+        most = math.prod(max(change.states, change.controls) for change in changes if change.how == "refine")
+        if not fits or not isinstance(classes, int) or not 1 <= classes <= 10**6 or max(most, len(changes)) > FINEST:
+            raise InputError(f"{path}: does not say how a network is made; write it again with tableau2net refine")
+        return cls(name, options, text, classes, changes)
+
+
+def load_network(folder: str | Path, num_classes: int = 10) -> nn.Module:
+    """The trained network in a folder that `train` or ``tableau2net refine`` has written, with its weights, on the CPU.
+
+    num_classes: of the data of a run; a folder of ``tableau2net refine`` says it itself.
+    Raises InputError, one line, for a folder without a finished run, or of a run on a module of one's own.
+    """
+    return read_network(Path(folder), num_classes)[1]
+
+
+def find_network(folder: Path) -> Path:
+    """The file that says how the network in a folder is made. Raises InputError for a folder without one."""
+    for name in (NETWORK, RESULT):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{folder}: holds no finished run ({RESULT}) and no network ({NETWORK})")
+
+
+def read_network(folder: Path, classes: int) -> tuple[Stored, nn.Module]:
+    """How the network in a folder is made, and the network. Raises InputError as `load_network` does."""
+    said = find_network(folder)
+    stored = Stored.read(said) if said.name == NETWORK else Stored.of_run(Result.read(said), classes)
+    path = folder / WEIGHTS
+    try:  # what a file says may be no network's options
+        with torch.random.fork_rng(devices=[]):
+            model = stored.build()
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: does not hold the weights of {stored.model} ({reason[:200]})") from error
+    return stored, model
+
+
+def write_network(folder: Path, stored: Stored, model: nn.Module, about: Mapping[str, Any]) -> None:
+    """Write a network, how it is made, and what else is known `about` it. Raises InputError where it cannot be."""
+    text = json.dumps({**asdict(stored), **about}, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / WEIGHTS, save(detached(model.state_dict()), {"network": text}))
+    write_atomically(folder / NETWORK, text)
