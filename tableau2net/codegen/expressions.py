@@ -92,7 +92,8 @@ class Combination:
         )
         if mixture:
             (_, first), (weight, second) = mixture
-            text = f"{first}.lerp({second}, {self._weight(weight)})"
+            # under autocast a state may begin in half precision and go on in the field's
+            text = f"{first}.lerp({second}.to({first}), {self._weight(weight)})"
         else:
             text = begin[1] if begin[0] == 1 and begin[1] not in self.fields else f"({self._product(*begin)})"
         inplace = bool(mixture) or text.startswith("(") or base is not None

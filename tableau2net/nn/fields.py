@@ -105,6 +105,7 @@ class PostActivation(nn.Module):
             self.add_module(f"bn{i}", nn.BatchNorm2d(convolution.out_channels))
         self.convolutions = len(chain)
         self.relu = relu
+        self.after = functional.relu if relu == "step" else None  # for a block whose steps end so
 
     def activate(self, y: Tensor) -> Tensor:
         """What the branch and a projection see: the state, rectified where it is not rectified itself."""

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.codegen import compile
-from tableau2net.codegen.options import check_names
+from tableau2net.codegen.options import Options, check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.fields import FieldKind, Relu, conv3x3
-from tableau2net.nn.steps import Drop, block_class, set_survival
+from tableau2net.nn.steps import After, Drop, Survival, set_survival
+from tableau2net.nn.surrounded import Around, surrounded
 from tableau2net.nn.transition import Shortcut, Transition
 from tableau2net.scheme import Scheme
 
@@ -86,12 +87,10 @@ class ResidualNetwork(nn.Module):
         self.scheme, self.kind = scheme, kind
         self.options = {"shortcut": shortcut, "history": history, **options}
         _check_shape(scheme, compile(scheme, **options))
-        block = block_class(
-            scheme,
-            options,
-            relu=not kind.preactivation and kind.relu == "step",
-            survival=survival is not None,
-        )
+        around: list[Around] = [] if survival is None else [Survival()]
+        if not kind.preactivation and kind.relu == "step":
+            around.append(After("relu='step'", "relu='increment' or relu='argument'"))
+        block: Any = surrounded(scheme, Options(**options), *around)
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
         self.remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
         stage_weights, sharing = options.get("stage_weights", "shared"), options.get("sharing", "step")

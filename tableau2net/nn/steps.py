@@ -1,92 +1,85 @@
-"""Compiled blocks with something around each step: a ReLU after it, or the chance that it does not take place."""
+"""What a network may have around each step: the chance that it does not take place, an activation that follows it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from tableau2net.codegen import Options, compile
+from tableau2net.codegen import Options
 from tableau2net.errors import InputError
+from tableau2net.nn.surrounded import Around, Method
 from tableau2net.scheme import Scheme
 
 Drop = Literal["batch", "sample"]
-Step = Callable[..., Any]
-
-
-def block_class(scheme: Scheme, options: dict[str, Any], *, relu: bool = False, survival: bool = False) -> Any:
-    """The block that `compile` makes, and around each of its steps, start-up steps too:
-
-    relu: the new state goes through a ReLU before anything sees it, y⁺ = relu(Φ(y)).
-    survival: in training the field of a step counts η/p times, η one draw from Bernoulli(p) for the step and all its
-        stages, p what `set_survival` wrote on the field (stochastic depth, Huang et al. 2016; survivors scaled as by
-        Lu et al. 2018). In evaluation mode, and where p is 1, the step is the plain one, to the bit.
-
-    Raises InputError where a step cannot be surrounded: with a way back that recomputes steps from their inverse, and
-    after a step that has evaluated the field at a state which the ReLU changes.
-    """
-    plain = compile(scheme, **options)
-    return Surroundings(relu, survival).block_class(scheme, Options(**options)) if relu or survival else plain
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is around each step of a block; with a scheme and options it makes an empty block, for pickle to fill."""
+class Survival(Around):
+    """Stochastic depth: in training the field of a step counts η/p times, η one draw from Bernoulli(p) for the step and
+    all its stages, p what `set_survival` wrote on the field (Huang et al. 2016; survivors scaled as by Lu et al. 2018).
 
-    relu: bool
-    survival: bool
+    In evaluation mode, and where p is 1, the step is the plain one, to the bit.
+    """
 
-    def __call__(self, scheme: Scheme, options: Options) -> nn.Module:
-        cls = self.block_class(scheme, options)
-        return cls.__new__(cls)
+    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+        """InputError with a way back that undoes steps: it would draw again."""
+        _check_kept("survival", options)
 
-    def block_class(self, scheme: Scheme, options: Options) -> type[nn.Module]:
-        """The class; InputError as in the function of this name."""
-        return _surrounded(scheme, options, self)
+    def step(self, step: Method, block: Any) -> Method:
+        """The step with scaled fields."""
+        fields, state = len(block.field_names), -1 - len(block.history)  # fields, h, factors, y, history
 
+        def stepped(*arguments: Any) -> Any:
+            called = arguments[:fields]
+            if called[0].training and called[0].survival < 1:
+                factor = draw(called[0], arguments[state])
+                called = tuple(_Scaled(f, factor) for f in called)
+            return step(*called, *arguments[fields:])
 
-@cache
-def _surrounded(scheme: Scheme, options: Options, around: Surroundings) -> type[nn.Module]:
-    plain: Any = compile(scheme, **vars(options))
-    _check(scheme, options, around, plain)
-    fields, state = len(plain.field_names), -1 - len(plain.history)  # fields, h, factors, y, history
-    surrounded = {
-        name: staticmethod(_around(getattr(plain, name), fields, state, around.relu, around.survival))
-        for name in ("step", "start")
-        if hasattr(plain, name)
-    }
-    again = (around, (scheme, options))
-    return type(plain.__name__, (plain,), {**surrounded, "__reduce__": lambda self: (*again, vars(self))})
+        return stepped
 
 
-def _check(scheme: Scheme, options: Options, around: Surroundings, plain: Any) -> None:
-    what = "relu='step'" if around.relu else "survival"
+@dataclass(frozen=True)
+class After(Around):
+    """An activation that follows the addition: y⁺ = a(Φ(y)), a the `after` of the step's last field unless it is None.
+
+    option: how the user asked for it.  instead: what else to write where it cannot be.
+    """
+
+    option: str
+    instead: str
+
+    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+        """InputError with a way back that undoes steps, and where a step hands on what it saw before the activation."""
+        _check_kept(self.option, options, f", or {self.instead}")
+        if any(not name.startswith(("y_prev", "f_prev")) for name in block.history):
+            raise InputError(
+                f"{self.option}: {scheme.name or scheme.family} remembers {', '.join(block.history)}, some of it seen "
+                f"before the activation; write {self.instead}"
+            )
+
+    def step(self, step: Method, block: Any) -> Method:
+        """The step, then the activation."""
+        last = len(block.field_names) - 1
+
+        def stepped(*arguments: Any) -> Any:
+            after = arguments[last].after
+            new = step(*arguments)
+            if after is None:
+                return new
+            return (after(new[0]), *new[1:]) if isinstance(new, tuple) else after(new)
+
+        return stepped
+
+
+def _check_kept(option: str, options: Options, instead: str = "") -> None:
     if options.backward not in ("store", "checkpoint"):
-        raise InputError(f"{what}: a step is taken back without it; write backward='store' or backward='checkpoint'")
-    if around.relu and any(not name.startswith(("y_prev", "f_prev")) for name in plain.history):
         raise InputError(
-            f"relu='step': {scheme.name or scheme.family} remembers {', '.join(plain.history)}, some of it seen before "
-            "the ReLU; write relu='increment' or relu='argument'"
+            f"{option}: a step is taken back without it; write backward='store' or backward='checkpoint'{instead}"
         )
-
-
-def _around(step: Step, fields: int, state: int, relu: bool, survival: bool) -> Step:
-    def surrounded(*arguments: Any) -> Any:
-        called, rest = arguments[:fields], arguments[fields:]
-        if survival and called[0].training and called[0].survival < 1:
-            factor = draw(called[0], rest[state])
-            called = tuple(_Scaled(f, factor) for f in called)
-        new = step(*called, *rest)
-        if not relu:
-            return new
-        return (functional.relu(new[0]), *new[1:]) if isinstance(new, tuple) else functional.relu(new)
-
-    return surrounded
 
 
 class _Scaled(nn.Module):

@@ -367,6 +367,22 @@ def test_autocast_keeps_a_narrow_state_narrow_and_gradients_wide(name, options):
         torch.testing.assert_close(a.float(), b, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("coefficients", ["fixed", "learnable"])
+def test_a_field_that_widens_its_state(coefficients):
+    """Under autocast a state comes narrow from a convolution, and wide from a field that a scale ends."""
+
+    class Scaled(nn.Linear):
+        def forward(self, y):
+            return super().forward(y).float()
+
+    scheme = t2n.load("lm").with_values(k="1/4") if coefficients == "fixed" else t2n.load("lm")
+    block = t2n.compile(scheme, coefficients=coefficients)([Scaled(4, 4) for _ in range(4)])
+    with torch.autocast("cpu", torch.bfloat16):
+        out = block(torch.randn(2, 4, dtype=torch.bfloat16))
+    assert out.dtype == torch.float32
+    out.sum().backward()
+
+
 @pytest.mark.parametrize("sharing", ["shared", "step", "channel"])
 @pytest.mark.parametrize("name", ["rk4", "adams-bashforth-3", "revnet"])
 def test_autocast_on_a_gpu_keeps_a_narrow_state_narrow(name, sharing):

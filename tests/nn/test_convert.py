@@ -257,8 +257,8 @@ def test_where_no_run_is_found_what_was_seen_is_said(model: nn.Module, said: str
     [
         ("revnet", {}, "a network to convert has one"),
         ("euler", {"after": "drop"}, "write 'keep' or 'move'"),
-        ("leapfrog-2", {"backward": "reversible"}, "write 'move'"),
-        ("abm-2", {}, "write 'move'"),
+        ("leapfrog-2", {"backward": "reversible"}, "after='move'"),
+        ("abm-2", {}, "after='move'"),
         ("euler", {"step_weights": "shared"}, "weights of their own"),
         ("euler", {"colour": "red"}, "unknown option"),
     ],

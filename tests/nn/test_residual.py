@@ -266,11 +266,13 @@ def test_a_step_survives_as_a_whole_and_survivors_are_scaled():
         def forward(self, y):
             return self.c * y
 
-    from tableau2net.nn.steps import block_class, set_survival
+    from tableau2net.codegen import Options
+    from tableau2net.nn.steps import Survival, set_survival
+    from tableau2net.nn.surrounded import surrounded
 
     torch.manual_seed(0)
     for drop in ("batch", "sample"):
-        block = block_class(t2n.load("rk4"), {}, survival=True)([Scaled()]).double()
+        block = surrounded(t2n.load("rk4"), Options(), Survival())([Scaled()]).double()
         set_survival(block.fields[0], 0.25, drop)
         one = torch.ones(64, 1, dtype=torch.float64)
         seen = torch.cat([block(one) for _ in range(100)]).flatten().detach()
@@ -329,7 +331,7 @@ def test_the_gradient_of_a_dropped_step_is_nothing_and_checkpoints_draw_the_same
         ("resnet20", {"survival": 0.5, "drop": "pixel"}, "'batch', 'sample'"),
         ("lm_resnet20", {"survival": 0.5, "backward": "reversible", "growth_limit": math.inf}, "backward='checkpoint'"),
         ("post_resnet20", {"relu": "before"}, "'step', 'increment', 'argument'"),
-        ("post_resnet20", {"scheme": "abm-2"}, "seen before the ReLU"),
+        ("post_resnet20", {"scheme": "abm-2"}, "seen before the activation"),
         ("post_resnet20", {"dropout": 0.1}, "pre-activation"),
         ("damped_resnet20", {"damping": "2"}, "outside its range"),
         ("wide_resnet28_10", {"dropout": 1.0}, "below 1"),

@@ -14,19 +14,22 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tableau2net.codegen import Options, compile
+from tableau2net.codegen.options import check_names
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion.blocks import Passed, block_class
+from tableau2net.nn.conversion.blocks import Context, Passed
 from tableau2net.nn.conversion.checks import check_model
 from tableau2net.nn.conversion.fields import Field, field_of
 from tableau2net.nn.conversion.report import Conversion, Run
 from tableau2net.nn.conversion.runs import Block, Left, find_runs
+from tableau2net.nn.steps import After
+from tableau2net.nn.surrounded import Around, surrounded
 from tableau2net.scheme import Scheme, load
 
-After = Literal["keep", "move"]
+Activation = Literal["keep", "move"]
 
 
 def convert(
-    model: nn.Module, scheme: Scheme | str | Path, *, h: float = 1.0, after: After = "keep", **options: Any
+    model: nn.Module, scheme: Scheme | str | Path, *, h: float = 1.0, after: Activation = "keep", **options: Any
 ) -> nn.Module:
     """A copy of a residual network whose runs of residual blocks are blocks of a scheme, with the weights it has.
 
@@ -45,7 +48,7 @@ def convert(
     check_model(model)
     loaded = scheme if isinstance(scheme, Scheme) else load(scheme)
     chosen = _options(loaded, options)
-    if after not in get_args(After):
+    if after not in get_args(Activation):
         raise InputError(f"after={after!r}: write 'keep' or 'move'")
     compiled: Any = compile(loaded, **vars(chosen))
     _check_shape(loaded, compiled)
@@ -79,11 +82,8 @@ def _options(scheme: Scheme, options: dict[str, Any]) -> Options:
         if options.get(name) == value:
             raise InputError(f"{name}={value!r}: {why}")
     options = {"coefficients": "learnable" if scheme.parameters else "fixed", **options}
-    try:
-        return Options(**options)
-    except TypeError:
-        known = ", ".join(["h", "after", *Options.__dataclass_fields__])
-        raise InputError(f"unknown option among {', '.join(options)}; known: {known}") from None
+    check_names(options, ("h", "after"))
+    return Options(**options)
 
 
 def _check_shape(scheme: Scheme, block: Any) -> None:
@@ -112,13 +112,17 @@ def _misfit(run: Sequence[Block], block: Any) -> str | None:
     return None
 
 
-def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: After) -> nn.Module:
+def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: Activation) -> nn.Module:
     """The compiled block of a run."""
     fields = [[field_of(b.module, b.graph, s, after == "move") for s in b.sums] for b in run]
-    followed = after == "keep" and any(field.after is not None for field in chain(*fields))
-    compiled: Any = block_class(scheme, options, followed, bool(run[0].arguments))
+    around: list[Around] = []
+    if after == "keep" and any(field.after is not None for field in chain(*fields)):
+        around.append(After("after='keep'", "after='move'"))
+    if run[0].arguments:
+        around.append(Context())
+    compiled: Any = surrounded(scheme, options, *around)
     steps: list[Any] = fields if _parts(compiled) > 1 else list(chain(*fields))
-    if options.stage_weights == "independent":
+    if options.stage_weights == "independent" and compiled.evaluations > 1:
         steps = [_copies(step, compiled) for step in steps]
     try:
         block: nn.Module = compiled(steps, h)
@@ -201,7 +205,7 @@ def _rate(module: nn.Module) -> float:
     return float(rate or 0.0)
 
 
-def _equality(scheme: Scheme, options: Options, h: float, after: After, activated: bool) -> str:
+def _equality(scheme: Scheme, options: Options, h: float, after: Activation, activated: bool) -> str:
     euler = replace(load("euler"), name="", title="", reference="", claims={})
     if replace(scheme, name="", title="", reference="", claims={}) != euler or h != 1:
         return "differ from the original's: another step on the same weights, to be trained or tuned"

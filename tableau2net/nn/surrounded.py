@@ -1,0 +1,59 @@
+"""Compiled blocks with something around each step, or around their call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from torch import nn
+
+from tableau2net.codegen import Options, compile
+from tableau2net.scheme import Scheme
+
+Method = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Around:
+    """Something around a block; as it stands, nothing. A frozen dataclass, so that a class is made once for each."""
+
+    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+        """InputError where this block's steps cannot be surrounded so."""
+
+    def step(self, step: Method, block: Any) -> Method:
+        """The step of a block, or its start-up step, with what is around it."""
+        return step
+
+    def forward(self, forward: Method) -> Method:
+        """The call of a block, with what is around it."""
+        return forward
+
+
+@cache
+def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[nn.Module]:
+    """The block that `compile` makes, and around it the layers, from inside out. Raises what they raise."""
+    block: Any = compile(scheme, **vars(options))
+    if not layers:
+        return block  # type: ignore[no-any-return]
+    methods = {name: getattr(block, name) for name in ("step", "start") if hasattr(block, name)}
+    forward = block.forward
+    for layer in layers:
+        layer.check(scheme, options, block)
+        methods = {name: layer.step(step, block) for name, step in methods.items()}
+        forward = layer.forward(forward)
+    members = {name: staticmethod(step) for name, step in methods.items()}
+    make = partial(_empty, layers)
+    told = {"__doc__": block.__doc__, "__module__": block.__module__, "forward": forward}
+    return type(
+        block.__name__,
+        (block,),
+        {**members, **told, "__reduce__": lambda self: (make, (scheme, options), vars(self))},
+    )
+
+
+def _empty(layers: tuple[Around, ...], scheme: Scheme, options: Options) -> nn.Module:
+    """An empty instance for pickle and deepcopy to fill."""
+    cls = surrounded(scheme, options, *layers)
+    return cls.__new__(cls)
