@@ -1,11 +1,14 @@
 """The README is true: its example runs, its results are those of the files, its links lead somewhere."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from tableau2net.analysis import order
 from tableau2net.codegen import write_source
+from tableau2net.scheme import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,9 +32,32 @@ def test_the_listing_is_what_the_compiler_writes():
 
 
 def test_the_results_are_those_of_the_files():
-    command = [sys.executable, "-m", "tableau2net", "table", "results", "--markdown"]
+    folders = ["results/cifar10-short", "results/glyphs"]
+    command = [sys.executable, "-m", "tableau2net", "table", *folders, "--markdown"]
     table = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert table.strip() in README
+
+
+def systems():
+    """The rows of the table of systems: its cells."""
+    table = README.partition("## The systems")[2].partition("## Measured")[0]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if "|" in line][2:]
+
+
+def test_each_system_is_trained_and_its_error_is_that_of_its_run():
+    told = [found for *_, cell in systems() for found in re.findall(r"`([^`]+)` (\d+\.\d)", cell)]
+    runs = {path.parent.name: path for path in (ROOT / "results" / "cifar10-systems").glob("*/result.json")}
+    assert sorted(name for name, _ in told) == sorted(runs)
+    for name, error in told:
+        assert f"{json.loads(runs[name].read_text())['test_error']:.1f}" == error, name
+
+
+def test_each_system_has_the_order_that_is_proved():
+    told = [(name[1], said) for _, _, scheme, said, _ in systems() if (name := re.match(r"`([^`]+)`", scheme))]
+    assert len(told) > 15
+    for name, said in told:
+        proved = order(load(name))
+        assert said == "as proved" or said.startswith(str(proved)), name
 
 
 def test_links_lead_somewhere():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as text
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -22,33 +23,30 @@ def models(
     from tableau2net.nn.registry import ENTRIES
     from tableau2net.scheme import load
 
-    found = [
-        {
-            "name": name,
-            "scheme": entry.scheme or None,
-            "order": order(load(entry.scheme)) if entry.scheme else None,
-            "about": entry.about,
-        }
-        for entry in ENTRIES
-        for name in entry.published
-        if fnmatchcase(name, pattern)
-    ]
+    shown = [(entry, [name for name in entry.published if fnmatchcase(name, pattern)]) for entry in ENTRIES]
+    found = [(entry, names, order(load(entry.scheme)) if entry.scheme else None) for entry, names in shown if names]
     if json:
-        print(text.dumps(found, indent=2, ensure_ascii=False))
+        rows = [
+            {"name": name, "scheme": entry.scheme or None, "order": proved, "about": entry.about}
+            for entry, names, proved in found
+            for name in names
+        ]
+        print(text.dumps(rows, indent=2, ensure_ascii=False))
         return
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("network", no_wrap=True, style="bold")
-    table.add_column("scheme", no_wrap=True)
-    table.add_column("order", justify="right")
-    table.add_column("what it is", overflow="ellipsis", no_wrap=True, ratio=1)
-    for row in found:
-        name, scheme, proved, about = ("–" if value is None else str(value) for value in row.values())
-        table.add_row(name, scheme, proved, Text(about))
     console = Console(highlight=False)
-    console.print(table)
-    console.print(f"{len(found)} networks")
+    for entry, names, proved in found:
+        scheme = "" if proved is None else f"{entry.scheme}, order {proved}: "
+        console.print(Text(_together(names), style="bold"))
+        console.print(Padding(Text(scheme + entry.about), (0, 0, 0, 4)))
+    console.print(f"{sum(len(names) for _, names, _ in found)} networks")
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names of one family: the first, and of the others what is not the same in all."""
+    same = next((n for n, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), 0)
+    same = len(names[0][:same].rstrip("0123456789"))
+    return ", ".join([names[0], *(name[same:] for name in names[1:])])

@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     from tableau2net.training.comparison import Row
 
 HEADINGS = (
-    "scheme", "order", "depth", "coefficients", "parameters", "data", "train images", "epochs", "seeds",
+    "network", "scheme", "order", "coefficients", "parameters", "data", "train images", "epochs", "seeds",
     "validation error, %", "test error, %", "images/s", "device",
 )  # fmt: skip
 
-ALWAYS = ("scheme", "order", "depth", "validation error, %", "test error, %")
+# The first to go where a terminal is too narrow for all.
+LEAST = (
+    "device", "data", "images/s", "seeds", "train images", "epochs", "parameters", "coefficients",
+    "validation error, %",
+)  # fmt: skip
+
+ALWAYS = ("network", "scheme", "order", "validation error, %", "test error, %")
 
 
 def table(
@@ -44,20 +50,34 @@ def _show(rows: list[list[str]]) -> None:
     columns = dict(zip(HEADINGS, zip(*rows, strict=True), strict=True))
     same = {heading: cells[0] for heading, cells in columns.items() if len(set(cells)) == 1 and heading not in ALWAYS}
     shown = Table(header_style="bold", box=None, pad_edge=False)
-    kept = [heading for heading in HEADINGS if heading not in same]
+    widths = {h: max(len(text) for text in (*h.split(), *cells)) for h, cells in columns.items() if h not in same}
+    left_out = []
+    for heading in LEAST:
+        if heading in widths and sum(widths.values()) + 2 * (len(widths) - 1) > console.width:
+            left_out.append(heading)
+            del widths[heading]
+    kept = [heading for heading in HEADINGS if heading in widths]
     for heading in kept:
-        shown.add_column(heading, justify="right" if columns[heading][0][0] in "–0123456789" else "left")
+        right = columns[heading][0][0] in "–0123456789"
+        shown.add_column(
+            heading, justify="right" if right else "left", min_width=1 if heading == "network" else widths[heading]
+        )
     for cells in zip(*(columns[heading] for heading in kept), strict=True):
         shown.add_row(*cells)
     console.print(shown)
     if same:
         console.print("\nall: " + ", ".join(f"{heading} {cell}" for heading, cell in same.items()), soft_wrap=True)
+    if left_out:
+        console.print(
+            f"no room for {', '.join(left_out)}: a wider terminal, --markdown or --json show them", soft_wrap=True
+        )
 
 
 def _cells(row: "Row") -> list[str]:
     """A row as text, in the order of HEADINGS; what does not apply is a dash."""
     cells = (
-        row.scheme, row.order, row.depth, row.coefficients, f"{row.parameters:,}", row.data, f"{row.train:,}",
-        row.epochs, len(row.seeds), row.validation_error, row.test_error, f"{row.images_per_second:,.0f}", row.device,
+        row.network, row.scheme, "none" if row.order == -1 else row.order, row.coefficients, f"{row.parameters:,}",
+        row.data, f"{row.train:,}", row.epochs, len(row.seeds), row.validation_error, row.test_error,
+        f"{row.images_per_second:,.0f}", row.device,
     )  # fmt: skip
     return ["–" if cell is None else str(cell) for cell in cells]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,6 +13,8 @@ from typing import Any
 from tableau2net.errors import InputError
 from tableau2net.training.recipe import completed
 from tableau2net.training.results import RESULT, Result
+
+USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "stage_weights": "shared"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Spread:
 class Row:
     """One line of a comparison: runs alike in all but their seed. Errors are per cent."""
 
-    scheme: str
+    network: str
+    scheme: str | None
     order: int | None
     depth: int | None
     coefficients: str | None
@@ -88,12 +91,19 @@ def _setting(result: Result) -> str:
     return json.dumps([*chosen, recipe, data, result.device], sort_keys=True)
 
 
+def _unusual(options: Mapping[str, Any]) -> list[str]:
+    """The options of a network that are not what it has by itself; what coefficients and scheme are is said anyway."""
+    told = {**USUAL, "coefficients": options.get("coefficients"), "scheme": options.get("scheme")}
+    return [f"{name}={value}" for name, value in options.items() if told.get(name) != value]
+
+
 def _row(runs: list[Result]) -> Row:
     first = runs[0]
     test = Spread.of(run.test_error for run in runs)
     assert test is not None  # every result has one
     return Row(
-        scheme=first.scheme or first.model,
+        network=", ".join([first.model, *_unusual(first.options)]),
+        scheme=first.scheme,
         order=first.order,
         depth=first.depth,
         coefficients=first.options.get("coefficients"),

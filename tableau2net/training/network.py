@@ -14,6 +14,7 @@ from tableau2net.nn import coefficient_values, create_model, exact_coefficients,
 from tableau2net.nn.registry import find_model
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
+from tableau2net.training.comparison import USUAL
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,7 @@ class Network:
     @property
     def options(self) -> dict[str, Any]:
         """The options of `create_model`: those that were given, and the defaults that a reader would ask for."""
-        defaults = {
-            "coefficients": "learnable" if self.declared.parameters else "fixed",
-            "sharing": "step",
-            "shortcut": "bn-relu-conv",
-            "history": "carry",
-            "stage_weights": "shared",
-        }
+        defaults = {"coefficients": "learnable" if self.declared.parameters else "fixed", **USUAL}
         return defaults | {name: value for name, value in self.given.items() if value is not None}
 
 

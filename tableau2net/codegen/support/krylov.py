@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,7 +76,8 @@ def _twice_reversed(image_of: VectorMap, start: Tensor) -> VectorMap:
 
 
 def _tangent(image_of: VectorMap, point: Tensor, v: Tensor) -> Tensor:
-    with forward_ad.dual_level():
+    with forward_ad.dual_level(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, of the first tangent in a process
         image = image_of(forward_ad.make_dual(point, v))  # type: ignore[no-untyped-call]
         tangent: Tensor | None = forward_ad.unpack_dual(image).tangent  # type: ignore[no-untyped-call]
     return torch.zeros_like(v) if tangent is None else tangent

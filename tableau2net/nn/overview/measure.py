@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -55,16 +57,23 @@ def lipschitz(field: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) 
     None where the field's layers have no forward or backward derivative."""
     *before, state = inputs
     try:
-        v = torch.randn(state.shape, generator=torch.Generator().manual_seed(2)).to(state)
-        length = torch.zeros(())
-        for _ in range(ROUNDS):
-            v = v / v.norm().clamp_min(torch.finfo(v.dtype).tiny)
-            along: Tensor = torch.func.jvp(lambda y: field(*before, y, **named), (state,), (v,))[1]
-            length = along.detach().norm()
-            pull: Any = torch.func.vjp(lambda y: field(*before, y, **named), state)[1]
-            v = pull(along)[0].detach()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own, of the first tangent in a process
+            return _largest(lambda y: field(*before, y, **named), state)
     except (RuntimeError, NotImplementedError):
         return None
+
+
+def _largest(f: Callable[[Tensor], Tensor], state: Tensor) -> float:
+    """The largest singular value of f's Jacobian."""
+    v = torch.randn(state.shape, generator=torch.Generator().manual_seed(2)).to(state)
+    length = torch.zeros(())
+    for _ in range(ROUNDS):
+        v = v / v.norm().clamp_min(torch.finfo(v.dtype).tiny)
+        along: Tensor = torch.func.jvp(f, (state,), (v,))[1]
+        length = along.detach().norm()
+        pull: Any = torch.func.vjp(f, state)[1]
+        v = pull(along)[0].detach()
     return float(length)
 
 
