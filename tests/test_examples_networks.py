@@ -236,3 +236,11 @@ SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if "def main(" in p.read_te
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_examples_are_short(name):
     assert len([line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line.strip()]) < 60
+
+
+def test_anode(capsys):
+    """The adjoint's error is O(h), the recomputed steps' is none."""
+    text = said("anode", capsys, steps=(8, 32))
+    away = [[float(x) for x in re.findall(r"(\S+) away", line)] for line in text.splitlines() if "away" in line]
+    assert [exact for exact, _ in away] == [0, 0]
+    assert away[0][1] > 2 * away[1][1] > 1e-3
