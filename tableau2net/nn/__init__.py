@@ -2,8 +2,7 @@
 
 from tableau2net.nn.coefficients import coefficient_values, exact_coefficients, named_coefficients, parameter_groups
 from tableau2net.nn.conversion import convert
-from tableau2net.nn.dynamic_block import DynamicBlock
-from tableau2net.nn.dynamic_network import DynamicNetwork, compare_outputs
+from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
 from tableau2net.nn.fields import PreActivation
 from tableau2net.nn.network import ResidualNetwork
 from tableau2net.nn.overview import summary

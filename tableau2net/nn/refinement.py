@@ -15,7 +15,7 @@ from torch import nn
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.support.growth import check_growth
 from tableau2net.errors import InputError
-from tableau2net.nn.dynamic_block import DynamicBlock
+from tableau2net.nn.dynamic.block import DynamicBlock
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import Options
 from tableau2net.errors import InputError
-from tableau2net.nn.dynamic_block import DynamicBlock
+from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.families.fractal import FractalBlock
 from tableau2net.scheme import Scheme
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.errors import InputError
-from tableau2net.nn.control.grid import Grid, checked_grid, coarsened, refined
-from tableau2net.nn.control.interpolation import Interpolation
-from tableau2net.nn.dynamic_block import DynamicBlock
-from tableau2net.nn.dynamic_layers import EPSILON, convolution, draw_, layer_of
+from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.nn.dynamic.grid import Grid, checked_grid, coarsened, refined
+from tableau2net.nn.dynamic.interpolation import Interpolation
+from tableau2net.nn.dynamic.layers import EPSILON, convolution, draw_, layer_of
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
 
@@ -29,7 +29,7 @@ class DynamicNetwork(nn.Module):
     width (1×1, BN, ReLU) and 2×2 means, after the last block the mean of the image; a linear head.
 
     scheme: of every block; any that `DynamicBlock` takes. A scheme of two states has half of the channels in each.
-    layer: "double", "parabolic", "preact", "bottleneck", "hamiltonian", see `tableau2net.nn.dynamic_layers`.
+    layer: "double", "parabolic", "preact", "bottleneck", "hamiltonian", see `tableau2net.nn.dynamic.layers`.
     norm: in the layers: "tv", "batch" or "none"; None for "tv", and "none" in a Hamiltonian layer.
     widths: of the blocks, and of what the head sees.
     states, controls: grids of times, see `DynamicBlock`: one for all blocks, or a list of one for each.
