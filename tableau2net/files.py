@@ -14,6 +14,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Its folder is made if need be. Raises InputError when it cannot be written (a full disk, no permission); the
     old file is then untouched and nothing else is left behind.
     """
+    if not path.name:
+        raise InputError(f"{path}: is a folder; name a file in it")
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any, NoReturn
 
 import typer
 
@@ -22,10 +23,12 @@ from tableau2net.cli.table import table
 from tableau2net.cli.train import train
 from tableau2net.errors import InputError
 
+# What typer calls it is private, and has moved between its versions.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
 app = typer.Typer(
     name="tableau2net",
     help="Schemes as data, checked exactly, compiled to residual networks, trained.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,11 +49,25 @@ def _root(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done and true, 1 a check or claim failed, 2 bad input."""
-    try:
-        app()
+    command = typer.main.get_command(app)
+    try:  # not `app()`, which ends with 1 where the reader of a pipe has gone, and says in four lines what is one
+        with command.make_context("tableau2net", sys.argv[1:] or ["--help"]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "tableau2net"
+        _bad(f"{error.format_message().rstrip('.')}; see `{path} --help`")
     except InputError as error:
-        print(f"tableau2net: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        _bad(str(error))
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell counts an interrupt
+
+
+def _bad(message: str) -> NoReturn:
+    print(f"tableau2net: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

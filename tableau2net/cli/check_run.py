@@ -108,6 +108,8 @@ def _network(folder: Path, result: Result, scheme: Scheme, tensors: dict[str, An
     from tableau2net.nn import create_model
 
     what = f"{folder}: {WEIGHTS} does not fit the network that {RESULT} describes"
+    if result.depth is None:  # a Neural ODE's, a dynamic network's
+        raise InputError(f"{folder}: check reads runs of residual networks, and {result.model} is none")
     if not _of_this_size(result, tensors):  # before a network of any size is made
         raise InputError(what)
     classes = len(tensors["head.weight"])

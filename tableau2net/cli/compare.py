@@ -63,10 +63,11 @@ def _merged(columns: Sequence[Sequence[Fact]]) -> list[str]:
 def _show(labels: list[str], rows: list[str], table: list[list[str]]) -> None:
     """As many schemes beside one another as the terminal is wide; the others below."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from tableau2net.cli.terminal import Terminal
+
+    console = Terminal()
     first = max(map(len, rows))
     wanted = [max(NARROWEST, len(label), *(_longest_word(row[i]) for row in table)) for i, label in enumerate(labels)]
     for group in _groups(wanted, console.width - first - 4):

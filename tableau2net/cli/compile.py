@@ -74,13 +74,12 @@ def compile(
 
 def _explain(scheme: str, options: dict[str, Any]) -> None:
     """Print what the passes do. Exit status 1 if one changes the scheme, which is an error in this program."""
-    from rich.console import Console
-
     from tableau2net.cli.explain import explain
+    from tableau2net.cli.terminal import Terminal
     from tableau2net.codegen import Options
     from tableau2net.scheme import load
 
     found = explain(load(scheme), Options(**options))
-    Console(highlight=False).print(found.shown)
+    Terminal().print(found.shown)
     if not found.equal:
         raise typer.Exit(1)

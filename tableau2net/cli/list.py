@@ -17,17 +17,18 @@ def list_(
 ) -> None:
     """List the schemes of the library.
 
-    adams-bashforth-K, adams-moulton-K, bdf-K and nystrom-K exist for any K; the first few are listed. The order shown
-    is the one each file claims; `check` proves it.
+    Of families that exist for any number, such as gauss-S and bdf-K, the first few are listed. The order shown is the
+    one each claims; `check` proves it.
     """
     entries = catalogue(pattern)
     if json:
         print(text.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from tableau2net.cli.terminal import Terminal
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("scheme (parameters)", no_wrap=True)
@@ -40,6 +41,7 @@ def list_(
         if entry.parameters:
             name.append(f" ({', '.join(entry.parameters)})", style="not bold cyan")
         table.add_row(name, entry.family, order, entry.title)
-    console = Console(highlight=False)
-    console.print(table)
+    console = Terminal()
+    if entries:
+        console.print(table)
     console.print(f"{len(entries)} schemes")

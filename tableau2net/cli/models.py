@@ -33,11 +33,12 @@ def models(
         ]
         print(text.dumps(rows, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from tableau2net.cli.terminal import Terminal
+
+    console = Terminal()
     for entry, names, proved in found:
         scheme = "" if proved is None else f"{entry.scheme}, order {proved}: "
         console.print(Text(_together(names), style="bold"))

@@ -40,7 +40,9 @@ def key_value(text: str, taken: Container[str] = ()) -> tuple[str, Any]:
 
     Raises InputError where there is no key, or one that is taken."""
     key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier() or key in taken:
+    if key in taken:
+        raise InputError(f"--option {text[:60]!r}: {key} is said elsewhere, see --help; write KEY=VALUE of another key")
+    if not equals or not key.isidentifier():
         raise InputError(f"--option {text[:60]!r}: write KEY=VALUE with the key an option of the network")
     try:
         return key, json_value(value)

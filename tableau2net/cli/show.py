@@ -31,8 +31,7 @@ def show(
     if json:
         print(text.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
     from tableau2net.cli.tables import scheme_view
+    from tableau2net.cli.terminal import Terminal
 
-    Console(highlight=False).print(scheme_view(found))
+    Terminal().print(scheme_view(found))

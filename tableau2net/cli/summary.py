@@ -40,9 +40,9 @@ def summary(
     if json:
         print(text.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from tableau2net.cli.terminal import Terminal
 
-    Console(highlight=False).print(found)
+    Terminal().print(found)
 
 
 def _sizes(given: str) -> tuple[int, ...]:

@@ -43,10 +43,11 @@ def table(
 
 def _show(rows: list[list[str]]) -> None:
     """For a terminal: what is the same in every row is told once, so that the rest has room."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from tableau2net.cli.terminal import Terminal
+
+    console = Terminal()
     columns = dict(zip(HEADINGS, zip(*rows, strict=True), strict=True))
     same = {heading: cells[0] for heading, cells in columns.items() if len(set(cells)) == 1 and heading not in ALWAYS}
     shown = Table(header_style="bold", box=None, pad_edge=False)

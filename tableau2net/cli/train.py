@@ -93,12 +93,11 @@ def train(
         out = Path("runs") / f"{network}-{_plain(data)}-seed{seed}"
         out = _numbered(out, last=resume) if demo else out
     if not json:
-        from rich.console import Console
-
         from tableau2net.cli.tables import scheme_view
+        from tableau2net.cli.terminal import Terminal
 
         if declared is not None:
-            Console(highlight=False).print(scheme_view(report(declared)))
+            Terminal().print(scheme_view(report(declared)))
         if demo:
             print(f"A demonstration: depth {depth} and {epochs} epochs; published networks start at 20 and 160.")
         print(f"Results go to {out}", flush=True)

@@ -13,6 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
 from tableau2net.nn.families import dynamic, fractal, hamiltonian, imexnet, ode, polynet, residual, revnet
 from tableau2net.nn.families.residual import adamnet_scheme
+from tableau2net.nn.values import check_values
 from tableau2net.scheme import Multistep, Scheme, load
 
 FAMILIES = (residual, dynamic, polynet, fractal, revnet, hamiltonian, imexnet, ode)
@@ -58,6 +59,7 @@ def create_model(name: str, *, scheme: Scheme | str | Path | None = None, **opti
         options["scheme"] = scheme
     if taken := sorted(options.keys() & groups.keys()):
         raise InputError(f"{name}: the name says {', '.join(taken)} already; leave the option out")
+    check_values(options)
     try:
         return entry.build(**groups, **options)
     except TypeError as error:

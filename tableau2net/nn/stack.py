@@ -62,6 +62,7 @@ def stack(
     num_classes: int = 10,
     states: int = 1,
     h: float = 1.0,
+    normal_opening: bool = False,
 ) -> Stack:
     """The network whose blocks are all of one kind.
 
@@ -69,6 +70,7 @@ def stack(
     fields: for the channels of one state, what the block takes for one step: a field, or a list of them.
     steps: how many steps each resolution takes, beside its transition.
     transition: for the channels of one state before and after, the module between two resolutions.
+    normal_opening: whether BN–ReLU follow the opening convolution.
     states: how many states the channels are shared out to. Raises InputError where the numbers do not fit.
     """
     if num_classes < 1 or len(steps) != len(widths) or not widths:
@@ -82,7 +84,10 @@ def stack(
     except ValueError as error:  # rounding errors would grow too much on the way back
         raise InputError(str(error)) from None
     between = [Same(), *(transition(a, b) for a, b in pairwise(own))]
-    return Stack(conv3x3(3, widths[0]), between, blocks, Head(widths[-1], num_classes), states)
+    opening: nn.Module = conv3x3(3, widths[0])
+    if normal_opening:
+        opening = nn.Sequential(opening, nn.BatchNorm2d(widths[0]), nn.ReLU())
+    return Stack(opening, between, blocks, Head(widths[-1], num_classes), states)
 
 
 def by_name(options: Mapping[str, Any], scheme: str) -> None:

@@ -67,8 +67,8 @@ def train(
     the network, for files that cannot be written, and for a loss that is no longer finite.
     """
     recipe = recipe or Recipe()
-    if seed < 0:
-        raise InputError(f"--seed {seed}: must be at least 0")
+    if not 0 <= seed < 2**63:  # what torch takes
+        raise InputError(f"--seed {seed}: must be at least 0" + (", below 2^63" if seed > 0 else ""))
     folder = Path(out)
     going = find_run(folder, resume=resume)
     place = environment.choose_device(device)

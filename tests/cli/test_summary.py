@@ -59,3 +59,13 @@ def test_bad_input_is_one_line(run, arguments, said):
 def test_torch_is_imported_by_the_command_alone():
     text = "import sys, tableau2net.cli.summary; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 0
+
+
+def test_a_narrow_terminal_has_all_of_it_too(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    code, out, _ = run("summary", "lm_resnet20")
+    assert code == 0
+    for said in ("blocks.0", "blocks.2", "lm, order 0", "evals", "or reversible", "1 start-up", "h·L", "warning"):
+        assert said in " ".join(out.split())
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 60

@@ -221,13 +221,13 @@ def test_blocks_in_a_list_and_sums_in_a_row() -> None:
     assert torch.equal(convert(block, "euler")(x), block(x))
 
 
-class _Dropping(nn.Module):
+class _Modes(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.a = nn.Linear(4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + functional.dropout(self.a(x), 0.5, self.training)
+        return x + (torch.tanh(self.a(x)) if self.training else self.a(x))
 
 
 class _Overwriting(nn.Module):
@@ -243,7 +243,7 @@ class _Overwriting(nn.Module):
     ("model", "said"),
     [
         (models.alexnet(weights=None), "no module of AlexNet returns branch"),
-        (nn.Sequential(_Dropping()), r"0 \(_Dropping\): its forward depends on self.training"),
+        (nn.Sequential(_Modes()), r"0 \(_Modes\): the calls of its forward depend on self.training"),
         (nn.Sequential(_Overwriting()), "overwrites the state in place"),
     ],
 )
@@ -507,3 +507,143 @@ def test_timm(name: str) -> None:
     size = model.pretrained_cfg["input_size"][-1] if name.startswith(("swin", "eva")) else 32
     with torch.no_grad():
         assert torch.equal(*_both(model, net, torch.randn(2, 3, size, size), training=True))
+
+
+_asserted: dict[str, Any] = {}  # not written here, since pytest rewrites assertions
+exec("def check(n):\n    assert n <= 100 and n > 0, f'{n} are too many'", _asserted)
+
+
+class _Dropping(nn.Module):
+    """A block that hands its mode on, and writes a difference; in a network that asserts and reads a block's width."""
+
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        self.width = width
+        self.a = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, *others: Tensor, **named: Tensor) -> Tensor:
+        if x.shape[-1] != self.width or x.dim() != 2:
+            raise ValueError(f"not of width {self.width}")
+        kept = functional.dropout(self.a(x, *others, **named), 0.5 if self.training else 0.1, training=self.training)
+        return (x - kept) / 1.5
+
+
+class _Asserting(nn.Module):
+    def __init__(self, block: Any = _Dropping) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(block() for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, _ = x.size()
+        _asserted["check"](rows)
+        x = x[:, : self.blocks[0].width * self.blocks[3].a.in_features]
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def test_blocks_that_ask_for_their_mode_and_networks_that_assert() -> None:
+    torch.manual_seed(0)
+    model = _Asserting()
+    net = convert(model, "euler")
+    assert [run.steps for run in net.conversion.runs] == [4]
+    x = torch.randn(6, 4)
+    stored = io.BytesIO()
+    torch.save(net.eval(), stored)
+    stored.seek(0)
+    loaded = torch.load(stored, weights_only=False)
+    for each in (net, copy.deepcopy(net), loaded, torch.compile(net, backend="eager", fullgraph=True)):
+        for training in (True, False, True):
+            assert torch.equal(*_both(model, each, x, training))
+    assert list(net.state_dict()) == [f"blocks.0.fields.{i}.branch.a.{n}" for i in range(4) for n in ("weight", "bias")]
+    model.blocks[1].eval()  # frozen by itself
+    frozen = convert(model, "euler")
+    torch.manual_seed(4)
+    expected = model(x)
+    torch.manual_seed(4)
+    assert torch.equal(frozen(x), expected)
+    y, net = x, convert(model.eval(), "heun-euler-21")
+    for block in model.blocks:
+        k = -block.a(y)
+        y = (y + (k - block.a(y + k)) / 2) / 1.5
+    torch.testing.assert_close(net(x), y)
+
+
+class _Untold(_Asserting):
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, x)
+        return x
+
+
+class _Deciding(_Dropping):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (self.a(x) if x.sum() > 0 else 2 * self.a(x))
+
+
+def test_a_condition_that_is_no_assertion_is_not_decided() -> None:
+    with pytest.raises(InputError, match="cannot be traced"):
+        convert(_Asserting(_Deciding), "euler")
+    with pytest.raises(InputError, match="more than the arguments that its forward names, in others"):
+        convert(_Untold(), "euler")
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_the_transformer_of_torch(norm_first: bool) -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=norm_first)
+    model = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+    net = convert(model, "euler")
+    assert [run.steps for run in net.conversion.runs] == [6]
+    assert "fast path" in net.conversion.equal
+    x = torch.randn(2, 5, 8)
+    for training in (True, False):
+        assert torch.equal(*_both(model, net, x, training))  # with gradients, so no fast path
+    assert torch.backends.mha.get_fastpath_enabled()
+    with pytest.raises(InputError, match="src_mask was None when the network was converted"):
+        net(x, mask=torch.zeros(5, 5))
+
+
+@pytest.mark.parametrize(
+    ("model", "scheme", "h", "said"),
+    [
+        (None, 3, 1, "scheme is no scheme"),
+        (None, "rk4", "0.5", "h='0.5'"),
+        (None, "rk4", float("nan"), "h=nan"),
+        (None, "rk4", 0, "write a finite number"),
+        (nn.ModuleList([_Block()]), "rk4", 1, "has no forward"),
+        (nn.Sequential(convert(_Inline(), "rk4")), "lm", 1, "0.blocks.0 of Sequential is a block of a scheme already"),
+    ],
+)
+def test_arguments_that_are_none(model: Any, scheme: Any, h: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        convert(model or _Inline(), scheme, h=h)
+
+
+class _Inner(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Sized() for _ in range(3))
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        for block in self.blocks:
+            x = block(x, scale, (1, 4))
+        return x
+
+
+class _Outer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = _Inner()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x, scale=x.mean(1, keepdim=True))
+
+
+def test_an_optional_argument_is_read_as_the_network_gives_it() -> None:
+    torch.manual_seed(0)
+    model = _Outer()
+    net = convert(model, "euler")
+    assert [run.steps for run in net.conversion.runs] == [6]
+    x = torch.randn(3, 4)
+    assert torch.equal(net(x), model(x))

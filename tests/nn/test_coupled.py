@@ -248,6 +248,23 @@ def test_flow_by_hand(name, backward):
     agree(double(NETWORKS[name](backward=backward)), by_hand, images())
 
 
+def test_the_unit_that_leads_to_a_new_width_takes_its_step_before_it():
+    """n units to each width, written as the authors' loop has them."""
+    widths, n = (4, 6, 8), 2
+    net = double(hamiltonian(26, widths=widths, backward="store"))
+    convolution, norm, relu = net.opening
+    units = [pair for block in net.blocks for pair in block.fields]
+    assert len(units) == n * len(widths)
+    x = images()
+    states = relu(norm(convolution(x))).chunk(2, 1)
+    for i, (k1, k2) in enumerate(units):
+        y = states[0] + 0.1 * force(k1, states[1])
+        states = (y, states[1] - 0.1 * force(k2, y))
+        if i and i % n == 0:
+            states = [pooled(y, widths[i // n] // 2) for y in states]
+    torch.testing.assert_close(net(x), net.head(torch.cat(list(states), 1)))
+
+
 # --- IMEXnet
 
 
@@ -380,10 +397,34 @@ def fractal_by_hand(columns, fields, y, only=None):
 def test_fractal_by_hand(columns, training):
     def by_hand(net, x):
         for block in net.blocks:
-            x = functional.max_pool2d(fractal_by_hand(columns, block.fields, x), 2)
+            x = fractal_by_hand(columns, block.fields, x)
         return net.head(x)
 
     agree(double(FractalNetwork(columns, widths=(4, 5), drop=0, global_share=0)).train(training), by_hand, images())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_pooling_before_the_last_join(training):
+    """Every column is pooled by itself, and the mean of a block comes last."""
+    columns = 3
+
+    def by_hand(net, x):
+        for block in net.blocks:
+            own = dict.fromkeys(range(columns))
+            for c in own:
+                own[c] = [f for f, at in zip(block.fields, fractal(columns).columns, strict=True) if at == c]
+            assert [len(f) for chain in own.values() for f in chain] == [4, 3, 4, 3, 3, 3, 4]  # the last of each pools
+            deep = [f[:3] for f in own[2]]
+            half = (own[1][0](x) + deep[1](deep[0](x))) / 2
+            ends = own[0][0][:3](x), own[1][1][:3](half), deep[3](deep[2](half))
+            x = sum(functional.max_pool2d(y, 2) for y in ends) / columns
+        return net.head(x)
+
+    net = double(FractalNetwork(columns, widths=(4, 5), drop=0, global_share=0)).train(training)
+    agree(net, by_hand, images())
+    first = fractal(columns).columns.index(0)
+    chain = nn.Sequential(*(block.fields[first] for block in net.blocks), net.head)
+    torch.testing.assert_close(net.column(0)(images()), chain(images()))
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])

@@ -75,6 +75,19 @@ def test_wide_resnets_have_the_published_millions(name, millions):
     assert round(count(f"wide_resnet{name}") / 1e6, 1) == pytest.approx(millions, abs=0.051)
 
 
+def test_hamiltonian_networks_have_the_published_millions():
+    assert round(count("hamiltonian74") / 1e6, 2) == 0.43
+    # the authors' configuration of 218: 18 units to each of the widths 32, 64, 128
+    units = sum(n * 2 * (9 * w**2 + w) for n, w in ((19, 16), (18, 32), (17, 64)))
+    assert count("hamiltonian218") == units + 3 * 9 * 32 + 2 * 32 + 2 * 128 + 128 * 10 + 10
+
+
+def test_what_is_printed_of_lm_resnext_has_a_second_projection():
+    """Lu et al. 2018 print 35.1 M: two more 1×1 convolutions, for the older state, which their code does not call."""
+    second = 256 * 512 + 512 * 1024
+    assert round((count("lm_resnext29_8x64d") + second) / 1e6, 1) == 35.1
+
+
 def test_revnets_without_biases_have_the_published_millions():
     found = [count(f"revnet{depth}", layers="paper") for depth in (38, 110, 164)]
     assert [round(n / 1e6, 3) for n in found] == [0.465, 1.729, 1.749]  # printed: 0.46, 1.73 and 1.75
@@ -114,7 +127,9 @@ def test_stages_with_weights_of_their_own():
 def test_flows():
     # two convolutions of half the width, each with a bias; opening, BatchNorm, linear layer
     rest = 3 * 9 * 32 + 2 * 112 + 112 * 10 + 10
-    assert count("hamiltonian74") == rest + 6 * sum(2 * (9 * w**2 + w) for w in (16, 32, 56))
+    # a step less of the last width than units, and one more of the first; BatchNorm after the opening
+    units = sum(n * 2 * (9 * w**2 + w) for n, w in ((7, 16), (6, 32), (5, 56)))
+    assert count("hamiltonian74") == rest + 2 * 32 + units
     assert count("midpoint26") == count("leapfrog26") == rest + 4 * sum(9 * w**2 + w for w in (32, 64, 112))
 
 
@@ -130,6 +145,9 @@ def test_fractals():
     for a, b in itertools.pairwise((3, 64, 128, 256, 512, 512)):
         expected += 3 * 9 * a * b + 4 * 9 * b * b + 7 * 2 * b
     assert count("fractalnet20") == expected
+    # 1×1 convolutions to each new width, with which all others are from a width to itself: as printed, 38.6 M
+    wider = sum(a * b + 3 * 9 * (b * b - a * b) for a, b in itertools.pairwise((3, 64, 128, 256, 512)))
+    assert round((expected + wider) / 1e6, 1) == 38.6
 
 
 def test_differential_equations():

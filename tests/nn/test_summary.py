@@ -198,3 +198,38 @@ def test_errors() -> None:
         summary(nn.Linear(3, 3), (3,))
     with pytest.raises(InputError, match="does not take such images"):
         summary(_net(), (5, 32, 32))
+    with pytest.raises(InputError, match="network is no network"):
+        summary([nn.Linear(3, 3)])  # type: ignore[arg-type]
+    for size in ((3, -1, 3), torch.randn(2, 3, 32, 32), "32"):
+        with pytest.raises(InputError, match=r"write the sizes of one image"):
+            summary(_net(), size)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a batch of at least two"):
+        summary(_net(), inputs=torch.randn(1, 3, 32, 32))
+    with pytest.raises(InputError, match=r"missing 1 required positional argument.*inputs="):
+        summary(_Timed(), (4,))
+    with pytest.raises(InputError, match=r"inputs \(.*missing 1 required"):
+        summary(_Timed(), inputs=torch.randn(2, 4))
+
+
+class _Timed(nn.Module):
+    """A network that is called with tokens and a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(7, 4)
+        self.block = t2n.compile("lm", coefficients="learnable")([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, tokens: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        return self.block(self.words(tokens) + time[:, None, None])
+
+
+def test_what_is_no_image_is_given() -> None:
+    torch.manual_seed(0)
+    found = summary(_Timed(), inputs=(torch.randint(7, (5, 6)), torch.rand(5)))
+    (block,) = found.blocks
+    assert found.input_size == (6,)
+    assert found.flops == block.flops == 3 * 2 * 6 * 4 * 4
+    assert block.receptive_field is None
+    assert block.saved_bytes["store"] >= block.saved_bytes["checkpoint"] > 0
+    assert not any("no gradient" in text for text in found.warnings)
+    assert "6" in str(found)

@@ -134,7 +134,7 @@ class _RoundTrip:
 
     def __init__(self, inputs: tuple[Tensor, ...], limit: float) -> None:
         self.limit = limit
-        looked_at = inputs if limit < math.inf else ()
+        looked_at = [state for state in inputs if state.numel()] if limit < math.inf else []
         self.sample = [self._taken(state).clone() for state in looked_at]
         self.sizes = [torch.linalg.vector_norm(state.detach(), math.inf) for state in looked_at]
 

@@ -23,7 +23,8 @@ class Context(Around):
             given = {**dict(zip(self.arguments, others, strict=False)), **named}
             for name, value in given.items():
                 if name not in self.context and not _same(value, self.constants.get(name)):
-                    raise InputError(f"{name} was {self.constants.get(name)!r} when the network was converted")
+                    was = f"{name} was {self.constants.get(name)!r} when the network was converted"
+                    raise InputError(f"{was}; where it varies, its forward takes it without a default")
             missing = [name for name in self.context if name not in given]
             if missing:
                 raise InputError(f"called without {missing[0]}, which it had when the network was converted")
@@ -38,6 +39,17 @@ class Passed(nn.Module):
 
     def forward(self, y: Any, *others: Any, **named: Any) -> Any:
         return y
+
+
+def known_as(block: nn.Module, before: nn.Module) -> nn.Module:
+    """A block with what the one before it in its place is asked for by name: a network may read its width, say.
+
+    Its modules are those of the fields, and not the block's a second time."""
+    plain = {n: v for n, v in vars(before).items() if isinstance(v, bool | int | float | str) and not n.startswith("_")}
+    for name, value in {**plain, **dict(before.named_children())}.items():
+        if not hasattr(block, name):
+            block.__dict__[name] = value
+    return block
 
 
 class Bound(nn.Module):

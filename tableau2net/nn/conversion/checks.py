@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -26,3 +28,14 @@ def check_model(model: object) -> None:
         raise InputError(f"model is wrapped in {kind}: convert model.module, then wrap the result")
     if isinstance(done := getattr(model, "conversion", None), Conversion):
         raise InputError(f"model is converted already, to {done.scheme}: convert the original")
+
+
+def checked_step(h: object) -> float:
+    """The step size. Raises InputError where it is no finite number, or 0."""
+    try:
+        number = math.nan if isinstance(h, str | bool) else float(h)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or number == 0:
+        raise InputError(f"h={h!r}: write a finite number that is not 0")
+    return number

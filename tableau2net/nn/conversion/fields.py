@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from torch import Tensor, fx, nn
 
+from tableau2net.nn.conversion.modes import add_choices
 from tableau2net.nn.conversion.sums import Sum, placeholders
 
 
@@ -35,6 +36,13 @@ class Moved(Field):
 
 def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> Field:
     """The field of one sum of a block, sharing its submodules and parameters."""
+    add_choices(block, graph)
+    field = _field(block, graph, residual, moved)
+    field.training = block.training  # a frozen block stays so
+    return field
+
+
+def _field(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> Field:
     name = type(block).__name__
     branch = _branch(block, graph, residual, f"{name}Branch")
     if not residual.after:

@@ -10,12 +10,18 @@ from typing import Any
 
 from torch import fx, nn
 
+from tableau2net.nn.conversion.modes import merged
 from tableau2net.nn.conversion.sums import NotResidualError, Sum, residual_sums
 from tableau2net.nn.conversion.trace import UntraceableError, own_graphs
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
-_MODES = "its forward depends on self.training; a module (nn.Dropout) would keep that to itself"
+_MODES = "the calls of its forward depend on self.training; a module would keep that to itself"
+_UNNAMED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class UnnamedError(TypeError):
+    """A call has arguments that the forward does not name."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Block:
     @property
     def arguments(self) -> tuple[str, ...]:
         """The names of all that its forward takes beside the state, in order."""
-        return tuple(inspect.signature(self.module.forward).parameters)[1:]
+        return tuple(p.name for p in _parameters(self.module) if p.kind not in _UNNAMED)
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,21 @@ def find_runs(model: nn.Module) -> Iterator[tuple[Block, ...] | Left]:
         return
     if whole is not None:
         yield whole
-    yield from _visit(model, "")
+    yield from _visit(model, "", frozenset(), {})
 
 
-def _visit(module: nn.Module, where: str, taken: Set[nn.Module] = frozenset()) -> Iterator[tuple[Block, ...] | Left]:
-    """The runs among the modules that one module calls, then those inside the others. taken: are in a run already."""
+def _visit(
+    module: nn.Module, where: str, taken: Set[nn.Module], known: dict[str, Mapping[str, Any]]
+) -> Iterator[tuple[Block, ...] | Left]:
+    """The runs among the modules that one module calls, then those inside the others.
+
+    taken: are in a run already.  known: constants that modules are called with, by the modules' names; grows."""
     inside = set(taken)
     if not isinstance(module, nn.ModuleList | nn.ModuleDict):  # these have no forward: their owner calls the members
         try:
-            for found in _agreed([list(_runs(module, graph, where)) for graph in own_graphs(module)]):
+            graphs = _graphs_as_called(module, known.get(where))
+            known.update(_constants_of_calls(module, graphs[0], where))
+            for found in _agreed([list(_runs(module, graph, where)) for graph in graphs]):
                 if isinstance(found, tuple):
                     if any(block.module in taken for block in found):
                         continue
@@ -83,7 +95,39 @@ def _visit(module: nn.Module, where: str, taken: Set[nn.Module] = frozenset()) -
                 yield Left(where, type(module).__name__, str(error), opaque=True, holds=holds)
     for name, child in module.named_children():
         if child not in inside and _worth_a_look(child):
-            yield from _visit(child, _join(where, name), inside)
+            yield from _visit(child, _join(where, name), inside, known)
+
+
+def _graphs_as_called(module: nn.Module, known: Mapping[str, Any] | None) -> list[fx.Graph]:
+    """The graphs of a forward with the constants that it is called with, else with its defaults."""
+    try:
+        return own_graphs(module, known)
+    except UntraceableError:
+        if known is None:
+            raise
+        return own_graphs(module)
+
+
+def _constants_of_calls(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The modules that one calls, by name, and what they are called with that is not computed; of several the last."""
+    modules = dict(owner.named_modules(remove_duplicate=False))
+    for node in graph.nodes:
+        if node.op == "call_module" and not _builtin(modules[str(node.target)]):
+            try:
+                values = _arguments(node, modules[str(node.target)])
+            except (TypeError, ValueError):
+                continue
+            yield _join(where, str(node.target)), {name: v for name, v in values.items() if not _varies(v)}
+
+
+def _arguments(node: fx.Node, module: nn.Module) -> dict[str, Any]:
+    """What a call hands to the arguments that a forward names beside the first; TypeError where it does not fit."""
+    call = inspect.signature(module.forward).bind(*node.args, **node.kwargs)
+    call.apply_defaults()
+    unnamed = [p.name for p in _parameters(module) if p.kind in _UNNAMED]
+    if more := [name for name in unnamed if call.arguments[name]]:
+        raise UnnamedError(f"called with more than the arguments that its forward names, in {', '.join(more)}")
+    return {name: value for name, value in list(call.arguments.items())[1:] if name not in unnamed}
 
 
 def _agreed(readings: list[list[tuple[Block, ...] | Left]]) -> Iterator[tuple[Block, ...] | Left]:
@@ -131,14 +175,14 @@ def _called(node: fx.Node, module: nn.Module, where: str) -> Block | Left | None
     if _builtin(module):
         return None
     try:
-        call = inspect.signature(module.forward).bind(*node.args, **node.kwargs)
+        values = _arguments(node, module)
+    except UnnamedError as error:
+        found = _block(module, where)
+        return Left(where, type(module).__name__, str(error)) if isinstance(found, Block) else found
     except (TypeError, ValueError):
         return _block(module, where)
-    call.apply_defaults()
-    names = list(call.arguments)
-    if not node.args or any(name in call.arguments for name in ("args", "kwargs")):
+    if not node.args:
         return _block(module, where)
-    values = {name: call.arguments[name] for name in names[1:]}
     context = {name: value for name, value in values.items() if _varies(value)}
     constants = {name: value for name, value in values.items() if name not in context}
     found = _block(module, where, constants)
@@ -166,17 +210,21 @@ def _block(module: nn.Module, where: str, known: Mapping[str, Any] | None = None
         graph, *others = own_graphs(module, known)
     except UntraceableError:
         return None  # said when its inside is looked at
+    same = all(merged(graph, other) is not None for other in others)
     try:
         sums = residual_sums(graph, dict(module.named_modules(remove_duplicate=False)))
     except NotResidualError as error:
         return Left(where, kind, str(error)) if error.adds else None
-    if others:
-        return Left(
-            where, kind, "its forward depends on self.training; a module (nn.Dropout) would keep that to itself"
-        )
+    if not same:
+        return Left(where, kind, _MODES)
     if module._forward_hooks or module._forward_pre_hooks:
         return Left(where, kind, "has forward hooks, which would be lost")
     return Block(where, module, graph, sums)
+
+
+def _parameters(module: nn.Module) -> list[inspect.Parameter]:
+    """What a forward takes beside the state."""
+    return list(inspect.signature(module.forward).parameters.values())[1:]
 
 
 def _builtin(module: nn.Module) -> bool:

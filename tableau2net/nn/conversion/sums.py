@@ -14,6 +14,7 @@ from torch.nn.modules import activation, batchnorm, dropout, normalization
 from tableau2net.nn.conversion.trace import overwritten
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
+_SCALINGS = (operator.mul, operator.imul, operator.truediv, operator.itruediv, torch.mul, torch.div, "mul", "div")
 _ACTIVATIONS = ("relu", "relu_", "gelu", "silu", "elu", "selu", "celu", "leaky_relu", "tanh", "sigmoid", "hardswish")
 _MULTI_INPUT = (activation.MultiheadAttention,)
 # modules that map a state to one of the same shape, and may follow an addition
@@ -227,6 +228,8 @@ class _Reader:
             return False
         if node.op == "call_module":
             return isinstance(self.modules[str(node.target)], _SAME_SHAPE)
+        if node.target in _SCALINGS and not node.kwargs and node.args[0] in node.all_input_nodes:
+            return all(isinstance(number, int | float) for number in node.args[1:])
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
         return node.op in ("call_function", "call_method") and name in _ACTIVATIONS
 

@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import operator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
+import torch
 from torch import fx, nn
+from torch.nn.modules import transformer
 
 _IN_PLACE = tuple(getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "ipow"))
+_SUBTRACTIONS = {operator.sub: operator.add, operator.isub: operator.iadd, torch.sub: torch.add, "sub": torch.add}
 
 
 class UntraceableError(Exception):
     """The forward of a module depends on more than the graph of its calls; says on what."""
 
 
+class _Plain(fx.Proxy):
+    """A value that is no nested tensor."""
+
+    is_nested = False
+
+
 class _OwnForward(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return True
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Plain(node, self)
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        """Assertions hold, and what else is checked before an error is raised; another condition is unknown."""
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_globals.get("__name__") in (__name__, "torch.fx.proxy"):
+            frame = frame.f_back
+        passed = None if frame is None else _checked(frame)
+        return super().to_bool(obj) if passed is None else passed
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """The arguments of a call, nothing for *args and **kwargs."""
+        call, arguments = super().create_args_for_root(root_fn, is_module, concrete_args)
+        for i, value in enumerate(arguments):
+            name = str(value.node.target) if isinstance(value, fx.Proxy) else ""
+            if name.startswith("*"):
+                value.node.graph.erase_node(value.node)
+                arguments[i] = {} if name.startswith("**") else ()
+        return call, arguments
+
+
+def _checked(frame: FrameType) -> bool | None:
+    """The value for which the condition at which a frame stands raises nothing; None where neither value raises."""
+    calls = list(dis.get_instructions(frame.f_code))
+    at = {call.offset: i for i, call in enumerate(calls)}
+    here = next(i for i, call in enumerate(calls) if call.offset >= frame.f_lasti)
+    jump = next((i for i in range(here, min(here + 4, len(calls))) if "JUMP" in calls[i].opname), None)
+    if jump is None or calls[jump].argval not in at:
+        return None
+    on, there = _raises(calls[jump + 1 :]), _raises(calls[at[calls[jump].argval] :])
+    return None if on == there else ("IF_TRUE" in calls[jump].opname) == on
+
+
+def _raises(calls: list[dis.Instruction]) -> bool:
+    """Whether the calls go straight to the raising of an error."""
+    for call in calls:
+        if call.opname == "RAISE_VARARGS":
+            return True
+        if "JUMP" in call.opname or call.opname.startswith(("RETURN", "FOR_", "YIELD")):
+            return False
+    return False
 
 
 def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> list[fx.Graph]:
@@ -31,13 +86,14 @@ def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> lis
     graphs = []
     for training in (True, False):
         try:
-            with _mode(module, training):
+            with _mode(module, training), _written_out():
                 graphs.append(_OwnForward().trace(module, constants))
         except Exception as error:  # a forward may fail in any way on a proxy
             raise UntraceableError(f"its forward cannot be traced ({_first_line(error)})") from None
     if str(graphs[0]) == str(graphs[1]):
         graphs.pop()
-    return [_in_order(_read_once(_without_identities(_without_constants(graph), module)), module) for graph in graphs]
+    plain = [_without_subtraction(_without_identities(_without_constants(graph), module)) for graph in graphs]
+    return [_in_order(_read_once(graph), module) for graph in plain]
 
 
 @contextmanager
@@ -49,6 +105,19 @@ def _mode(module: nn.Module, training: bool) -> Iterator[None]:
         yield
     finally:
         module.training = before
+
+
+@contextmanager
+def _written_out() -> Iterator[None]:
+    """Torch's transformer layers by their calls, not by the one kernel that they may be in eval mode."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # the length is for masks alone, and to find it is to ask a value for its axes
+        with patch.object(transformer, "_get_seq_len", lambda src, batch_first: None, create=True):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def overwritten(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
@@ -122,6 +191,18 @@ def _without_identities(graph: fx.Graph, module: nn.Module) -> fx.Graph:
     return graph
 
 
+def _without_subtraction(graph: fx.Graph) -> fx.Graph:
+    """A graph that adds −b where it subtracted b, which is the same to the bit."""
+    for node in list(graph.nodes):
+        values = node.args if len(node.args) == 2 and not node.kwargs else ()
+        if node.target in _SUBTRACTIONS and values and all(isinstance(value, fx.Node) for value in values):
+            with graph.inserting_before(node):
+                opposite = graph.call_function(torch.neg, (values[1],))
+            node.op, node.target = "call_function", _SUBTRACTIONS[node.target]
+            node.args = (values[0], opposite)
+    return graph
+
+
 def _is_identity(module: nn.Module) -> bool:
     return isinstance(module, nn.Identity) or (
         type(module) is nn.Sequential and all(_is_identity(each) for each in module.children())
@@ -130,7 +211,7 @@ def _is_identity(module: nn.Module) -> bool:
 
 def _defaults(module: nn.Module) -> dict[str, Any]:
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
-    return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _first_line(error: Exception) -> str:

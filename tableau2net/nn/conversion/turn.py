@@ -16,8 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tableau2net.codegen import Options, compile
 from tableau2net.codegen.options import check_names
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion.blocks import Context, Passed
-from tableau2net.nn.conversion.checks import check_model
+from tableau2net.nn.conversion.blocks import Context, Passed, known_as
+from tableau2net.nn.conversion.checks import check_model, checked_step
 from tableau2net.nn.conversion.fields import Field, field_of
 from tableau2net.nn.conversion.report import Conversion, Run
 from tableau2net.nn.conversion.runs import Block, Left, find_runs
@@ -46,6 +46,9 @@ def convert(
     Raises InputError where no run is found, or a scheme or option does not fit.
     """
     check_model(model)
+    h = checked_step(h)
+    if not isinstance(scheme, Scheme | str | Path):
+        raise InputError(f"scheme is no scheme ({type(scheme).__name__}): give its name, its file or a Scheme")
     loaded = scheme if isinstance(scheme, Scheme) else load(scheme)
     chosen = _options(loaded, options)
     if after not in get_args(Activation):
@@ -67,8 +70,10 @@ def convert(
             network = _put(network, found, block)
     if not runs:
         raise InputError(_nothing_found(model, left))
-    shown = tuple(each for each in left if not each.opaque or each.holds)
+    shown = tuple(each for each in dict.fromkeys(left) if not each.opaque or each.holds)
     equal = _equality(loaded, chosen, h, after, any(run.after for run in runs))
+    if any("TransformerEncoderLayer" in run.kind.split(" and ") for run in runs):
+        equal += "; in eval mode of torch's own layers, but for its fast path"
     setattr(network, "conversion", Conversion(loaded.name or loaded.family, equal, tuple(runs), shown))  # noqa: B010
     return network
 
@@ -131,7 +136,8 @@ def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, aft
     if run[0].arguments:
         block.arguments, block.context = run[0].arguments, tuple(run[0].context)  # type: ignore[assignment]
         block.constants = dict(run[0].constants)  # type: ignore[assignment]
-    for module in set(block.modules()).difference(*(b.module.modules() for b in run)):  # a frozen BatchNorm stays so
+    inside = {module for field in block.modules() if isinstance(field, Field) for module in field.modules()}
+    for module in set(block.modules()) - inside:  # the fields have the modes that the blocks had
         module.training = run[0].module.training
     place = next(run[0].module.parameters(), None)
     if place is not None:  # coefficients are where the weights are
@@ -158,7 +164,8 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
         if isinstance(parent, nn.Sequential) and each.owner == owner:
             del parent._modules[name]  # not `del parent[i]`, which would rename what comes behind
         else:
-            parent.add_module(name, Passed() if each.arguments else nn.Identity())
+            parent.add_module(name, known_as(Passed() if each.arguments else nn.Identity(), each.module))
+    known_as(block, run[0].module)
     network.set_submodule(run[0].where, block)
     return network
 
@@ -217,7 +224,13 @@ def _equality(scheme: Scheme, options: Options, h: float, after: Activation, act
 
 
 def _nothing_found(model: nn.Module, left: Sequence[Left]) -> str:
-    left = sorted(left, key=lambda each: (each.opaque, not each.holds))
+    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+        return f"model is a {type(model).__name__}, which has no forward: convert the network that calls its modules"
+    if (made := next((name for name, m in model.named_modules() if hasattr(type(m), "field_names")), None)) is not None:
+        return (
+            f"{made or 'the network'} of {type(model).__name__} is a block of a scheme already, and no other is found"
+        )
+    left = sorted(dict.fromkeys(left), key=lambda each: (each.opaque, not each.holds))
     if left:
         kinds = Counter((each.kind, each.why) for each in left)
         named = {(each.kind, each.why): each.where or "the network" for each in reversed(left)}

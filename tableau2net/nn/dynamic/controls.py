@@ -83,7 +83,7 @@ class Controls(nn.Module):
         return found
 
     def roughness(self) -> Tensor:
-        """Σ_k (t_{k+1} − t_k) ‖θ_{k+1} − θ_k‖₁."""
+        """Σ_k (t_{k+1} − t_k) ‖θ_{k+1} − θ_k‖₁. (The authors' code has the k-th of the states' steps in front.)"""
         steps = [b - a for a, b in pairwise(self.knots)]
         terms = [
             h * (q - p).abs().sum()

@@ -35,7 +35,7 @@ def normalisation(norm: str, width: int) -> nn.Module:
     if norm == "tv":
         return PixelNorm(width)
     if norm == "batch":
-        return nn.BatchNorm2d(width, eps=EPSILON)
+        return nn.BatchNorm2d(width)
     if norm == "none":
         return nn.Identity()
     raise InputError(f"norm={norm!r}: write one of 'tv', 'batch', 'none'")

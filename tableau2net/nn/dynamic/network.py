@@ -112,13 +112,13 @@ class DynamicNetwork(nn.Module):
 
     @torch.no_grad()
     def clip_(self, kernels: float = 0.5, scalings: float = 1.5) -> None:
-        """Weights back into their bounds, as after each update in the paper's runs: entries of convolutions within
-        ±kernels, of the head and of normalisation within ±scalings; biases are free."""
+        """Weights back into their bounds, as after each update in the authors' runs: convolutions, with their biases,
+        within ±kernels, weights of the head and of normalisation within ±scalings; other biases are free."""
         for module in self.modules():
-            weight = getattr(module, "weight", None)
-            if isinstance(weight, Tensor):
-                bound = kernels if isinstance(module, nn.Conv2d) else scalings
-                weight.clamp_(-bound, bound)
+            kernel = isinstance(module, nn.Conv2d)
+            for name in ("weight", "bias") if kernel else ("weight",):
+                if isinstance(value := getattr(module, name, None), Tensor):
+                    value.clamp_(*((-kernels, kernels) if kernel else (-scalings, scalings)))
 
     def _moved(self, grids: Sequence[tuple[Grid, Grid]]) -> DynamicNetwork:
         own = self.own_blocks()

@@ -18,29 +18,45 @@ from tableau2net.nn.symmetric import Activation, Antisymmetric, Symmetric
 from tableau2net.scheme import Scheme, load
 
 Transitions = Literal["pool", "conv"]
+WIDTHS = (32, 64, 112)
 
 
 def hamiltonian(
-    depth: int, *, scheme: Scheme | str | Path = "symplectic-euler-p", h: float = 0.1, **options: Any
+    depth: int,
+    *,
+    scheme: Scheme | str | Path = "symplectic-euler-p",
+    widths: Sequence[int] | None = None,
+    h: float = 0.1,
+    **options: Any,
 ) -> Stack:
     """Y' = K₁ᵀσ(K₁Z + b₁), Z' = −K₂ᵀσ(K₂Y + b₂) by any scheme of two states, each half of the channels.
 
-    depth: 12n + 2, n steps a resolution (of symplectic Euler: four convolutions a step).
+    depth: 12n + 2, n units to each of three widths (of symplectic Euler: four convolutions a step). The unit that leads
+        to a new width takes its step before the transition, so that the resolutions have n + 1, n and n − 1 steps; so
+        it is in the authors' code, whose convolutions have one bias more, on the state. The opening has BN–ReLU.
+    widths: 32, 64, 112 up to depth 74, else 32, 64, 128; the numbers of parameters are then 0.43 and, at 218, 1.68 M.
     h: by default small enough that steps are stable with the weights they start with: hω < 2, and ω is at most about 8.
     scheme: symplectic Euler as in the paper; Störmer–Verlet and the like (`list_schemes("*")` of the kind symplectic).
     options: as for `leapfrog`.
     """
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
-    return _network(chosen, _steps("hamiltonian", depth, 12), _canonical, ("f_1", "f_2"), ("y1", "y2"), h, **options)
+    n = _steps("hamiltonian", depth, 12)
+    widths = (32, 64, 112 if depth <= 74 else 128) if widths is None else widths
+    last = len(widths) - 1
+    steps = [n + (i == 0) - (i == last) for i in range(len(widths))]
+    return _network(
+        chosen, steps, _canonical, ("f_1", "f_2"), ("y1", "y2"), h, widths=widths, normal_opening=True, **options
+    )
 
 
-def midpoint(depth: int, *, h: float = 0.1, **options: Any) -> Stack:
+def midpoint(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.1, **options: Any) -> Stack:
     """Y_{k+1} = Y_{k−1} + 2hσ((K − Kᵀ)Y_k + b), started by a step of Euler; depth 6n + 2, n steps a resolution."""
     by_name(options, "leapfrog-2")
-    return _network(load("leapfrog-2"), _steps("midpoint", depth, 6), Antisymmetric, ("f",), ("y",), h, **options)
+    steps = [_steps("midpoint", depth, 6)] * len(widths)
+    return _network(load("leapfrog-2"), steps, Antisymmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
-def leapfrog(depth: int, *, h: float = 0.3, **options: Any) -> Stack:
+def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **options: Any) -> Stack:
     """Y_{k+1} = 2Y_k − Y_{k−1} − h²Kᵀσ(KY_k + b), from rest; depth 6n + 2, n steps a resolution.
 
     num_classes; widths: of the resolutions, all states together.
@@ -49,7 +65,8 @@ def leapfrog(depth: int, *, h: float = 0.3, **options: Any) -> Stack:
     options: of the compilation; backward is "reversible": no state but the last ones of a resolution is kept.
     """
     by_name(options, "stormer-2")
-    return _network(load("stormer-2"), _steps("leapfrog", depth, 6), Symmetric, ("f",), ("y",), h, **options)
+    steps = [_steps("leapfrog", depth, 6)] * len(widths)
+    return _network(load("stormer-2"), steps, Symmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
 def _steps(name: str, depth: int, layers: int) -> int:
@@ -64,14 +81,15 @@ def _canonical(channels: int, *, norm: bool, activation: Activation) -> list[nn.
 
 def _network(
     scheme: Scheme,
-    steps: int,
+    steps: Sequence[int],
     field: Any,
     fields: Sequence[str],
     states: Sequence[str],
     h: float,
     *,
-    widths: Sequence[int] = (32, 64, 112),
+    widths: Sequence[int],
     num_classes: int = 10,
+    normal_opening: bool = False,
     norm: bool = False,
     activation: Activation = torch.relu,
     transition: Transitions = "pool",
@@ -88,12 +106,13 @@ def _network(
     return stack(
         block,
         partial(field, norm=norm, activation=activation),
-        [steps] * len(widths),
+        steps,
         widths=widths,
         transition=Pool if transition == "pool" else PoolProject,
         num_classes=num_classes,
         states=len(states),
         h=h,
+        normal_opening=normal_opening,
     )
 
 

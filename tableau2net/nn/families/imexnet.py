@@ -29,7 +29,8 @@ def imexnet(
     """(I + hL)Y⁺ = Y + hLY + hf(Y) (Haber, Lensink, Treister & Ruthotto 2019): y' = (f + L)(y) − Ly, the first part
     explicit, the second implicit, by any IMEX scheme whose first part is explicit and second diagonally implicit.
 
-    depth: 6n + 2 as for a ResNet, whose fields and transitions it has; L is learnt, 9 numbers a channel and step.
+    depth: 6n + 2 as for a ResNet, whose fields and transitions it has; L is learnt, 9 numbers a channel and step. In
+        the authors' code f is KᵀσN(K·), kernels are shifted to sum to 0, and hLY on the right is left out.
     options: of the compilation.
     """
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)

@@ -200,6 +200,8 @@ class ANODENetwork(nn.Module):
     options: of the compilation; backward="checkpoint" by default: each block keeps its steps' states, and gradients are
         those of the steps.
 
+    In the authors' code the very first of the five is a plain residual unit, and fields are conv–BN–ReLU twice.
+
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for an option that does not fit."""
 
     def __init__(

@@ -42,7 +42,13 @@ def saved_bytes(block: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
 def receptive_field(image: Tensor, state: Any) -> tuple[int, int] | None:
     """Rows and columns of the image on which the state's middle pixel depends; None where states have no pixels."""
     state = state[0] if isinstance(state, tuple) else state
-    if image.dim() != 4 or not isinstance(state, Tensor) or state.dim() != 4 or state.grad_fn is None:
+    if (
+        image.dim() != 4
+        or not image.requires_grad
+        or not isinstance(state, Tensor)
+        or state.dim() != 4
+        or state.grad_fn is None
+    ):
         return None
     middle = state[..., state.shape[2] // 2, state.shape[3] // 2]
     weights = torch.randn(middle.shape, generator=torch.Generator().manual_seed(1)).to(middle)

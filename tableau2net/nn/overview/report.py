@@ -7,7 +7,8 @@ from io import StringIO
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -82,18 +83,29 @@ class Summary:
         plain["blocks"] = [_plain(block) for block in plain["blocks"]]
         return plain
 
-    def __rich__(self) -> Group:
-        title = (
-            f"{_count(self.parameters)} parameters, {_count(self.flops)} FLOPs an image of {_times(self.input_size)}"
-        )
-        table = Table("block", *_HEADINGS, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for column in table.columns[2:]:
+    @property
+    def _title(self) -> str:
+        return f"{_count(self.parameters)} parameters, {_count(self.flops)} FLOPs an image of {_times(self.input_size)}"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """A table where there is room for one, else some lines a block."""
+        table = self._table()
+        if Measurement.get(console, options.update(max_width=1000), table).maximum <= options.max_width:
+            yield table
+        else:
+            yield Text(self._title)
+            for b in self.blocks:
+                yield Text(_in_words(b))
+        for text in self.warnings:
+            yield Text(f"warning: {text}", style="yellow")
+
+    def _table(self) -> Table:
+        table = Table("block", *_HEADINGS, title=self._title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for column in table.columns:
             column.no_wrap = True
-        for column in table.columns[:2]:  # names give way to numbers
-            column.overflow = "fold"
         for b in self.blocks:
             table.add_row(b.where or "the network", *_cells(b))
-        return Group(table, *(Text(f"warning: {text}", style="yellow") for text in self.warnings))
+        return table
 
     def __str__(self) -> str:
         text = StringIO()
@@ -112,6 +124,20 @@ def _cells(b: BlockSummary) -> tuple[str, ...]:
     steep = "" if b.lipschitz is None else f"{abs(b.h) * b.lipschitz:.2g}"
     numbers = (str(b.evaluations), _count(b.parameters), _count(b.flops))
     return (b.scheme, _order(b), f"{b.steps} × {b.h:g}{start}", *numbers, "\nor ".join(saved), sees, steep)
+
+
+def _in_words(b: BlockSummary) -> str:
+    """The cells of a block where a table is too wide."""
+    scheme, order, steps, evaluations, parameters, flops, kept, sees, steep = (
+        cell.replace("\n", ", ") for cell in _cells(b)
+    )
+    lines = [
+        f"{b.where or 'the network'}: {scheme}, order {order}, steps {steps}",
+        f"  {evaluations} evals, {parameters} params, {flops} FLOPs",
+        f"  kept an image: {kept}",
+        "  " + ", ".join(f"{name} {cell}" for name, cell in (("sees", sees), ("h·L", steep)) if cell),
+    ]
+    return "\n".join(line for line in ["", *lines] if line.strip() or not line)
 
 
 def _order(b: BlockSummary) -> str:

@@ -31,39 +31,73 @@ WAYS = tuple(way for way in get_args(Backward) if way != "adjoint")  # whose gra
 MEASURED = 3  # fields of a block whose steepness is estimated: the first, one in the middle, the last
 
 
-def summary(network: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summary:
+def summary(
+    network: nn.Module, input_size: Sequence[int] = (3, 32, 32), *, inputs: Sequence[Tensor] | Tensor | None = None
+) -> Summary:
     """What is known of a network of compiled blocks before it is trained; it is not changed.
 
-    input_size: of one image, without the batch. Measured on random images, the same each time: the floating-point
-        operations, what the backward pass keeps, the part of the image seen, the steepness of the fields.
+    input_size: of one image, without the batch.
+    inputs: what to call the network with in its place, where that is no image: a batch of tokens, or several tensors
+        whose first axis is that of the batch, of two entries at least.
+
+    Measured on random images, the same each time: the floating-point operations, what the backward pass keeps, the part
+    of the image seen, the steepness of the fields.
 
     Raises InputError where the network has no compiled block, or does not take such images.
     """
-    size = tuple(input_size)
+    if not isinstance(network, nn.Module):
+        raise InputError(f"network is no network ({type(network).__name__}): give an nn.Module")
+    size = _size(input_size) if inputs is None else ()
     if not any(True for _ in compiled_blocks(network)):
         if any(isinstance(module, AdaptiveBlock) for module in network.modules()):
             raise InputError("steps adapt to the images here, so what they cost is not known before; give steps=")
         raise InputError(f"{type(network).__name__} has no compiled block; t2n.convert makes them of residual blocks")
     resting, trained = own_copy(network, training=False), own_copy(network, training=True)
-    image = random_images(network, size, 1).requires_grad_()
+    batch = (random_images(network, size, 2),) if inputs is None else _batch(inputs)
+    size = tuple(batch[0].shape[1:])
+    first, *others = (random_images(network, size, 1),) if inputs is None else [x[:1] for x in batch]
+    image = first.detach().clone().requires_grad_(first.is_floating_point())
     blocks = list(compiled_blocks(resting))
     fields = [field for _, block, _ in blocks for field in _some(fields_of(block))]
     try:
         with Calls([*(block for _, block, _ in blocks), *fields]) as seen, torch.enable_grad():
-            resting(image)
-    except (RuntimeError, ValueError, AssertionError) as error:
+            resting(image, *others)
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"input_size={size}: the network does not take such images ({reason[:100]})") from None
+        instead = "; inputs=(…) are others to call it with" if inputs is None else ""
+        what = f"input_size={size}: the network does not take such images" if inputs is None else "inputs"
+        raise InputError(f"{what} ({reason[:100]}){instead}") from None
     twins = {name: block for name, block, _ in compiled_blocks(trained)}
     with Calls(list(twins.values())) as kept:
-        silent = _without_gradient(trained, random_images(network, size, 2), kept)
+        silent = _without_gradient(trained, batch, kept)
     found = [
         _block(name, block, made, seen, twins[name], kept, image, silent)
         for name, block, made in blocks
         if block in seen.inputs and twins[name] in kept.inputs
     ]
     parameters = sum(p.numel() for p in network.parameters())
-    return Summary(size, parameters, flops(resting, (image.detach(),), {}), tuple(found))
+    return Summary(size, parameters, flops(resting, (image.detach(), *others), {}), tuple(found))
+
+
+def _size(input_size: Any) -> tuple[int, ...]:
+    try:
+        size = tuple(input_size)
+    except TypeError:
+        size = (input_size,)
+    if not size or not all(isinstance(n, int) and n > 0 for n in size):
+        raise InputError(f"input_size={_short(input_size)}: write the sizes of one image, (3, 32, 32) say")
+    return size
+
+
+def _batch(inputs: Any) -> tuple[Tensor, ...]:
+    batch = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not batch or not all(isinstance(x, Tensor) and x.dim() and len(x) >= 2 for x in batch):
+        raise InputError("inputs: give tensors of a batch of at least two")
+    return tuple(x[:2] for x in batch)
+
+
+def _short(value: Any) -> str:
+    return f"a {type(value).__name__}" if isinstance(value, Tensor) else repr(value)
 
 
 def _block(
@@ -158,12 +192,12 @@ def _stability_warnings(h: float, steepness: float | None, real: float | None, i
     return found
 
 
-def _without_gradient(network: nn.Module, images: Tensor, kept: Calls) -> set[str]:
+def _without_gradient(network: nn.Module, batch: tuple[Tensor, ...], kept: Calls) -> set[str]:
     """The coefficients that no gradient reaches from the output, or from their own block at these weights, by name.
 
     The block is asked by itself since a head of zeros, where training starts, hides everything before it."""
     blocks = [(name, block, made.coefficients) for name, block, made in compiled_blocks(network)]
-    reached = _reached(network(images), [getattr(block, n) for _, block, raw in blocks for n in raw], zero=True)
+    reached = _reached(network(*batch), [getattr(block, n) for _, block, raw in blocks for n in raw], zero=True)
     silent = set()
     for name, block, raw in blocks:
         own = [getattr(block, n) for n in raw]
