@@ -10,7 +10,8 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.nn import parameter_groups
-from tableau2net.nn.refinement import blocks_of, refine
+from tableau2net.nn.made import blocks_of
+from tableau2net.nn.refinement import refine
 from tableau2net.training.glyphs import draw_glyphs
 
 
@@ -30,7 +31,7 @@ def main(pictures: int = 120, passes: int = 8, levels: int = 3, name: str = "lm_
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        blocks = list(blocks_of(net))
+        blocks = [block for _, block, _ in blocks_of(net)]
         steps, h = sum(len(block.fields) for block in blocks), blocks[0].h
         seconds = time.perf_counter() - began
         print(f"level {level}: {steps} steps with h = {h:g}, loss {loss.item():.3f}, {seconds / passes:.2f} s a pass")

@@ -12,16 +12,18 @@ from sympy import Expr
 
 from tableau2net.analysis import effective_step, order_conditions, stability, zero_stable
 from tableau2net.analysis.record import json_of
+from tableau2net.codegen import Options
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn.learnt import LearntScheme, learning_of, learnt_schemes
-from tableau2net.scheme import Scheme, load
+from tableau2net.nn.made import blocks_of
+from tableau2net.scheme import Scheme
 from tableau2net.scheme.expression import float_of
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import dumps
 from tableau2net.step import lower
 from tableau2net.training.results import RESULT, Result
+from tableau2net.training.stored import read_network
 
-WEIGHTS = "model.safetensors"
 DIGITS = 6  # conditions that hold to 1e-6 count as kept: float32 holds no more
 
 
@@ -47,98 +49,26 @@ class Run:
     result: Result
     scheme: Scheme
     known: list[Facts]
-    keep_order: int | None
-    keep_stable: bool
+    options: Options
 
 
 def read_run(folder: str | Path) -> Run:
     """The schemes of a run. Raises InputError, one line, for a folder that is damaged or of something else."""
     folder = Path(folder)
     result = Result.read(folder / RESULT)
-    tensors, metadata = _tensors(folder / WEIGHTS)
-    scheme = _scheme(folder, result, metadata)
-    model = _network(folder, result, scheme, tensors)
-    options = result.options
+    model = read_network(folder)[1]
+    made = next((made for _, _, made in blocks_of(model)), None)
+    if made is None:
+        raise InputError(f"{folder}: {result.model} has no block of a scheme, there is nothing to check")
     try:
         learnt = learnt_schemes(model)
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     if not learnt:
-        family = learning_of(model)
+        family = learning_of(made)
         where = "no block, they have start-up steps only" if family.raw else "all blocks"
         learnt = [LearntScheme(where, None, None, {}, family.scheme.at_defaults())]
-    known = [facts(x) for x in learnt]
-    return Run(folder, result, scheme, known, options.get("keep_order"), bool(options.get("keep_stable")))
-
-
-def _tensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); the run may not be finished") from None
-    except (SafetensorError, ValueError) as error:
-        raise InputError(f"{path}: is damaged or cut short ({' '.join(str(error).split())})") from None
-
-
-def _scheme(folder: Path, result: Result, metadata: dict[str, str]) -> Scheme:
-    """The scheme as it was declared: its text where the folder holds it, else by name from the library."""
-    text = metadata.get("scheme") or result.coefficients.get("file")
-    if isinstance(text, str):
-        try:
-            return loads(text)
-        except InputError as error:
-            raise InputError(f"{folder}: the scheme it holds cannot be read ({error})") from None
-    if result.scheme is None or result.depth is None:
-        raise InputError(f"{folder}: the model {result.model} was not made of a scheme, there is nothing to check")
-    try:
-        return load(result.scheme)
-    except InputError:
-        raise InputError(
-            f"{folder}: holds no text of its scheme {result.scheme!r}, and none of that name is in the library"
-        ) from None
-
-
-def _network(folder: Path, result: Result, scheme: Scheme, tensors: dict[str, Any]) -> Any:
-    """The network with the weights of the run."""
-    import torch
-
-    from tableau2net.nn import create_model
-
-    what = f"{folder}: {WEIGHTS} does not fit the network that {RESULT} describes"
-    if result.depth is None:  # a Neural ODE's, a dynamic network's
-        raise InputError(f"{folder}: check reads runs of residual networks, and {result.model} is none")
-    if not _of_this_size(result, tensors):  # before a network of any size is made
-        raise InputError(what)
-    classes = len(tensors["head.weight"])
-    with torch.random.fork_rng(devices=[]):
-        try:
-            model = create_model(f"resnet{result.depth}", scheme=scheme, num_classes=classes, **result.options)
-        except (InputError, TypeError) as error:
-            raise InputError(f"{folder}: {error}") from None
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError:
-        raise InputError(what) from None
-    return model.eval()
-
-
-def _of_this_size(result: Result, tensors: dict[str, Any]) -> bool:
-    """Whether the weights are there that a network of the depth and widths of a result has at least."""
-    head, opening = tensors.get("head.weight"), tensors.get("opening.weight")
-    if head is None or opening is None or head.dim() != 2:
-        return False
-    last = f"blocks.0.fields.{((result.depth or 0) - 2) // 6 - 1}."
-    if not any(name.startswith((last, "blocks.0.field.")) for name in tensors):
-        return False
-    widths = result.options.get("widths", [16, 32, 64])
-    return isinstance(widths, list) and all(w in (opening.shape[0], *_widths(tensors), head.shape[1]) for w in widths)
-
-
-def _widths(tensors: dict[str, Any]) -> set[int]:
-    return {len(t) for name, t in tensors.items() if name.startswith("transitions.") and t.dim() == 4}
+    return Run(folder, result, made.scheme, [facts(x) for x in learnt], made.options)
 
 
 # ----------------------------------------------------------------------------------------------------------- facts
@@ -162,9 +92,8 @@ def facts(learnt: LearntScheme) -> Facts:
 
 def lines(run: Run) -> list[str]:
     """The report as text, the verdict first."""
-    result, options = run.result, run.result.options
-    head = f"{'ok' if kept(run) else 'BROKEN':8}{run.folder}: {result.model}, {result.scheme}, coefficients "
-    head += " ".join([options.get("coefficients", "fixed"), *(f"{c['claim']}={c['declared']}" for c in claims(run))])
+    head = f"{'ok' if kept(run) else 'BROKEN':8}{run.folder}: {run.result.model}, {run.scheme.name}, coefficients "
+    head += " ".join([run.options.coefficients, *(f"{c['claim']}={c['declared']}" for c in claims(run))])
     found = [head]
     for (block, step), channels in groupby(run.known, key=lambda f: (f.learnt.block, f.learnt.step)):
         place = block if step is None else f"{block}, step {step}"
@@ -204,10 +133,17 @@ def _short(value: Expr) -> str:
 def claims(run: Run) -> list[dict[str, Any]]:
     """What the run promised to keep, and what is found: the least of all steps and channels."""
     made: list[dict[str, Any]] = []
-    if run.keep_order is not None:
+    if run.options.keep_order is not None:
         found = min(f.order for f in run.known)
-        made.append({"claim": "keep_order", "declared": run.keep_order, "found": found, "ok": found >= run.keep_order})
-    if run.keep_stable:
+        made.append(
+            {
+                "claim": "keep_order",
+                "declared": run.options.keep_order,
+                "found": found,
+                "ok": found >= run.options.keep_order,
+            }
+        )
+    if run.options.keep_stable:
         stable = all(f.zero_stable for f in run.known)
         made.append({"claim": "keep_stable", "declared": True, "found": stable, "ok": stable})
     return made
@@ -222,7 +158,7 @@ def record(run: Run) -> dict[str, Any]:
     """The run as an entry of ``check --json``."""
     return {
         "source": str(run.folder),
-        "name": run.result.scheme,
+        "name": run.scheme.name,
         "ok": kept(run),
         "claims": claims(run),
         "failing": [],

@@ -44,7 +44,7 @@ def refine(
     limit = run.get("train") if source == run.get("source") else None
     pictures = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit))
     place = choose_device(device)
-    stored, before = read_network(folder, pictures.classes)
+    stored, before = read_network(folder)
     after = change.apply(before)
     found = compare_accuracy(before.to(place), after.to(place), pictures.to(place))
     about = {

@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from sympy import Rational
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
+from tableau2net.nn.made import Made, blocks_of
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.expression import float_of
 
@@ -37,18 +38,16 @@ class LearntScheme:
 
 
 def learnt_schemes(model: nn.Module) -> list[LearntScheme]:
-    """The schemes of a `ResidualNetwork`'s blocks, step by step; empty where its coefficients are fixed.
+    """The schemes of a network's compiled blocks, step by step; those whose coefficients are fixed have none.
 
     Raises InputError where a coefficient is no number any more, or a pole of its family."""
-    family = learning_of(model)
-    if not family.raw:
-        return []
     found = []
-    for name, block in model.named_modules():
-        if getattr(block, "coefficients", ()) != family.coefficients:
+    for name, block, made in blocks_of(model):
+        family = learning_of(made)
+        if not family.raw:
             continue
         with torch.no_grad():
-            learnt: dict[str, Tensor] = {n: v.detach().cpu() for n, v in _attribute(block, "learnt")().items()}
+            learnt: dict[str, Tensor] = {n: v.detach().cpu() for n, v in cast(Any, block).learnt().items()}
         first = 1 + getattr(block, "startup", 0)
         shape = next(iter(learnt.values())).shape
         for step in range(shape[0]) if shape else [None]:
@@ -65,11 +64,10 @@ def learnt_schemes(model: nn.Module) -> list[LearntScheme]:
     return found
 
 
-def learning_of(model: nn.Module) -> Learning:
-    """What of its scheme a `ResidualNetwork` learns."""
-    options = _attribute(model, "options")
-    kept = {key: options[key] for key in ("keep_order", "keep_stable") if key in options}
-    return learning(_attribute(model, "scheme"), coefficients=options.get("coefficients", "fixed"), **kept)
+def learning_of(made: Made) -> Learning:
+    """What of its scheme a block learns."""
+    o = made.options
+    return learning(made.scheme, coefficients=o.coefficients, keep_order=o.keep_order, keep_stable=o.keep_stable)
 
 
 def member_of(family: Learning, values: Mapping[str, Rational], dtype: torch.dtype = torch.float32) -> Scheme:
@@ -99,7 +97,3 @@ def _single(number: float) -> float:
     """Rounded to float32."""
     rounded: float = struct.unpack("f", struct.pack("f", number))[0]
     return rounded
-
-
-def _attribute(module: nn.Module, name: str) -> Any:
-    return getattr(module, name)

@@ -6,8 +6,7 @@ Chang, Meng, Haber, Tung, Begert 2018, "Multi-level residual networks from dynam
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,6 +15,7 @@ from tableau2net.codegen.options import Options
 from tableau2net.codegen.support.growth import check_growth
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.nn.made import blocks_of
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -57,29 +57,15 @@ def refine(network: Network, factor: int = 2) -> Network:
     found = list(blocks_of(refined))
     if not found:
         raise InputError(f"{type(network).__name__} has no compiled block, so there are no steps to refine")
-    for block in found:
-        _refine_block(block, factor)
+    for _, block, made in found:
+        _refine_block(block, made.options, factor)
     return refined
-
-
-def blocks_of(network: nn.Module) -> Iterator[nn.Module]:
-    """The compiled blocks of a network, each once, in the order of `modules`; not those inside a block's fields."""
-    waiting, seen = [network], set()
-    while waiting:
-        module = waiting.pop()
-        if id(module) in seen:
-            continue
-        seen.add(id(module))
-        if _generated(module) is not None:
-            yield module
-        else:
-            waiting += reversed(list(module.children()))
 
 
 def steps_of(network: nn.Module) -> int:
     """How many steps the blocks of a network take together; a transition is none of them."""
     lengths = (module.lengths for module in network.modules() if isinstance(module, DynamicBlock))
-    return sum(map(len, lengths)) + sum(_steps(block) for block in blocks_of(network))
+    return sum(map(len, lengths)) + sum(_steps(block) for _, block, _ in blocks_of(network))
 
 
 def _steps(block: Any) -> int:
@@ -87,18 +73,12 @@ def _steps(block: Any) -> int:
     return len(block.fields) if hasattr(block, "fields") else int(block.steps)
 
 
-def _generated(module: nn.Module) -> type | None:
-    """The compiled class that a module is of, perhaps with something around its steps."""
-    return next((cls for cls in type(module).__mro__ if cls.__module__.startswith("tableau2net.generated.")), None)
-
-
-def _refine_block(block: Any, factor: int) -> None:
+def _refine_block(block: Any, options: Options, factor: int) -> None:
     """More steps in the place of each, in the block itself."""
     if block.order < 0 and not block.coefficients:  # learnt ones may have become anything
         raise InputError(
             f"{block.scheme}: a step of size 0 changes the state, so smaller ones make quite another network"
         )
-    options = cast(Options, cast(Any, _generated(block)).__reduce__(block)[1][1])  # what the class was made from
     if options.step_weights == "shared":
         block.steps *= factor
         steps = block.steps

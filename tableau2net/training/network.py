@@ -11,6 +11,7 @@ from torch import nn
 
 from tableau2net import analysis
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
+from tableau2net.nn.made import blocks_of
 from tableau2net.nn.registry import find_model
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
@@ -46,14 +47,13 @@ class Named:
     def made(self, classes: int, seed: int) -> Made:
         """The network, its weights drawn from `seed` on the CPU, and what is known of it.
 
-        Its scheme is the one that it says it steps with, else its family's, else there is none to tell of."""
+        Its scheme is that of its blocks, else its family's, else there is none to tell of."""
         entry, said = find_model(self.name)
         options = {name: value for name, value in self.given.items() if value is not None}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = create_model(self.name, num_classes=classes, **options)
-        found = getattr(model, "scheme", None)
-        scheme = found if isinstance(found, Scheme) else load(entry.scheme) if entry.scheme else None
+        scheme = _scheme_of(model) or (load(entry.scheme) if entry.scheme else None)
         if "scheme" in options and scheme is not None:
             options["scheme"] = scheme.name
         facts = {
@@ -65,6 +65,12 @@ class Named:
             "exact": exact_coefficients(_at_rest(scheme, model)) if scheme else {},
         }
         return Made(model, facts, dumps(scheme) if scheme else None)
+
+
+def _scheme_of(model: nn.Module) -> Scheme | None:
+    """The scheme that a network says it steps with, or that its first block was compiled from."""
+    said = getattr(model, "scheme", None)
+    return said if isinstance(said, Scheme) else next((made.scheme for _, _, made in blocks_of(model)), None)
 
 
 def _at_rest(scheme: Scheme, model: nn.Module) -> Scheme:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn import create_model
 from tableau2net.nn.registry import find_model
-from tableau2net.scheme.file import loads
+from tableau2net.scheme import Scheme, load
+from tableau2net.scheme.file import dumps, loads
 from tableau2net.training.change import Change
 from tableau2net.training.checkpoint import detached
 from tableau2net.training.level import HALVED
@@ -64,7 +66,9 @@ class Stored:
         except InputError as error:
             raise InputError(f"{result.model}: was given to train as a module; only its maker can make it") from error
         text = result.coefficients.get("file")
-        said = "scheme" in result.options or result.model == f"resnet{result.depth}"
+        if text is None and result.scheme is not None:  # a run of an older version
+            text = dumps(_named(result.scheme))
+        said = "scheme" in result.options or re.fullmatch(r"resnet\d+", result.model) is not None
         options = {name: value for name, value in result.options.items() if name != "scheme"}
         return cls(result.model, options, text if said else None, classes, (HALVED,) * len(result.refinements))
 
@@ -84,13 +88,19 @@ class Stored:
         return cls(name, options, text, classes, changes)
 
 
-def load_network(folder: str | Path, num_classes: int = 10) -> nn.Module:
+def _named(scheme: str) -> Scheme:
+    try:
+        return load(scheme)
+    except InputError:
+        raise InputError(f"holds no text of its scheme {scheme!r}, and none of that name is in the library") from None
+
+
+def load_network(folder: str | Path) -> nn.Module:
     """The trained network in a folder that `train` or ``tableau2net refine`` has written, with its weights, on the CPU.
 
-    num_classes: of the data of a run; a folder of ``tableau2net refine`` says it itself.
     Raises InputError, one line, for a folder without a finished run, or of a run on a module of one's own.
     """
-    return read_network(Path(folder), num_classes)[1]
+    return read_network(Path(folder))[1]
 
 
 def find_network(folder: Path) -> Path:
@@ -101,19 +111,46 @@ def find_network(folder: Path) -> Path:
     raise InputError(f"{folder}: holds no finished run ({RESULT}) and no network ({NETWORK})")
 
 
-def read_network(folder: Path, classes: int) -> tuple[Stored, nn.Module]:
+def read_network(folder: Path) -> tuple[Stored, nn.Module]:
     """How the network in a folder is made, and the network. Raises InputError as `load_network` does."""
     said = find_network(folder)
-    stored = Stored.read(said) if said.name == NETWORK else Stored.of_run(Result.read(said), classes)
-    path = folder / WEIGHTS
+    tensors = _tensors(folder / WEIGHTS)
     try:  # what a file says may be no network's options
+        stored = Stored.read(said) if said.name == NETWORK else Stored.of_run(Result.read(said), _classes(tensors))
+        _check_size(stored, tensors)
         with torch.random.fork_rng(devices=[]):
             model = stored.build()
-        model.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: does not hold the weights of {stored.model} ({reason[:200]})") from error
+        model.load_state_dict(tensors)
+    except InputError as error:
+        raise InputError(str(error) if str(folder) in str(error) else f"{folder}: {error}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{folder}: {WEIGHTS} does not fit the network that {said.name} describes") from error
     return stored, model
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); the run may not be finished") from None
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: is damaged or cut short ({' '.join(str(error).split())})") from None
+
+
+def _classes(tensors: Mapping[str, Tensor]) -> int:
+    """How many classes the head tells apart: the only linear layer of the networks by name."""
+    return next((len(t) for t in tensors.values() if t.dim() == 2), 1)
+
+
+def _check_size(stored: Stored, tensors: Mapping[str, Tensor]) -> None:
+    """RuntimeError unless the weights fit, before a network of any size takes memory: every layer has a tensor."""
+    depth = find_model(stored.model)[1].get("depth", 0)
+    if depth > len(tensors):
+        raise RuntimeError(f"a network of depth {depth} has more than {len(tensors)} tensors")
+    with torch.device("meta"):
+        expected = stored.build().state_dict()
+    if {n: t.shape for n, t in expected.items()} != {n: t.shape for n, t in tensors.items()}:
+        raise RuntimeError("other tensors")
 
 
 def write_network(folder: Path, stored: Stored, model: nn.Module, about: Mapping[str, Any]) -> None:

@@ -38,12 +38,14 @@ def moved(name, depth=14, spread=0.05, **options):
     return model.eval()
 
 
-def folder_of(path, model, depth=14, metadata=None, **options):
+def folder_of(path, model, depth=14, text=None, **options):
     """The folder that a training run of this network leaves."""
     path.mkdir(parents=True, exist_ok=True)
     result = replace(RESULT, model=f"resnet{depth}", scheme=model.scheme.name, depth=depth, options=options)
+    if text is not None:
+        result = replace(result, coefficients={**result.coefficients, "file": text})
     (path / "result.json").write_text(result.to_json())
-    save_file({n: t.contiguous() for n, t in model.state_dict().items()}, path / "model.safetensors", metadata)
+    save_file({n: t.contiguous() for n, t in model.state_dict().items()}, path / "model.safetensors")
     return path
 
 
@@ -212,7 +214,7 @@ def test_a_scheme_of_ones_own_is_read_from_the_folder(tmp_path):
     lost = run(folder)
     assert lost.exit_code == 2
     assert "holds no text of its scheme" in lost.stderr
-    folder_of(folder, model, metadata={"scheme": dumps(own)}, **model.options)
+    folder_of(folder, model, text=dumps(own), **model.options)
     assert run(folder).exit_code == 0
 
 
@@ -233,7 +235,7 @@ def options(**changes):
     def change(path):
         result = json.loads(path.read_text())
         result["options"] |= {k: v for k, v in changes.items() if k != "depth"}
-        result["depth"] = changes.get("depth", result["depth"])
+        result["model"] = f"resnet{changes.get('depth', result['depth'])}"
         path.write_text(json.dumps(result))
 
     return change
@@ -251,7 +253,7 @@ def options(**changes):
         ("result.json", options(coefficients="free"), "does not fit the network"),
         ("result.json", options(coefficients=7), "coefficients=7"),
         ("result.json", options(magic=1), "magic"),
-        ("result.json", options(widths=[10**9] * 3), "does not fit the network"),
+        ("result.json", options(widths=[10**9] * 3), "widths="),
         ("result.json", options(depth=9998), "does not fit the network"),
         ("result.json", options(depth=10), "depth is 6n"),
     ],

@@ -115,7 +115,7 @@ def test_coefficients_escape_weight_decay():
         ("resnext30_8x64d", {}, "nearest is resnext29_8x64d"),
         ("resnet164", {"bottleneck": 3, "colour": 1}, "colour"),
         ("lm_resnet20", {"depth": 26}, "says depth already"),
-        ("resnet20", {"num_classes": 0}, "at least 1"),
+        ("resnet20", {"num_classes": 0}, "num_classes=0"),
         ("resnet20", {"scheme": "revnet"}, "one state and one field"),
         ("resnet20", {"scheme": "nothing"}, "no scheme"),
         ("lm_resnet20", {"scheme": "rk4"}, "give scheme= to resnet20"),

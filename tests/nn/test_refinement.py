@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 import tableau2net as t2n
-from tableau2net.nn.refinement import blocks_of, refine
+from tableau2net.nn.made import blocks_of
+from tableau2net.nn.refinement import refine
 
 
 def smooth(width=3):
@@ -186,10 +187,10 @@ def test_networks_with_history_go_on_training(name, history):
     torch.manual_seed(0)
     net = t2n.create_model(name, widths=(4, 8, 16), history=history).double().eval()
     x = images()
-    for block in blocks_of(net):
+    for _, block, _ in blocks_of(net):
         block.h = 1e-3
     scale = float((refine(net)(x) - net(x)).detach().norm())
-    for block in blocks_of(net):
+    for _, block, _ in blocks_of(net):
         block.h = 1e-3 / 2
     assert float((refine(net)(x) - net(x)).detach().norm()) == pytest.approx(scale / 2, rel=0.05)  # O(h)
     fine = refine(refine(net)).train()
@@ -198,7 +199,7 @@ def test_networks_with_history_go_on_training(name, history):
     assert torch.equal(copy.deepcopy(fine)(x), fine(x))
     again = refine(refine(t2n.create_model(name, widths=(4, 8, 16), history=history).double()))
     again.load_state_dict(fine.state_dict())
-    for block, its in zip(blocks_of(again), blocks_of(fine), strict=True):
+    for (_, block, _), (_, its, _) in zip(blocks_of(again), blocks_of(fine), strict=True):
         block.h = its.h  # set by hand above; it is no part of a state
     assert torch.equal(again.eval()(x), fine.eval()(x))
 

@@ -1,6 +1,7 @@
 """A network comes back from a folder as it was, and the commands that refine one."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import tableau2net as t2n
+from tableau2net.cli.check_run import lines, read_run
 from tableau2net.cli.refine import refine as refine_command
 from tableau2net.cli.train import train as train_command
 from tableau2net.errors import InputError
@@ -164,3 +166,27 @@ def test_numbers_that_make_no_sense_are_one_line(words: str, tmp_path: Path) -> 
     ended = run("train", "--model", "dynamic_rk1_double", *words.split(), "--out", tmp_path / "run", "--json")
     assert isinstance(ended.exception, InputError), ended.output
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("lm_resnet14", {}, r"lm, coefficients learnable\n +blocks.0, step 2: k = "),
+        ("revnet26", {"widths": (4, 4, 8, 8)}, r"revnet, coefficients fixed\n +all blocks: order 1"),
+        ("dynamic_rk4_double", {"widths": (4, 8), "states": (0, 1)}, "has no block of a scheme"),
+        (
+            "hamiltonian26",
+            {"widths": (4, 4, 8), "scheme": "stormer-verlet-velocity"},
+            "stormer-.*order 2",
+        ),
+    ],
+)
+def test_check_reads_networks_by_name(
+    name: str, options: dict[str, Any], says: str, tmp_path: Path, few: ImageData
+) -> None:
+    train(model_name=name, **options, out=tmp_path, data=few, recipe=Recipe(epochs=1, batch_size=20), quiet=True)
+    try:
+        told = "\n".join(lines(read_run(tmp_path)))
+    except InputError as error:
+        told = str(error)
+    assert re.search(says, told, re.DOTALL), told

@@ -14,6 +14,7 @@ from tableau2net.codegen import Options
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.families.fractal import FractalBlock
+from tableau2net.nn.made import made_of
 from tableau2net.scheme import Scheme
 
 
@@ -52,10 +53,10 @@ def _specification(module: nn.Module) -> Specification | None:
             None, module.scheme, options, h, steps, min(steps, module.startup), cls.evaluations, cls.order
         )
     if isinstance(module, FractalBlock):
-        made = _made(module.rule)
+        made = made_of(module.rule)
         assert made is not None
-        return Specification(None, made[1], made[2], 1.0, 1, 0, module.rule.evaluations, module.rule.order)
-    made = _made(module)
+        return Specification(None, made.scheme, made.options, 1.0, 1, 0, module.rule.evaluations, module.rule.order)
+    made = made_of(module)
     if made is None:
         return None
     block: Any = module
@@ -63,16 +64,6 @@ def _specification(module: nn.Module) -> Specification | None:
     startup = min(steps, getattr(block, "startup", 0))
     raw = tuple(getattr(block, "raw", block.coefficients))
     return Specification(*made, float(block.h), steps, startup, block.evaluations, block.order, raw)
-
-
-def _made(module: nn.Module) -> tuple[Callable[[Scheme, Options], nn.Module], Scheme, Options] | None:
-    """How a compiled block is made anew."""
-    if not hasattr(type(module), "field_names") or not hasattr(type(module), "evaluations"):
-        return None
-    made = module.__reduce__()
-    if not isinstance(made, tuple) or len(made) < 2 or len(made[1]) != 2 or not isinstance(made[1][0], Scheme):
-        return None
-    return cast(Any, made[0]), *made[1]
 
 
 def with_backward(block: nn.Module, made: Specification, way: str) -> nn.Module | None:
