@@ -228,6 +228,7 @@ def test_zeros_and_ones_are_gone():
     assert "1 *" not in write_source("leapfrog-2").replace("given=1", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -493,6 +493,7 @@ def test_on_the_meta_device() -> None:
     assert {p.device.type for p in net.parameters()} == {"meta"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["resnetv2_50", "convnext_atto", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "xcit_nano_12_p16_224",
