@@ -90,6 +90,18 @@ def stack(
     return Stack(opening, between, blocks, Head(widths[-1], num_classes), states)
 
 
+def like_resnet(
+    name: str, depth: int, block: Any, fields: Callable[[int], Any], *, widths: Sequence[int], **options: Any
+) -> Stack:
+    """The network of `stack` with the depth, 6n + 2, the steps a resolution and the transitions of a ResNet.
+
+    name: what the depth is a part of, for InputError where there is no such depth."""
+    if depth < 8 or (depth - 2) % 6:
+        raise InputError(f"{name}{depth}: the depth is 6n + 2 with n at least 1, such as {name}20")
+    n = (depth - 2) // 6
+    return stack(block, fields, [n, *[n - 1] * (len(widths) - 1)], widths=widths, transition=Residual, **options)
+
+
 def by_name(options: Mapping[str, Any], scheme: str) -> None:
     """InputError where a scheme is asked of a network that is one by name."""
     if "scheme" in options:

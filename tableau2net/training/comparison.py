@@ -12,9 +12,7 @@ from typing import Any
 
 from tableau2net.errors import InputError
 from tableau2net.training.recipe import completed
-from tableau2net.training.results import RESULT, Result
-
-USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "stage_weights": "shared"}
+from tableau2net.training.results import RESULT, USUAL, Result
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tableau2net.nn.made import blocks_of
 from tableau2net.nn.registry import find_model
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
-from tableau2net.training.comparison import USUAL
+from tableau2net.training.results import USUAL
 
 
 @dataclass(frozen=True)

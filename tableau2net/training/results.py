@@ -10,6 +10,8 @@ from typing import Any
 from tableau2net.errors import InputError
 
 RESULT = "result.json"
+# Options that a network of a scheme has by itself: they are written into its result all the same.
+USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "stage_weights": "shared"}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
 from tableau2net.nn.fields import PreActivation
 from tableau2net.nn.fourier import Diffusion, Rest
-from tableau2net.nn.stack import Residual, Stack, stack
+from tableau2net.nn.stack import Stack, like_resnet
 from tableau2net.scheme import AdditiveRungeKutta, Scheme, load
 
 
@@ -36,18 +36,8 @@ def imexnet(
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
     if not isinstance(chosen, AdditiveRungeKutta) or len(chosen.parts) != 2 or not chosen.parts[0].explicit:
         raise InputError(f"scheme={chosen.name!r}: write an IMEX Runge–Kutta method, its first part explicit; ars-222")
-    if depth < 8 or (depth - 2) % 6:
-        raise InputError(f"imexnet{depth}: the depth is 6n + 2 with n at least 1, such as imexnet20")
-    n = (depth - 2) // 6
-    return stack(
-        compile(chosen, solver="resolvent", **options),
-        fields,
-        [n, *[n - 1] * (len(widths) - 1)],
-        widths=widths,
-        transition=Residual,
-        num_classes=num_classes,
-        h=h,
-    )
+    block = compile(chosen, solver="resolvent", **options)
+    return like_resnet("imexnet", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
 
 
 def fields(channels: int) -> list[nn.Module]:

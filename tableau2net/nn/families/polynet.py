@@ -11,7 +11,7 @@ from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
 from tableau2net.nn.fields import PreActivation
-from tableau2net.nn.stack import Residual, Stack, by_name, stack
+from tableau2net.nn.stack import Stack, by_name, like_resnet
 
 # the kind → its scheme, how its stages come by their weights, the fields of a step
 KINDS = {
@@ -37,25 +37,15 @@ def polynet(
     """
     if kind not in KINDS:
         raise InputError(f"kind={kind!r}: write one of {', '.join(KINDS)}")
-    if depth < 8 or (depth - 2) % 6:
-        raise InputError(f"polynet_{kind}_{depth}: the depth is 6n + 2 with n at least 1, such as polynet_{kind}_20")
     scheme, weights, count = KINDS[kind]
     by_name(options, scheme)
-    n = (depth - 2) // 6
 
     def fields(channels: int) -> nn.Module | list[nn.Module]:
         own: list[nn.Module] = [PreActivation(channels, channels) for _ in range(count)]
         return own if count > 1 else own[0]
 
-    return stack(
-        cast(Any, compile(scheme, **{"stage_weights": weights, **options})),
-        fields,
-        [n, *[n - 1] * (len(widths) - 1)],
-        widths=widths,
-        transition=Residual,
-        num_classes=num_classes,
-        h=h,
-    )
+    block = compile(scheme, **{"stage_weights": weights, **cast(Any, options)})
+    return like_resnet(f"polynet_{kind}_", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
 
 
 def _entry(kind: str, says: str) -> Entry:
