@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import compiler, deep, memory, networks, steps
+from benchmarks import compiler, deep, floors, loader, memory, networks, steps, training
 from benchmarks.counting import held_bytes, kernels, passes, peak_tensors, saved_bytes, saved_tensors
 from benchmarks.fields import FIELDS, Cheap
 from benchmarks.goals import Goal
 from benchmarks.sheet import Sheet
+from tableau2net.training import Recipe
+from tableau2net.training.feed import ResidentFeed
 
 SHAPE = (4, 16, 8, 8)
 
@@ -153,3 +155,54 @@ def test_the_command_leaves_its_figures(tmp_path, monkeypatch):
 def test_cheap_is_one_kernel(y):
     field = Cheap()
     assert len(kernels(lambda: field(y))) == 1
+
+
+def test_the_loaders_command_leaves_its_figures(tmp_path):
+    threads = torch.get_num_threads()
+    file = tmp_path / "loader.json"
+    loader.main(["--pictures", "300", "--script", "0", "--rounds", "1", "--threads", str(threads), "--json", str(file)])
+    found = json.loads(file.read_text())
+    assert found["rates"]["ours"][0] > 0
+    assert {"device", "versions", "commit"} <= set(found["about"])
+
+
+def test_the_script_gives_the_pictures_that_ours_gives():
+    x, y = loader.arrays(None, 40)
+    theirs = loader.script.Pictures(x, y)
+    theirs.change.transforms = theirs.change.transforms[2:]  # without chance
+    ours = ResidentFeed(loader.image_data(x, y), Recipe(augment=False), seed=0)
+    ours.start(0)
+    pictures, labels = ours.take(40)
+    every = torch.stack([picture for picture, _ in theirs])
+    order = torch.cdist(pictures.flatten(1), every.flatten(1)).argmin(1).tolist()
+    assert sorted(order) == list(range(40))
+    for place, picture, label in zip(order, pictures, labels, strict=True):
+        torch.testing.assert_close(picture, theirs[place][0], rtol=0, atol=1e-4)
+        assert label == theirs[place][1]
+
+
+def test_a_ratio_is_that_of_the_same_round():
+    found = {"ours": [100.0, 10.0, 40.0], "theirs": [10.0, 1.0, 20.0]}
+    assert loader.ratio(found, "theirs") == 10
+    assert loader.ratio(found, "nobody") != loader.ratio(found, "nobody")
+    _, goals = loader.tables({"ours": [100.0], loader.SCRIPT: [10.0]})
+    assert [goal.met for goal in goals] == [False, None]
+
+
+def test_bytes_are_those_of_what_operators_touch():
+    x, w = torch.ones(2, 3, 8, 8), torch.ones(4, 3, 3, 3)
+    every, convolutions = floors.moved(lambda: torch.relu(torch.conv2d(x, w).view(-1)))
+    y = 4 * 2 * 4 * 6 * 6
+    assert convolutions == 4 * (x.numel() + w.numel()) + y
+    assert every == convolutions + 2 * y
+    wide = torch.zeros(10, dtype=torch.uint8).as_strided((9, 2), (1, 1))  # elements overlap
+    assert floors.moved(wide.sum)[0] == 10 + 8
+
+
+def test_parts_of_training_have_their_time():
+    s = training.Session(0.0, {})
+    assert s.run("some", 100, {"part": "floor"}, {}) == [[], []]
+    s.keep("ResNet-20", {"script, float32": [1.0, 2.0], "eager, float32": [2.0, 4.0]})
+    table, besides = training.tables(s)
+    assert table.rows[1][:4] == ("eager, float32", "2", "3", "2.00")
+    assert besides.remarks == ("some: no time left",)

@@ -20,6 +20,7 @@ from tableau2net.cli.refine import refine
 from tableau2net.cli.show import show
 from tableau2net.cli.summary import summary
 from tableau2net.cli.table import table
+from tableau2net.cli.together import leave_to_first, together
 from tableau2net.cli.train import train
 from tableau2net.errors import InputError
 
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
-for command in (show, check, compare, plot, generate, compile, models, summary, train, refine, table):
+for command in (show, check, compare, plot, generate, compile, models, summary, together(train), refine, table):
     app.command()(command)
 
 
@@ -57,6 +58,7 @@ def main() -> None:
     except typer.Exit as end:
         sys.exit(end.exit_code)
     except UsageError as error:
+        leave_to_first()
         path = error.ctx.command_path if error.ctx else "tableau2net"
         _bad(f"{error.format_message().rstrip('.')}; see `{path} --help`")
     except InputError as error:

@@ -1,4 +1,4 @@
-"""`tableau2net plot`: pictures of schemes."""
+"""`tableau2net plot`: pictures of schemes, and of training runs."""
 
 from __future__ import annotations
 
@@ -18,25 +18,37 @@ Draw = Callable[..., bytes]
 
 
 FORMATS = ("png", "svg", "pdf")
-PICTURES = ("stability", "order-star", "convergence", "error-constants")
+OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants")
+OF_RUNS = ("training", "coefficients", "effective-step")
+PICTURES = (*OF_SCHEMES, *OF_RUNS)
 
 
 def plot(
     picture: Annotated[str, typer.Argument(help=f"What to draw: {', '.join(PICTURES)}.")],
-    schemes: Annotated[list[str], typer.Argument(help="Names or scheme files; several share the picture.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Names or scheme files; for the last three, folders of runs. Several share the picture."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .png, .svg or .pdf.")],
 ) -> None:
     """Draw schemes: where they are stable, their order stars, the error they make, the error that is left.
+    Draw training runs, finished or not: loss and errors, learnt coefficients, how long each step is.
 
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
+    training takes several runs; those that differ by their seed alone are drawn as mean ± standard deviation.
     """
     if picture not in PICTURES:
         raise InputError(f"picture {picture!r} is unknown, one of {', '.join(PICTURES)}")
     format = output.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise InputError(f"{output}: a picture is written as .png, .svg or .pdf; end the file's name so")
-    loaded = labelled([load(scheme) for scheme in schemes])
-    write_atomically(output, _drawing(picture)(loaded, format=format))
+    if picture in OF_RUNS:
+        from tableau2net.cli import plot_run  # only here is torch needed
+
+        content = plot_run.draw(picture, sources, format)
+    else:
+        content = _drawing(picture)(labelled([load(scheme) for scheme in sources]), format=format)
+    write_atomically(output, content)
 
 
 def _drawing(picture: str) -> Draw:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +16,16 @@ from tableau2net.scheme import load
 
 # What `training.train` takes itself: no option of a network goes by these names.
 _TAKEN = {
-    "scheme", "out", "depth", "data", "recipe", "seed", "device", "data_dir", "validation", "limit_train", "resume",
-    "model", "model_name", "quiet", "num_classes",
+    "scheme", "out", "depth", "data", "recipe", "preset", "seed", "device", "precision", "engine", "data_dir",
+    "validation", "limit_train", "size", "workers", "resume", "max_seconds", "model", "model_name", "tensorboard",
+    "quiet", "num_classes",
 }  # fmt: skip
+
+# Options that are numbers of a recipe, by their own names: given, they take the place of the preset's.
+_RECIPE = (
+    "epochs", "batch_size", "lr", "momentum", "weight_decay", "smoothness", "augment", "optimiser", "nesterov",
+    "schedule", "warmup", "label_smoothing", "cutout", "mixup", "ema",
+)  # fmt: skip
 
 # With none of --scheme, --model and --data, a demonstration that two CPU cores finish in two minutes.
 DEMO_DEPTH, DEMO_EPOCHS = 14, 6
@@ -34,17 +42,33 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="cifar10, cifar100, glyphs, glyphs:TRAIN:TEST, or FILE.npz. [default: glyphs]"),
+        typer.Option(
+            help="cifar10, cifar100, stl10, svhn, glyphs, glyphs:TRAIN:TEST, FILE.npz, or a FOLDER with train/ and "
+            "val/. [default: glyphs]"
+        ),
     ] = None,
     depth: Annotated[int | None, typer.Option(help="6n + 2: 20, 32, 44, 56, 110. [default: 20]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Times through the data. [default: 160]")] = None,
-    batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
-    lr: Annotated[float, typer.Option(help="Learning rate, a tenth of itself from each milestone on.")] = 0.1,
-    milestone: Annotated[
-        list[str] | None, typer.Option(help="Fraction of the epochs, 0.5 or 2/3; repeatable. [default: 0.5 and 0.75]")
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A recipe by name: lm-2018, adamnet-2019, dynamicblocks-2019, stochastic-depth, modern."),
     ] = None,
+    epochs: Annotated[int, typer.Option(help="Times through the data.")] = 160,
+    batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
+    optimiser: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
+    lr: Annotated[float, typer.Option(help="The highest learning rate.")] = 0.1,
+    schedule: Annotated[
+        str, typer.Option(help="What the rate does: steps (falls at milestones), cosine, one-cycle or constant.")
+    ] = "steps",
+    milestone: Annotated[
+        list[str] | None,
+        typer.Option(help="Fraction of the epochs where the rate falls to a tenth; repeatable. [default: 0.5, 0.75]"),
+    ] = None,
+    warmup: Annotated[float, typer.Option(help="Epochs in which the rate rises from 0.")] = 0.0,
     momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    nesterov: Annotated[bool, typer.Option(help="Nesterov's momentum.")] = False,
     weight_decay: Annotated[float, typer.Option(help="Weight decay; none on learnt coefficients.")] = 1e-4,
+    label_smoothing: Annotated[float, typer.Option(help="Share of a label that goes to all classes alike.")] = 0.0,
+    ema: Annotated[float, typer.Option(help="Decay a step of an average of the weights, which is measured.")] = 0.0,
     refine_at: Annotated[
         list[str] | None,
         typer.Option(help="Fraction of the epochs where each step becomes two, and the schedule restarts; repeatable."),
@@ -54,16 +78,32 @@ def train(
         str | None, typer.Option(help="KERNELS,SCALINGS: a dynamic network's weights stay within: 0.5,1.5.")
     ] = None,
     augment: Annotated[bool, typer.Option(help="Shift pictures, and mirror them where that keeps their label.")] = True,
+    cutout: Annotated[int, typer.Option(help="Side in pixels of a square blotted out of each picture.")] = 0,
+    mixup: Annotated[float, typer.Option(help="Pictures are mixed by Beta(ALPHA, ALPHA).", metavar="ALPHA")] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. [default: runs/SCHEME-DEPTH-DATA-seedSEED]")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Stop then, with a checkpoint to go on from with --resume.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. [default: a GPU if there is one]")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16, of the forward pass. [default: bfloat16 on a GPU]")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="eager, compile, graph or compile-graph. [default: compile-graph on a GPU, else eager]"),
+    ] = None,
     num_threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch's choice]")] = None,
     data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
-    validation: Annotated[int, typer.Option(help="Hold out the last N training pictures.")] = 0,
+    validation: Annotated[int, typer.Option(help="Hold out the last N training pictures; evenly, of a folder.")] = 0,
     limit_train: Annotated[int | None, typer.Option(help="Then train on the first N only.")] = None,
+    size: Annotated[int, typer.Option(min=8, help="Pixels that pictures of a folder are cut to.")] = 224,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode pictures of a folder. [default: 8 at most]")
+    ] = None,
     coefficients: Annotated[
         str | None, typer.Option(help="fixed, learnable or free. [default: learnable if the scheme has parameters]")
     ] = None,
@@ -74,6 +114,7 @@ def train(
     keep_order: KeepOrder = None,
     keep_stable: KeepStable = False,
     backward: Backward = "store",
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Events for TensorBoard, in the folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print result.json at the end, and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
 ) -> None:
@@ -87,9 +128,13 @@ def train(
         raise InputError(f"--depth {depth}: --model {model} says it already; leave one of the two out")
     data = data or "glyphs"
     depth = depth if depth is not None else DEMO_DEPTH if demo else 20
-    epochs = epochs if epochs is not None else DEMO_EPOCHS if demo else 160
+    changes: dict[str, Any] = {"epochs": DEMO_EPOCHS} if demo and preset is None else {}
+    changes |= {name: value for name, value in context.params.items() if name in _RECIPE and _asked(context, name)}
+    lists = {"milestones": ("--milestone", milestone), "refine": ("--refine-at", refine_at)}
+    changes |= {name: _fractions(said, given) for name, (said, given) in lists.items() if given is not None}
+    changes |= {} if clip is None else {"clip": _bounds(clip)}
     if out is None:
-        network = model or f"{_plain((declared and declared.name) or 'scheme')}-{depth}"
+        network = _plain(model) if model else f"{_plain((declared and declared.name) or 'scheme')}-{depth}"
         out = Path("runs") / f"{network}-{_plain(data)}-seed{seed}"
         out = _numbered(out, last=resume) if demo else out
     if not json:
@@ -99,21 +144,19 @@ def train(
         if declared is not None:
             Terminal().print(scheme_view(report(declared)))
         if demo:
+            epochs = changes.get("epochs", epochs)
             print(f"A demonstration: depth {depth} and {epochs} epochs; published networks start at 20 and 160.")
         print(f"Results go to {out}", flush=True)
 
     import torch
 
-    from tableau2net.training import Recipe
+    from tableau2net.training import Recipe, Stopped
     from tableau2net.training import train as run
+    from tableau2net.training.presets import find_preset
 
     if num_threads is not None:
         torch.set_num_threads(num_threads)
-    extra: dict[str, Any] = {} if milestone is None else {"milestones": _fractions("--milestone", milestone)}
-    recipe = Recipe(
-        epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, weight_decay=weight_decay, augment=augment,
-        refine=_fractions("--refine-at", refine_at or ()), smoothness=smoothness, clip=_bounds(clip), **extra,
-    )  # fmt: skip
+    recipe = (find_preset(preset).recipe if preset else Recipe()).changed(changes)
     options: dict[str, Any] = {
         "coefficients": coefficients, "sharing": sharing, "shortcut": shortcut, "history": history,
         "stage_weights": stage_weights, "keep_order": keep_order, "keep_stable": keep_stable or None,
@@ -124,11 +167,14 @@ def train(
     options |= dict(key_value(text, _TAKEN) for text in option or ())
     try:
         result = run(
-            declared, out=out, depth=depth, data=data, seed=seed,
-            device=device, data_dir=data_dir, validation=validation, limit_train=limit_train, resume=resume,
-            model_name=model, quiet=quiet, **options,
-            recipe=recipe,
+            declared, out=out, depth=depth, data=data, seed=seed, recipe=recipe, preset=preset,
+            device=device, precision=precision, engine=engine, data_dir=data_dir, validation=validation,
+            limit_train=limit_train, size=size, workers=workers, resume=resume, max_seconds=max_seconds,
+            model_name=model, tensorboard=tensorboard, quiet=quiet, **options,
         )  # fmt: skip
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr if json else sys.stdout)  # with --json, stdout is for a result alone
+        raise typer.Exit(143 if stopped.reason == "SIGTERM" else 0) from None  # 128 + 15, as a shell counts it
     except KeyboardInterrupt:
         raise typer.Exit(130) from None  # as a shell counts an interrupt; the run has said how to go on
     if json:
@@ -173,7 +219,8 @@ def _asked(context: typer.Context, name: str) -> bool:
 
 def _plain(data: str) -> str:
     """A source's name as part of a folder's name: "glyphs:500:100" is glyphs-500-100, "a/b.npz" is b."""
-    name = Path(data).stem if data.endswith(".npz") else data
+    path = Path(data)
+    name = path.stem if data.endswith(".npz") else path.name if path.is_dir() else data
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 

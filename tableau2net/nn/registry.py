@@ -11,12 +11,12 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.families import dynamic, fractal, hamiltonian, imexnet, ode, polynet, residual, revnet
+from tableau2net.nn.families import converted, dynamic, fractal, hamiltonian, imexnet, ode, polynet, residual, revnet
 from tableau2net.nn.families.residual import adamnet_scheme
 from tableau2net.nn.values import check_values
 from tableau2net.scheme import Multistep, Scheme, load
 
-FAMILIES = (residual, dynamic, polynet, fractal, revnet, hamiltonian, imexnet, ode)
+FAMILIES = (residual, dynamic, polynet, fractal, revnet, hamiltonian, imexnet, ode, converted)
 ENTRIES: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
 COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 

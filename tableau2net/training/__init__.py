@@ -3,8 +3,13 @@
 from tableau2net.training.data import ImageData, load_data
 from tableau2net.training.evaluation import AccuracyChange, compare_accuracy
 from tableau2net.training.loop import train
+from tableau2net.training.presets import PRESETS, Preset
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import Result
+from tableau2net.training.stop import Stopped
 from tableau2net.training.stored import load_network
 
-__all__ = ["AccuracyChange", "ImageData", "Recipe", "Result", "compare_accuracy", "load_data", "load_network", "train"]
+__all__ = [
+    "PRESETS", "AccuracyChange", "ImageData", "Preset", "Recipe", "Result", "Stopped", "compare_accuracy", "load_data",
+    "load_network", "train",
+]  # fmt: skip

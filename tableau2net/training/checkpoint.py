@@ -2,65 +2,144 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
-from torch.optim import SGD
+from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
+from tableau2net.training.level import Level
+from tableau2net.training.parallel import Ranks
 from tableau2net.training.recipe import completed
+from tableau2net.training.run_folder import BEFORE, CHECKPOINT
+from tableau2net.training.update import Update
+from tableau2net.training.way import Way
 
-FORMAT = "tableau2net-checkpoint-1"
+FORMAT = "tableau2net-checkpoint-2"
 FIX = "remove its folder to start again, or choose another --out"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: what it is (`run`), where it started (`before`), and a row per finished epoch."""
+    """How far a run has come: what it is (`run`), where it started (`before`), a row per finished epoch; and of the
+    epoch that it is in, how many pictures were `seen` in how many `seconds`, and the `refinement` it began with."""
 
     run: dict[str, Any]
     before: Any
     rows: list[dict[str, Any]]
+    seen: int = 0
+    seconds: float = 0.0
+    refinement: dict[str, Any] | None = None
+
+    @property
+    def refinements(self) -> list[dict[str, Any]]:
+        """What was found at each refinement so far, in order."""
+        finished = [row["refinement"] for row in self.rows if "refinement" in row]
+        return finished + ([self.refinement] if self.refinement else [])
 
 
-def write_checkpoint(path: Path, progress: Progress, model: nn.Module, optimiser: SGD) -> None:
-    """Write the model, the momentum buffers and the progress. Raises InputError when it cannot be written."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        buffer = optimiser.state.get(parameter, {}).get("momentum_buffer")
-        if buffer is not None:
-            tensors[f"momentum.{name}"] = buffer
-    tensors = detached(tensors)
-    about = {"run": progress.run, "before": progress.before, "rows": progress.rows, "digest": _digest(tensors)}
-    metadata = {"format": FORMAT, "progress": json.dumps(about)}
-    write_atomically(path, save(tensors, metadata))
+def write_checkpoint(path: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
+    """Write the progress and the tensors; the checkpoint that was there is kept as the one before it.
+
+    Raises InputError when it cannot be written.
+    """
+    own = detached(tensors)
+    about = json.dumps(asdict(progress))
+    content = save(own, {"format": FORMAT, "progress": about, "digest": _digest(own, about)})
+    if path.exists():
+        os.replace(path, path.with_name(BEFORE))
+    write_atomically(path, content)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds: how far its run had come, and the tensors of its network and optimiser."""
+    """What a checkpoint holds: how far its run had come, and tensors by name."""
 
     path: Path
     progress: Progress
     tensors: Mapping[str, Tensor]
 
-    def put_into(self, model: nn.Module, optimiser: SGD) -> None:
-        """Give a network and its optimiser these tensors. Raises InputError where they do not fit."""
+    def put_into(self, level: Level) -> None:
+        """Give a level these tensors. Raises InputError where they do not fit."""
         try:
-            model.load_state_dict(_below("model.", self.tensors))
+            level.model.load_state_dict(_below("model.", self.tensors))
+            if level.average:
+                level.average.network.load_state_dict(_below("average.", self.tensors))
         except RuntimeError as error:
             said = " ".join(str(error).split())
             raise InputError(f"{self.path}: does not fit this network ({said}); {FIX}") from error
-        parameters = dict(model.named_parameters())
-        for name, buffer in _below("momentum.", self.tensors).items():
-            optimiser.state[parameters[name]]["momentum_buffer"] = torch.empty_like(parameters[name]).copy_(buffer)
+        parameters = dict(level.model.named_parameters())
+        for name, value in _below("optimiser.", self.tensors).items():
+            weight, _, key = name.rpartition(".")
+            state = level.optimiser.state[parameters[weight]]
+            like = parameters[weight] if value.shape == parameters[weight].shape else level.rate
+            state[key] = torch.empty_like(like).copy_(value)
+
+    def put_into_epoch(self, update: Update, ranks: Ranks) -> None:
+        """Let an epoch go on where it was left. At the end of one there is nothing to do: each begins anew.
+
+        With another number of processes, or on another kind of device, chance (dropout, say) goes on from elsewhere."""
+        if not self.progress.seen:
+            return
+        update.sums.copy_(self.tensors["sums"])
+        torch.manual_seed(self.progress.seen + ranks.rank)
+        if len(self.tensors["random.cpu"]) == ranks.count:
+            torch.set_rng_state(self.tensors["random.cpu"][ranks.rank])
+            if update.device.type == "cuda" and "random.cuda" in self.tensors:
+                torch.cuda.set_rng_state(self.tensors["random.cuda"][ranks.rank], update.device)
+
+
+def tensors_of(level: Level) -> dict[str, Tensor]:
+    """All that a level has learnt, by name."""
+    tensors = {f"model.{name}": value for name, value in level.model.state_dict().items()}
+    for name, parameter in level.model.named_parameters():
+        for key, value in level.optimiser.state.get(parameter, {}).items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser.{name}.{key}"] = value
+    if level.average:
+        tensors |= {f"average.{name}": value for name, value in level.average.network.state_dict().items()}
+    return tensors
+
+
+def random_state(way: Way) -> dict[str, Tensor]:
+    """Where chance is at, by name, a row for each process."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if way.place.type == "cuda":
+        states["random.cuda"] = torch.cuda.get_rng_state(way.place)
+    return {name: way.ranks.gathered(state) for name, state in states.items()}
+
+
+def find_checkpoint(folder: Path, run: Mapping[str, Any]) -> tuple[Checkpoint, str | None]:
+    """The last checkpoint of a run, or the one before it where the last is damaged or missing, and then why it is that.
+
+    Raises InputError as `read_checkpoint` does, for the last one."""
+    try:
+        return read_checkpoint(folder / CHECKPOINT, run), None
+    except Damaged as error:
+        try:
+            return read_checkpoint(folder / BEFORE, run), str(error)
+        except InputError:
+            raise error from None
+
+
+def take_back(folder: Path) -> None:
+    """Let the checkpoint before the last one be the last, in the place of one that is damaged or missing: the next one
+    written would keep that instead. Raises InputError where that cannot be done."""
+    try:
+        os.replace(folder / BEFORE, folder / CHECKPOINT)
+    except OSError as error:
+        raise InputError(f"{folder / CHECKPOINT}: cannot be replaced ({error.strerror or error}); {FIX}") from error
+
+
+class Damaged(InputError):
+    """A file that is not what was written."""
 
 
 def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
@@ -75,15 +154,14 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
             raise InputError(f"{path}: is not a checkpoint of this version; {FIX}")
-        about = json.loads(metadata["progress"])
-        progress = Progress(run=about["run"], before=about["before"], rows=about["rows"])
-        intact = about["digest"] == _digest(tensors)
+        intact = metadata["digest"] == _digest(tensors, metadata["progress"])
+        progress = Progress(**json.loads(metadata["progress"]))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: is damaged or cut short ({error}); {FIX}") from error
+        raise Damaged(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
+    except (SafetensorError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise Damaged(f"{path}: is damaged or cut short ({error}); {FIX}") from error
     if not intact:
-        raise InputError(f"{path}: is damaged (its digest does not match its contents); {FIX}")
+        raise Damaged(f"{path}: is damaged (its digest does not match its contents); {FIX}")
     if changes := differences(completed(progress.run), completed(run)):
         raise InputError(f"{path}: belongs to another run ({'; '.join(changes)}); ask for the same, or {FIX}")
     return Checkpoint(path, progress, tensors)
@@ -110,8 +188,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    sha = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
+    sha = hashlib.sha256(about.encode())
     for name in sorted(tensors):
         sha.update(name.encode())
         sha.update(tensors[name].numpy().tobytes())

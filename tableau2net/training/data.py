@@ -1,11 +1,12 @@
-"""Labelled pictures in memory, as uint8 tensors, and the one rule that splits them."""
+"""What training asks of a data set, pictures in memory as uint8 tensors, and the one table of where they come from."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -13,9 +14,45 @@ from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.training.glyphs import draw_glyphs
-from tableau2net.training.sources import Arrays, read_npz, read_torchvision
+from tableau2net.training.normalise import Channels, Normalise
+from tableau2net.training.sources import TORCHVISION, Arrays, read_npz, read_torchvision
 
 GLYPHS_SIZES = (10_000, 2_000)  # pictures to train and to test on, where the source does not say
+EVALUATION_BATCH = 500
+
+Part = Literal["validation", "test"]
+
+
+class Data(Protocol):
+    """What training asks of a data set, wherever its pictures are. Labels count from 0 to `classes` - 1.
+
+    `flip` says whether a mirrored picture keeps its label.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> int: ...
+    @property
+    def flip(self) -> bool: ...
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one picture, as a network sees it: channels, rows, columns."""
+
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are to train, validate and test on."""
+
+    def digest(self) -> str:
+        """A short fingerprint of what is trained and tested on, split included."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same data where it is wanted; what lives on disk stays there."""
+
+    def has(self, part: Part) -> bool:
+        """Whether there are pictures in a part to evaluate on."""
+
+    def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """A part in order: pictures normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +80,28 @@ class ImageData:
         moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one picture: channels, rows, columns."""
+        return (self.x_train.shape[1], self.x_train.shape[2], self.x_train.shape[3])
+
+    def has(self, part: Part) -> bool:
+        """Whether there are pictures in a part to evaluate on."""
+        return self.pictures(part) is not None
+
+    def pictures(self, part: Part) -> tuple[Tensor, Tensor] | None:
+        """The pictures of a part as they are stored, and their labels; None where nothing is held out."""
+        x, y = {"validation": (self.x_validation, self.y_validation), "test": (self.x_test, self.y_test)}[part]
+        return None if x is None or y is None else (x, y)
+
+    def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """A part in order: pictures normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
+        found = self.pictures(part)
+        if found is not None:
+            normalise = Normalise(self.mean, self.std, device)
+            for x, y in zip(*(torch.split(tensor, EVALUATION_BATCH) for tensor in found), strict=True):
+                yield normalise(x.to(device)), y.to(device)
+
     def counts(self) -> dict[str, int]:
         """How many pictures there are to train, validate and test on."""
         validation = 0 if self.y_validation is None else len(self.y_validation)
@@ -58,6 +117,19 @@ class ImageData:
         return sha.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Request:
+    """What `load_data` is asked for."""
+
+    source: str
+    data_dir: Path
+    validation: int
+    limit_train: int | None
+    seed: int
+    size: int
+    workers: int | None
+
+
 def load_data(
     source: str | Path,
     *,
@@ -65,28 +137,70 @@ def load_data(
     validation: int = 0,
     limit_train: int | None = None,
     seed: int = 0,
-) -> ImageData:
+    size: int = 224,
+    workers: int | None = None,
+) -> Data:
     """The data set that `source` names.
 
-    `source` is "cifar10" or "cifar100" (torchvision's, in `data_dir`), a path ending in ".npz" (x_train,
-    y_train, x_test, y_test; pictures uint8 (N, H, W, 3)), or "glyphs", which is drawn from `seed`;
-    "glyphs:TRAIN" and "glyphs:TRAIN:TEST" set how many. The last `validation` of the training pictures are
-    held out, then the first `limit_train` of what remains are kept.
+    `source` is "cifar10", "cifar100", "stl10" or "svhn" (torchvision's, in `data_dir`), a path ending in ".npz"
+    (x_train, y_train, x_test, y_test; pictures uint8 (N, H, W, 3)), or "glyphs", which is drawn from `seed`;
+    "glyphs:TRAIN" and "glyphs:TRAIN:TEST" set how many. These are held in memory, an `ImageData`: the last
+    `validation` of the training pictures are held out, then the first `limit_train` of what remains are kept.
+
+    A folder with train/CLASS/… and val/ or test/ is a `FolderData`: pictures stay on disk, are seen at `size` pixels
+    and decoded by `workers` processes (as many as there are cores, at most 8, unless given; 0 is none), and both parts
+    are spread over its classes.
+
     Raises InputError, one line, when the source cannot be found, read or split that way.
     """
-    source = str(source)
-    flip = True
-    if source.split(":")[0] == "glyphs":
-        train, test = _glyphs_sizes(source)
-        arrays = Arrays(*draw_glyphs(train, split="train", seed=seed), *draw_glyphs(test, split="test", seed=seed), 10)
-        flip = False  # a mirrored digit is no digit
-    elif source in ("cifar10", "cifar100"):
-        arrays = read_torchvision(source, Path(data_dir))
-    elif source.endswith(".npz"):
-        arrays = read_npz(Path(source))
-    else:
-        raise InputError(f"--data {source}: expected cifar10, cifar100, glyphs, or the path of a .npz file")
-    return _split(source, arrays, flip, validation, limit_train)
+    asked = Request(str(source), Path(data_dir), validation, limit_train, seed, size, workers)
+    for known in SOURCES:
+        if known.matches(asked.source):
+            return known.load(asked)
+    raise InputError(f"--data {source}: expected {', '.join(known.written for known in SOURCES)}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of source: how it is written, which texts are, and the data that one of them stands for."""
+
+    written: str
+    matches: Callable[[str], bool]
+    load: Callable[[Request], Data]
+
+
+def _glyphs(asked: Request) -> ImageData:
+    train, test = _glyphs_sizes(asked.source)
+    drawn = draw_glyphs(train, split="train", seed=asked.seed), draw_glyphs(test, split="test", seed=asked.seed)
+    return _split(asked, Arrays(*drawn[0], *drawn[1], 10), flip=False)  # a mirrored digit is no digit
+
+
+def _torchvision(asked: Request) -> ImageData:
+    return _split(asked, read_torchvision(asked.source, asked.data_dir), TORCHVISION[asked.source].flip)
+
+
+def _npz(asked: Request) -> ImageData:
+    return _split(asked, read_npz(Path(asked.source)), flip=True)
+
+
+def _folder(asked: Request) -> Data:
+    from tableau2net.training.folder import FolderData
+
+    return FolderData.read(
+        asked.source,
+        validation=asked.validation,
+        limit_train=asked.limit_train,
+        size=asked.size,
+        workers=asked.workers,
+    )
+
+
+SOURCES = (
+    *(Source(name, name.__eq__, _torchvision) for name in TORCHVISION),
+    Source("glyphs, glyphs:TRAIN, glyphs:TRAIN:TEST", lambda text: text.split(":")[0] == "glyphs", _glyphs),
+    Source("the path of a .npz file", lambda text: text.endswith(".npz"), _npz),
+    Source("or that of a folder with train/ and val/ or test/ in it", lambda text: Path(text).is_dir(), _folder),
+)
 
 
 def _glyphs_sizes(source: str) -> tuple[int, int]:
@@ -97,14 +211,23 @@ def _glyphs_sizes(source: str) -> tuple[int, int]:
     return sizes[0] if sizes else GLYPHS_SIZES[0], sizes[1] if len(sizes) > 1 else GLYPHS_SIZES[1]
 
 
-def _split(source: str, arrays: Arrays, flip: bool, validation: int, limit_train: int | None) -> ImageData:
-    total = len(arrays.y_train)
+def split_sizes(source: str, total: int, validation: int, limit_train: int | None) -> tuple[int, int]:
+    """Of `total` pictures to train on, how many are left beside those held out, and how many of these are kept.
+
+    Raises InputError where there are not so many."""
     if not 0 <= validation < total:
         raise InputError(f"--validation {validation}: {source} has {total} pictures; ask for 0 to {total - 1}")
     left = total - validation
     train = left if limit_train is None else limit_train
     if not 0 < train <= left:
         raise InputError(f"--limit-train {train}: {source} has {left} pictures to train on; ask for 1 to {left}")
+    return left, train
+
+
+def _split(asked: Request, arrays: Arrays, flip: bool) -> ImageData:
+    source, validation, limit_train = asked.source, asked.validation, asked.limit_train
+    total = len(arrays.y_train)
+    left, train = split_sizes(source, total, validation, limit_train)
     held = slice(left, total) if validation else None
     x_train, (mean, std) = arrays.x_train[:train], _statistics(arrays.x_train[:train])
     return ImageData(
@@ -125,9 +248,6 @@ def _split(source: str, arrays: Arrays, flip: bool, validation: int, limit_train
 def _pictures(x: np.ndarray) -> Tensor:
     """uint8 (N, H, W, 3) as a tensor (N, 3, H, W) that is channels_last in memory, as it was."""
     return torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2)
-
-
-Channels = tuple[float, float, float]
 
 
 def _statistics(x: np.ndarray) -> tuple[Channels, Channels]:

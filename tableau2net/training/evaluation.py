@@ -5,52 +5,45 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tableau2net.nn.refinement import steps_of
-from tableau2net.training.augment import Normalise
-from tableau2net.training.data import ImageData
-
-EVALUATION_BATCH = 500
+from tableau2net.training.data import Data, Part
+from tableau2net.training.way import computing
 
 
+@dataclass(frozen=True)
 class Evaluation:
-    """Errors of `model` on `data`, both on one device already."""
+    """Answers of `model` to pictures of `data`, on the device that the model is on."""
 
-    def __init__(self, model: nn.Module, data: ImageData) -> None:
-        self.model, self.data = model, data
-        self.device = data.x_train.device
-        self.normalise = Normalise(data, self.device)
+    model: nn.Module
+    data: Data
+    device: torch.device
+    precision: str = "float32"
 
     @torch.inference_mode()
-    def error(self, x: Tensor, y: Tensor) -> float:
-        """Per cent of the pictures x, uint8 (N, 3, H, W), whose label is not y (N,)."""
-        wrong = torch.zeros((), device=self.device)
+    def answers(self, part: Part) -> tuple[Tensor, Tensor]:
+        """The labels that the model gives to the pictures of a part, in order, and the true ones; both int64 (N,)."""
+        found = []
         with evaluating(self.model):
-            for pictures, labels in zip(
-                torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True
-            ):
-                with self.precision():
-                    scores = self.model(self.normalise(pictures))
-                wrong += (scores.argmax(1) != labels).sum()
-        return 100 * wrong.item() / len(y)
+            for x, y in self.data.batches(part, self.device):
+                with computing(self.device, self.precision):
+                    found.append((self.model(x).argmax(1), y))
+        given, true = (torch.cat(labels) for labels in zip(*found, strict=True))
+        return given, true
+
+    def error(self, part: Part) -> float | None:
+        """Per cent of the pictures of a part whose label is another than the model's; None where there are none."""
+        if not self.data.has(part):
+            return None
+        given, true = self.answers(part)
+        return 100 * int((given != true).sum()) / len(true)
 
     def errors(self) -> dict[str, float | None]:
-        """The test error, and the validation error or None where nothing is held out, in per cent."""
-        data = self.data
-        held = None
-        if data.x_validation is not None and data.y_validation is not None:
-            held = self.error(data.x_validation, data.y_validation)
-        return {"validation_error": held, "test_error": self.error(data.x_test, data.y_test)}
-
-    def precision(self) -> contextlib.AbstractContextManager[Any]:
-        """bfloat16 where a GPU has it, float32 on a CPU."""
-        if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return contextlib.nullcontext()
+        """The validation error, or None where nothing is held out, and the test error, in per cent."""
+        return {"validation_error": self.error("validation"), "test_error": self.error("test")}
 
 
 @contextlib.contextmanager
@@ -87,24 +80,18 @@ class AccuracyChange:
         )
 
 
-def compare_accuracy(before: nn.Module, after: nn.Module, data: ImageData) -> AccuracyChange:
+def compare_accuracy(before: nn.Module, after: nn.Module, data: Data) -> AccuracyChange:
     """What another grid has done to a network (`net.refine(…)`, `net.coarsen(…)`, `refine(net)`), measured on `data`.
 
-    The networks are on the device of the data: `data.to(device)`. Nothing is trained, and statistics stay as they are.
+    Nothing is trained, and statistics stay as they are.
     """
-    held = data.x_validation is not None
-    x, y = (data.x_validation, data.y_validation) if held else (data.x_test, data.y_test)
-    assert x is not None
-    assert y is not None
-    first, second = (Evaluation(model, data).error(x, y) for model in (before, after))
+    part: Part = "validation" if data.has("validation") else "test"
+    device = next(before.parameters()).device
+    first, second = (Evaluation(model, data, device).error(part) for model in (before, after))
+    assert first is not None
+    assert second is not None
     return AccuracyChange(
-        "validation" if held else "test",
-        steps_of(before),
-        steps_of(after),
-        _parameters(before),
-        _parameters(after),
-        first,
-        second,
+        part, steps_of(before), steps_of(after), _parameters(before), _parameters(after), first, second
     )
 
 

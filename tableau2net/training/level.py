@@ -6,35 +6,69 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-from torch.optim import SGD
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
 
 from tableau2net.errors import InputError
 from tableau2net.training import network
+from tableau2net.training.average import Average
 from tableau2net.training.change import Change
+from tableau2net.training.parallel import Ranks, synchronised
 from tableau2net.training.recipe import Recipe
 
 HALVED = Change("refine", 2, 2)
+ALONE = Ranks()
 
 
 @dataclass(frozen=True)
 class Level:
-    """What is trained in a level: the network, on its device, and an optimiser that has made no step yet."""
+    """What is trained in a level: the network, on its device, and an optimiser that has made no step yet.
+
+    rate: the learning rate, a tensor () that the optimiser reads. average: of the weights, where the recipe has one.
+    """
 
     model: nn.Module
-    optimiser: SGD
+    optimiser: Optimizer
+    rate: Tensor
+    average: Average | None
 
     @classmethod
-    def of(cls, model: nn.Module, recipe: Recipe, place: torch.device) -> Level:
-        """The level of a network, which is moved to its place."""
+    def of(cls, model: nn.Module, recipe: Recipe, place: torch.device, ranks: Ranks = ALONE) -> Level:
+        """The level of a network, which is moved to its place; all processes begin with the first one's weights."""
         model.to(place).to(memory_format=torch.channels_last)
-        return cls(model, SGD(network.groups(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum))
+        if ranks.count > 1:
+            ranks.spread(model)
+            synchronised(model)
+        rate = torch.tensor(recipe.lr, dtype=torch.float32, device=place)
+        average = Average(model) if recipe.ema else None
+        return cls(model, _optimiser(model, recipe, rate), rate, average)
 
-    def refined(self, number: int, recipe: Recipe, place: torch.device, seed: int) -> Level:
+    @property
+    def measured(self) -> nn.Module:
+        """The network that errors are told of, and that is kept."""
+        return self.average.network if self.average else self.model
+
+    def refined(self, number: int, recipe: Recipe, seed: int, ranks: Ranks = ALONE) -> Level:
         """Level `number` (the first is 0), from the one before. What chance decides in it follows from the seed."""
+        place = self.rate.device
         with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
             torch.manual_seed(int(np.random.default_rng([seed, number, 1]).integers(2**31)))
-            return Level.of(HALVED.apply(self.model), recipe, place)
+            return Level.of(HALVED.apply(self.model), recipe, place, ranks)
+
+
+def _optimiser(model: nn.Module, recipe: Recipe, rate: Tensor) -> Optimizer:
+    """The recipe's optimiser, in one kernel for many weights, with all its memory there before the first step.
+
+    A momentum of zeros becomes the gradient in the first step, as one that is not there yet does."""
+    groups = network.groups(model, recipe.weight_decay)
+    if recipe.optimiser == "adamw":
+        return AdamW(groups, lr=rate, betas=recipe.betas, fused=True, capturable=rate.is_cuda)
+    made = SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+    if recipe.momentum:
+        for group in made.param_groups:
+            for weight in group["params"]:
+                made.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+    return made
 
 
 def check_network(model: nn.Module, recipe: Recipe) -> None:

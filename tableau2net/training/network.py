@@ -37,6 +37,11 @@ def made(
     return Made(chosen.build(classes, seed), chosen.facts(), chosen.text)
 
 
+def own_facts(model: nn.Module) -> dict[str, Any]:
+    """What is known of a module that was given as it is."""
+    return {"model": type(model).__name__, "scheme": None, "order": None, "depth": None, "options": {}}
+
+
 @dataclass(frozen=True)
 class Named:
     """Which network to make, by its name for `create_model`, and the options that were given with it."""

@@ -1,30 +1,43 @@
-"""What a person sees while a network trains: a bar in a terminal, else a plain line per epoch."""
+"""What a person sees while a network trains: a bar in a terminal, and a plain line for an epoch, there or in a file.
+
+Lines are at most BURST at once and then one a second, and the last epoch's: a run of very short epochs is no flood (all
+epochs are in log.jsonl). What goes to a file has no control characters, and its columns are aligned.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import deque
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+BURST = 20  # lines
+EVERY = 0.25  # seconds between two pictures of the bar
+WINDOW = 8  # epochs that the pace is measured over: the first, with all that is made ready in it, is soon forgotten
 
 
 class ProgressDisplay:
-    """Shows a run of `epochs` epochs of `pictures` pictures each, of which `done` epochs are behind it.
+    """Shows a run of `epochs` epochs of `pictures` pictures each, of which `seen` pictures in all are behind it.
 
     Goes to stderr, so that stdout holds results alone. With `quiet`, shows nothing.
     """
 
-    def __init__(self, epochs: int, pictures: int, done: int, *, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
-        self.epochs, self.pictures = epochs, pictures
-        self.seen = self.first = done * pictures
-        self.start = time.perf_counter()
+    def __init__(self, epochs: int, pictures: int, seen: int, *, quiet: bool) -> None:
+        terminal = sys.stderr.isatty()  # rich takes FORCE_COLOR for one
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_terminal=terminal)
+        self.epochs, self.pictures, self.seen = epochs, pictures, seen
+        now = time.perf_counter()
+        self.marks = deque([(now, seen)], maxlen=WINDOW)
+        self.allowed, self.asked, self.due = float(BURST), now, now
+        self.last = ""
         self.bar: Progress | None = None
-        if self.console.is_terminal and not quiet:
-            columns = (SpinnerColumn(), BarColumn(bar_width=None), TextColumn("{task.fields[note]}"))
-            self.bar = Progress(*columns, console=self.console, transient=True)
-            self.task = self.bar.add_task("train", total=epochs * pictures, completed=self.seen, note="starting")
+        if terminal and not quiet and not self.console.is_dumb_terminal:
+            columns = (BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
+            self.bar = Progress(*columns, console=self.console, transient=True, auto_refresh=False)
+            self.task = self.bar.add_task("train", total=epochs * pictures, completed=seen, note="starting")
 
     def __enter__(self) -> Self:
         if self.bar:
@@ -36,40 +49,67 @@ class ProgressDisplay:
             self.bar.stop()
 
     def advance(self, pictures: int) -> None:
-        """Count `pictures` more as trained on."""
+        """Count `pictures` more as trained on. Costs next to nothing: the bar is drawn four times a second."""
         self.seen += pictures
-        if self.bar:
-            epoch = (self.seen - 1) // self.pictures + 1
-            note = f"epoch {epoch}/{self.epochs}  {self._rate():,.0f} images/s  {self._left()} left"
-            self.bar.update(self.task, completed=self.seen, note=note)
+        if self.bar and (now := time.perf_counter()) >= self.due:
+            self.due = now + EVERY
+            self._draw(self.bar)
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Show a finished epoch's row of the log."""
-        errors = "  ".join(
-            f"{name} {row[f'{name}_error']:6.2f} %" for name in ("train", "validation", "test")
-            if row[f"{name}_error"] is not None
-        )  # fmt: skip
-        number = str(row["epoch"]).rjust(len(str(self.epochs)))
-        self.note(
-            f"epoch {number}/{self.epochs}  lr {row['lr']:<7.4g} loss {row['train_loss']:.4f}  errors: {errors}  "
-            f"{row['images_per_second']:7,.0f} images/s  {self._left()} left"
-        )
+        self.marks.append((time.perf_counter(), self.seen))
+        self.last = f"loss {row['train_loss']:.4f}  "
+        if self._allowed() or row["epoch"] == self.epochs:
+            self.note(self._line(row))
+        if self.bar:
+            self._draw(self.bar)
 
     def refinement(self, found: dict[str, Any], change: object) -> None:
         """Show what a refinement has done; the pace is from now on that of the new steps."""
-        self.first, self.start = self.seen, time.perf_counter()
+        self.marks.clear()
+        self.marks.append((time.perf_counter(), self.seen))
         self.note(f"refined before epoch {found['epoch']}: {change}")
 
     def note(self, text: str) -> None:
         """Show a line of text."""
         self.console.print(text, markup=False, soft_wrap=True)
 
-    def _rate(self) -> float:
-        """Pictures a second since the start, evaluation included."""
-        return (self.seen - self.first) / max(time.perf_counter() - self.start, 1e-9)
+    def _line(self, row: dict[str, Any]) -> str:
+        errors = "  ".join(
+            f"{name} {row[f'{name}_error']:6.2f} %" for name in ("train", "validation", "test")
+            if row[f"{name}_error"] is not None
+        )  # fmt: skip
+        line = f"{self._number(row['epoch'])}  lr {row['lr']:<8.3g}  loss {row['train_loss']:7.4f}  errors: {errors}"
+        # In a terminal the bar tells the rest.
+        return line if self.bar else f"{line}  {row['images_per_second']:9,.0f} images/s  {self._left():>8} left"
+
+    def _draw(self, bar: Progress) -> None:
+        epoch = max((self.seen - 1) // self.pictures + 1, 1)
+        note = f"{self._number(epoch)}  {self.last}{self._pace():,.0f} images/s  {self._left()} left"
+        bar.update(self.task, completed=self.seen, note=note)
+        bar.refresh()
+
+    def _number(self, epoch: int) -> str:
+        return f"epoch {str(epoch).rjust(len(str(self.epochs)))}/{self.epochs}"
+
+    def _allowed(self) -> bool:
+        """Whether there may be a line now; each takes one away, each second gives one back, up to BURST."""
+        now = time.perf_counter()
+        self.allowed, self.asked = min(self.allowed + now - self.asked, BURST), now
+        if self.allowed < 1:
+            return False
+        self.allowed -= 1
+        return True
+
+    def _pace(self) -> float:
+        """Pictures a second of late, evaluation included; 0 where there were none yet."""
+        start, first = self.marks[0]
+        return (self.seen - first) / max(time.perf_counter() - start, 1e-9)
 
     def _left(self) -> str:
-        left = (self.epochs * self.pictures - self.seen) / max(self._rate(), 1e-9)
-        minutes, seconds = divmod(round(left), 60)
+        pace = self._pace()
+        if not pace:
+            return "-:--"
+        minutes, seconds = divmod(round((self.epochs * self.pictures - self.seen) / pace), 60)
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,23 +1,37 @@
 """The recipe: every number that decides how a network is trained, and nothing about the network."""
 
+from __future__ import annotations
+
+import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 from tableau2net.errors import InputError
 
 MAX_REFINEMENTS = 6  # 64 times the steps
+OPTIMISERS = ("sgd", "adamw")
+SCHEDULES = ("steps", "cosine", "one-cycle", "constant")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """SGD as the residual networks were published with: 0.1, divided by ten at half and three quarters.
 
-    `milestones` are fractions of the epochs; each one reached multiplies the rate by `factor`. `augment`
-    turns on the padded crop, and the flip where the data allow it. The last batch of an epoch may be
-    smaller than `batch_size`; it is kept.
+    The rate rises from 0 for `warmup` epochs, along a straight line, and then goes as `schedule` says: "steps", each
+    fraction of the epochs in `milestones` that is reached multiplies it by `factor`; "cosine", down to 0 along half a
+    cosine; "one-cycle", down to 0 along a straight line (Smith 2018, without the cycle of the momentum); "constant".
+
+    `optimiser` is "sgd", with `momentum` (and `nesterov`), or "adamw", with `betas`. Weight decay spares the learnt
+    coefficients of a scheme. The last batch of an epoch may be smaller than `batch_size`; it is kept.
+
+    `augment` turns on the crop of the padded picture, and the flip where the data allow it; `cutout` is the side in
+    pixels of a square that is blotted out of each picture (DeVries and Taylor 2017), 0 for none; `mixup` the α of the
+    Beta(α, α) that pictures of a batch are mixed by (Zhang et al. 2018), 0 for none; `label_smoothing` the share of a
+    label that goes to all classes alike. `ema` is the decay a step of an average of the weights, which then is the
+    network that is measured and kept; 0 for none.
 
     `refine` are fractions of the epochs too, increasing: at each, every step of the network becomes two of half the
     length, and a new level begins: the optimiser starts anew, and so does the schedule, whose milestones are then
@@ -40,10 +54,21 @@ class Recipe:
     refine: tuple[float, ...] = ()
     smoothness: float = 0.0
     clip: tuple[float, float] | None = None
+    optimiser: str = "sgd"
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: str = "steps"
+    warmup: float = 0.0
+    label_smoothing: float = 0.0
+    cutout: int = 0
+    mixup: float = 0.0
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         few = len(self.refine) <= MAX_REFINEMENTS
         fractions = few and all(0 < r < 1 for r in self.refine)
+        levels = fractions and all(self.level_epochs(level) for level in range(len(self.refine) + 1))
+        shortest = min(len(self.level_epochs(level)) for level in range(len(self.refine) + 1)) if levels else 0
         bounds = self.clip or (1.0, 1.0)
         rules = (
             ("epochs", self.epochs >= 1, "at least 1"),
@@ -57,7 +82,7 @@ class Recipe:
             ("refine", fractions, "fractions of the epochs, between 0 and 1"),
             (
                 "refine",
-                fractions and all(self.level_epochs(level) for level in range(len(self.refine) + 1)),
+                levels,
                 f"increasing, with at least one of the {self.epochs} epochs before, between and behind them",
             ),
             ("smoothness", 0 <= self.smoothness < math.inf, "at least 0 and finite"),
@@ -66,25 +91,64 @@ class Recipe:
                 len(bounds) == 2 and all(0 < b < math.inf for b in bounds),
                 "two bounds, positive and finite: of convolutions, and of the head and normalisation",
             ),
+            ("optimiser", self.optimiser in OPTIMISERS, " or ".join(OPTIMISERS)),
+            ("nesterov", not self.nesterov or (self.optimiser == "sgd" and self.momentum > 0), "off without momentum"),
+            ("betas", len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "two numbers from 0, below 1"),
+            ("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES)),
+            ("warmup", 0 <= self.warmup < shortest, f"epochs, from 0 to less than the {shortest} that there are"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and below 1"),
+            ("cutout", self.cutout >= 0, "pixels, at least 0"),
+            ("mixup", 0 <= self.mixup < math.inf, "at least 0 and finite"),
+            ("ema", 0 <= self.ema < 1, "at least 0 and below 1"),
         )
         for name, holds, wanted in rules:
             if not holds:
                 raise InputError(f"recipe: {name} is {getattr(self, name)}; it must be {wanted}")
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with some of its numbers changed, as a file or a command line gives them.
+
+        Raises InputError for a name that is none of a recipe's, a value of another type, or one that cannot be used.
+        """
+        known = {own.name: str(own.type) for own in fields(self)}
+        taken = {}
+        for name, value in changes.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=3) or tuple(known)[:3]
+                raise InputError(f"recipe: has no {name[:40]!r}; did you mean {', '.join(near)}?")
+            taken[name] = _of_type(name, known[name], value)
+        return replace(self, **taken)
 
     def level_epochs(self, level: int) -> range:
         """The epochs, counted from 0, of a level: of the network that has been refined so often."""
         ends = (*self._starts, self.epochs)
         return range(ends[level], ends[level + 1])
 
-    def level_at(self, epoch: int) -> int:
-        """How often the network that is trained in an epoch has been refined, the first epoch being 0."""
+    def level_at(self, epoch: float) -> int:
+        """How often the network that is trained at a moment has been refined; the first epoch goes from 0 to 1."""
         return sum(epoch >= start for start in self._starts) - 1
 
-    def lr_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, the first being 0."""
+    def lr_at(self, epoch: float) -> float:
+        """The learning rate at a moment, the first epoch going from 0 to 1."""
         own = self.level_epochs(self.level_at(epoch))
-        drops = sum(epoch >= own.start + _reached(m, len(own)) for m in self.milestones)
-        return float(self.lr * self.factor**drops)
+        passed = epoch - own.start
+        if passed < self.warmup:
+            return float(self.lr * passed / self.warmup)
+        left = 1 - (passed - self.warmup) / (len(own) - self.warmup)  # 1 behind the warm-up, 0 at the end
+        match self.schedule:
+            case "steps":
+                drops = sum(passed >= _reached(m, len(own)) for m in self.milestones)
+                return float(self.lr * self.factor**drops)
+            case "cosine":
+                return self.lr * (1 - math.cos(math.pi * left)) / 2
+            case "one-cycle":
+                return self.lr * left
+            case _:
+                return self.lr
+
+    def rates(self, epoch: int, steps: int) -> list[float]:
+        """The learning rates of the steps of an epoch, the first epoch being 0: each as in the middle of its step."""
+        return [self.lr_at(epoch + (step + 0.5) / steps) for step in range(steps)]
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
@@ -97,7 +161,32 @@ def _reached(fraction: float, epochs: int) -> int:
     return math.ceil(fraction * epochs - 1e-9)
 
 
+def _of_type(name: str, wanted: str, value: Any) -> Any:
+    """A value as a recipe holds it: lists are tuples, whole numbers may stand for others. Raises InputError."""
+    if wanted.startswith("tuple"):
+        items = value if isinstance(value, list | tuple) else None
+        if items is not None and all(_is_number(item) for item in items):
+            return tuple(float(item) for item in items)
+        if value is None and wanted.endswith("None"):
+            return None
+        raise InputError(f"recipe: {name} is {value!r}; write a list of numbers")
+    right = {
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "float": _is_number(value),
+        "bool": isinstance(value, bool),
+        "str": isinstance(value, str),
+    }[wanted]
+    if not right:
+        words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a name"}
+        raise InputError(f"recipe: {name} is {value!r}; write {words[wanted]}")
+    return float(value) if wanted == "float" else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def completed(run: Mapping[str, Any]) -> dict[str, Any]:
     """What is written of a run, with the numbers that a recipe of an older version did not have yet, as they were."""
-    new = {name: asdict(Recipe())[name] for name in ("refine", "smoothness", "clip")}
-    return {**run, "recipe": {**new, "refine": [], **run.get("recipe", {})}}
+    usual = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(Recipe()).items()}
+    return {**run, "recipe": {**usual, **run.get("recipe", {})}}

@@ -23,6 +23,10 @@ class Result:
     "scheme", exact with its parameters left open, and "before" and "after" training: exact numbers where they are
     fixed, floats per block where they are learnt. `refinements` has an entry for each time the steps were halved:
     the first "epoch" of the new steps, and what `compare_accuracy` found, as in `AccuracyChange`.
+
+    `flops` (a multiplication with its addition as two) and `evaluations` (of fields) are those of a forward pass of one
+    picture. `precision` is what the forward pass computes in, `engine` how a step is run, `processes` how many shared
+    each batch. A result of an older version says nothing of these.
     """
 
     model: str
@@ -47,6 +51,12 @@ class Result:
     commit: str | None
     date: str
     refinements: list[dict[str, Any]] = field(default_factory=list)
+    preset: str | None = None
+    flops: int | None = None
+    evaluations: int | None = None
+    precision: str = "float32"
+    engine: str = "eager"
+    processes: int = 1
 
     def to_json(self) -> str:
         """The text of result.json."""
@@ -61,7 +71,7 @@ class Result:
             raise InputError(f"{path}: cannot be read ({error})") from error
         try:
             found = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: is not JSON ({error}); write it again with tableau2net train") from error
         return cls.of(found, str(path))
 
@@ -72,7 +82,7 @@ class Result:
             raise InputError(f"{name}: is not the result of a run (expected an object)")
         for own in fields(cls):
             if own.name not in found:
-                if own.default_factory is not MISSING:  # of a version that had none
+                if own.default_factory is not MISSING or own.default is not MISSING:  # of a version that had none
                     continue
                 raise InputError(f"{name}: has no {own.name!r}; write it again with tableau2net train")
             if not isinstance(found[own.name], _TYPES[str(own.type)]):

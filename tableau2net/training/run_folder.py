@@ -6,7 +6,10 @@ from tableau2net.errors import InputError
 from tableau2net.files import PARTIAL
 
 CHECKPOINT = "checkpoint.safetensors"
+BEFORE = "checkpoint.before.safetensors"  # the one that it took the place of
 WEIGHTS = "model.safetensors"
+PREDICTIONS = "predictions.safetensors"
+LOG = "log.jsonl"
 
 
 def find_run(folder: Path, *, resume: bool) -> bool:
@@ -25,6 +28,6 @@ def find_run(folder: Path, *, resume: bool) -> bool:
         return False
     if not resume:
         raise InputError(f"{folder}: is not empty; go on with its run with --resume, or choose another --out")
-    if CHECKPOINT not in names:
+    if names.isdisjoint((CHECKPOINT, BEFORE)):
         raise InputError(f"{folder}: has files but no {CHECKPOINT} to resume from; choose another --out")
     return True

@@ -1,8 +1,9 @@
-"""Reading pictures from files: torchvision's CIFAR classes and .npz archives, checked before they are used."""
+"""Reading pictures from files: torchvision's data sets and .npz archives, checked before they are used."""
 
 import socket
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,6 @@ from numpy.typing import NDArray
 
 from tableau2net.errors import InputError
 
-CIFAR = {
-    "cifar10": ("CIFAR10", 10, "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"),
-    "cifar100": ("CIFAR100", 100, "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"),
-}
 PATIENCE = 20.0  # seconds without an answer before a download counts as failed
 
 
@@ -30,31 +27,71 @@ class Arrays:
     classes: int
 
 
+@dataclass(frozen=True)
+class Published:
+    """A data set that torchvision reads: which of its classes, what the two parts are called, and its files."""
+
+    reader: str
+    classes: int
+    flip: bool
+    train: Mapping[str, Any]
+    test: Mapping[str, Any]
+    addresses: tuple[str, ...]
+
+    def open(self, folder: Path) -> list[Any]:
+        """The two parts, downloaded to the folder first if need be. Raises what torchvision does."""
+        from torchvision import datasets
+
+        make = getattr(datasets, self.reader)
+        if self.reader == "STL10":  # of its 2.6 gigabytes, those without labels need not be there, nor be checked
+            make = type("STL10", (make,), {"train_list": make.train_list[:2]})
+        return [make(str(folder), **part, download=True) for part in (self.train, self.test)]
+
+
+_CIFAR = {"train": {"train": True}, "test": {"train": False}}
+_SPLIT = {"train": {"split": "train"}, "test": {"split": "test"}}
+_TORONTO, _NUMBERS = "https://www.cs.toronto.edu/~kriz", "http://ufldl.stanford.edu/housenumbers"
+TORCHVISION = {
+    "cifar10": Published("CIFAR10", 10, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-10-python.tar.gz",)),
+    "cifar100": Published("CIFAR100", 100, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-100-python.tar.gz",)),
+    "stl10": Published(
+        "STL10", 10, True, **_SPLIT, addresses=("http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",)
+    ),
+    "svhn": Published(  # a mirrored digit is no digit
+        "SVHN", 10, False, **_SPLIT, addresses=(f"{_NUMBERS}/train_32x32.mat", f"{_NUMBERS}/test_32x32.mat")
+    ),
+}
+
+
 def read_torchvision(source: str, data_dir: Path) -> Arrays:
-    """CIFAR-10 or CIFAR-100 from `data_dir`, downloaded there first if need be.
+    """CIFAR-10, CIFAR-100, STL-10 (the labelled part) or SVHN from `data_dir`, downloaded there first if need be.
 
     Raises InputError when it is neither there nor to be had.
     """
-    from torchvision import datasets
-
-    name, classes, address = CIFAR[source]
-    make = getattr(datasets, name)
+    published = TORCHVISION[source]
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)  # torchvision's download has no limit of its own
     try:
-        train, test = (make(str(data_dir), train=part, download=True) for part in (True, False))
+        train, test = published.open(data_dir)
+    except ImportError as error:  # of SVHN's reader
+        raise InputError(f'{source}: its files are read by scipy; pip install "tableau2net[svhn]"') from error
     except (OSError, RuntimeError, EOFError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        archive = data_dir / address.rsplit("/", 1)[1]
+        here = " and ".join(str(data_dir / address.rsplit("/", 1)[1]) for address in published.addresses)
         raise InputError(
             f"{source}: not complete in {data_dir} and could not be downloaded ({reason}); "
-            f"fetch {address} elsewhere and put it at {archive}, or use --data FILE.npz or --data glyphs"
+            f"fetch {' and '.join(published.addresses)} elsewhere and put it at {here}, "
+            "or use --data FILE.npz or --data glyphs"
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
-    labels = (np.asarray(part.targets, np.int64) for part in (train, test))
-    y_train, y_test = labels
-    return Arrays(train.data, y_train, test.data, y_test, classes)
+    return Arrays(*_of_reader(train), *_of_reader(test), published.classes)
+
+
+def _of_reader(part: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pictures and labels of a reader of torchvision; some have channels first, some call labels targets."""
+    x = part.data if part.data.shape[-1] == 3 else part.data.transpose(0, 2, 3, 1)
+    return x, np.asarray(part.targets if hasattr(part, "targets") else part.labels, np.int64)
 
 
 def read_npz(path: Path) -> Arrays:

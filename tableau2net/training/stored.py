@@ -46,7 +46,7 @@ class Stored:
 
     def build(self) -> nn.Module:
         """The network, with weights drawn anew."""
-        options = dict(self.options)
+        options = {name: value for name, value in self.options.items() if name != "weights"}  # those of the run come
         if self.scheme is not None:
             options["scheme"] = loads(self.scheme)
         model = create_model(self.model, num_classes=self.classes, **options)
@@ -116,7 +116,7 @@ def read_network(folder: Path) -> tuple[Stored, nn.Module]:
     said = find_network(folder)
     tensors = _tensors(folder / WEIGHTS)
     try:  # what a file says may be no network's options
-        stored = Stored.read(said) if said.name == NETWORK else Stored.of_run(Result.read(said), _classes(tensors))
+        stored = Stored.read(said) if said.name == NETWORK else _of_run(Result.read(said), tensors)
         _check_size(stored, tensors)
         with torch.random.fork_rng(devices=[]):
             model = stored.build()
@@ -135,6 +135,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); the run may not be finished") from None
     except (SafetensorError, ValueError) as error:
         raise InputError(f"{path}: is damaged or cut short ({' '.join(str(error).split())})") from None
+
+
+def _of_run(result: Result, tensors: Mapping[str, Tensor]) -> Stored:
+    classes = result.data.get("classes") or _classes(tensors)  # an older version did not tell
+    return Stored.of_run(result, classes)
 
 
 def _classes(tensors: Mapping[str, Tensor]) -> int:

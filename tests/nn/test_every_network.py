@@ -16,6 +16,8 @@ from tableau2net.nn.registry import ENTRIES, find_model
 SMALL, TWO, DYNAMIC = {"widths": (4, 8, 16)}, {"widths": (4, 6)}, {"widths": (4, 8), "states": (0, 1, 3)}
 # name → options; each name once, so a second network of an entry has another depth
 NETWORKS = {
+    "torchvision/resnet18": {"scheme": "lm"},
+    "timm/resnet18": {"scheme": "rk4"},
     "resnet14": SMALL,
     "resnet29": SMALL,  # bottlenecks
     "resnet20": {**SMALL, "survival": 0.5, "drop": "sample", "scheme": "rk4"},

@@ -1,38 +1,106 @@
 """The augmentation against the obvious loop, and what chance decides in an epoch."""
 
 import numpy as np
+import pytest
 import torch
 
-from tableau2net.training import ImageData
-from tableau2net.training.augment import EpochDraw, Normalise, crop_and_flip
+from tableau2net.training import ImageData, Recipe
+from tableau2net.training.augment import EpochDraw, blotted
+from tableau2net.training.feed import ResidentFeed
+from tableau2net.training.normalise import Normalise
 
 CPU = torch.device("cpu")
 
 
-def slow(x: np.ndarray, shift: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Pad each picture with four zeros, cut a window out, turn it round."""
-    out = np.empty_like(x)
-    height, width = x.shape[2:]
-    for i, picture in enumerate(x):
-        padded = np.pad(picture, ((0, 0), (4, 4), (4, 4)))
-        top, left = shift[i]
-        window = padded[:, top : top + height, left : left + width]
-        out[i] = window[:, :, ::-1] if mirror[i] else window
-    return out
+def slow(x: np.ndarray, border: np.ndarray, shift: np.ndarray, mirror: int) -> np.ndarray:
+    """Pad a picture (3, H, W) with four pixels of the border's colour, turn it round, cut a window out."""
+    height, width = x.shape[1:]
+    padded = np.broadcast_to(border[:, None, None], (3, height + 8, width + 8)).copy()
+    padded[:, 4:-4, 4:-4] = x
+    turned = padded[:, :, ::-1] if mirror else padded
+    return turned[:, shift[0] : shift[0] + height, shift[1] : shift[1] + width]
 
 
-def test_crop_and_flip_is_the_slow_one() -> None:
-    random = np.random.default_rng(0)
-    x = random.standard_normal((162, 3, 10, 12)).astype(np.float32)
-    shift = np.stack(np.meshgrid(range(9), range(9)), -1).reshape(-1, 2).repeat(2, 0)  # every crop, mirrored and not
-    mirror = np.arange(162) % 2 == 1
-    found = crop_and_flip(torch.from_numpy(x), torch.from_numpy(shift), torch.from_numpy(mirror))
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    np.testing.assert_array_equal(found.numpy(), slow(x, shift, mirror))
+def pictures(flip: bool, height: int = 10, width: int = 12, count: int = 330) -> ImageData:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8, generator=random).permute(0, 3, 1, 2)
+    y = torch.arange(count) % 7
+    return ImageData("some", 7, flip, x, y, x[:5], y[:5], None, None, (120.4, 99.6, 3.2), (60.0, 50.0, 40.0))
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_a_batch_is_the_slow_one(flip: bool) -> None:
+    data = pictures(flip)
+    feed = ResidentFeed(data, Recipe(batch_size=100), seed=3)
+    feed.start(4)
+    draw = EpochDraw.of(330, seed=3, epoch=4, flip=flip, size=(10, 12))
+    crops = set()
+    for first, size in ((0, 100), (100, 100), (200, 100), (300, 30)):
+        x, y = feed.take(size)
+        assert x.is_contiguous(memory_format=torch.channels_last)
+        for i, (found, label) in enumerate(zip(x, y, strict=True)):
+            own = int(draw.order[first + i])
+            shift, mirror = draw.shift[first + i].tolist(), int(draw.mirror[first + i])
+            bytes_ = slow(data.x_train[own].numpy(), np.array([120, 100, 3]), shift, mirror)
+            wanted = (bytes_ - np.array(data.mean)[:, None, None]) / np.array(data.std)[:, None, None]
+            np.testing.assert_allclose(found.numpy(), wanted, rtol=0, atol=1e-6)
+            assert label == data.y_train[own]
+            crops.add((*shift, mirror))
+    assert len(crops) > (120 if flip else 70)
+    assert {mirror for *_, mirror in crops} == ({0, 1} if flip else {0})
+
+
+def test_an_epoch_that_is_gone_on_with_has_the_same_batches() -> None:
+    whole, later = (ResidentFeed(pictures(True), Recipe(batch_size=50, cutout=4), seed=1) for _ in range(2))
+    whole.start(2)
+    batches = [whole.take(50) for _ in range(6)]
+    later.start(1)
+    later.take(50)
+    later.start(2, first=100)
+    for x, y in batches[2:]:
+        found = later.take(50)
+        assert torch.equal(found[0], x)
+        assert torch.equal(found[1], y)
+
+
+def test_shares_make_up_the_batch() -> None:
+    parts = [
+        ResidentFeed(pictures(True), Recipe(), 1, share=lambda size, r=r: slice(size * r // 3, size * (r + 1) // 3))
+        for r in range(3)
+    ]
+    whole = ResidentFeed(pictures(True), Recipe(), 1)
+    for feed in (*parts, whole):
+        feed.start(0)
+    for size in (50, 31, 2):
+        x, y = whole.take(size)
+        shares = [feed.take(size) for feed in parts]
+        assert torch.equal(torch.cat([share[0] for share in shares]), x)
+        assert torch.equal(torch.cat([share[1] for share in shares]), y)
+
+
+def test_without_augmentation_pictures_are_as_they_are() -> None:
+    data = pictures(True)
+    feed = ResidentFeed(data, Recipe(augment=False), seed=0)
+    feed.start(0)
+    x, _ = feed.take(330)
+    order = EpochDraw.of(330, seed=0, epoch=0, flip=True, size=(10, 12)).order
+    assert torch.equal(x, Normalise(data.mean, data.std, CPU)(data.x_train)[order])
+
+
+@pytest.mark.parametrize("side", [1, 4, 5, 30])
+def test_a_blot_is_a_square_around_its_pixel(side: int) -> None:
+    x = torch.ones(120, 3, 10, 12)
+    blot = torch.cartesian_prod(torch.arange(10), torch.arange(12))
+    found = blotted(x, blot, side)
+    for picture, (row, column) in zip(found, blot.tolist(), strict=True):
+        wanted = np.ones((10, 12))
+        top, left = row - side // 2, column - side // 2
+        wanted[max(top, 0) : top + side, max(left, 0) : left + side] = 0
+        np.testing.assert_array_equal(picture.numpy(), np.stack([wanted] * 3))
 
 
 def test_normalise(data: ImageData) -> None:
-    x = Normalise(data, CPU)(data.x_train)
+    x = Normalise(data.mean, data.std, CPU)(data.x_train)
     assert x.dtype == torch.float32
     assert x.is_contiguous(memory_format=torch.channels_last)
     reference = data.x_train.double().numpy() - np.array(data.mean)[:, None, None]
@@ -44,7 +112,7 @@ def test_normalise(data: ImageData) -> None:
 
 def test_an_epoch_depends_on_seed_and_number_alone() -> None:
     def draw(seed: int, epoch: int) -> EpochDraw:
-        return EpochDraw.of(200, seed=seed, epoch=epoch, flip=True, device=CPU)
+        return EpochDraw.of(200, seed=seed, epoch=epoch, flip=True, size=(32, 32))
 
     first = draw(1, 2)
     for key, value in vars(draw(1, 2)).items():
@@ -55,11 +123,11 @@ def test_an_epoch_depends_on_seed_and_number_alone() -> None:
 
 
 def test_an_epoch_sees_every_picture_once_every_crop_and_half_of_them_mirrored() -> None:
-    draw = EpochDraw.of(5000, seed=0, epoch=0, flip=True, device=CPU)
+    draw = EpochDraw.of(5000, seed=0, epoch=0, flip=True, size=(32, 32))
     assert torch.equal(draw.order.sort().values, torch.arange(5000))
     assert not torch.equal(draw.order, torch.arange(5000))
     crops = torch.bincount(draw.shift[:, 0] * 9 + draw.shift[:, 1], minlength=81)
     assert len(crops) == 81
     assert crops.min() > 0
     assert 0.45 < draw.mirror.float().mean() < 0.55
-    assert not EpochDraw.of(5000, seed=0, epoch=0, flip=False, device=CPU).mirror.any()
+    assert not EpochDraw.of(5000, seed=0, epoch=0, flip=False, size=(32, 32)).mirror.any()

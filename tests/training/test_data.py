@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -143,25 +144,41 @@ def test_impossible_splits_are_refused(tmp_path: Path) -> None:
     refused(path, "--limit-train 0", limit_train=0)
 
 
-@pytest.mark.parametrize("source", ["cifar", "set.npy", "glyphs:", "glyphs:0", "glyphs:-5", "glyphs:1:2:3", "glyphs:x"])
+@pytest.mark.parametrize(
+    "source", ["cifar", "set.npy", "no/such/folder", "glyphs:", "glyphs:0", "glyphs:-5", "glyphs:1:2:3", "glyphs:x"]
+)
 def test_unknown_sources_are_refused(source: str) -> None:
     with pytest.raises(InputError, match="--data"):
         load_data(source)
 
 
-def test_cifar_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FILES = {
+    "cifar10": ["cifar-10-python.tar.gz"],
+    "cifar100": ["cifar-100-python.tar.gz"],
+    "stl10": ["stl10_binary.tar.gz"],
+    "svhn": ["train_32x32.mat", "test_32x32.mat"],
+}
+
+
+@pytest.mark.parametrize("source", FILES)
+def test_without_a_network_it_is_said_what_to_do(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise URLError("Temporary failure\nin name resolution")
 
-    monkeypatch.setattr("torchvision.datasets.cifar.download_and_extract_archive", unreachable)
-    for source, archive in (("cifar10", "cifar-10-python.tar.gz"), ("cifar100", "cifar-100-python.tar.gz")):
-        with pytest.raises(InputError) as caught:
-            load_data(source, data_dir=tmp_path / "none")
-        message = str(caught.value)
-        assert message.startswith(source)
-        assert str(tmp_path / "none" / archive) in message
-        assert "--data" in message
-        assert "\n" not in message
+    for name in ("cifar.download_and_extract_archive", "stl10.download_and_extract_archive", "svhn.download_url"):
+        monkeypatch.setattr(f"torchvision.datasets.{name}", unreachable)
+    with pytest.raises(InputError) as caught:
+        load_data(source, data_dir=tmp_path / "none")
+    message = str(caught.value)
+    assert message.startswith(source)
+    for name in FILES[source]:
+        assert str(tmp_path / "none" / name) in message
+    assert "--data" in message
+    assert "\n" not in message
+
+
+def fingerprint(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def test_cifar_on_disk_is_read_through_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +190,7 @@ def test_cifar_on_disk_is_read_through_torchvision(tmp_path: Path, monkeypatch: 
 
     def stored(name: str, content: object) -> list[str]:
         (folder / name).write_bytes(pickle.dumps(content))
-        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+        return [name, fingerprint(folder / name)]
 
     def batch(count: int) -> dict[str, object]:
         pixels = random.integers(0, 256, (count, 3072), dtype=np.uint8)
@@ -189,3 +206,79 @@ def test_cifar_on_disk_is_read_through_torchvision(tmp_path: Path, monkeypatch: 
     assert data.classes == 10
     np.testing.assert_array_equal(data.x_train.reshape(25, -1).numpy(), train["data"][:25])  # type: ignore[index]
     np.testing.assert_array_equal(data.y_test.numpy(), test["labels"])
+
+
+def test_stl10_on_disk_is_read_without_its_pictures_that_have_no_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its binary files: pictures of 96 × 96 by channel and column, labels from 1."""
+    from torchvision.datasets import STL10
+
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    pictures = np.random.default_rng(0).integers(0, 256, (14, 96, 96, 3), dtype=np.uint8)
+    labels = np.arange(14, dtype=np.uint8) % 10
+    for part, own in (("train", slice(0, 10)), ("test", slice(10, 14))):
+        pictures[own].transpose(0, 3, 2, 1).tofile(folder / f"{part}_X.bin")
+        (labels[own] + 1).tofile(folder / f"{part}_y.bin")
+        sums = [[file, fingerprint(folder / file)] for file in (f"{part}_X.bin", f"{part}_y.bin")]
+        monkeypatch.setattr(
+            STL10, f"{part}_list", [*sums, ["unlabeled_X.bin", "0" * 32]][: 3 if part == "train" else 2]
+        )
+    data = load_data("stl10", data_dir=tmp_path, validation=3)
+    assert (data.counts(), data.classes, data.flip) == ({"train": 7, "validation": 3, "test": 4}, 10, True)
+    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), pictures[:7])
+    np.testing.assert_array_equal(data.x_test.permute(0, 2, 3, 1).numpy(), pictures[10:])
+    np.testing.assert_array_equal(data.y_test.numpy(), labels[10:])
+
+
+def stored_svhn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Its .mat files: X (32, 32, 3, N), y (N, 1), 10 for the digit 0. Gives its pictures and digits, 20 to train on."""
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    pictures = np.random.default_rng(0).integers(0, 256, (25, 32, 32, 3), dtype=np.uint8)
+    digits = np.arange(25) % 10
+    for part, own in (("train", slice(0, 20)), ("test", slice(20, 25))):
+        name = f"{part}_32x32.mat"
+        y = np.where(digits[own] == 0, 10, digits[own]).astype(np.uint8)[:, None]
+        savemat(folder / name, {"X": pictures[own].transpose(1, 2, 3, 0), "y": y})
+        monkeypatch.setitem(SVHN.split_list, part, ["no address", name, fingerprint(folder / name)])
+    return pictures, digits
+
+
+def test_svhn_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, digits = stored_svhn(tmp_path, monkeypatch)
+    data = load_data("svhn", data_dir=tmp_path, limit_train=18)
+    assert (data.counts(), data.classes, data.flip) == ({"train": 18, "validation": 0, "test": 5}, 10, False)
+    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), pictures[:18])
+    np.testing.assert_array_equal(data.y_train.numpy(), digits[:18])
+    np.testing.assert_array_equal(data.y_test.numpy(), digits[20:])
+    assert data.x_train.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_svhn_without_scipy_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored_svhn(tmp_path, monkeypatch)
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(InputError, match=r"svhn: .*scipy.*tableau2net\[svhn\]"):
+        load_data("svhn", data_dir=tmp_path)
+
+
+def test_parts_come_in_batches_that_are_normalised(tmp_path: Path) -> None:
+    data = load_data(saved(tmp_path, arrays(train=540, test=520)), validation=30)
+    device = torch.device("cpu")
+    assert data.has("test")
+    assert data.has("validation")
+    batches = list(data.batches("test", device))
+    assert [len(y) for _, y in batches] == [500, 20]
+    for x, _ in batches:
+        assert x.dtype == torch.float32
+        assert x.is_contiguous(memory_format=torch.channels_last)
+    x, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (data.mean, data.std))
+    torch.testing.assert_close(x, (data.x_test - mean) / std, rtol=1e-5, atol=1e-5)
+    assert torch.equal(y, data.y_test)
+    assert [len(y) for _, y in data.batches("validation", device)] == [30]
+    alone = load_data(saved(tmp_path, arrays()))
+    assert not alone.has("validation")
+    assert list(alone.batches("validation", device)) == []

@@ -21,6 +21,23 @@ recipe = Recipe(epochs=6, refine=(0.5,))
 train("adamnet-2", depth=14, out=sys.argv[1], data="glyphs:300:50", recipe=recipe, resume=True, quiet=True)
 """
 
+# The process is killed at a call of the system's that writes: before a file's content is made to last, or renamed.
+KILLED = """
+import os
+import signal
+import sys
+calls = 0
+def counted(call):
+    def wrapper(*arguments):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments)
+    return wrapper
+os.fsync, os.replace = counted(os.fsync), counted(os.replace)
+"""
+
 FULL_DISK = """
 import resource
 import sys
@@ -52,10 +69,30 @@ def test_killed_at_any_moment_and_resumed(tmp_path: Path) -> None:
         kills += process.wait() == -signal.SIGKILL
     assert kills > 0
     subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
-    straight, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("straight", "killed"))
-    assert straight.keys() == resumed.keys()
-    for name, value in straight.items():
-        assert torch.equal(value, resumed[name]), name
+    assert_same(folder, tmp_path / "straight")
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_writing(tmp_path: Path) -> None:
+    """At the first call that makes a file's content last, at that of the folder, between the two names of the last
+    checkpoint, and so on through a run that keeps going on: each run is killed at one such call later than the last."""
+    recipe = Recipe(epochs=6, refine=(0.5,))
+    train("adamnet-2", depth=14, out=tmp_path / "straight", data="glyphs:300:50", recipe=recipe, quiet=True)
+    folder = tmp_path / "killed"
+    ends = []
+    for call in (2, 3, 5, 4, 7):
+        ended = subprocess.run([sys.executable, "-c", KILLED + RUN, str(folder), str(call)], check=False)
+        ends.append(ended.returncode)
+    assert ends == [-signal.SIGKILL] * 5
+    subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
+    assert_same(folder, tmp_path / "straight")
+
+
+def assert_same(folder: Path, straight: Path) -> None:
+    first, second = (load_file(each / "model.safetensors") for each in (straight, folder))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
     assert not list(folder.glob(".*.partial"))
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe, Result, train
-from tableau2net.training.epoch import Epochs
+from tableau2net.training.evaluation import Evaluation
 from tableau2net.training.progress import ProgressDisplay
 
 Maker = Callable[[], nn.Module]
@@ -22,7 +22,7 @@ THREE = Recipe(epochs=3, batch_size=100)
 KEYS = {
     "model", "scheme", "order", "depth", "parameters", "options", "seed", "recipe", "data", "epochs", "train_loss",
     "train_error", "validation_error", "test_error", "images_per_second", "seconds", "coefficients", "versions",
-    "device", "commit", "date", "refinements",
+    "device", "commit", "date", "refinements", "preset", "flops", "evaluations", "precision", "engine", "processes",
 }  # fmt: skip
 
 
@@ -55,13 +55,14 @@ def test_the_folder_of_a_run_on_a_scheme(tmp_path: Path, data: ImageData) -> Non
     folder = tmp_path / "a" / "b"
     result = train("adamnet-2", depth=14, out=folder, data=data, recipe=Recipe(epochs=1), seed=3, quiet=True)
     assert {path.name for path in folder.iterdir()} == {
-        "checkpoint.safetensors", "curves.png", "log.jsonl", "model.safetensors", "result.json",
+        "checkpoint.safetensors", "checkpoint.before.safetensors", "curves.png", "log.jsonl", "model.safetensors",
+        "predictions.safetensors", "result.json",
     }  # fmt: skip
     found = json.loads((folder / "result.json").read_text())
     assert found.keys() == KEYS
     assert Result.read(folder / "result.json") == result
     assert (found["scheme"], found["order"], found["depth"], found["seed"]) == ("adamnet-2", 1, 14, 3)
-    assert found["data"] == {"source": "glyphs:360:60", "train": 330, "validation": 30, "test": 60} | {
+    assert found["data"] == {"source": "glyphs:360:60", "classes": 10, "train": 330, "validation": 30, "test": 60} | {
         "digest": data.digest()
     }
     model = create_model("resnet14", scheme="adamnet-2")
@@ -73,8 +74,11 @@ def test_the_folder_of_a_run_on_a_scheme(tmp_path: Path, data: ImageData) -> Non
     assert rows(folder)[-1]["coefficients"] == after
     # The weights on disk are those that the errors were measured with.
     model.load_state_dict(weights(folder))
-    epochs = Epochs(model, torch.optim.SGD(model.parameters()), data, Recipe(), 0)
-    assert epochs.errors() == {"validation_error": result.validation_error, "test_error": result.test_error}
+    errors = Evaluation(model, data, torch.device("cpu")).errors()
+    assert errors == {
+        "validation_error": result.validation_error,
+        "test_error": result.test_error,
+    }
 
 
 def test_fixed_coefficients_are_told_exactly(tmp_path: Path, data: ImageData) -> None:

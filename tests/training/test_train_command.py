@@ -31,6 +31,8 @@ def test_options_reach_the_run(tmp_path: Path) -> None:
     assert result["recipe"] == {
         "epochs": 1, "batch_size": 50, "lr": 0.05, "momentum": 0.8, "weight_decay": 0.001, "milestones": [0.5, 0.75],
         "factor": 0.1, "augment": False, "refine": [], "smoothness": 0.0, "clip": None,
+        "optimiser": "sgd", "nesterov": False, "betas": [0.9, 0.999], "schedule": "steps", "warmup": 0.0,
+        "label_smoothing": 0.0, "cutout": 0, "mixup": 0.0, "ema": 0.0,
     }  # fmt: skip
     assert {"train": 100, "validation": 20, "test": 50}.items() <= result["data"].items()
 

@@ -36,6 +36,12 @@ class Specification:
     order: int
     coefficients: tuple[str, ...] = ()
 
+    @property
+    def calls(self) -> int:
+        """Evaluations of fields in all steps."""
+        first = self.options.start_scheme.stages if self.startup else 0
+        return self.startup * first + (self.steps - self.startup) * self.evaluations
+
 
 def compiled_blocks(network: nn.Module) -> Iterator[tuple[str, Any, Specification]]:
     """The blocks with their names, from outside in."""

@@ -119,7 +119,6 @@ def _block(
         *(_stability_warnings(made.h, steepness, real, imaginary) if made.order >= 0 else ()),
         *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
     )
-    start_stages = made.options.start_scheme.stages if made.startup else 0
     return BlockSummary(
         where=name,
         scheme=made.scheme.name or made.scheme.family,
@@ -129,7 +128,7 @@ def _block(
         h=made.h,
         steps=made.steps,
         startup=made.startup,
-        evaluations=made.startup * start_stages + (made.steps - made.startup) * made.evaluations,
+        evaluations=made.calls,
         parameters=sum(p.numel() for p in block.parameters()),
         coefficients=sum(getattr(block, n).numel() for n in raw),
         flops=flops(block, inputs, named),

@@ -1,0 +1,120 @@
+"""Networks of torchvision and timm by their names there, on any scheme: "torchvision/resnet50", scheme="lm"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tableau2net.errors import InputError
+from tableau2net.nn.conversion import convert
+from tableau2net.nn.entry import Entry
+from tableau2net.scheme import Scheme
+
+PRETRAINED = "DEFAULT"
+
+
+def of_torchvision(
+    model: str,
+    *,
+    scheme: Scheme | str | Path = "euler",
+    num_classes: int = 10,
+    weights: str | None = None,
+    **options: Any,
+) -> nn.Module:
+    """A classifier of torchvision, converted.
+
+    weights: None for fresh ones; "DEFAULT", or another name that torchvision has for this network ("IMAGENET1K_V1"),
+        for pretrained ones, with a head of fresh weights where num_classes is not theirs.
+    options: of `convert`.
+    Raises InputError for a name that torchvision does not know, and for weights that are not to be had.
+    """
+    from torchvision import models
+
+    _known("torchvision", model, models.list_models(module=models))
+    if weights is None:
+        return convert(models.get_model(model, weights=None, num_classes=num_classes), scheme, **options)
+    choice = models.get_model_weights(model)
+    if weights not in choice.__members__:
+        raise InputError(f"torchvision/{model}: weights={weights!r}: write one of {', '.join(choice.__members__)}")
+    network = _loaded(f"torchvision/{model}", lambda: models.get_model(model, weights=choice[weights]))
+    converted = convert(network, scheme, **options)
+    if num_classes != len(choice[weights].meta["categories"]):
+        _renew_head(converted, num_classes)
+    return converted
+
+
+def of_timm(
+    model: str,
+    *,
+    scheme: Scheme | str | Path = "euler",
+    num_classes: int = 10,
+    weights: str | None = None,
+    **options: Any,
+) -> nn.Module:
+    """A network of timm, converted: "resnet18", or with the tag of pretrained weights, "resnet18.a1_in1k".
+
+    weights: None for fresh ones, "DEFAULT" for those of the tag, else timm's own choice; timm replaces the head.
+    options: of `convert`.
+    Raises InputError where timm is not installed, for a name it does not know, and for weights that are not to be had.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise InputError(f'timm/{model}: needs timm; pip install "tableau2net[timm]"') from error
+    bare, _, tag = model.partition(".")
+    _known("timm", bare, timm.list_models())
+    if tag:
+        _known("timm", model, timm.list_pretrained(f"{bare}.*"))
+    if weights not in (None, PRETRAINED):
+        raise InputError(f"timm/{model}: weights={weights!r}: write {PRETRAINED!r}; others are tags, {bare}.TAG")
+    make = lambda: timm.create_model(model, pretrained=weights is not None, num_classes=num_classes)  # noqa: E731
+    return convert(_loaded(f"timm/{model}", make), scheme, **options)
+
+
+def _known(library: str, model: str, names: Iterable[str]) -> None:
+    known = list(names)
+    if model not in known:
+        near = difflib.get_close_matches(model, known, n=3)
+        hint = ", ".join(f"{library}/{name}" for name in near or known[:3])
+        raise InputError(f"{library} has no network {model[:60]!r}; did you mean {hint}?")
+
+
+def _loaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    """The network. Raises InputError where its weights cannot be downloaded."""
+    try:
+        return make()
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{name}: its weights cannot be had ({reason[:200]}); leave weights= out for fresh ones"
+        ) from None
+
+
+def _renew_head(network: nn.Module, num_classes: int) -> None:
+    """Another last linear layer in the place of the one there."""
+    name, head = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Linear)][-1]
+    network.set_submodule(name, nn.Linear(head.in_features, num_classes, head.bias is not None))
+
+
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
+
+ENTRIES = (
+    Entry(
+        r"torchvision/(?P<model>[A-Za-z]\w*)",
+        tuple(f"torchvision/{name}" for name in RESNETS),
+        of_torchvision,
+        "",
+        "any residual network of torchvision on any scheme=, see docs/convert.md",
+    ),
+    Entry(
+        r"timm/(?P<model>[A-Za-z][\w.-]*)",
+        ("timm/resnet18", "timm/resnet50"),
+        of_timm,
+        "",
+        "any residual network of timm on any scheme=, with weights= pretrained",
+    ),
+)

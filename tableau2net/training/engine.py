@@ -1,0 +1,97 @@
+"""A training step that is recorded once and played again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tableau2net.errors import InputError
+from tableau2net.training.update import Update
+
+WARM = 3  # steps before one is recorded, for what libraries do at first
+
+Run = Callable[[], None]
+Record = Callable[[Run, Run], Run]
+
+
+class Recorded:
+    """Steps that are recorded at their first call with a batch size, and played again from then on.
+
+    Before a step is recorded it is made a few times for what happens at the first only (kernels are chosen, memory is
+    taken); then everything is put back as it was: playing starts where calling would have. Where a step cannot be
+    recorded, `refused` is told why, and steps are called from then on; without `refused`, that raises InputError.
+    """
+
+    def __init__(self, update: Update, record: Record, refused: Callable[[str], None] | None = None) -> None:
+        self.update, self.record, self.refused = update, record, refused
+        self.played: dict[int, Run] = {}
+        self.calls = False
+
+    def __call__(self, size: int) -> None:
+        if size not in self.played and not self.calls:
+            self._record(size)
+        if self.calls:
+            self.update(size)
+        else:
+            self.played[size]()
+
+    def _record(self, size: int) -> None:
+        update = self.update
+        before = [(tensor, tensor.clone()) for tensor in update.tensors()]
+        devices = [update.device] if update.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            try:
+                self.played[size] = self.record(lambda: update(size), lambda: _put_back(update, before))
+            except InputError as error:
+                if self.refused is None:
+                    raise
+                self.refused(str(error))
+                self.calls = True
+            finally:
+                _put_back(update, before)
+
+
+@torch.no_grad()
+def _put_back(update: Update, before: list[tuple[Tensor, Tensor]]) -> None:
+    for tensor, value in before:
+        tensor.copy_(value)
+    known = {id(tensor) for tensor, _ in before}
+    for state in update.level.optimiser.state.values():  # made on the way: where it is zero, it is as good as none
+        for value in state.values():
+            if isinstance(value, Tensor) and id(value) not in known:
+                value.zero_()
+
+
+def record_cuda(run: Run, back: Run) -> Run:
+    """A CUDA graph of what `run` launches; `back` makes as if it had not run.
+
+    Raises InputError where `run` waits for the device, which no graph can."""
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(WARM):
+            run()
+            back()
+        _check_waiting(run)
+        back()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # NCCL's watchdog asks its own questions
+        run()
+    return graph.replay
+
+
+def _check_waiting(run: Run) -> None:
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"a step of this network waits for the device ({reason}): --engine eager or compile"
+        ) from error
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)

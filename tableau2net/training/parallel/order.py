@@ -1,0 +1,39 @@
+"""Whether processes that wait for each other in each layer evaluate their layers equally often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from tableau2net.errors import InputError
+from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.nn.made import Made, blocks_of, made_of
+from tableau2net.step.lower import lower
+from tableau2net.step.program import Solve
+
+
+def check_order(model: nn.Module) -> None:
+    """Raises InputError for a block whose data say how often its fields are evaluated: one whose implicit stages are
+    searched for. Processes with other data would wait for ever."""
+    for made in _all_made(model):
+        name = made.scheme.name or type(made.scheme).__name__
+        if _searches(made):
+            raise InputError(
+                f"{name}: its implicit stages are searched for as long as the data of a process want it, and their "
+                "BatchNorm is over all processes; use solver='fixed-point', gradient='unrolled', tolerance=0"
+            )
+
+
+def _all_made(model: nn.Module) -> Iterator[Made]:
+    for module in model.modules():
+        if isinstance(module, DynamicBlock) and (made := made_of(module.block[0])) is not None:
+            yield made
+    yield from (made for _, _, made in blocks_of(model))
+
+
+def _searches(made: Made) -> bool:
+    if made.options.tolerance == 0 or made.options.solver == "resolvent":
+        return False
+    schemes = (made.scheme, made.options.start_scheme)
+    return any(isinstance(operation, Solve) for scheme in schemes for operation in lower(scheme).operations)

@@ -1,0 +1,223 @@
+"""A run in its folder: epoch by epoch, each kept, up to its result."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save
+from torch import Tensor
+
+from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.errors import InputError
+from tableau2net.files import write_atomically
+from tableau2net.nn.overview import cost
+from tableau2net.plot.curves import draw_curves
+from tableau2net.training import environment, network
+from tableau2net.training.checkpoint import Progress, detached, random_state, tensors_of, write_checkpoint
+from tableau2net.training.data import Data
+from tableau2net.training.engine import Recorded, record_cuda
+from tableau2net.training.evaluation import Evaluation, compare_accuracy
+from tableau2net.training.feed import feed_of
+from tableau2net.training.level import Level
+from tableau2net.training.progress import ProgressDisplay
+from tableau2net.training.recipe import Recipe
+from tableau2net.training.results import RESULT, Result
+from tableau2net.training.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
+from tableau2net.training.stop import Stop, Stopped
+from tableau2net.training.update import Update
+from tableau2net.training.way import Way
+
+if TYPE_CHECKING:
+    from tableau2net.training.tensorboard import Board
+
+TOGETHER = 16  # steps after which many processes agree whether to go on
+
+
+@dataclass
+class Run:
+    """A run in its folder: the level that is trained, of a scheme with the given text, and how far it has come."""
+
+    folder: Path
+    data: Data
+    recipe: Recipe
+    seed: int
+    way: Way
+    level: Level
+    text: str | None
+    progress: Progress
+    display: ProgressDisplay
+    board: Board | None
+    stop: Stop
+    update: Update = field(init=False)
+    step: Callable[[int], None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begin_level(self.level)
+
+    def keep(self, seen: int = 0, seconds: float = 0.0) -> None:
+        """Write the checkpoint: of the end of an epoch, or with so many pictures of one seen in so many seconds."""
+        self.progress = replace(self.progress, seen=seen, seconds=seconds)
+        tensors = tensors_of(self.level)
+        if seen:
+            tensors |= {"sums": self.update.sums, **random_state(self.way)}
+        self.write(lambda: write_checkpoint(self.folder / CHECKPOINT, self.progress, tensors))
+
+    def log(self) -> None:
+        """Write the log, which follows from the checkpoint."""
+        text = "".join(json.dumps(row) + "\n" for row in self.progress.rows)
+        self.write(lambda: write_atomically(self.folder / LOG, text))
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Let the first process write; where it cannot, none goes on."""
+        self.way.ranks.agreed(write if self.way.ranks.first else lambda: None)
+
+    def come(self) -> str:
+        """How far the run has come, in words."""
+        seen = self.progress.seen
+        return f"{len(self.progress.rows)} epochs" + (f" and {seen:,} pictures" if seen else "")
+
+    def train(self) -> None:
+        """Train for all that is left, keeping each epoch. Raises Stopped, or KeyboardInterrupt, where it is stopped."""
+        try:
+            while len(self.progress.rows) < self.recipe.epochs:
+                self._epoch(len(self.progress.rows))
+        except ConvergenceError as error:
+            raise InputError(f"{self.folder}: in epoch {len(self.progress.rows) + 1}, {error}") from None
+        except KeyboardInterrupt:
+            self.display.note(f"stopped after {self.come()}; go on with --resume --out {self.folder}")
+            raise
+
+    def _epoch(self, epoch: int) -> None:
+        """Train for an epoch, from where it was left, and write down what came of it."""
+        start = time.perf_counter() - self.progress.seconds
+        if self.recipe.level_at(epoch) > len(self.progress.refinements):
+            self._refine(epoch)
+        row = {"epoch": epoch + 1, **self._pictures(epoch)}
+        self._check(row, epoch)
+        row |= Evaluation(self.level.measured, self.data, self.way.place, self.way.precision).errors()
+        row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(self.level.measured) or None}
+        if self.progress.refinement:
+            row["refinement"] = self.progress.refinement
+        self.progress = replace(self.progress, rows=[*self.progress.rows, row], refinement=None)
+        self.keep()
+        self.log()
+        if self.board:
+            self.board.row(row)
+        self.display.epoch(row)
+
+    def _pictures(self, epoch: int) -> dict[str, Any]:
+        """Train on the pictures of an epoch that are left. Raises Stopped where that is asked for on the way."""
+        update, seen = self.update, self.progress.seen
+        count = update.feed.count
+        began = time.perf_counter() - self.progress.seconds
+        update.start(epoch, seen)
+        while seen < count:
+            if reason := self._reason(seen // self.recipe.batch_size):
+                if seen:
+                    self._check(update.row(), epoch)  # what has diverged is not worth keeping
+                    self.keep(seen, time.perf_counter() - began)
+                raise KeyboardInterrupt if reason == "SIGINT" else Stopped(self.folder, reason, f"after {self.come()}")
+            size = min(self.recipe.batch_size, count - seen)
+            update.feed.advance(size)
+            self.step(size)
+            seen += size
+            self.display.advance(size)
+        row = update.row()  # the device is waited for here
+        return row | {"images_per_second": count / (time.perf_counter() - began)}
+
+    def _reason(self, step: int) -> str | None:
+        """Why to stop before a step of an epoch, or None. Many processes ask each other, and do so now and then."""
+        ranks = self.way.ranks
+        if ranks.count == 1:
+            return self.stop()
+        if step % TOGETHER:
+            return None
+        reason = self.stop()
+        return reason or "SIGTERM" if ranks.any(reason is not None) else None
+
+    def _refine(self, epoch: int) -> None:
+        """Go over to the next level, which begins with this epoch, and measure both networks.
+
+        What was found is kept with the epoch, not before: a run that is killed in that epoch refines again."""
+        number = self.recipe.level_at(epoch)
+        refined = self.level.refined(number, self.recipe, self.seed, self.way.ranks)
+        change = compare_accuracy(self.level.model, refined.model, self.data)
+        found = {"epoch": epoch + 1, **asdict(change)}
+        self.display.refinement(found, change)
+        self.progress = replace(self.progress, refinement=found)
+        self._begin_level(refined)
+
+    def _begin_level(self, level: Level) -> None:
+        way = self.way
+        self.level = level
+        feed = feed_of(self.data, self.recipe, self.seed, way.place, way.ranks.share)
+        self.update = Update(level, feed, self.recipe, self.seed, way)
+        refused = None if way.asked else self._refused
+        self.step = Recorded(self.update, record_cuda, refused) if "graph" in way.engine else self.update
+
+    def _refused(self, reason: str) -> None:
+        """A step cannot be recorded, and nobody asked for that: it is called, and the result will say so."""
+        self.way = replace(self.way, engine=self.way.engine.removesuffix("graph").removesuffix("-") or "eager")
+        self.display.note(f"{reason}; goes on with --engine {self.way.engine}")
+
+    def _check(self, row: dict[str, Any], epoch: int) -> None:
+        """Raises InputError for a loss, or a penalty, that is no longer finite."""
+        for name, value in (("loss", row["train_loss"]), ("smoothness", row.get("smoothness", 0.0))):
+            if not math.isfinite(value):
+                raise InputError(
+                    f"{self.folder}: the {name} became {value} in epoch {epoch + 1}, the checkpoint of "
+                    f"epoch {epoch} is kept; start another run with a lower --lr than {self.recipe.lr:g}"
+                )
+
+    def finish(self) -> Result:
+        """Write the weights, the answers to the test pictures, the curves and the result."""
+        progress, model, way = self.progress, self.level.measured, self.way
+        rows, run = progress.rows, dict(progress.run)
+        # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
+        exact = run.pop("exact", {})
+        price = cost(model, self.data.shape)
+        result = Result(
+            **{**run, "precision": way.precision, "engine": way.engine},
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            epochs=len(rows),
+            **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
+            images_per_second=median(row["images_per_second"] for row in rows),
+            seconds=sum(row["seconds"] for row in rows),
+            coefficients={
+                "file": self.text,
+                "scheme": exact,
+                "before": progress.before or exact,
+                "after": network.learnt(model) or exact,
+            },
+            versions=environment.versions(),
+            device=environment.describe_device(way.place),
+            commit=environment.commit(),
+            date=environment.now(),
+            refinements=progress.refinements,
+            flops=price.flops,
+            evaluations=price.evaluations,
+            processes=way.ranks.count,
+        )
+        given, true = Evaluation(model, self.data, way.place, way.precision).answers("test")
+        self.write(lambda: self._results(result, run, {"test": given.int(), "truth": true.int()}))
+        return result
+
+    def _results(self, result: Result, run: dict[str, Any], answers: dict[str, Tensor]) -> None:
+        """The files that a finished run leaves, the result last."""
+        model, rows = self.level.measured, self.progress.rows
+        metadata = {"run": json.dumps(run), "refinements": str(len(result.refinements))}
+        metadata |= {"scheme": self.text} if self.text else {}
+        write_atomically(self.folder / WEIGHTS, save(detached(model.state_dict()), metadata))
+        write_atomically(self.folder / PREDICTIONS, save(detached(answers)))
+        source = Path(run["data"]["source"]).name
+        called = f"{run['model']} ({run['scheme']})" if run["scheme"] else run["model"]
+        title = f"{called}, {source}, seed {run['seed']}"
+        write_atomically(self.folder / "curves.png", draw_curves(rows, self.progress.before, title))
+        write_atomically(self.folder / RESULT, result.to_json())

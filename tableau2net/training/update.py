@@ -1,0 +1,122 @@
+"""One step of training, as the device sees it: memory that stays where it is, and nothing that waits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tableau2net.training.average import weights_at
+from tableau2net.training.feed import Feed
+from tableau2net.training.level import Level
+from tableau2net.training.memory import fill
+from tableau2net.training.parallel import total_gradients
+from tableau2net.training.recipe import Recipe
+from tableau2net.training.way import Way
+
+
+class Update:
+    """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong answers.
+
+    All that changes from step to step (which pictures, the learning rate, sums) is in tensors of its own on the device,
+    so that what a step launches there is the same each time: it can be recorded and played again.
+    """
+
+    def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, way: Way) -> None:
+        self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
+        self.way, self.ranks = way, way.ranks
+        self.forward: Callable[[Tensor], Tensor] = compiled(level.model) if "compile" in way.engine else level.model
+        self.steps = math.ceil(feed.count / recipe.batch_size)
+        self.device = level.rate.device
+        self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong answers
+        self.rates, self.mix, self.weights = (torch.zeros(self.steps, device=self.device) for _ in range(3))
+        self.smooths: Callable[[], Tensor] | None = cast(Any, level.model).smoothness if recipe.smoothness else None
+
+    def start(self, epoch: int, first: int = 0) -> None:
+        """Have everything ready for an epoch, from its picture number `first` on."""
+        seed = self.feed.start(epoch, first)
+        recipe, step = self.recipe, first // self.recipe.batch_size
+        before = (epoch - recipe.level_epochs(recipe.level_at(epoch)).start) * self.steps
+        fill(self.rates, recipe.rates(epoch, self.steps))
+        fill(self.weights, weights_at(recipe.ema, before, self.steps))
+        if recipe.mixup:
+            random = np.random.default_rng([self.seed, epoch, 2])
+            fill(self.mix, random.beta(recipe.mixup, recipe.mixup, self.steps))
+        self.step.fill_(step)
+        if first == 0:
+            self.sums.zero_()
+            torch.manual_seed(seed + self.ranks.rank)
+        self.level.model.train()
+
+    def __call__(self, size: int) -> None:
+        """One step with the next `size` pictures."""
+        recipe, level = self.recipe, self.level
+        level.rate.copy_(self._now(self.rates))
+        x, y = self.feed.take(size)
+        loss, scores = self._loss(x, y, size)
+        level.optimiser.zero_grad(set_to_none=True)
+        target: Tensor = loss + recipe.smoothness / self.ranks.count * self.smooths() if self.smooths else loss
+        target.backward()  # type: ignore[no-untyped-call]
+        total_gradients(level.model.parameters(), self.ranks)
+        level.optimiser.step()
+        if recipe.clip:
+            level.model.clip_(*recipe.clip)  # type: ignore[operator]
+        if level.average:
+            level.average.update(self._now(self.weights))
+        self.sums += self.ranks.total(torch.stack([loss.detach() * size, (scores.detach().argmax(1) != y).sum()]))
+        self.step += 1
+
+    def _now(self, values: Tensor) -> Tensor:
+        """What a step has of the values of all; indexing with a tensor () would wait for it to be known."""
+        return values.index_select(0, self.step).squeeze(0)
+
+    def _loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """This process's part of the mean loss of `size` pictures, and the scores.
+
+        With mixup, a picture is mixed with the one as far from the end."""
+        recipe = self.recipe
+        share = self._now(self.mix) if recipe.mixup else None
+        if share is not None:
+            x = x.flip(0).lerp(x, share)
+        with self.way.computing():
+            scores = self.forward(x)
+            loss = self._entropy(scores, y)
+            if share is not None:
+                loss = self._entropy(scores, y.flip(0)).lerp(loss, share)
+        return loss / size, scores
+
+    def _entropy(self, scores: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(scores, y, label_smoothing=self.recipe.label_smoothing, reduction="sum")
+
+    def row(self) -> dict[str, Any]:
+        """What the epoch has come to, for the log. The device is waited for here."""
+        count = self.feed.count
+        loss, wrong = self.sums.tolist()
+        found = {"lr": self.rates[-1].item(), "train_loss": loss / count, "train_error": 100 * wrong / count}
+        return found | ({"smoothness": self.smooths().item()} if self.smooths else {})
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Every tensor that a step changes."""
+        level = self.level
+        yield from (self.step, self.sums, level.rate, *self.feed.state)
+        yield from level.model.state_dict().values()
+        for state in level.optimiser.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))
+        if level.average:
+            yield from level.average.network.state_dict().values()
+
+
+def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network through torch.compile, which finds there what it has compiled before, in other runs too."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache) / "tableau2net" / "inductor"))
+    found: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)
+    return found

@@ -1,0 +1,208 @@
+"""A training step against one written by hand, recorded against called, and without waiting for the device."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tableau2net.errors import InputError
+from tableau2net.nn import create_model
+from tableau2net.training import ImageData, Recipe
+from tableau2net.training.engine import Recorded, Run
+from tableau2net.training.feed import ResidentFeed
+from tableau2net.training.level import Level
+from tableau2net.training.parallel import Ranks
+from tableau2net.training.update import Update
+from tableau2net.training.way import Way, choose_engine
+
+CPU = torch.device("cpu")
+EVERYTHING = Recipe(
+    epochs=2, batch_size=50, lr=0.2, nesterov=True, schedule="one-cycle", warmup=0.5, label_smoothing=0.1, cutout=8,
+    mixup=0.3, ema=0.9,
+)  # fmt: skip
+RECIPES = {
+    "published": Recipe(epochs=2, batch_size=50),
+    "everything": EVERYTHING,
+    "adamw": Recipe(epochs=2, batch_size=50, optimiser="adamw", lr=1e-3, schedule="cosine"),
+}
+WAY = Way.of(CPU, None, None, Ranks())
+
+
+def update_of(model: nn.Module, data: ImageData, recipe: Recipe, way: Way = WAY) -> Update:
+    return Update(Level.of(model, recipe, CPU), ResidentFeed(data, recipe, 3), recipe, 3, way)
+
+
+def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
+    """All that a step changes, after some epochs of 120 pictures in steps of 50, 50 and 20."""
+    for epoch in range(epochs):
+        update.start(epoch)
+        for size in (50, 50, 20):
+            step(size)
+    return {str(i): tensor.clone() for i, tensor in enumerate(update.tensors())}
+
+
+@pytest.fixture
+def few(data: ImageData) -> ImageData:
+    from dataclasses import replace
+
+    return replace(data, x_train=data.x_train[:120], y_train=data.y_train[:120])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_steps_are_those_of_a_loop_by_hand(name: str, few: ImageData, network: Callable[[], nn.Module]) -> None:
+    recipe = RECIPES[name]
+    update = update_of(network(), few, recipe)
+    trained(update, update)
+    net = network()
+    optimiser: Any
+    if recipe.optimiser == "adamw":
+        optimiser = torch.optim.AdamW(net.parameters(), recipe.lr, recipe.betas, weight_decay=recipe.weight_decay)
+    else:
+        optimiser = torch.optim.SGD(
+            net.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
+        )
+    average = copy.deepcopy(net)
+    feed = ResidentFeed(few, recipe, 3)
+    count = 0
+    for epoch in range(2):
+        seed = feed.start(epoch)
+        torch.manual_seed(seed)
+        shares = np.random.default_rng([3, epoch, 2]).beta(0.3, 0.3, 3)
+        loss_sum = wrong = 0.0
+        for step, size in enumerate((50, 50, 20)):
+            x, y = feed.take(size)
+            moment = epoch + (step + 0.5) / 3
+            for group in optimiser.param_groups:
+                group["lr"] = {
+                    "published": 0.1 if epoch == 0 else 0.01,
+                    "everything": 0.2 * min(moment / 0.5, (2 - moment) / 1.5),
+                    "adamw": 1e-3 * (1 + np.cos(np.pi * moment / 2)) / 2,
+                }[name]
+            labels = one_hot(y, 10).float()
+            if recipe.mixup:
+                share = float(shares[step])
+                x = share * x + (1 - share) * x.flip(0)
+                labels = share * labels + (1 - share) * labels.flip(0)
+            labels = (1 - recipe.label_smoothing) * labels + recipe.label_smoothing / 10
+            scores = net(x)
+            loss = cross_entropy(scores, labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            weight = 1 - min(recipe.ema, (1 + count) / (10 + count))
+            with torch.no_grad():
+                for own, other in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+                    own.copy_(own + weight * (other - own) if own.is_floating_point() else other)
+            count += 1
+            loss_sum += loss.item() * size
+            wrong += int((scores.argmax(1) != y).sum())
+    for key, value in net.state_dict().items():
+        torch.testing.assert_close(update.level.model.state_dict()[key], value, rtol=2e-4, atol=2e-5)
+    if recipe.ema:
+        for key, value in average.state_dict().items():
+            torch.testing.assert_close(update.level.measured.state_dict()[key], value, rtol=2e-4, atol=2e-5)
+    row = update.row()
+    assert row["train_loss"] == pytest.approx(loss_sum / 120, rel=1e-4)
+    assert row["train_error"] == pytest.approx(100 * wrong / 120)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recorded_steps_are_called_ones(name: str, few: ImageData, network: Callable[[], nn.Module]) -> None:
+    """What is done before a step is recorded leaves no trace: not in weights, sums, places in the epoch, nor chance."""
+
+    def record(run: Run, back: Run) -> Run:
+        for _ in range(4):
+            run()
+            back()
+        return run
+
+    called = update_of(network(), few, RECIPES[name])
+    played = update_of(network(), few, RECIPES[name])
+    wanted, found = trained(called, called), trained(Recorded(played, record), played)
+    assert wanted.keys() == found.keys()
+    for key, value in wanted.items():
+        assert torch.equal(found[key], value), key
+
+
+def test_a_step_that_cannot_be_recorded_is_called(few: ImageData, network: Callable[[], nn.Module]) -> None:
+    def record(run: Run, _: Run) -> Run:
+        run()
+        raise InputError("it waits")
+
+    called, refused = (update_of(network(), few, EVERYTHING) for _ in range(2))
+    said: list[str] = []
+    found = trained(Recorded(refused, record, said.append), refused)
+    for key, value in trained(called, called).items():
+        assert torch.equal(found[key], value), key
+    assert said == ["it waits"]
+    with pytest.raises(InputError, match="it waits"):
+        trained(Recorded(refused, record), refused)
+
+
+class Waits(TorchDispatchMode):
+    """Notes what a GPU would be waited for: a number read, or a shape that depends on numbers."""
+
+    names = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "equal.default", "is_nonzero", "_to_cpu")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.calls = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        if any(name in str(func) for name in self.names):
+            self.found.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("resnet14", {"survival": 0.5}), ("lm_resnet14", {"keep_stable": True}), ("adamnet2_14", {}),
+        ("adamnet3_20", {"keep_order": 2, "backward": "checkpoint"}), ("polynet_poly2_14", {}),
+        ("resnet8", {"scheme": "rk4"}),
+    ],
+)  # fmt: skip
+def test_a_step_never_waits_for_the_device(name: str, options: dict[str, Any], few: ImageData) -> None:
+    update = update_of(create_model(name, **options), few, EVERYTHING)
+    update.start(0)
+    with Waits() as waits:
+        update(50)
+    assert waits.calls > 100
+    assert waits.found == []
+    with Waits() as waits:
+        update.row()
+    assert waits.found  # it can see one
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_the_same(few: ImageData) -> None:
+    torch.manual_seed(0)
+    model = create_model("lm_resnet14")
+    other = copy.deepcopy(model)
+    called, compiled = (
+        update_of(model, few, EVERYTHING),
+        update_of(other, few, EVERYTHING, Way.of(CPU, None, "compile", Ranks())),
+    )
+    trained(called, called, 1)
+    trained(compiled, compiled, 1)
+    assert compiled.row()["train_loss"] == pytest.approx(called.row()["train_loss"], rel=1e-3)
+
+
+def test_engines_are_for_their_devices() -> None:
+    assert choose_engine(None, CPU) == "eager"
+    assert choose_engine(None, torch.device("cuda")) == "compile-graph"
+    for name in ("graph", "compile-graph"):
+        with pytest.raises(InputError, match="has no graphs"):
+            choose_engine(name, CPU)
+    with pytest.raises(InputError, match="--engine fast: must be one of"):
+        choose_engine("fast", CPU)
+    with pytest.raises(InputError, match="--precision half"):
+        Way.of(CPU, "half", None, Ranks())
