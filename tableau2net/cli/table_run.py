@@ -80,16 +80,19 @@ def _list(grid: Grid, parameters: Mapping[str, int]) -> None:
 
     console = Terminal()
     shown = Table(header_style="bold", box=None, pad_edge=False)
-    headings = ("network", "depth", "seed", "parameters", "epochs", "state", "folder")
-    cells = [[_cell(heading, run, parameters) for heading in headings] for run in grid.runs]
-    matched = [str(run.matched or "") for run in grid.runs]
-    for heading in (*headings, *(["matched"] if any(matched) else [])):
+    headings = ("network", "depth", "seed", "parameters", "epochs", "state", "matched", "folder")
+    columns = {heading: [_cell(heading, run, parameters) for run in grid.runs] for heading in headings}
+    if not any(columns["matched"]):
+        del columns["matched"]
+    if sum(max(map(len, (heading, *cells))) + 2 for heading, cells in columns.items()) > console.width:
+        del columns["folder"]  # it follows from the rest
+    for heading in columns:
         right = heading in ("depth", "seed", "parameters", "epochs")
         shown.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for row, also in zip(cells, matched, strict=True):
-        shown.add_row(*row, *([also] if any(matched) else []))
+    for row in zip(*columns.values(), strict=True):
+        shown.add_row(*row)
     console.print(shown)
-    console.print(f"\n{len(cells)} runs, in folders of {grid.out}", soft_wrap=True)
+    console.print(f"\n{len(grid.runs)} runs, in folders of {grid.out}", soft_wrap=True)
 
 
 def _cell(heading: str, run: Run, parameters: Mapping[str, int]) -> str:
@@ -100,6 +103,8 @@ def _cell(heading: str, run: Run, parameters: Mapping[str, int]) -> str:
             return run.label
         case "depth":
             return str(run.arguments.get("depth", run.depth) or "–")
+        case "matched":
+            return str(run.matched or "")
         case "seed":
             return str(run.seed)
         case "parameters":

@@ -95,5 +95,6 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _quiet(_: int) -> None:
-    """The run itself answers Ctrl-C, which all processes of a terminal hear of."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The run itself answers Ctrl-C and SIGTERM, which a terminal, torchrun and batch systems send to all processes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
