@@ -48,6 +48,7 @@ def table(
     validation: Annotated[int | None, typer.Option(help="Grid: as of train.")] = None,
     preset: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Grid: 0,1,2 or 0-4.")] = None,
+    depths: Annotated[str | None, typer.Option(help="Grid: 20 or 20,32.")] = None,
     device: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
     precision: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
     engine: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
@@ -69,8 +70,8 @@ def table(
     options: dict[str, Any] = {
         "out": out, "jobs": jobs, "max_seconds": max_seconds, "dry_run": dry_run, "ray": ray, "data": data,
         "data_dir": data_dir, "epochs": epochs, "limit_train": limit_train, "validation": validation, "preset": preset,
-        "seeds": _seeds(seeds), "device": device, "precision": precision,
-        "engine": engine, "quiet": quiet,
+        "seeds": _numbers("seeds", seeds), "depths": _numbers("depths", depths), "device": device,
+        "precision": precision, "engine": engine, "quiet": quiet,
     }  # fmt: skip
     said = [name for name, value in options.items() if value not in (None, False)]
     if said and not files:
@@ -165,7 +166,7 @@ def _form(asked: dict[str, bool]) -> str | None:
     return found[0] if found else None
 
 
-def _seeds(text: str | None) -> tuple[int, ...] | None:
+def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
     """0,1,2 or 0-4 as numbers. Raises InputError for what is neither."""
     if text is None:
         return None
@@ -174,6 +175,6 @@ def _seeds(text: str | None) -> tuple[int, ...] | None:
         match = re.fullmatch(r"\s*(\d{1,18})(?:-(\d{1,18}))?\s*", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last < first + 1000:
-            raise InputError(f"--seeds {text[:40]!r}: write whole numbers, 0,1,2 or 0-4")
+            raise InputError(f"--{option} {text[:40]!r}: write whole numbers, 0,1,2 or 0-4")
         found += range(first, last + 1)
     return tuple(dict.fromkeys(found))

@@ -15,6 +15,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta
 from tableau2net.step import Combine, Evaluate, Input, Operation, Solve, Step, lower, prune, rename
 from tableau2net.step.passes.common import each
+from tableau2net.step.passes.unify import unify
 
 
 def depth(step: Step) -> int:
@@ -68,7 +69,7 @@ class _Start:
     def program(self) -> Step:
         outputs = tuple(self._made(i, o) for i, o in zip(self.step.inputs, self.step.outputs, strict=True))
         slots = each(tuple(self.operations), lambda op: replace(op, slot=0) if isinstance(op, Evaluate) else op)
-        return Step(self.step.inputs, slots, outputs, derivative=self.step.derivative)
+        return unify(Step(self.step.inputs, slots, outputs, derivative=self.step.derivative))  # equal, as one field is
 
     def _made(self, given: Input, name: str) -> str:
         """The value that will stand in the place of an input, one step on."""
@@ -99,6 +100,8 @@ class _Start:
     def _at_stage(self, given: Input, name: str) -> str:
         """The field where a stage of this step would be: at the end of a start-up step of that length."""
         (stage,) = (op for op in self.step.flat() if isinstance(op, Evaluate) and op.target == given.stage)
+        here = {p.symbol: p.value for p in self.step.parameters}  # a node that is learnt starts where it is declared
+        stage = replace(stage, time=stage.time.subs(here))
         if stage.time.is_zero:
             return self._evaluated(name, "y", S.Zero, given.part)
         if stage.time == 1:

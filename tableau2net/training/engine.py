@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -41,7 +43,7 @@ class Recorded:
         update = self.update
         before = [(tensor, tensor.clone()) for tensor in update.tensors()]
         devices = [update.device] if update.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), torch.accelerator.device_index(update.device.index):
             try:
                 self.played[size] = self.record(lambda: update(size), lambda: _put_back(update, before))
             except InputError as error:
@@ -65,33 +67,47 @@ def _put_back(update: Update, before: list[tuple[Tensor, Tensor]]) -> None:
 
 
 def record_cuda(run: Run, back: Run) -> Run:
-    """A CUDA graph of what `run` launches; `back` makes as if it had not run.
+    """A CUDA graph, on the current device, of what `run` launches; `back` makes as if it had not run.
 
-    Raises InputError where `run` waits for the device, which no graph can."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM):
-            run()
+    Raises InputError where `run` waits for the device, which no graph can, and where it cannot be recorded else."""
+    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside.wait_stream(here)
+    try:
+        with torch.cuda.stream(aside):
+            for _ in range(WARM):
+                run()
+                back()
+            with _refusing("waits for the device"), _never_waiting():
+                run()
             back()
-        _check_waiting(run)
-        back()
-    torch.cuda.current_stream().wait_stream(stream)
+    finally:
+        here.wait_stream(aside)  # after an error too: what is put back then must not be overtaken
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # NCCL's watchdog asks its own questions
+    with (
+        _refusing("cannot be recorded"),
+        torch.cuda.stream(here),  # an end that fails leaves another stream the current one, before torch 2.15
+        torch.cuda.graph(graph, capture_error_mode="thread_local"),  # NCCL's watchdog asks its own questions
+    ):
         run()
     return graph.replay
 
 
-def _check_waiting(run: Run) -> None:
-    mode = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+@contextlib.contextmanager
+def _refusing(what: str) -> Iterator[None]:
     try:
-        run()
+        yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"a step of this network waits for the device ({reason}): --engine eager or compile"
-        ) from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"a step of this network {what} ({reason}): --engine eager or compile") from error
+
+
+@contextlib.contextmanager
+def _never_waiting() -> Iterator[None]:
+    """Within, RuntimeError is raised where the host waits for the device."""
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(action="ignore"):  # of a prototype that does not see every wait
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
     finally:
         torch.cuda.set_sync_debug_mode(mode)

@@ -115,7 +115,11 @@ class Update:
 
 
 def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network through torch.compile, which finds there what it has compiled before, in other runs too."""
+    """The network through torch.compile, which finds on disk what it has compiled before, in other runs too.
+
+    In memory it keeps a few networks and batch sizes only (`recompile_limit`), and calls any other as Python does: what
+    was compiled for the levels and the runs before this one is forgotten."""
+    torch.compiler.reset()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache) / "tableau2net" / "inductor"))
     found: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)

@@ -297,3 +297,23 @@ def test_multistep_with_a_runge_kutta_start():
     source = write_source(scheme, start="rk4", time_dependent=True)
     assert "A step until the history is there: rk4." in source
     assert source.count("f_n = f(t, y)") == 1
+
+
+def test_the_start_of_a_slope_whose_node_is_learnt():
+    """A slope is remembered from where its stage lies: that is learnt, and starts from where it is declared."""
+    c = t2n.scheme.expression.symbol("c")
+    half, whole = (t2n.scheme.expression.parse(text) for text in ("1/2", "3/2"))
+    scheme = t2n.GeneralLinear(
+        A=[[0]], U=[[1, c]], B=[[whole - c], [1]], V=[[1, c - half], [0, 0]], external=("y", "k1"),
+        parameters=(t2n.Parameter("c", half),),
+    )  # fmt: skip
+    fields = [Field(), Field()]
+    y = torch.randn(2, 3, dtype=torch.float64)
+    block = t2n.compile(scheme, coefficients="learnable")(fields, h=H).double()
+    slope = fields[0](y)
+    middle, first = y + H / 2 * slope, y + H * slope
+    remembered = fields[0](middle)
+    expected = first + H * fields[1](first + H / 2 * remembered)
+    torch.testing.assert_close(block(y), expected, rtol=1e-12, atol=1e-12)
+    block(y).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in block.parameters())

@@ -87,6 +87,7 @@ class Grid:
         *,
         out: str | Path | None = None,
         seeds: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
         epochs: int | None = None,
         **own: Any,
     ) -> Grid:
@@ -101,7 +102,7 @@ class Grid:
             for key, value in given.items()
             if value is not None
         }
-        said |= {} if seeds is None else {"seed": tuple(seeds)}
+        said |= {key: tuple(given) for key, given in (("seed", seeds), ("depth", depths)) if given is not None}
         for key, values in said.items():
             for value in values:
                 check_setting(key, value, key.removeprefix("recipe.").replace("_", "-"))
