@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Any, NoReturn
 
 import typer
@@ -51,6 +52,7 @@ def _root(
 def main() -> None:
     """Run the command line. Exit status: 0 done and true, 1 a check or claim failed, 2 bad input."""
     command = typer.main.get_command(app)
+    warnings.showwarning = _warn
     try:  # not `app()`, which ends with 1 where the reader of a pipe has gone, and says in four lines what is one
         with command.make_context("tableau2net", sys.argv[1:] or ["--help"]) as context:
             command.invoke(context)
@@ -68,6 +70,11 @@ def main() -> None:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell counts an interrupt
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning in one line, without the line of our code that it came from."""
+    print(f"tableau2net: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _bad(message: str) -> NoReturn:

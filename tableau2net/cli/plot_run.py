@@ -42,7 +42,7 @@ def _coefficients(run: Logged, format: str) -> bytes:
     from tableau2net.plot.coefficients import draw_coefficients
 
     if not run.learns:
-        raise InputError(f"{run.folder}: nothing is learnt, the coefficients of {_scheme(run)} are fixed")
+        raise InputError(f"{run.folder}: nothing is learnt, {_why_not(run)}")
     return draw_coefficients(run.rows, run.before, run.title, format)
 
 
@@ -57,13 +57,18 @@ def _effective_step(run: Logged, format: str) -> bytes:
             "coefficients not even a constant solution is kept"
         )
     if not run.learns:
-        raise InputError(
-            f"{run.folder}: nothing is learnt, the coefficients of {_scheme(run)} are fixed and each step is {length} h"
-        )
+        raise InputError(f"{run.folder}: nothing is learnt, {_why_not(run)}; each step is {length} h")
     try:
         return draw_effective_step(run.rows, run.before, run.title, family.scheme, length, format)
     except ValueError as error:
         raise InputError(f"{run.folder}: {error}") from None
+
+
+def _why_not(run: Logged) -> str:
+    options = run.about.get("options")
+    if isinstance(options, dict) and options.get("coefficients") in ("learnable", "free"):
+        return f"none of {_scheme(run)}'s coefficients is in the network: all steps are start-up steps"
+    return f"the coefficients of {_scheme(run)} are fixed"
 
 
 def _scheme(run: Logged) -> str:

@@ -86,7 +86,7 @@ def table(
     if files:
         from tableau2net.cli.table_run import run_grid
 
-        ran = run_grid(files[0], **options)
+        ran = run_grid(files[0], baseline=baseline if not runs else None, **options)
         if dry_run:
             return
         grid, status = ran.grid, ran.status

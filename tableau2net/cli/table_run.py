@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tableau2net.errors import InputError
+
 if TYPE_CHECKING:
     from tableau2net.training.table import Grid, Ran, Run
     from tableau2net.training.table.processes import Workers
@@ -22,13 +24,16 @@ def run_grid(
     dry_run: bool = False,
     ray: str | None = None,
     quiet: bool = False,
+    baseline: str | None = None,
     **overrides: Any,
 ) -> Ran:
     """Run what is not finished yet of the table in a file; what became of its runs, and its grid.
 
     jobs: runs at the same time.  max_seconds: stop then, with checkpoints.  dry_run: list the runs on stdout, and start
     none.  ray: the address of a cluster, or "local".  overrides: data, data_dir, epochs, limit_train, validation,
-    preset, seeds, device, precision, engine, out, see `Grid.with_overrides`; None leaves what the file says.
+    preset, seeds, depths, device, precision, engine, out, see `Grid.with_overrides`; None leaves what the file says.
+
+    baseline: a line of the table, if one is to be.
 
     Raises InputError, one line, for all that is wrong with the file, before the first run starts.
     """
@@ -37,6 +42,10 @@ def run_grid(
     from tableau2net.training.table.folder import is_finished
 
     grid = Grid.read(path).with_overrides(**overrides)
+    if baseline is not None and baseline not in grid.labels:
+        raise InputError(f"--baseline {baseline[:60]!r}: is no line of {path}; there are {', '.join(grid.labels)}")
+    if grid.out.exists() and not grid.out.is_dir():
+        raise InputError(f"{grid.out}: is no folder; choose another --out")
     checked = check_runs(grid.runs)
     for note in () if quiet else checked.notes:
         print(note, file=sys.stderr)

@@ -21,6 +21,9 @@ LEAST = (
     "validation error, %", "test", "FLOPs", "parameters", "data", "coefficients",
 )  # fmt: skip
 
+# What may tell rows of one name apart, the first that do so.
+TELLING = ("coefficients", "scheme", "data", "preset", "precision", "parameters")
+
 
 def show(sheet: Sheet) -> None:
     """Print the sheet with the columns that there is room for, the caption below it."""
@@ -51,11 +54,13 @@ def _left_out(sheet: Sheet, room: int) -> list[str]:
     """What there is no room for: first what matters least; then, with names on two lines, columns from the right."""
     widths = _widths(sheet)
     name = sheet.headings[0]
+    telling = _telling(sheet)
     left_out: list[str] = []
-    for heading in (*LEAST, *reversed(sheet.headings[1:])):
+    least = [heading for heading in LEAST if heading not in telling]
+    for heading in (*least, *reversed(sheet.headings[1:])):
         if sum(widths.values()) + GAP * (len(widths) - 1) <= room:
             break
-        if heading not in LEAST:
+        if heading not in least:
             widths[name] = max(len(word) for row in sheet.rows for word in (name, *row[0].split()))
             if sum(widths.values()) + GAP * (len(widths) - 1) <= room:
                 break
@@ -63,6 +68,17 @@ def _left_out(sheet: Sheet, room: int) -> list[str]:
             left_out.append(heading)
             del widths[heading]
     return left_out
+
+
+def _telling(sheet: Sheet) -> set[str]:
+    """The columns that tell rows apart which otherwise have the same name, depth and all: they stay."""
+    kept = [column for column, heading in enumerate(sheet.headings) if heading in (sheet.headings[0], "depth")]
+    for heading in TELLING:
+        if heading in sheet.headings:
+            more = [*kept, sheet.headings.index(heading)]
+            parts = [len({tuple(row[column] for column in columns) for row in sheet.rows}) for columns in (kept, more)]
+            kept = more if parts[0] < parts[1] else kept
+    return {sheet.headings[column] for column in kept}
 
 
 def _widths(sheet: Sheet) -> dict[str, int]:

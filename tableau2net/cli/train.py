@@ -55,7 +55,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Times through the data.")] = 160,
     batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
     optimiser: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
-    lr: Annotated[float, typer.Option(help="The highest learning rate.")] = 0.1,
+    lr: Annotated[float, typer.Option(help="The highest learning rate; AdamW wants about 0.001.")] = 0.1,
     schedule: Annotated[
         str, typer.Option(help="What the rate does: steps (falls at milestones), cosine, one-cycle or constant.")
     ] = "steps",

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from tableau2net.errors import InputError
 from tableau2net.training.augment import PAD, EpochDraw, Windows, blotted
 from tableau2net.training.data import Data, ImageData
 from tableau2net.training.memory import fill
@@ -91,7 +92,11 @@ class ResidentFeed:
 
 
 def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:
-    """The feed of a data set: of pictures in memory, or on disk."""
+    """The feed of a data set: of pictures in memory, or on disk.
+
+    Raises InputError for a recipe whose `cutout` leaves nothing of a picture."""
+    if recipe.cutout >= min(data.shape[1:]):
+        raise InputError(f"recipe: cutout is {recipe.cutout}; it must be below the {min(data.shape[1:])} of a picture")
     if isinstance(data, ImageData):
         return ResidentFeed(data.to(device), recipe, seed, share)
     from tableau2net.training.folder import FolderData

@@ -93,7 +93,7 @@ def train(
     with (
         Stop(max_seconds) as stop,  # from here on a signal waits for what can be kept
         joined(device) as ranks,
-        torch.backends.cudnn.flags(enabled=True, benchmark=True),
+        torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=torch.backends.cudnn.deterministic),
     ):
         way = Way.of(environment.choose_device(ranks.place(device)), precision, engine, ranks)
         with torch.random.fork_rng(devices=[way.place] if way.place.type == "cuda" else []):

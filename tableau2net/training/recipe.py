@@ -92,7 +92,11 @@ class Recipe:
                 "two bounds, positive and finite: of convolutions, and of the head and normalisation",
             ),
             ("optimiser", self.optimiser in OPTIMISERS, " or ".join(OPTIMISERS)),
-            ("nesterov", not self.nesterov or (self.optimiser == "sgd" and self.momentum > 0), "off without momentum"),
+            (
+                "nesterov",
+                not self.nesterov or (self.optimiser == "sgd" and self.momentum > 0),
+                "off but for SGD with momentum",
+            ),
             ("betas", len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "two numbers from 0, below 1"),
             ("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES)),
             ("warmup", 0 <= self.warmup < shortest, f"epochs, from 0 to less than the {shortest} that there are"),

@@ -38,6 +38,7 @@ class Update:
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong answers
         self.rates, self.mix, self.weights = (torch.zeros(self.steps, device=self.device) for _ in range(3))
+        self.last_rate = recipe.lr  # of an epoch, as it is told
         self.smooths: Callable[[], Tensor] | None = cast(Any, level.model).smoothness if recipe.smoothness else None
 
     def start(self, epoch: int, first: int = 0) -> None:
@@ -45,7 +46,9 @@ class Update:
         seed = self.feed.start(epoch, first)
         recipe, step = self.recipe, first // self.recipe.batch_size
         before = (epoch - recipe.level_epochs(recipe.level_at(epoch)).start) * self.steps
-        fill(self.rates, recipe.rates(epoch, self.steps))
+        rates = recipe.rates(epoch, self.steps)
+        self.last_rate = rates[-1]
+        fill(self.rates, rates)
         fill(self.weights, weights_at(recipe.ema, before, self.steps))
         if recipe.mixup:
             random = np.random.default_rng([self.seed, epoch, 2])
@@ -100,7 +103,7 @@ class Update:
         """What the epoch has come to, for the log. The device is waited for here."""
         count = self.feed.count
         loss, wrong = self.sums.tolist()
-        found = {"lr": self.rates[-1].item(), "train_loss": loss / count, "train_error": 100 * wrong / count}
+        found = {"lr": self.last_rate, "train_loss": loss / count, "train_error": 100 * wrong / count}
         return found | ({"smoothness": self.smooths().item()} if self.smooths else {})
 
     def tensors(self) -> Iterator[Tensor]:

@@ -225,6 +225,19 @@ def test_a_matched_network_stands_at_the_depth_of_its_column(tmp_path: Path) -> 
     assert "depth matched" in sheet(table).headings
 
 
+def test_a_scheme_of_ones_own_in_a_network_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("euler", "mine"):
+        written(tmp_path / name, model="x", scheme=name, options={"coefficients": "fixed"}, depth=None)
+    table = Table.of(read_finished([tmp_path]), baseline="x euler")
+    whys = {row.scheme: found.why for row, found in zip(table.rows, table.against, strict=True)}
+    assert whys["euler"] == "the baseline itself" != whys["mine"]
+    monkeypatch.setenv("COLUMNS", "30")
+    assert "mine" in printed(str(tmp_path)).partition("All rows")[0]  # what tells rows apart is shown before all else
+    written(tmp_path / "c", model="y", depth=None)
+    with pytest.raises(InputError, match="2 rows of this name beside it, 'x euler', 'x mine'"):
+        Table.of(read_finished([tmp_path]), baseline="x")
+
+
 def test_a_baseline_that_could_be_two_is_refused(tmp_path: Path) -> None:
     written(tmp_path / "a", model="x", options={"coefficients": "fixed"})
     written(tmp_path / "b", model="x", options={"coefficients": "learnable"})

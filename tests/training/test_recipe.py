@@ -91,7 +91,7 @@ def test_values_that_make_no_sense_are_refused(name: str, value: Any) -> None:
         ({"lrr": 1}, "has no 'lrr'; did you mean lr"), ({"epochs": 1.5}, "a whole number"), ({"epochs": True}, "whole"),
         ({"lr": "0.1"}, "a number"), ({"nesterov": 1}, "true or false"), ({"schedule": 3}, "a name"),
         ({"milestones": 0.5}, "a list of numbers"), ({"milestones": ["a"]}, "a list of numbers"),
-        ({"refine": None}, "a list of numbers"), ({"momentum": 0, "nesterov": True}, "off without momentum"),
+        ({"refine": None}, "a list of numbers"), ({"momentum": 0, "nesterov": True}, "off but for SGD"),
     ],
 )  # fmt: skip
 def test_changes_of_a_stranger_are_checked(changes: dict[str, Any], words: str) -> None:

@@ -56,8 +56,8 @@ def against(rows: Sequence[Row], name: str) -> list[Against]:
     known = list(dict.fromkeys(each for names in zip(*map(_names, rows), strict=True) for each in names))
     if plain(name) not in known:
         near = difflib.get_close_matches(plain(name), known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"baseline {plain(name)!r}: no row has this name; {hint}There are {', '.join(known[:8])}")
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise InputError(f"baseline {plain(name)!r}: no row has this name{hint}; there are {', '.join(known[:8])}")
     found = [_against(row, _baseline(row, rows, plain(name))) for row in rows]
     tested = [index for index, each in enumerate(found) if each.p is not None]
     for index, p in zip(tested, holm([p for each in found if (p := each.p) is not None]), strict=True):
@@ -75,7 +75,9 @@ def _baseline(row: Row, rows: Sequence[Row], name: str) -> Row | None:
         for alike in (_terms, _recipe):
             fit = [each for each in fit if alike(each) == alike(row)] or fit if len(fit) > 1 else fit
         if len(fit) > 1:
-            full = ", ".join(repr(_names(each)[1]) for each in fit[:3])
+            ways = list(zip(*map(_names, fit), strict=True))[1:4]  # the first that tells them apart
+            called = next((names for names in ways if len(set(names)) == len(fit)), ways[-1])
+            full = ", ".join(map(repr, called[:3]))
             raise InputError(f"baseline {name!r}: {row.network} has {len(fit)} rows of this name beside it, {full}")
         if fit:
             return fit[0]
@@ -84,7 +86,8 @@ def _baseline(row: Row, rows: Sequence[Row], name: str) -> Row | None:
 
 def _names(row: Row) -> tuple[str, ...]:
     """What a row may be called, the best name first."""
-    return row.network, f"{row.network} {row.coefficients}", row.model, f"{row.model} {row.coefficients}"
+    ends = ("", f" {row.coefficients}", f" {row.scheme}", f" {row.scheme} {row.coefficients}")
+    return tuple(name + end for name in (row.network, row.model) for end in ends)
 
 
 def _place(row: Row) -> str:

@@ -47,7 +47,8 @@ def caption(
 
 def row_note(row: Row, published: Published | None) -> str:
     """What one row, taken out of its table, is to say of its training."""
-    told = [f"short run, {row.epochs:,} of the {row.full_epochs:,} epochs of the published recipe"] if row.short else []
+    whole = f"the {row.full_epochs:,} epochs of {_recipe([row])}"
+    told = [f"short run, {row.epochs:,} of {whole}"] if row.short else []
     if published is not None and row.published is not None:
         other = _differences(published, [_counts(row)])
         verdict = f"not the same protocol ({', '.join(other)}), no reproduction" if other else "the same protocol"
@@ -95,9 +96,18 @@ def _shortness(rows: Sequence[Row]) -> list[str]:
     which = "Short runs" if len(short) == len(rows) else f"Short runs in {len(short)} of {len(rows)} rows"
     epochs, full = (_range(values) for values in ({r.epochs for r in short}, {r.full_epochs for r in short}))
     return [
-        f"{which}: {epochs} of the {full} epochs of the published recipe. They show that networks train; "
+        f"{which}: {epochs} of the {full} epochs of {_recipe(short)}. They show that networks train; "
         "they reproduce no published figure and do not rank the networks."
     ]
+
+
+def _recipe(rows: Sequence[Row]) -> str:
+    """What recipe rows were to have had: a preset by its name, which need not be a published one."""
+    presets = dict.fromkeys(row.preset for row in rows)
+    names = [name for name in presets if name is not None]
+    if len(names) < len(presets):
+        return "their recipes" if names else "the published recipe"
+    return f"the recipe{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def _range(values: set[int]) -> str:
@@ -105,8 +115,13 @@ def _range(values: set[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+def measured_by(baseline: str) -> str:
+    """What a column of differences holds."""
+    return f"Difference: test error minus that of {plain(baseline)} at the same depth, on the same data, in points."
+
+
 def _tests(baseline: str, found: Sequence[Against]) -> list[str]:
-    lines = [f"Difference: test error minus that of {plain(baseline)} at the same depth, on the same data, in points."]
+    lines = [measured_by(baseline)] if any(each.difference is not None for each in found) else []
     used = Counter(each.test for each in found if each.p is not None)
     pairs = {test: _range({each.n or 0 for each in found if each.p is not None and each.test == test}) for test in used}
     if used:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tableau2net.training.comparison.baseline import Against
+from tableau2net.training.comparison.protocol import measured_by
 from tableau2net.training.comparison.rows import Row
 from tableau2net.training.comparison.table import Table
 
@@ -114,7 +115,9 @@ def pivot(table: Table) -> Sheet:
         rows.append((*(line[column] for column in differing), *told))
     headings = (*(names[column] for column in differing), *("no depth" if d is None else f"depth {d}" for d in depths))
     first = 0 if table.title is None else 1
-    caption = (*table.caption[:first], *_pivot_says(table), *table.caption[first:])
+    no_column = "" if table.baseline is None else measured_by(table.baseline)
+    rest = (sentence for sentence in table.caption[first:] if sentence != no_column)
+    caption = (*table.caption[:first], *_pivot_says(table), *rest)
     return Sheet(headings, tuple(rows), {}, caption, frozenset(strong))
 
 

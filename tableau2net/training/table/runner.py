@@ -131,6 +131,8 @@ class Runner:
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         """Take note of what became of a run."""
+        if outcome.state == "died" and self.asked:  # to stop, before it could say so
+            outcome = Outcome("stopped", outcome.said)
         if outcome.state == "stopped" and self.stopped is None:
             if outcome.said == "time":
                 self.stopped = "time"  # its clock was a little ahead of ours
