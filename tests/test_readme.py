@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tableau2net.analysis import order
 from tableau2net.codegen import write_source
 from tableau2net.scheme import load
@@ -31,11 +33,29 @@ def test_the_listing_is_what_the_compiler_writes():
     assert places == sorted(places)
 
 
-def test_the_results_are_those_of_the_files():
-    folders = ["results/cifar10-short", "results/glyphs"]
-    command = [sys.executable, "-m", "tableau2net", "table", *folders, "--markdown"]
+SHORTENED = "--data cifar10.npz --validation 1000 --limit-train 4000 --epochs 2 --device cpu --precision bfloat16"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "results/cifar10-short results/glyphs",
+        f"examples/adamnet_table1.toml {SHORTENED} --out results/adamnet_table1-short --pivot depth",
+    ],
+)
+def test_the_results_are_those_of_the_files(arguments):
+    command = [sys.executable, "-m", "tableau2net", "table", *arguments.split(), "--markdown"]
     table = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert table.strip() in README
+
+
+def test_the_run_of_the_modern_preset_is_as_told():
+    (path,) = (ROOT / "results" / "modern").glob("*/result.json")
+    result = json.loads(path.read_text())
+    assert (result["preset"], result["epochs"], result["data"]["train"]) == ("modern", 24, 45_000)
+    told = re.search(r"(\d+\.\d\d) % on the 5,000 held out, (\d+\.\d\d) % on 1,000 test", README)
+    assert told is not None
+    assert [f"{result[part]:.2f}" for part in ("validation_error", "test_error")] == list(told.groups())
 
 
 def systems():

@@ -42,8 +42,8 @@ PRESETS = {
         ),
         Preset(
             "modern",
-            "our own: one cycle of Nesterov's momentum, a seventh of the epochs of lm-2018",
-            Recipe(epochs=24, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),
+            "our own: one cycle of Nesterov's momentum",
+            Recipe(epochs=60, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),
         ),
     )
 }  # fmt: skip
