@@ -40,7 +40,10 @@ SHORTENED = "--data cifar10.npz --validation 1000 --limit-train 4000 --epochs 2 
     "arguments",
     [
         "results/cifar10-short results/glyphs",
-        f"examples/adamnet_table1.toml {SHORTENED} --out results/adamnet_table1-short --pivot depth",
+        pytest.param(
+            f"examples/adamnet_table1.toml {SHORTENED} --out results/adamnet_table1-short --pivot depth",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_results_are_those_of_the_files(arguments):

@@ -115,6 +115,7 @@ def test_names_that_are_listed_are_theirs():
         assert model in theirs[library]
 
 
+@pytest.mark.slow
 def test_neither_library_is_imported_before_a_network_is_made():
     code = "import sys, tableau2net.nn as nn; nn.list_models(); assert not {'torchvision', 'timm'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

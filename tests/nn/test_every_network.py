@@ -61,7 +61,9 @@ NETWORKS = {
 }
 ADAPTIVE = "neural_ode_adaptive"
 TAKEN_BACK = ("revnet", "hamiltonian", "midpoint", "leapfrog")  # in training activations are computed again
-every = pytest.mark.parametrize("name", NETWORKS)
+every = pytest.mark.parametrize(  # those of other libraries are of another size
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "/" in name else name for name in NETWORKS]
+)
 
 
 def make(name, **options):

@@ -96,6 +96,7 @@ def assert_same(folder: Path, straight: Path) -> None:
     assert not list(folder.glob(".*.partial"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits on the size of a file are a POSIX matter")
 def test_a_disk_that_takes_no_more(tmp_path: Path) -> None:
     """The limit makes the write itself fail half-way, as a full disk does."""

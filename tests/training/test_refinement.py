@@ -121,6 +121,7 @@ def stop_at(batches: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ProgressDisplay, "advance", advance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "recipe"), [(lambda: lm(8), THREE_LEVELS), (dynamic, DYNAMIC)])
 def test_stopped_anywhere_and_resumed(
     make: Callable[[], nn.Module], recipe: Recipe, tmp_path: Path, few: ImageData

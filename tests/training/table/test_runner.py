@@ -112,6 +112,7 @@ def test_each_run_once_and_none_a_second_time(write: Writer, capsys: pytest.Capt
     assert capsys.readouterr().err == "4 runs, 4 of them finished before; 1 at a time\n"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_gone_on_with_twice(write: Writer, capsys: pytest.CaptureFixture[str]) -> None:
     death = Outcome("died", "its process was ended by SIGKILL")
     workers = Here(death, death, None, death, death, death)
@@ -149,6 +150,7 @@ def test_what_is_left_when_the_time_is_up(write: Writer, capsys: pytest.CaptureF
     assert keys(run(write(), Here()).finished) == KEYS
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_is_at_is_waited_for(write: Writer, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Grid.read(write()).runs[0].folder
     held, done = threading.Event(), threading.Event()
@@ -174,6 +176,7 @@ def test_a_run_that_another_process_is_at_is_waited_for(write: Writer, capsys: p
     assert not is_taken(folder)
 
 
+@pytest.mark.slow
 def test_results_that_cannot_be_read_and_those_of_other_runs(write: Writer) -> None:
     single = partial(write, seeds=[0], schemes=["euler"])
     (first,) = run(single(), Here(), quiet=True).finished
