@@ -89,6 +89,7 @@ for beginning in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_names_are_what_they_are_whatever_comes_first():
     """Every name exported is the object of its home and no module, after each beginning, in a process of its own."""
     command = [sys.executable, "-c", FORKED, *BEGINNINGS]

@@ -61,6 +61,7 @@ def test_roots_over_a_number_field(first, second):
     assert all(r.expression().atoms(CRootOf) == set() for r in found)
 
 
+@pytest.mark.slow
 @given(st.sets(surds, min_size=1, max_size=4), small, small)
 def test_sturm_counts(roots, a, b):
     low, high = min(a, b), max(a, b)

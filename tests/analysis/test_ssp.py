@@ -233,6 +233,7 @@ def taylor_nonnegative(scheme: RungeKutta, r: mpf, terms: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(st.one_of(with_positive_coefficient(), nonnegative_diagonally_implicit()))
 @settings(max_examples=15)
 def test_threshold_against_bisection_on_sixty_derivatives(scheme: RungeKutta) -> None:

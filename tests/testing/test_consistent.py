@@ -142,6 +142,7 @@ def test_schemes_in_a_folder(tmp_path):
         schemes_in(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_researchers_project_tests_its_own_folder(tmp_path):
     """Copied away from here; and it fails, naming the scheme, when a coefficient is changed."""
     project = shutil.copytree(EXAMPLE, tmp_path / "mine", ignore=shutil.ignore_patterns("__pycache__"))
