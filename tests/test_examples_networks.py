@@ -184,6 +184,7 @@ def test_dynamic_blocks(capsys):
     assert before == after  # the same θ(t)
 
 
+@pytest.mark.slow
 def test_summary(capsys):
     text = said("summary", capsys)
     assert "nominal" in text

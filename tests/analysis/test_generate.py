@@ -83,6 +83,7 @@ def test_the_order_is_proved_for_all_parameters_and_the_file_checks(stages, p, s
     assert order(scheme.at_defaults()) >= p  # no pole where it starts
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), steps=st.integers(1, 4), explicit=st.booleans())
 def test_every_multistep_member_has_the_order(data, steps, explicit):

@@ -204,6 +204,7 @@ def test_exported(name):
         torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
 
 
+@pytest.mark.slow
 @every
 def test_summary(name):
     net = make(name)

@@ -117,6 +117,7 @@ def test_the_training_loss_is_the_mean_over_pictures(tmp_path: Path, data: Image
     assert result.train_error == pytest.approx(100 * float((scores.argmax(1) != data.y_train).double().mean()))
 
 
+@pytest.mark.slow
 def test_a_seed_decides_everything(tmp_path: Path, data: ImageData) -> None:
     def run(name: str, seed: int) -> dict[str, torch.Tensor]:
         torch.rand(1)  # what the caller does with torch's own generator must not matter

@@ -69,6 +69,7 @@ def test_a_refined_run_comes_back(folder: Path) -> None:
     assert torch.equal(outputs(net), outputs(by_hand))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "options", "refined"),
     [
@@ -93,6 +94,7 @@ def test_other_runs_come_back(
     assert 100 * float((scores[0].argmax(1) != few.y_test).double().mean()) == pytest.approx(result.test_error)
 
 
+@pytest.mark.slow
 def test_refine_and_coarsen_by_command(folder: Path, tmp_path: Path) -> None:
     ended = run("refine", folder, "-o", tmp_path / "fine", "--device", "cpu", "--json")
     assert ended.exit_code == 0, ended.output
