@@ -1,4 +1,4 @@
-"""The README and the pages of figures are true: the example runs, results are those of the files, links lead somewhere."""
+"""The README and the pages of figures are true: examples run, results are those of the files, links lead somewhere."""
 
 import json
 import re
