@@ -160,10 +160,8 @@ def _with_error(step: Step) -> Step:
     """The embedded estimate replaced by its distance from the result, "error", in which the state cancels."""
     if step.estimate is None:
         return step
-    sums = {op.target: {v: c for c, v in op.terms} for op in step.flat() if isinstance(op, Combine)}
-    result, estimate = sums[step.result], sums[step.estimate]
-    terms = ((result.get(v, sympy.S.Zero) - estimate.get(v, sympy.S.Zero), v) for v in {**result, **estimate})
-    error = Combine("error", tuple((c, v) for c, v in terms if not c.is_zero))
+    sums = {op.target: op.terms for op in step.flat() if isinstance(op, Combine)}
+    error = Combine("error", (*sums[step.result], *((-c, v) for c, v in sums[step.estimate])))
     operations = tuple(
         error if isinstance(op, Combine) and op.target == step.estimate else op for op in step.operations
     )

@@ -242,23 +242,22 @@ class _Pull:
 
 
 def _fused(step: Step) -> Step:
-    """The program with each partial sum inside the sum that it is a part of, where it is a part of one alone."""
+    """The program with each partial sum inside the sum that it is a part of, where it is a part of one alone and brings
+    nothing that is in there already: coefficients stay those that have a name."""
     reads = Counter(v for op in step.flat() for v in reading(op))
-    sums = {op.target: op.terms for op in step.flat() if isinstance(op, Combine) and reads[op.target] == 1}
-    parts = {
-        v
-        for op in step.flat()
-        for c, v in (op.terms if isinstance(op, Combine) else ())
-        if c == 1 and v in sums and v not in step.outputs
-    }
-
-    def terms(given: tuple[tuple[Expr, str], ...]) -> Iterator[tuple[Expr, str]]:
-        for c, v in given:
-            yield from terms(sums[v]) if v in parts else [(c, v)]
-
-    left = (op for op in step.flat() if op.target not in parts)
-    fused = (Combine(op.target, tuple(terms(op.terms))) if isinstance(op, Combine) else op for op in left)
-    return replace(step, operations=tuple(fused))
+    made: dict[str, Combine | Evaluate] = {}
+    for op in step.flat():
+        written = op
+        for c, v in op.terms if isinstance(op, Combine) else ():
+            part = made.get(v)
+            if c == 1 and reads[v] == 1 and v not in step.outputs and isinstance(part, Combine):
+                assert isinstance(written, Combine)
+                whole = tuple(t for term in written.terms for t in (part.terms if term[1] == v else (term,)))
+                if len({name for _, name in whole}) == len(whole):
+                    written = Combine(op.target, whole)
+                    del made[v]
+        made[op.target] = written
+    return replace(step, operations=tuple(made.values()))
 
 
 def written_out(step: Step, combination: Combination) -> Step:

@@ -10,7 +10,7 @@ from sympy import Expr, S
 from tableau2net.errors import InputError
 from tableau2net.step.inverse import ITSELF
 from tableau2net.step.passes import prune
-from tableau2net.step.program import Combine, Evaluate, Operation, Step
+from tableau2net.step.program import Combine, Evaluate, Operation, Step, collected
 from tableau2net.step.schedule import reading
 
 COUPLING = S(999) / 1000  # λ as its authors use it: errors on the way back grow by e in a thousand steps
@@ -34,7 +34,7 @@ def coupled(step: Step, strength: Expr = COUPLING) -> Step:
     operations += forth.stages(dict(zip(states, copies, strict=True)))
     for state, copy, new in zip(states, copies, step.results, strict=True):
         mixed = ((strength, state), (1 - strength, copy))
-        operations.append(Combine(new, tuple(t for t in mixed if not t[0].is_zero) + forth.increment(new)))
+        operations.append(Combine(new, mixed + forth.increment(new)))
     operations += back.stages(dict(zip(states, step.results, strict=True)))
     for copy, new in zip(copies, step.results, strict=True):
         minus = tuple((-c, v) for c, v in back.increment(new))
@@ -85,7 +85,4 @@ class _Copy:
         """Ψ: the combination that makes a new state, without the state."""
         state = self.step.states[self.step.results.index(new)].name
         made = next((op for op in self.step.flat() if op.target == new and isinstance(op, Combine)), None)
-        terms = dict[str, Expr]()
-        for c, v in (*(made.terms if made else ((S.One, new),)), (S.NegativeOne, state)):
-            terms[v] = terms.get(v, S.Zero) + c
-        return self._terms(tuple((c, v) for v, c in terms.items() if not c.is_zero))
+        return self._terms(collected((*(made.terms if made else ((S.One, new),)), (S.NegativeOne, state))))

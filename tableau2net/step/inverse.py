@@ -138,7 +138,7 @@ class _Backwards:
         pivot = equation[target]
         plain = pivot in (S.One, S.NegativeOne)  # most are, and then there is nothing to cancel
         terms = ((-c * pivot if plain else cancel(-c / pivot), v) for v, c in equation.items() if v != target)
-        self._write(Combine(target, tuple((c, v) for c, v in terms if not c.is_zero)))
+        self._write(Combine(target, tuple(terms)))
 
     def _write(self, op: Combine | Evaluate) -> None:
         self.known.add(op.target)

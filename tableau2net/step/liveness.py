@@ -44,9 +44,8 @@ def in_place(step: Step, learnt: Collection[Symbol] | None = None, *, keep: Coll
     for number, op in enumerate(step.operations):
         if not isinstance(op, Combine):
             continue
-        names = [v for _, v in op.terms]
         for c, v in op.terms:
-            if c == S.One and v in made and v not in needed and last[v] == number and names.count(v) == 1:
+            if c == S.One and v in made and v not in needed and last[v] == number:
                 found[op.target] = v
                 break
         if not is_copy(op, step):

@@ -7,11 +7,11 @@ or a *field value*, and in a combination a field value counts with a factor h, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sympy import Expr
+from sympy import Add, Expr, cancel, radsimp
 
 from tableau2net.scheme.base import Parameter
 
@@ -39,10 +39,17 @@ class Input:
 
 @dataclass(frozen=True)
 class Combine:
-    """``target = Σ coefficient · value``, field values times h. The target is a state."""
+    """``target = Σ coefficient · value``, field values times h. The target is a state.
+
+    Each value stands in the terms once, with a coefficient that is not 0: equal values, which a pass may find, are
+    added up, and what cancels is gone. So no reader has to think of a value that is there twice."""
 
     target: str
     terms: tuple[tuple[Expr, str], ...]
+
+    def __post_init__(self) -> None:
+        if len({v for _, v in self.terms}) < len(self.terms) or any(c.is_zero for c, _ in self.terms):
+            object.__setattr__(self, "terms", collected(self.terms))
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,20 @@ class Solve:
 
 
 Operation = Combine | Evaluate | Solve
+
+
+def collected(terms: Iterable[tuple[Expr, str]]) -> tuple[tuple[Expr, str], ...]:
+    """Terms with the coefficients of equal values added up, those that come to 0 dropped, in the order they came in."""
+    found: dict[str, list[Expr]] = {}
+    for c, v in terms:
+        found.setdefault(v, []).append(c)
+    totals = ((_sum(coefficients), v) for v, coefficients in found.items())
+    return tuple((c, v) for c, v in totals if not c.is_zero)
+
+
+def _sum(coefficients: list[Expr]) -> Expr:
+    """What several coefficients come to, without what cancels; one alone stays as it is written."""
+    return coefficients[0] if len(coefficients) == 1 else radsimp(cancel(Add(*coefficients)))
 
 
 @dataclass(frozen=True)

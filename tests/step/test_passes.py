@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from sympy import Rational, S, Symbol
+from sympy import Rational, S, Symbol, sqrt
 
 from tableau2net.analysis.equal import equality
-from tableau2net.scheme import list_schemes, load
+from tableau2net.scheme import RungeKutta, list_schemes, load
 from tableau2net.step import (
     Combine,
     Evaluate,
@@ -257,3 +257,23 @@ def test_optimising_is_deterministic_and_quick():
     assert min(times) < 0.005
     for name in list_schemes()[::40]:
         assert optimise(lower(load(name))) == optimise(lower(load(name)))
+
+
+def test_a_combination_has_each_value_once_and_none_times_zero():
+    k, root = Symbol("k"), sqrt(2)
+    once = Combine(
+        "z", ((S.Half, "y"), (k, "k1"), (S.Half, "y"), (1 - k, "k1"), (1 / (1 + root), "u"), (1 - root, "u"))
+    )
+    assert once.terms == ((S.One, "y"), (S.One, "k1"))
+    assert Combine("z", ((S.Zero, "y"), (k, "k1"))).terms == ((k, "k1"),)
+    assert Combine("z", ((k, "k1"), (-k, "k1"))).terms == ()
+
+
+def test_two_terms_that_become_the_same_value_are_both_there():
+    """b = (1/6, 1/6, 1/3, 1/3) where stages 1 and 2, and the states of 3 and 4, are the same."""
+    scheme = RungeKutta(A=[[], ["0"], ["1/4"], ["1/4", "1/4"]], b=["1/6", "1/6", "1/3", "1/3"])
+    step = optimise(lower(scheme))[-1].step
+    assert equality(lower(scheme), step)
+    assert step.evaluations == 3
+    last = sums(unify(prune(lower(scheme))))["y_new"]
+    assert last == {"y": 1, "k1": Rational(1, 3), "k3": Rational(1, 3), "k4": Rational(1, 3)}

@@ -1,22 +1,22 @@
-"""Dead operations and zeros: what nothing reads is not computed."""
+"""Dead operations: what nothing reads is not computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tableau2net.step.passes.common import each, members, regrouped
+from tableau2net.step.passes.common import each, members
 from tableau2net.step.program import Combine, Evaluate, Operation, Step
 from tableau2net.step.schedule import reading
 
 
 def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
-    """Drop what nothing reads: terms times zero, an embedded estimate unless asked for, stages that only those needed,
+    """Drop what nothing reads: an embedded estimate unless asked for, stages that only those needed,
     and their parameters.
 
     keep: names of further values that must stay.
     Slots are numbered anew, so that a network gives weights only to the stages that are left."""
-    kept = replace(step, estimate=step.estimate if estimate else None, operations=_without_zeros(step.operations))
+    kept = replace(step, estimate=step.estimate if estimate else None)
     needed = {*kept.outputs, *([kept.estimate] if kept.estimate else []), *keep}
     needed |= {given.stage for given in kept.inputs if given.stage}
     operations: list[Operation] = []
@@ -28,18 +28,6 @@ def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
     pruned = replace(kept, operations=_renumbered(tuple(reversed(operations))))
     read = {symbol for coefficient in pruned.coefficients() for symbol in coefficient.free_symbols}
     return replace(pruned, parameters=tuple(p for p in kept.parameters if p.symbol in read))
-
-
-def _without_zeros(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    if not any(c.is_zero for op in operations for o in members(op) if isinstance(o, Combine) for c, _ in o.terms):
-        return operations
-
-    def one(op: Combine | Evaluate) -> Combine | Evaluate:
-        if isinstance(op, Evaluate):
-            return op
-        return Combine(op.target, tuple((c, v) for c, v in op.terms if not c.is_zero))
-
-    return regrouped(each(operations, one))
 
 
 def _renumbered(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

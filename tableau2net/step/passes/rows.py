@@ -89,8 +89,6 @@ def rows_of(step: Step) -> Rows:
 
 def _row(op: Combine) -> Row:
     numbers = {v: exact(c) for c, v in op.terms if c.is_number}
-    if len(numbers) < sum(bool(c.is_number) for c, _ in op.terms):  # a value twice: not worth a thought
-        return Row(op.target, {}, op.terms)
     others = tuple((c, v) for c, v in op.terms if not c.is_number)
     return Row(op.target, numbers, others, GROWTH * max(map(magnitude, numbers.values()), default=0.0))
 

@@ -9,7 +9,7 @@ from sympy import S
 
 from tableau2net.step.passes.common import members, regrouped
 from tableau2net.step.passes.rename import rename
-from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step, collected
 
 
 def unify(step: Step, *, shared_stages: bool = True, keep: Collection[str] = ()) -> Step:
@@ -64,17 +64,14 @@ class _Classes:
         return True
 
     def _original(self, op: Combine | Evaluate) -> str | None:
-        if isinstance(op, Combine) and len(op.terms) == 1 and op.terms[0][0] == S.One:
-            value = self._of(op.terms[0][1])
-            if self.kinds[value] == "y":
-                return value
-        return self.first.setdefault(self._key(op), op.target)
-
-    def _key(self, op: Combine | Evaluate) -> Hashable:
-        if isinstance(op, Combine):
-            return frozenset((c, self._of(v)) for c, v in op.terms)
-        slot = None if self.shared_stages else op.slot
-        return (tuple(map(self._of, op.values)), op.time, op.part, op.reads, slot)
+        if isinstance(op, Evaluate):
+            slot = None if self.shared_stages else op.slot
+            key: Hashable = (tuple(map(self._of, op.values)), op.time, op.part, op.reads, slot)
+            return self.first.setdefault(key, op.target)
+        terms = collected((c, self._of(v)) for c, v in op.terms)
+        if len(terms) == 1 and terms[0][0] == S.One and self.kinds[terms[0][1]] == "y":
+            return terms[0][1]
+        return self.first.setdefault(frozenset(terms), op.target)
 
     def _of(self, name: str) -> str:
         while name in self.same:
