@@ -149,7 +149,8 @@ def load_data(
 
     A folder with train/CLASS/… and val/ or test/ is a `FolderData`: pictures stay on disk, are seen at `size` pixels
     and decoded by `workers` processes (as many as there are cores, at most 8, unless given; 0 is none), and both parts
-    are spread over its classes.
+    are spread over its classes. As many of them as a few seconds allow are decoded once, so that what is wrong with
+    them is said now.
 
     Raises InputError, one line, when the source cannot be found, read or split that way.
     """
@@ -186,13 +187,15 @@ def _npz(asked: Request) -> ImageData:
 def _folder(asked: Request) -> Data:
     from tableau2net.training.folder import FolderData
 
-    return FolderData.read(
+    found = FolderData.read(
         asked.source,
         validation=asked.validation,
         limit_train=asked.limit_train,
         size=asked.size,
         workers=asked.workers,
     )
+    found.look()
+    return found
 
 
 SOURCES = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,11 +20,13 @@ from tableau2net.training.data import Part, split_sizes
 from tableau2net.training.listing import Listing, class_names, list_pictures
 from tableau2net.training.loading import Batches, begin, checked, loader, reading
 from tableau2net.training.normalise import Channels, Normalise
-from tableau2net.training.pictures import Pictures
+from tableau2net.training.pictures import Batch, Pictures
 
 BATCH = 200  # of an evaluation; 200 pictures of 224 pixels are 120 MB
 MOST_WORKERS = 8
+GLANCE, GLANCES, PATIENCE = 8, 10_000, 3.0  # pictures looked at before training: at a time, at most, and seconds
 SIZES = range(8, 2049)
+CPU = torch.device("cpu")
 LAYOUT = "expected train/CLASS/… and val/CLASS/… or test/CLASS/…"
 
 
@@ -128,13 +131,28 @@ class FolderData:
         if listing is None:
             return
         normalise = Normalise(self.mean, self.std, device)
-        order = [(0, i) for i in range(len(listing))]
-        batches = Batches([order[first : first + BATCH] for first in range(0, len(order), BATCH)])
+        for x, y, _ in self._decoded(listing, range(len(listing)), BATCH, device):
+            yield normalise(x.to(device, non_blocking=True).permute(0, 3, 1, 2)), y.to(device, non_blocking=True)
+
+    def look(self, seconds: float = PATIENCE) -> None:
+        """Decode pictures of each part for a while: all of a small folder, some from everywhere in a large one.
+
+        Else a picture to test on that cannot be read is found out after an epoch. Raises InputError naming it."""
+        parts = [listing for listing in self._parts().values() if listing is not None]
+        for listing in parts:
+            end = time.monotonic() + seconds / len(parts)
+            some = np.random.default_rng(0).permutation(len(listing))[:GLANCES]
+            for _ in self._decoded(listing, some, GLANCE, CPU):
+                if time.monotonic() > end:
+                    break
+
+    def _decoded(self, listing: Listing, order: Iterable[int], size: int, device: torch.device) -> Iterator[Batch]:
+        """Pictures of a listing in batches of a size. Raises InputError for one that cannot be decoded."""
+        wanted = [(0, int(i)) for i in order]
+        batches = Batches([wanted[first : first + size] for first in range(0, len(wanted), size)])
         workers = min(self.workers, len(batches))
         with reading(listing.folder):
-            for batch in begin(loader(Pictures(listing, self.size), batches, workers, device, keep=False)):
-                x, y, _ = checked(batch)
-                yield normalise(x.to(device, non_blocking=True).permute(0, 3, 1, 2)), y.to(device, non_blocking=True)
+            yield from map(checked, begin(loader(Pictures(listing, self.size), batches, workers, device, keep=False)))
 
     def _parts(self) -> dict[str, Listing | None]:
         return {"train": self.train, "validation": self.validation, "test": self.test}

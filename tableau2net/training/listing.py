@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -99,6 +100,8 @@ def _pictures(folder: Path, below: bytes) -> Iterator[tuple[bytes, int]]:
             yield from _pictures(Path(entry.path), path)
         elif path.lower().endswith(_ENDINGS) and entry.is_file():
             yield path, entry.stat().st_size
+        elif path.lower().endswith(_ENDINGS) and entry.is_symlink() and not os.path.exists(entry.path):
+            raise FileNotFoundError(errno.ENOENT, "a link to nothing", entry.path)
 
 
 def _unreadable(error: OSError) -> InputError:

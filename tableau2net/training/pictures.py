@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +14,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from tableau2net.errors import InputError
+from tableau2net.training.colour import decode
 from tableau2net.training.listing import Listing
 
+LONGEST = 8  # times its shorter side, that of a picture is resized of which the middle is seen
 SHOWN = 0.875  # of a picture's shorter side, the crop in its middle: 224 of 256
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -63,11 +64,7 @@ class Pictures:
     def _decoded(self, i: int) -> Image.Image:
         path = self.listing.path(i)
         try:
-            with (
-                warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-                Image.open(path) as file,
-            ):
-                return file.convert("RGB")
+            return decode(path)
         except Exception as error:  # whatever a decoder makes of a stranger's file
             reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{path}: cannot be read as a picture ({reason}); mend it, or remove it") from error
@@ -75,8 +72,17 @@ class Pictures:
     @cached_property
     def _transform(self) -> Any:
         if not self.augment:
-            return v2.Compose([v2.Resize(round(self.size / SHOWN)), v2.CenterCrop(self.size)])
+            return v2.Compose([_cut, v2.Resize(round(self.size / SHOWN)), v2.CenterCrop(self.size)])
         return v2.Compose([v2.RandomResizedCrop(self.size), v2.RandomHorizontalFlip(0.5 if self.flip else 0.0)])
+
+
+def _cut(picture: Image.Image) -> Image.Image:
+    """The middle of a strip: one pixel by 60,000, resized, would take gigabytes, of which a square is seen."""
+    most = LONGEST * min(picture.size)
+    away = [max(side - most, 0) // 2 for side in picture.size]
+    if not any(away):
+        return picture
+    return picture.crop((away[0], away[1], picture.width - away[0], picture.height - away[1]))
 
 
 def _seed(*numbers: int) -> int:
