@@ -15,7 +15,8 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.training.glyphs import draw_glyphs
 from tableau2net.training.normalise import Channels, Normalise
-from tableau2net.training.sources import TORCHVISION, Arrays, read_npz, read_torchvision
+from tableau2net.training.npz import read_npz
+from tableau2net.training.sources import TORCHVISION, Arrays, read_torchvision
 
 GLYPHS_SIZES = (10_000, 2_000)  # pictures to train and to test on, where the source does not say
 EVALUATION_BATCH = 500

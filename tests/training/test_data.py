@@ -1,8 +1,13 @@
 """Sources of pictures: what is wrong with one is said in a line that names the file, the key and the fix."""
 
 import hashlib
+import io
 import pickle
 import sys
+import tempfile
+import tracemalloc
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -10,6 +15,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tableau2net.errors import InputError
 from tableau2net.training import load_data
@@ -89,7 +96,15 @@ BAD = {
     "wild label": ({"y_train": arrays()["y_train"] + 40}, "y_train has the label 43"),
     "huge label": ({"y_train": np.full(40, 2**63, np.uint64)}, "y_train has the label 9223372036854775808"),
     "unknown label": ({"y_test": arrays()["y_test"] + 1}, "y_test has the label 4"),
-    "objects": ({"y_train": np.array([None] * 40)}, "y_train cannot be read"),
+    "uint16 pictures": ({"x_train": arrays()["x_train"].astype(np.uint16)}, "x_train is uint16"),
+    "true and false": ({"x_test": arrays()["x_test"] > 9}, "x_test is bool"),
+    "true labels": ({"y_test": arrays()["y_test"] > 1}, "y_test is bool"),
+    "words": ({"y_train": np.array(["cat", "dog"] * 20)}, "y_train is <U3"),
+    "times": ({"y_train": np.zeros(40, "M8[s]")}, "y_train is datetime64[s]"),
+    "a table": ({"y_train": np.zeros(40, [("a", int)])}, "y_train is [('a', '<i8')]"),
+    "one picture for all": ({"x_test": np.uint8(3)}, "x_test has shape ()"),
+    "object pictures": ({"x_train": np.array([{}] * 40)}, "x_train is object"),
+    "objects": ({"y_train": np.array([None] * 40)}, "y_train is object"),
 }
 
 
@@ -128,12 +143,106 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
-    import zipfile
-
     path = saved(tmp_path, without("y_test"))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("y_test", b"0123")
     refused(path, "y_test is not an array")
+
+
+def test_labels_of_any_whole_numbers_and_order_of_memory(tmp_path: Path) -> None:
+    plain = load_data(saved(tmp_path, arrays())).digest()
+    for kind in (">i4", "<u2", ">u8", "i1"):
+        changed = {"y_train": arrays()["y_train"].astype(kind), "x_train": np.asfortranarray(arrays()["x_train"])}
+        assert load_data(saved(tmp_path, arrays() | changed)).digest() == plain
+    np.savez_compressed(tmp_path / "small.npz", **arrays())
+    assert load_data(tmp_path / "small.npz").digest() == plain
+
+
+class Opens:
+    """What a pickle does when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (str(self.path), "w")
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    for key in arrays():
+        path = saved(tmp_path, arrays() | {key: np.array([Opens(tmp_path / "opened")] * 40)})
+        refused(path, f"{key} is object")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train.npy", pickle.dumps(Opens(tmp_path / "opened")))
+    refused(path, "x_train cannot be read")
+    assert not (tmp_path / "opened").exists()
+
+
+def most_memory(run: Callable[[], None]) -> int:
+    """Bytes that Python and numpy hold at most while something runs."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def header(shape: str, kind: str = "|u1") -> bytes:
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (header("(400000000, 16, 16, 3)"), "its header says 307,200,000,000 bytes"),
+        (header("(-1, 16, 16, 3)"), "its header says"),
+        (header("(10, 16, 16, 3)") + bytes(10), "its header says 7,680 bytes"),
+        (header("(1, 16, 16, 3)") + bytes(10 * 768), "its header says 768 bytes"),
+        (header("(1.5, 16, 16, 3)"), "cannot be read"),
+        (header("(10, 16, 16, 3)", "|V99999999999999999999"), "cannot be read"),
+        (header("__import__('os').abort()"), "cannot be read"),
+        (header("(" * 5000), "cannot be read"),
+        (b"\x93NUMPY\x09\x00", "version (9, 0)"),
+        (b"\x93NUMPY\x01\x00\xff\xff", "cannot be read"),
+        (b"", "cannot be read"),
+    ],
+)
+def test_what_a_header_says_is_checked_before_memory_is_taken(content: bytes, words: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, without("x_train"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x_train.npy", content)
+    assert most_memory(lambda: refused(path, words)) < 20 * 2**20
+
+
+def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros are packed a thousand to one: the size of a file tells nothing."""
+    monkeypatch.setattr("tableau2net.training.npz._memory", lambda: 50 * 2**20)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, **arrays() | {"x_train": np.zeros((70_000, 16, 16, 3), np.uint8)})
+    assert path.stat().st_size < 2**20
+    assert most_memory(lambda: refused(path, "this machine has 0.1 GB")) < 20 * 2**20
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans(), packed=st.booleans())
+def test_a_damaged_archive_is_read_or_refused_in_a_line(place: float, byte: int, cut: bool, packed: bool) -> None:
+    file = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(file, **arrays(4, 4))
+    content = bytearray(file.getvalue())
+    # half of them in the headers of the first array and of the archive
+    at = int(place * 2 * 300) if place < 0.25 else int(place * (len(content) - 1))
+    content[at] = byte
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "set.npz"
+        path.write_bytes(content[:at] if cut else content)
+        said = None
+        try:
+            load_data(path)
+        except InputError as error:
+            said = str(error)
+        assert said is None or (said.startswith(str(path)) and len(said) < 400 and "\n" not in said)
 
 
 def test_impossible_splits_are_refused(tmp_path: Path) -> None:
