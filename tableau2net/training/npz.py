@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import lzma
 import math
 import os
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +28,10 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(f"{path}: not a .npz archive, or cut short; write it again with numpy.savez")
     try:
         x_train, y_train, x_test, y_test = _arrays(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); write it again with numpy.savez") from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever readers make of a stranger's bytes
+        raise InputError(f"{path}: cannot be read ({_reason(error)}); write it again with numpy.savez") from error
     for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
         if len(x) != len(y):
             raise InputError(f"{path}: x_{part} has {len(x)} pictures, y_{part} has {len(y)} labels; make them agree")
@@ -91,7 +91,7 @@ def _header(path: Path, archive: zipfile.ZipFile, key: str) -> _Header:
             size = math.prod(shape) * dtype.itemsize
             if dtype.kind != "O" and member.tell() + size != archive.getinfo(f"{key}.npy").file_size:
                 raise ValueError(f"its header says {size:,} bytes of {dtype}, there are others")
-    except _DAMAGE as error:
+    except Exception as error:  # whatever readers make of a stranger's bytes
         raise _unreadable(path, key, error) from error
     return _Header(dtype, shape, size)
 
@@ -100,22 +100,20 @@ _READERS: dict[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-# RuntimeError: a member is encrypted
-_DAMAGE = (
-    ValueError, TypeError, OverflowError, SyntaxError, RuntimeError, EOFError, OSError, MemoryError, zlib.error,
-    lzma.LZMAError, zipfile.BadZipFile,
-)  # fmt: skip
 
 
 def _unreadable(path: Path, key: str, error: BaseException) -> InputError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return InputError(f"{path}: {key} cannot be read ({reason}); save it as a plain number array")
+    return InputError(f"{path}: {key} cannot be read ({_reason(error)}); save it as a plain number array")
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _array(path: Path, archive: Any, key: str) -> NDArray[Any]:
     try:
         value = archive[key]
-    except _DAMAGE as error:
+    except Exception as error:  # whatever readers make of a stranger's bytes
         raise _unreadable(path, key, error) from error
     if not isinstance(value, np.ndarray):  # a member that is no .npy file comes back as bytes
         raise InputError(f"{path}: {key} is not an array; write the file with numpy.savez")
