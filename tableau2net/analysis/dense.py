@@ -112,7 +112,7 @@ class _Extension:
         left: Matrix = []
         trees: list[int] = []
         for n in range(1, self.p + 1):
-            if len(self.forest.of_order(n)) > MAX_TREES:
+            if self.forest.count(n) > MAX_TREES:
                 break
             left += [self._values(tree) for tree in self.forest.of_order(n)]
             trees += self.forest.of_order(n)
@@ -127,7 +127,7 @@ class _Extension:
 
     def _refined(self, q: int, g: Matrix, kernel: Matrix) -> Matrix:
         """g + kernel · W with the smallest residual of order q + 1; S W T = −V are the normal equations."""
-        if not kernel or len(self.forest.of_order(q + 1)) > MAX_TREES:
+        if not kernel or self.forest.count(q + 1) > MAX_TREES:
             return g
         one, powers = self.algebra.rational(1, 1), range(q - 3)
         basis = [_shifted([one, -2 * one, one], m + 2) for m in powers]  # θ^m θ²(1 − θ)²

@@ -127,7 +127,7 @@ def _over_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference 
             return 0, Difference(left, f"the constant term was {reading.empty[left]}, is {reading.empty[right]}")
     reached = 0
     for n in range(1, order + 1):
-        if len(grown.of_order(n)) > MAX_TREES:
+        if grown.count(n) > MAX_TREES:
             break
         reading.extend(n)
         reached = n

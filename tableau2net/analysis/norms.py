@@ -66,7 +66,7 @@ class Sizes:
 
     def within_reach(self, order: int) -> bool:
         """Whether there are not too many trees."""
-        return len(self.forest.of_order(order)) <= MAX_TREES
+        return self.forest.count(order) <= MAX_TREES
 
     def of(self, order: int, *, embedded: bool = False) -> Size:
         """The size of all coefficients of one order."""

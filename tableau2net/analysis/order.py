@@ -122,7 +122,7 @@ def _search(
         if constant is not None and (wrong := constant - reading.domain.convert((given.nordsieck or (S.One,))[0])):
             return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(wrong))),), -1)
     for n in range(1, (limit or DEFAULT_LIMIT) + delay + 1):
-        if limit is None and n > 1 and len(grown.of_order(n)) > MAX_TREES:
+        if limit is None and n > 1 and grown.count(n) > MAX_TREES:
             return Order(order_before(n), kind, False, (), order_before(n))
         reading.extend(n)
         failing = tuple(_failing(step, reading, grown, n, checked))

@@ -49,6 +49,26 @@ class Forest:
         self.colour = list(range(colours))
         self._repeats = [0] * colours  # how many of the last branches are equal
         self._starts = [0, 0, colours]  # trees of order n are numbers starts[n] .. starts[n + 1] − 1
+        self._below: list[list[int]] = [[1] for _ in range(colours)]  # multisets of branches of n nodes, by colour
+
+    def count(self, n: int) -> int:
+        """How many trees have n nodes, without growing them (A000081, and its kin with colours; Euler's transform)."""
+        for m in range(len(self._below[0]), n):  # a tree of m + 1 nodes is a root and branches of m
+            roots = [self._euler(colour, m) for colour in range(self.colours)]
+            for below, number in zip(self._below, roots, strict=True):
+                below.append(number)
+        return sum(below[n - 1] for below in self._below)
+
+    def _euler(self, colour: int, m: int) -> int:
+        """m E(m) = Σ_k (Σ_(d|k) d B(d)) E(m − k), with B branches and E multisets of them, by nodes."""
+        weights = [sum(d * self._branches(colour, d) for d in range(1, k + 1) if k % d == 0) for k in range(1, m + 1)]
+        return sum(w * self._below[colour][m - k] for k, w in enumerate(weights, 1)) // m
+
+    def _branches(self, colour: int, n: int) -> int:
+        """How many branches of n nodes a root of this colour may have."""
+        if self.bushy:
+            return int(n == 1 and 0 in self._reads[colour])
+        return sum(self._below[c][n - 1] for c in self._reads[colour]) + (self.with_time and n == 1)
 
     def of_order(self, n: int) -> range:
         """The numbers of the trees with n nodes."""

@@ -2,7 +2,9 @@
 
 from math import factorial
 
-from tableau2net.analysis.trees import bracket, forest, trees
+import pytest
+
+from tableau2net.analysis.trees import Forest, bracket, forest, trees
 from tests.reference import density, nested_trees
 
 
@@ -43,3 +45,19 @@ def test_brackets():
     assert bracket((1, 2, 3, 2)) == "[[τ],τ]"
     assert bracket((1, 2, -2)) == "[τ,t]"
     assert bracket(()) == "∅"
+
+
+@pytest.mark.parametrize("kind", [
+    {}, {"with_time": True}, {"bushy": True}, {"colours": 2}, {"colours": 3, "with_time": True},
+    {"colours": 2, "reads": ((1,), (0,))}, {"colours": 3, "reads": ((0, 1), (2,), ()), "with_time": True},
+])  # fmt: skip
+def test_they_are_counted_as_they_are_grown(kind):
+    grown = Forest(**kind)
+    counted = [grown.count(n) for n in range(1, 8)]
+    assert counted == [len(grown.of_order(n)) for n in range(1, 8)]
+
+
+def test_trees_of_many_nodes_are_counted_without_being_grown():
+    grown = Forest()
+    assert [grown.count(n) for n in (19, 25)] == [4688676, 2067174645]  # OEIS A000081
+    assert len(grown.order) == 1

@@ -92,9 +92,9 @@ def trees_up_to(forest: Forest, order: int) -> list[int]:
     """The numbers of all trees of up to `order` nodes. Raises InputError where they are more than `MAX_TREES`."""
     found: list[int] = []
     for n in range(1, order + 1):
-        found += forest.of_order(n)
-        if len(found) > MAX_TREES:
+        if len(found) + forest.count(n) > MAX_TREES:
             raise InputError(f"terms = {order}: more than {MAX_TREES} trees, ask for {n - 1} at most")
+        found += forest.of_order(n)
     return found
 
 
