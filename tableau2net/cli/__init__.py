@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ from tableau2net.cli.models import models
 from tableau2net.cli.plot import plot
 from tableau2net.cli.refine import refine
 from tableau2net.cli.show import show
+from tableau2net.cli.streams import close_streams, open_streams
 from tableau2net.cli.summary import summary
 from tableau2net.cli.table import table
 from tableau2net.cli.together import leave_to_first, together
@@ -51,6 +51,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done and true, 1 a check or claim failed, 2 bad input."""
+    open_streams()
     command = typer.main.get_command(app)
     warnings.showwarning = _warn
     try:  # not `app()`, which ends with 1 where the reader of a pipe has gone, and says in four lines what is one
@@ -66,8 +67,11 @@ def main() -> None:
     except InputError as error:
         _bad(str(error))
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_streams(sys.stdout, sys.stderr)
         sys.exit(0)
+    except OSError as error:  # no room where our output goes, say
+        close_streams(sys.stdout)
+        _bad(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell counts an interrupt
 

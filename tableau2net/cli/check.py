@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as text
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.record import json_of, residuals_json
+from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 from tableau2net.scheme.library import sources as sources_of
@@ -37,7 +37,7 @@ def check(
         if not json:
             print(lines)
     if json:
-        print(text.dumps([record for _, record in done], indent=2, ensure_ascii=False))
+        print_json([record for _, record in done])
     elif len(done) > 1:
         refuted = sum(not ok for ok, _ in done)
         print(f"{len(done)} checked, {len(done) - refuted} true, {refuted} refuted")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as text
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from tableau2net.analysis.facts import SECTIONS, Fact, facts
 from tableau2net.analysis.report import report
 from tableau2net.cli.options import labelled
+from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
@@ -31,7 +31,7 @@ def compare(
         raise InputError(f"{len(schemes)} schemes: at most {MOST} are compared at once")
     reports = {label: report(scheme) for label, scheme in labelled([load(s) for s in schemes]).items()}
     if json:
-        print(text.dumps([r.to_dict() for r in reports.values()], indent=2, ensure_ascii=False))
+        print_json([r.to_dict() for r in reports.values()])
         return
     found = {label: [f for f in facts(r) if not f.detail] for label, r in reports.items()}
     columns = {label: {f.name: f.short for f in column} for label, column in found.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as text
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.scheme.expression import exact_json
@@ -147,7 +147,7 @@ def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: boo
         write_atomically(output, file)
         print(f"{output}: {scheme.title}; {'; '.join(facts[scheme.parameters == () :])}", file=sys.stderr)
     if json:
-        print(text.dumps(_json(scheme, regions, file), indent=2, ensure_ascii=False))
+        print_json(_json(scheme, regions, file))
     elif output is None:
         print(file, end="")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as text
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from tableau2net.cli.streams import print_json
 from tableau2net.scheme.library import catalogue
 
 
@@ -22,7 +22,7 @@ def list_(
     """
     entries = catalogue(pattern)
     if json:
-        print(text.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
+        print_json([asdict(entry) for entry in entries])
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

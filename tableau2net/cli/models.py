@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json as text
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+
+from tableau2net.cli.streams import print_json
 
 
 def models(
@@ -31,7 +32,7 @@ def models(
             for entry, names, proved in found
             for name in names
         ]
-        print(text.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     from rich.padding import Padding
     from rich.text import Text

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as text
 from typing import Annotated
 
 import typer
 
 from tableau2net.analysis.report import report
+from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
@@ -29,7 +29,7 @@ def show(
         return
     found = report(loaded, terms)
     if json:
-        print(text.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        print_json(found.to_dict())
         return
     from tableau2net.cli.tables import scheme_view
     from tableau2net.cli.terminal import Terminal

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as text
 from typing import Annotated
 
 import typer
 
 from tableau2net.cli.options import key_value
+from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 
 
@@ -38,7 +38,7 @@ def summary(
     torch.manual_seed(0)
     found = of(create_model(name, scheme=scheme, num_classes=num_classes, **options), size)
     if json:
-        print(text.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(found.to_dict())
         return
     from tableau2net.cli.terminal import Terminal
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from rich.console import Console
 
+LEAST = 20  # columns: a terminal that says it has fewer is not asked for them
+
 
 class Terminal(Console):
     """A console for which a reader that has gone is no failure of ours: rich's own ends with status 1."""
 
     def __init__(self) -> None:
         super().__init__(highlight=False)
+        self.width = max(self.width, LEAST)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
