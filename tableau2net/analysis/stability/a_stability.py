@@ -8,12 +8,14 @@ following the locus in floating point for general linear methods.
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
 
-from sympy import QQ, Float, Poly, Rational, Symbol, chebyshevt_poly, chebyshevu_poly
+from sympy import QQ, Float, Poly, Rational, S, Symbol, chebyshevt_poly, chebyshevu_poly
 
+from tableau2net.analysis.exact.complex_roots import complex_roots, context
 from tableau2net.analysis.exact.polynomials import evaluate, hurwitz, non_negative, positive_roots, sign_in
 from tableau2net.analysis.stability.linear import Curve, Z
 from tableau2net.analysis.stability.locus import least_angle
@@ -48,26 +50,31 @@ def alpha_degrees(curve: Curve) -> float:
 
 
 def _one_root_locus(curve: Curve) -> float:
-    """With z = ρ/σ(e^{iθ}) and x = cos θ, |σ|² z = a(x) ± i√(1 − x²) b(x): tan α is the least √(1 − x²)|b|/|a| where
-    a < 0, found among the roots of its derivative."""
+    """With z = ρ/σ(e^{iθ}) and x = cos θ, |σ|² z = a(x) ± i√(1 − x²) b(x): tan α is the infimum of √(1 − x²)|b|/|a|
+    where a < 0. It is taken where the derivative vanishes, or as a limit at the end of an arc: where ρ or σ has a root
+    on the circle, which a and b share, so that z tends to 0 or to infinity there in some direction."""
     a, b = _real_and_imaginary(curve)
     common = a.gcd(b)
     p, q = a.quo(common), b.quo(common)
     x, one = Poly(X, X, domain=a.domain), Poly(1 - X**2, X, domain=a.domain)
     slope = p.diff() * one * q + x * p * q - one * p * q.diff()
     sign = sign_in(a.domain)
-    steepest = math.inf
-    for point in _between_minus_one_and_one(slope):
-        if sign(evaluate(a, QQ(point.p, point.q))) < 0:
-            top, bottom = (h.eval(point) for h in (one * q * q, p * p))
-            steepest = min(steepest, math.sqrt(float(Float(top / bottom, 20))))
-    return math.atan(steepest)
+    points = [S.NegativeOne, *_between_minus_one_and_one(slope, a), S.One]
+    left = [sign(evaluate(a, (low + high) / 2)) < 0 for low, high in itertools.pairwise(points)]
+    top, bottom = one * q * q, p * p
+    ends = [x for i, x in enumerate(points) if any(left[max(i - 1, 0) : i + 1])]
+    return min((math.atan(_root_of_quotient(top, bottom, x)) for x in ends), default=math.pi / 2)
 
 
-def _between_minus_one_and_one(p: Poly) -> list[Rational]:
-    """The roots of p in (−1, 1), to forty binary digits more than the angle needs."""
-    moved = p.compose(Poly(X - 1, X, domain=p.domain))
-    narrow = [r.within(QQ(1, 2**80)) for r in positive_roots([moved]) if r.low < 2]
+def _root_of_quotient(top: Poly, bottom: Poly, x: Rational) -> float:
+    over, under = evaluate(top, x), evaluate(bottom, x)
+    return math.sqrt(float(Float(top.domain.to_sympy(over / under), 20))) if under else math.inf
+
+
+def _between_minus_one_and_one(*polys: Poly) -> list[Rational]:
+    """The roots of some polynomials in (−1, 1), to forty binary digits more than the angle needs, in order."""
+    moved = [p.compose(Poly(X - 1, X, domain=p.domain)) for p in polys]
+    narrow = [r.within(QQ(1, 2**80)) for r in positive_roots(moved) if r.low < 2]
     points = [Rational(Fraction(int(r.low.numerator), int(r.low.denominator))) - 1 for r in narrow]
     return [point for point in points if point < 1]
 
@@ -89,10 +96,12 @@ def _real_and_imaginary(curve: Curve) -> tuple[Poly, Poly]:
 
 
 def _along_rays(curve: Curve, guess: float) -> float:
-    """The angle of a one-step method: bisection in cos α, with each ray decided exactly. The guess makes it short."""
+    """The angle of a one-step method: bisection in cos α, with each ray decided exactly. The guess makes it short.
+
+    Up to the first pole a stable ray means a stable sector (maximum principle); beyond, rays can be stable again."""
     P, Q = -curve.coefficients[0], curve.coefficients[1]
-    middle = Fraction(round(math.cos(guess) * 2**BITS), 2**BITS)
-    stable, unstable = Fraction(1), Fraction(0)  # cosines
+    stable, unstable = Fraction(1), _cosine_of_first_pole(Q)  # cosines
+    middle = max(Fraction(round(math.cos(guess) * 2**BITS), 2**BITS), unstable)
     width = Fraction(1, 2**BITS)
     for side in (1, -1):
         while stable > middle > unstable and width < 1:
@@ -116,6 +125,12 @@ def _along_rays(curve: Curve, guess: float) -> float:
         if stable - unstable < Fraction(1, 2**100):
             break
     return (math.acos(stable) + math.acos(unstable)) / 2
+
+
+def _cosine_of_first_pole(Q: Poly) -> Fraction:
+    """cos of the least angle from the negative real axis at which Q has a root; 0 where all are on the right."""
+    cosines = [-root.real / abs(root) for root in complex_roots(Q, context(30))]
+    return Fraction(round(max([0, *cosines]) * 2**BITS), 2**BITS)
 
 
 def _ray_is_stable(P: Poly, Q: Poly, cosine: Fraction) -> bool:

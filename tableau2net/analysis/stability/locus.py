@@ -1,80 +1,144 @@
-"""The root locus {z: some |ζ| = 1} in floating point."""
+"""The least angle at which the root locus {z: some |ζ| = 1} is found, in floating point."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from tableau2net.analysis.stability.linear import Curve
+from sympy import Expr, Poly
+
+from tableau2net.analysis.exact.complex_roots import complex_roots, context, numbers
+from tableau2net.analysis.stability.linear import ZETA, Curve
 
 POINTS = 2001
 MINIMA, NEAR = 8, 0.002  # local minima that are looked at closely, if so near the least
-ZOOMS, ZOOM = 7, 12  # a minimum is looked at that many times, each time so many times closer
+LOOKS, PARTS = 4, 12  # a minimum is looked at that many times in doubles, each time so many times closer
+CLOSER, CLOSE_PARTS, ENOUGH = 40, 6, 1e-14  # then with more digits, until a look changes the angle by less
+DIGITS = 120
+ON_CIRCLE, BESIDE = 60, 40  # decimals to which a root is on the circle, and how near the locus is followed to it
+APART = 1e-6  # from there in doubles
+
+Angle = Callable[[Any], Any]
 
 
 def least_angle(curve: Curve) -> float:
-    """The least angle from the negative real axis, in radians, at which the locus bounds the stability region; π/2 at
-    most. A float, right to about 1e-11 unless the locus has a corner there."""
+    """The least angle from the negative real axis, in radians, of a point of the locus, or its infimum; π/2 at most.
+
+    That bounds the stability region: a root ζ that depends on z takes values outside the circle near each point where
+    it is on it. Where the locus runs into 0 or infinity, its direction there counts."""
     import numpy as np
 
-    table = _table(curve)
+    columns = _columns(curve)
+    if len(columns) < 2:
+        return math.pi / 2
+    table = np.array([[float(c) for c in _ascending(p, max(q.degree() for q in columns))] for p in columns]).T
+    precise = _Precise(columns)
+    ends = [theta for theta, distance in precise.singular if distance < precise.mp.mpf(10) ** -ON_CIRCLE]
 
     def angles(theta: Any) -> Any:
-        """Of the points z at e^{iθ} (rows), π/2 for those on the right."""
+        """Of the lowest point z at e^{iθ}, π/2 where it is on the right or too near an end for doubles."""
         z = _points(table, theta)
         with np.errstate(invalid="ignore"):
             found = np.abs(np.angle(-z))
-        return np.where(np.isfinite(found), np.minimum(found, np.pi / 2), np.pi / 2), z
+        found = np.where(np.isfinite(found), np.minimum(found, np.pi / 2), np.pi / 2).min(axis=1)
+        for end in ends:
+            found[np.abs(theta - float(end)) < APART] = np.pi / 2
+        return found
 
-    fine = np.geomspace(1e-6, 1e-2, 200)
-    grid = np.unique(np.concatenate([np.linspace(0, np.pi, POINTS), fine, np.pi - fine]))
-    least = angles(grid)[0].min(axis=1)
+    grid = _grid([float(theta) for theta, _ in precise.singular])
+    least = angles(grid)
     inner = (least[1:-1] <= least[:-2]) & (least[1:-1] <= least[2:]) & (least[1:-1] < np.pi / 2)
-    minima: list[int] = (np.nonzero(inner)[0] + 1).tolist()
-    places: list[int] = sorted(minima, key=lambda i: float(least[i]))
-    found: list[tuple[float, complex]] = []
+    places: list[int] = sorted((np.nonzero(inner)[0] + 1).tolist(), key=lambda i: float(least[i]))
+    best = min((precise.beside(end) for end in ends), default=math.pi / 2)
     for i in places[:MINIMA]:
-        if found and least[i] > found[0][0] + NEAR:
+        if least[i] > best + NEAR:
             break  # seen on the grid to be higher
-        angle, z = _zoomed(angles, float(grid[i - 1]), float(grid[i + 1]))
-        if _outside(table, z):
-            found = sorted([*found, (angle, z)], key=lambda pair: pair[0])
-    return found[0][0] if found else math.pi / 2
+        best = min(best, precise.minimum(*_closer(angles, float(grid[i - 1]), float(grid[i + 1]))))
+    return best
 
 
-def _zoomed(angles: Any, low: float, high: float) -> tuple[float, complex]:
-    import numpy as np
-
-    best, at = math.inf, 0j
-    for _ in range(ZOOMS):
-        theta = np.linspace(low, high, 2 * ZOOM + 1)
-        found, z = angles(theta)
-        row, column = np.unravel_index(np.argmin(found), found.shape)
-        if found[row, column] < best:
-            best, at = float(found[row, column]), complex(z[row, column])
-        low, high = float(theta[max(int(row) - 1, 0)]), float(theta[min(int(row) + 1, len(theta) - 1)])
-    return best, at
-
-
-def _outside(table: Any, z: complex) -> bool:
-    """Whether a root is outside the circle on one side of a point of the locus."""
-    import numpy as np
-
-    for turn in (1e-5, -1e-5):
-        moved = z * np.exp(1j * turn)
-        roots = np.roots((table @ moved ** np.arange(table.shape[1]))[::-1])
-        if np.abs(roots).max() > 1 + 1e-12:
-            return True
-    return False
-
-
-def _table(curve: Curve) -> Any:
-    """The coefficient of ζ^j z^k at [j, k]."""
-    import numpy as np
-
+def _columns(curve: Curve) -> list[Poly]:
+    """Φ by powers of z, without the roots ζ that are the same for every z."""
     width = 1 + max(p.degree() for p in curve.coefficients if p)
-    rows = [[float(c) for c in reversed(p.all_coeffs())] for p in curve.coefficients]
-    return np.array([row + [0.0] * (width - len(row)) for row in rows])
+    domain = curve.coefficients[-1].domain
+    rows = [[p.nth(k) for p in reversed(curve.coefficients)] for k in range(width)]
+    columns = [Poly(row, ZETA, domain=domain) for row in rows]
+    common = columns[0]
+    for p in columns[1:]:
+        common = common.gcd(p)
+    return [p.quo(common) for p in columns]
+
+
+def _ascending(p: Poly, degree: int) -> list[Expr]:
+    return [p.nth(k) for k in range(degree + 1)]
+
+
+def _grid(singular: list[float]) -> Any:
+    """θ from a little below 0 to a little above π, denser near some."""
+    import numpy as np
+
+    fine = np.geomspace(1e-6, 1e-2, 100)
+    parts = [np.linspace(-0.01, np.pi + 0.01, POINTS)]
+    for theta in {0.0, math.pi, *singular}:
+        parts += [theta + fine, theta - fine]
+    return np.unique(np.concatenate(parts))
+
+
+def _closer(angles: Angle, low: float, high: float) -> tuple[float, float]:
+    """A narrower interval about the least angle in one."""
+    import numpy as np
+
+    for _ in range(LOOKS):
+        theta = np.linspace(low, high, 2 * PARTS + 1)
+        place = int(np.argmin(angles(theta)))
+        low, high = float(theta[max(place - 1, 0)]), float(theta[min(place + 1, len(theta) - 1)])
+    return low, high
+
+
+class _Precise:
+    """The locus with `DIGITS` digits."""
+
+    def __init__(self, columns: list[Poly]) -> None:
+        self.mp = context(DIGITS)
+        self.columns = [numbers(p, self.mp) for p in columns]
+        found = [pair for p in (columns[0], columns[-1]) for pair in self._near_circle(p)]
+        self.singular = sorted(found, key=lambda pair: pair[1])  # θ in [0, π], and how far ζ is from the circle
+
+    def beside(self, theta: Any) -> float:
+        """The least angle right beside a place where the locus ends."""
+        step = self.mp.mpf(10) ** -BESIDE
+        return float(min(self.angle(theta - step), self.angle(theta + step)))
+
+    def minimum(self, low: float, high: float) -> float:
+        """The least angle between two θ that enclose one minimum, be it a corner."""
+        low, high = self.mp.mpf(low), self.mp.mpf(high)
+        best = self.mp.mpf(4)
+        for _ in range(CLOSER):
+            theta = [low + (high - low) * k / (2 * CLOSE_PARTS) for k in range(2 * CLOSE_PARTS + 1)]
+            found = [self.angle(x) for x in theta]
+            place = min(range(len(theta)), key=found.__getitem__)
+            before, best = best, min(best, found[place])
+            if before - best < ENOUGH:
+                break
+            low, high = theta[max(place - 1, 0)], theta[min(place + 1, len(theta) - 1)]
+        return float(best)
+
+    def angle(self, theta: Any) -> Any:
+        """Of the lowest z at e^{iθ}; π/2 for those on the right."""
+        zeta = self.mp.expj(theta)
+        c = [self.mp.polyval(p, zeta) for p in reversed(self.columns)]
+        while not c[0]:
+            c = c[1:]
+        lowest = self.mp.pi / 2
+        for z in self.mp.polyroots(c, maxsteps=1000, extraprec=2 * self.mp.prec) if len(c) > 1 else ():
+            if z:
+                lowest = min(lowest, abs(self.mp.arg(-z)))
+        return lowest
+
+    def _near_circle(self, p: Poly) -> list[tuple[Any, Any]]:
+        roots = complex_roots(p, self.mp)
+        return [(abs(self.mp.arg(x)), abs(abs(x) - 1)) for x in roots if abs(abs(x) - 1) < 0.2]
 
 
 def _points(table: Any, theta: Any) -> Any:
