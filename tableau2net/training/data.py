@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -18,6 +19,10 @@ from tableau2net.training.normalise import Channels, Normalise
 from tableau2net.training.npz import read_npz
 from tableau2net.training.sources import TORCHVISION, Arrays, read_torchvision
 
+if TYPE_CHECKING:
+    from tableau2net.training.feed import Feed
+    from tableau2net.training.recipe import Recipe
+
 GLYPHS_SIZES = (10_000, 2_000)  # pictures to train and to test on, where the source does not say
 EVALUATION_BATCH = 500
 
@@ -25,7 +30,8 @@ Part = Literal["validation", "test"]
 
 
 class Data(Protocol):
-    """What training asks of a data set, wherever its pictures are. Labels count from 0 to `classes` - 1.
+    """What training asks of a data set, wherever its pictures are; an object of anybody's that has all this will do.
+    Labels count from 0 to `classes` - 1.
 
     `flip` says whether a mirrored picture keeps its label.
     """
@@ -41,7 +47,7 @@ class Data(Protocol):
         """Of one picture, as a network sees it: channels, rows, columns."""
 
     def counts(self) -> dict[str, int]:
-        """How many pictures there are to train, validate and test on."""
+        """How many pictures there are under "train", "validation" and "test"; to train and to test on, one at least."""
 
     def digest(self) -> str:
         """A short fingerprint of what is trained and tested on, split included."""
@@ -55,13 +61,16 @@ class Data(Protocol):
     def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
         """A part in order: pictures normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
 
+    def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
+        """What training takes its batches from; a `FetchedFeed`, say, of a function that gives pictures by number."""
+
 
 @dataclass(frozen=True)
 class ImageData:
     """A data set, split. Pictures are uint8 (N, 3, H, W), labels int64 (N,) from 0 to classes - 1.
 
     `flip` says whether a mirrored picture keeps its label. `mean` and `std` are per channel, in units of
-    pixel values (0 to 255), over x_train.
+    pixel values (0 to 255), over x_train. Raises InputError for tensors of another kind, and labels out of range.
     """
 
     name: str
@@ -76,10 +85,42 @@ class ImageData:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    def __post_init__(self) -> None:
+        if (self.x_validation is None) != (self.y_validation is None):
+            raise InputError("x_validation, y_validation: give both, or None for both")
+        for part in ("train", "test", *(() if self.x_validation is None else ("validation",))):
+            self._check(part)
+        for key in ("mean", "std"):
+            given = getattr(self, key)
+            if len(given) != 3 or not all(math.isfinite(v) and (v > 0 or key == "mean") for v in given):
+                raise InputError(f"{key} is {given}; it must be three numbers, of the channels, no deviation of them 0")
+
+    def _check(self, part: str) -> None:
+        x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+        if not (isinstance(x, Tensor) and x.dtype == torch.uint8 and x.dim() == 4 and x.numel()):
+            raise InputError(f"x_{part} is {_kind(x)}; it must be pictures, a uint8 tensor (N, 3, height, width)")
+        if x.shape[1:] != (3, *self.x_train.shape[2:]):
+            raise InputError(f"x_{part} is {_kind(x)}; it must have 3 channels, and pictures as large as x_train has")
+        if not (isinstance(y, Tensor) and y.dtype == torch.int64 and y.shape == x.shape[:1]):
+            raise InputError(f"y_{part} is {_kind(y)}; it must be labels, an int64 tensor ({len(x)},)")
+        low, high = (int(v) for v in y.aminmax())
+        if not 0 <= low <= high < self.classes:
+            raise InputError(
+                f"y_{part} has labels from {low} to {high}; with {self.classes} classes they are below that"
+            )
+
     def to(self, device: torch.device) -> ImageData:
         """The same data with its tensors on `device`."""
         moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **moved)
+        there = object.__new__(type(self))  # it is known to be sound: labels on a GPU are not waited for
+        vars(there).update(vars(self) | moved)
+        return there
+
+    def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
+        """Batches of pictures that are on the device already."""
+        from tableau2net.training.feed import ResidentFeed
+
+        return ResidentFeed(self.to(device), recipe, seed, share)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -116,6 +157,13 @@ class ImageData:
                 sha.update(f"{key}{tuple(value.shape)}".encode())
                 sha.update(np.ascontiguousarray(value.cpu().numpy()).data)
         return sha.hexdigest()[:16]
+
+
+def _kind(value: object) -> str:
+    """A value in words: what it is, and of which shape."""
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.training.augment import PAD, EpochDraw, Windows, blotted
 from tableau2net.training.data import Data, ImageData
+from tableau2net.training.given import check_batch, checked_feed
 from tableau2net.training.memory import fill
 from tableau2net.training.normalise import Normalise
 from tableau2net.training.recipe import Recipe
@@ -91,16 +92,85 @@ class ResidentFeed:
         return x, self.answers.index_select(0, place)
 
 
-def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:
-    """The feed of a data set: of pictures in memory, or on disk.
+class SentFeed:
+    """Pictures that are sent to the device batch by batch, into the same memory each time.
 
-    Raises InputError for a recipe whose `cutout` leaves nothing of a picture."""
+    count: pictures of an epoch. shape: of one as it is sent, for a batch of at most so many in memory of a `dtype`.
+    """
+
+    state: tuple[Tensor, ...] = ()  # how far an epoch has come is known to the host
+
+    def __init__(
+        self, count: int, shape: tuple[int, ...], dtype: torch.dtype, recipe: Recipe, device: torch.device,
+        share: Callable[[int], slice],
+    ) -> None:  # fmt: skip
+        self.count, self.recipe, self.share = count, recipe, share
+        own = share(min(recipe.batch_size, count))
+        most = own.stop - own.start
+        self.x = torch.zeros(most, *shape, dtype=dtype, device=device)
+        self.y = torch.zeros(most, dtype=torch.int64, device=device)
+        self.blot = torch.zeros(most, 2, dtype=torch.int64, device=device)
+
+    def send(self, x: Tensor, y: Tensor, blot: Tensor) -> None:
+        """Send this process's share of a batch, and the middle of the square to blot out of each picture."""
+        for own, new in ((self.x, x), (self.y, y), (self.blot, blot)):
+            own[: len(new)].copy_(new, non_blocking=True)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What was sent as the network sees it, float32 (B, 3, H, W)."""
+        return x
+
+    def take(self, size: int) -> tuple[Tensor, Tensor]:
+        """The batch that was sent last."""
+        own = self.share(size)
+        count = own.stop - own.start
+        x = self.seen(self.x[:count])
+        return (blotted(x, self.blot[:count], self.recipe.cutout) if self.recipe.cutout else x), self.y[:count]
+
+
+Fetch = Callable[[int, list[int]], tuple[Tensor, Tensor]]
+
+
+class FetchedFeed(SentFeed):
+    """Batches of a data set of one's own, whose pictures a function gives by their numbers.
+
+    fetch(epoch, numbers): pictures, normalised (and augmented, where they are to be), float32 (B, 3, H, W), and labels,
+    int64 (B,). A run that is to end with the same bits after a stop has a `fetch` that gives the same at each call.
+    The order of an epoch follows from (seed, epoch).
+    """
+
+    def __init__(
+        self, data: Data, fetch: Fetch, recipe: Recipe, seed: int, device: torch.device,
+        share: Callable[[int], slice] = whole,
+    ) -> None:  # fmt: skip
+        super().__init__(data.counts()["train"], data.shape, torch.float32, recipe, device, share)
+        self.data, self.fetch, self.seed = data, fetch, seed
+        self.epoch, self.next = 0, 0
+        self.draw = self._drawn(0)
+
+    def start(self, epoch: int, first: int = 0) -> int:
+        """Go to picture number `first` of an epoch; returns the seed of whatever else chance decides in it."""
+        self.epoch, self.next = epoch, first
+        self.draw = self._drawn(epoch)
+        return self.draw.seed
+
+    def advance(self, size: int) -> None:
+        """Fetch the next `size` pictures, or this process's share. Raises InputError for tensors of another kind."""
+        own = self.share(size)
+        place = slice(self.next + own.start, self.next + own.stop)
+        numbers = self.draw.order[place].tolist()
+        x, y = check_batch(self.data, "fetch", self.fetch(self.epoch, numbers), len(numbers))
+        self.send(x, y, self.draw.blot[place])
+        self.next += size
+
+    def _drawn(self, epoch: int) -> EpochDraw:
+        size = (self.data.shape[1], self.data.shape[2])
+        return EpochDraw.of(self.count, seed=self.seed, epoch=epoch, flip=False, size=size)
+
+
+def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:
+    """The feed of a data set. Raises InputError for a recipe whose `cutout` leaves nothing of a picture, and for a feed
+    that lacks something."""
     if recipe.cutout >= min(data.shape[1:]):
         raise InputError(f"recipe: cutout is {recipe.cutout}; it must be below the {min(data.shape[1:])} of a picture")
-    if isinstance(data, ImageData):
-        return ResidentFeed(data.to(device), recipe, seed, share)
-    from tableau2net.training.folder import FolderData
-    from tableau2net.training.folder_feed import FolderFeed
-
-    assert isinstance(data, FolderData)
-    return FolderFeed(data, recipe, seed, device, share)
+    return checked_feed(data, data.feed(recipe, seed, device, share))

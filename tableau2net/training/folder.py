@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,10 @@ from tableau2net.training.listing import Listing, class_names, list_pictures
 from tableau2net.training.loading import Batches, begin, checked, loader, reading
 from tableau2net.training.normalise import Channels, Normalise
 from tableau2net.training.pictures import Batch, Pictures
+
+if TYPE_CHECKING:
+    from tableau2net.training.feed import Feed
+    from tableau2net.training.recipe import Recipe
 
 BATCH = 200  # of an evaluation; 200 pictures of 224 pixels are 120 MB
 MOST_WORKERS = 8
@@ -133,6 +137,12 @@ class FolderData:
         normalise = Normalise(self.mean, self.std, device)
         for x, y, _ in self._decoded(listing, range(len(listing)), BATCH, device):
             yield normalise(x.to(device, non_blocking=True).permute(0, 3, 1, 2)), y.to(device, non_blocking=True)
+
+    def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
+        """Batches of pictures that worker processes decode."""
+        from tableau2net.training.folder_feed import FolderFeed
+
+        return FolderFeed(self, recipe, seed, device, share)
 
     def look(self, seconds: float = PATIENCE) -> None:
         """Decode pictures of each part for a while: all of a small folder, some from everywhere in a large one.

@@ -15,7 +15,8 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, find_checkpoint, take_back
-from tableau2net.training.data import Data, load_data
+from tableau2net.training.data import Data, ImageData, load_data
+from tableau2net.training.given import check_network_fits, checked_data
 from tableau2net.training.level import Level, check_network
 from tableau2net.training.parallel import joined
 from tableau2net.training.presets import find_preset
@@ -58,12 +59,12 @@ def train(
 ) -> Result:
     """Train the network that `scheme` makes at `depth` on `data`, and leave all there is to know in `out`.
 
-    `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to) or
-    data loaded already; `recipe` is that of the `preset` (see `PRESETS`, which may also give the network options)
-    unless given, and the published one without either; `options` are those of `create_model` (`coefficients` defaults
-    to "learnable" where the scheme has parameters, else "fixed"). `model_name`, a name for `create_model` ("revnet38",
-    say), takes the place of a depth, and of the scheme ("adamnet-2" unless given) where it says which; `model`, a
-    module, of both.
+    `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to),
+    data loaded already, or any object with what `Data` asks for; `recipe` is that of the `preset` (see `PRESETS`, which
+    may also give the network options) unless given, and the published one without either; `options` are those of
+    `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
+    `model_name`, a name for `create_model` ("revnet38", say), takes the place of a depth, and of the scheme
+    ("adamnet-2" unless given) where it says which; `model`, a module, of both.
 
     Pictures stay on the device as bytes. `precision` is what the forward pass computes in, "bfloat16" (by default on a
     GPU) or "float32" (on a CPU); `engine` is how a step is run, see `choose_engine`.
@@ -85,6 +86,9 @@ def train(
     chosen = find_preset(preset) if preset else None
     recipe = recipe or (chosen.recipe if chosen else Recipe())
     options = {**(chosen.options if chosen else {}), **options}
+    for name, value, kind in (("recipe", recipe, Recipe), ("model", model, nn.Module)):
+        if not isinstance(value, kind | None):
+            raise InputError(f"{name}: is a {type(value).__name__}; it must be a {kind.__name__}")
     if not 0 <= seed < 2**63:  # what torch takes
         raise InputError(f"--seed {seed}: must be at least 0" + (", below 2^63" if seed > 0 else ""))
     if max_seconds is not None and not max_seconds > 0:
@@ -108,9 +112,16 @@ def train(
                         workers=workers,
                     )
                 )  # fmt: skip
+            elif not isinstance(data, ImageData):
+                data = checked_data(data)
             if model is None:
+                if data.shape[0] != 3:
+                    raise InputError(
+                        f"data: pictures have {data.shape[0]} channels; a network by name takes 3, give a model"
+                    )
                 made = network.made(scheme, depth, model_name, options, data.classes, seed)
             else:
+                check_network_fits(model, data)
                 made = network.Made(model, network.own_facts(model), None)
             check_network(made.model, recipe)
             about = made.facts | {"seed": seed, "preset": preset, "recipe": asdict(recipe), "precision": way.precision}
