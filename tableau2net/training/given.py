@@ -96,8 +96,10 @@ def check_network_fits(model: nn.Module, data: Data) -> None:
     from tableau2net.training.evaluation import evaluating
 
     kind = type(model).__name__
-    tensor = next(iter(model.parameters()), torch.zeros(()))
-    x = torch.zeros(2, *data.shape, device=tensor.device)
+    learns = next((weight for weight in model.parameters() if weight.requires_grad), None)
+    if learns is None:
+        raise InputError(f"model: a {kind} has no weight that requires a gradient; there is nothing to train")
+    x = torch.zeros(2, *data.shape, device=learns.device)
     with evaluating(model), torch.no_grad(), torch.random.fork_rng(devices=[]):
         try:
             scores = model(x)

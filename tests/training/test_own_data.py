@@ -199,9 +199,11 @@ def test_what_is_no_data_at_all(data: Any, tmp_path: Path) -> None:
     ("model", "says"),
     [
         (nn.Linear(3, 3), "does not take pictures (2, 3, 12, 12)"),
-        (nn.Flatten(), "it must give scores (2, 3)"),
+        (nn.Flatten(), "a Flatten has no weight that requires a gradient"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(432, 3)).requires_grad_(False), "nothing to train"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(432, 6), nn.Unflatten(1, (2, 3))), "it must give scores (2, 3)"),
         (nn.Sequential(nn.Flatten(), nn.Linear(432, 2)), "float32 (2, 2); it must give scores (2, 3)"),
-        (nn.Identity(), "it must give scores"),
+        (nn.Conv2d(3, 3, 3), "it must give scores"),
         ("resnet20", "model: is a str"),
         (nn.Linear, "model: is a type"),
     ],
