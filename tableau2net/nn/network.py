@@ -15,7 +15,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.fields import FieldKind, Relu, conv3x3
 from tableau2net.nn.steps import After, Drop, Survival, set_survival
 from tableau2net.nn.surrounded import Around, surrounded
-from tableau2net.nn.transition import Shortcut, Transition
+from tableau2net.nn.transition import Crossed, Shortcut, Transition
 from tableau2net.scheme import Scheme
 
 History = Literal["carry", "restart"]
@@ -148,13 +148,15 @@ class ResidualNetwork(nn.Module):
         if not self.opens_with_transition:
             y = blocks.pop(0)(y)
         for transition, block in zip(self.transitions, blocks, strict=True):
-            crossed = transition(y)
-            y, past = crossed.y, {name: getattr(crossed, name) for name in self.remembered}
-            del crossed  # what is not remembered need not stay alive
+            y, past = self._remembered(transition(y))
             y = block(y, **past)
         if self.kind.preactivation:
             y = self.bn(y)
         return cast(Tensor, self.head(functional.relu(y).mean((2, 3))))
+
+    def _remembered(self, crossed: Crossed) -> tuple[Tensor, dict[str, Tensor]]:
+        """The state after a transition and the history for the block; what is not remembered need not stay alive."""
+        return crossed.y, {name: getattr(crossed, name) for name in self.remembered}
 
 
 def _check_shape(scheme: Scheme, block: Any) -> None:
