@@ -9,6 +9,7 @@ import pickle
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 import tableau2net as t2n
 from tableau2net.nn.registry import ENTRIES, find_model
@@ -168,22 +169,32 @@ def test_half_precision(name):
         net.zero_grad()
 
 
+def graphs_in(name):
+    """How many graphs torch.compile makes where there are gradients. What goes back step by step is opaque to it, and
+    so are steps that adapt: there are graphs before, between and after, one for all of its like."""
+    if name == ADAPTIVE or name.startswith(("revnet26", "hamiltonian")):
+        return 2
+    return 3 if name == "revnet38" else 4 if name.startswith(TAKEN_BACK) else 1
+
+
 @pytest.mark.slow
 @every
 @pytest.mark.parametrize("training", [True, False])
-def test_compiled_without_a_break(name, training):
+def test_compiled(name, training):
+    """Graphs are counted: code that the compiler passes over is no break, and makes many of them."""
     torch.compiler.reset()
     net, x = make(name).train(training), images()
     other = copy.deepcopy(net)
-    if name.startswith(TAKEN_BACK) or name == ADAPTIVE:
+    # the debugging backend "eager" takes a checkpointed step's statistics twice
+    counter = CompileCounterWithBackend("aot_eager" if name.startswith("revnet") else "eager")
+    whole = graphs_in(name) == 1
+    if not whole:
         with pytest.raises(torch._dynamo.exc.Unsupported, match=r"torch\.compiler\.disable"):
             torch.compile(other, fullgraph=True, backend="eager")(x)
-        # with a break, around the loop; the debugging backend "eager" takes a checkpointed step's statistics twice
-        compiled = torch.compile(other, backend="aot_eager" if name.startswith("revnet") else "eager")
         other.load_state_dict(net.state_dict())
-    else:
-        compiled = torch.compile(other, fullgraph=True, backend="eager")
-    y, expected = seen(compiled, x), seen(net, x)
+        torch.compiler.reset()
+    y, expected = seen(torch.compile(other, fullgraph=whole, backend=counter), x), seen(net, x)
+    assert counter.frame_count == graphs_in(name)
     torch.testing.assert_close(y, expected)
     for (parameter, a), b in zip(other.state_dict().items(), net.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, msg=parameter)
@@ -191,6 +202,21 @@ def test_compiled_without_a_break(name, training):
     backward(net, name, expected)
     for (parameter, p), q in zip(other.named_parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(p.grad, q.grad, rtol=1e-3, atol=1e-4, msg=parameter)
+
+
+TO_COUNT = ("resnet14", "lm_resnet14", "revnet26", "revnet38", "hamiltonian14", "midpoint14", "leapfrog14")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in TO_COUNT[:3] else pytest.param(n, marks=pytest.mark.slow) for n in TO_COUNT]
+)
+def test_one_graph_for_evaluation(name):
+    """Where no gradient is asked for, steps that are taken back are a plain loop."""
+    torch.compiler.reset()
+    net, counter = make(name).eval(), CompileCounterWithBackend("eager")
+    with torch.no_grad():
+        torch.compile(net, fullgraph=True, backend=counter)(images())
+    assert counter.frame_count == 1
 
 
 @pytest.mark.slow
