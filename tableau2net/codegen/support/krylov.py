@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 
 from tableau2net.codegen.support.anderson import Found, VectorMap
 from tableau2net.codegen.support.graphs import differentiable_twice, leaf
-from tableau2net.codegen.support.vectors import length, weighted_rms
+from tableau2net.codegen.support.vectors import Layout, StateMeasure, length
 
 KRYLOV_VECTORS = 30  # of one cycle
 KRYLOV_ROUNDINGS = 16  # what is left of a vector that the others span, relative to it, in units of rounding
@@ -83,17 +83,20 @@ def _tangent(image_of: VectorMap, point: Tensor, v: Tensor) -> Tensor:
     return torch.zeros_like(v) if tangent is None else tangent
 
 
-def newton_krylov(image_of: VectorMap, point: Tensor, enough: float, iterations: int) -> Found:
+def newton_krylov(
+    image_of: VectorMap, point: Tensor, enough: float, iterations: int, measure: StateMeasure | None = None
+) -> Found:
     """The x with G(x) = x by inexact Newton steps: (I − J) δ = G(x) − x is solved by a cycle of GMRES, as exactly as
     the last step's success suggests (Eisenstat & Walker, SIAM J. Sci. Comput. 17, 1996, choice 2), and δ halved until
     the residual falls. Ends early where no step makes it smaller.
 
-    The end is decided by `weighted_rms`; what falls is the residual relative to 1 + |y| at the start, since a scale
-    that moves could be made to grow in the place of it.
+    The end is decided by `measure`; what falls is the residual relative to the state at the start, since a scale that
+    moves could be made to grow in the place of it.
     """
-    start, scale, jacobian = point, 1 + point.abs(), Jacobian(image_of)
+    measure = measure or StateMeasure(Layout.of((point,)))
     residual, taken, forcing = image_of(point) - point, 0, FIRST_FORCING
-    size, measured = length(residual / scale), weighted_rms(residual, point, start)
+    measured, scale, jacobian = measure(residual, point), measure.scale, Jacobian(image_of)
+    size = length(residual / scale)
     while measured > enough and taken < iterations and math.isfinite(measured):
         step = _newton_step(jacobian.at(point), residual, scale, max(forcing, enough / measured / 2))
         accepted = _backtracked(image_of, point, step, scale, size)
@@ -101,7 +104,7 @@ def newton_krylov(image_of: VectorMap, point: Tensor, enough: float, iterations:
             break
         point, residual, new = accepted
         forcing = _forcing(forcing, new / size)
-        size, measured, taken = new, weighted_rms(residual, point, start), taken + 1
+        size, measured, taken = new, measure(residual, point), taken + 1
     return Found(point, taken, measured)
 
 

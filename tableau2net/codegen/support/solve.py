@@ -16,7 +16,7 @@ from tableau2net.codegen.support.anderson import AndersonMixing, Found, PlainMix
 from tableau2net.codegen.support.implicit import Stages, Tensors, with_implicit_gradient
 from tableau2net.codegen.support.krylov import gmres, newton_krylov
 from tableau2net.codegen.support.statistics import frozen_statistics
-from tableau2net.codegen.support.vectors import Layout, length, weighted_rms
+from tableau2net.codegen.support.vectors import Layout, StateMeasure, length
 
 SOLVER_METHODS = {
     "fixed-point": "a smaller h, more iterations, solver='anderson' or solver='newton-krylov'",
@@ -36,7 +36,9 @@ class Solver:
     method: "fixed-point"; "anderson", the same accelerated by the last few points; "newton-krylov", Newton's method
         with the Jacobian known by its products alone.
     tolerance: of the residual G(y) − y: its root mean square over all states and the whole batch at once, each entry
-        relative to 1 + |y|. Of the backward solve: of the Euclidean norm of its residual, relative to its right side.
+        relative to |y| and the root mean square of its row, the entry of the first dimension that it is in (of the
+        whole state, where that has one dimension). Of the backward solve: of its residual, relative to the root mean
+        square of each row of its right side.
         What rounding does not let it reach is not asked for: it is at least 7e-15 in float64, 4e-6 in float32, 0.03
         in bfloat16 and under its autocast. 0, with gradient="unrolled": exactly `iterations` evaluations, nothing
         checked.
@@ -78,11 +80,14 @@ class Solver:
                 raise ValueError(fault)
 
 
-def solve(stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any] = ()) -> tuple[Tensors, Tensors]:
+def solve(
+    stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any] = (), measure: StateMeasure | None = None
+) -> tuple[Tensors, Tensors]:
     """States y with G(y) = y, and the field values at them, where ``stages(*y)`` is ``(G(y), field values)``.
 
     guess: where the search begins; it gives shapes, dtypes and device, and has no part in an implicit gradient.
     modules: the fields. Their running statistics are updated by one evaluation, the last, and by none before it.
+    measure: what the tolerance is measured by, if not by the state.
 
     What is returned is one plain evaluation of `stages` at the point found, so that the new states fit the field
     values exactly. Raises ConvergenceError, never returns a point whose residual is above the tolerance; so does the
@@ -98,8 +103,8 @@ def solve(stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any]
         return _repeated(stages, guess, solver.iterations, modules)
     if torch.compiler.is_compiling():
         uncompiled: Callable[..., tuple[Tensors, Tensors]] = torch.compiler.disable(_searched)  # type: ignore[no-untyped-call]
-        return uncompiled(stages, guess, solver, modules)
-    return _searched(stages, guess, solver, modules)
+        return uncompiled(stages, guess, solver, modules, measure)
+    return _searched(stages, guess, solver, modules, measure)
 
 
 def _repeated(stages: Stages, guess: Tensors, iterations: int, modules: Sequence[Any]) -> tuple[Tensors, Tensors]:
@@ -113,7 +118,9 @@ def _repeated(stages: Stages, guess: Tensors, iterations: int, modules: Sequence
     return stages(*states)
 
 
-def _searched(stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any]) -> tuple[Tensors, Tensors]:
+def _searched(
+    stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any], measure: StateMeasure | None
+) -> tuple[Tensors, Tensors]:
     layout = Layout.of(guess)
     random, enough = _RandomState(guess[0].device), _enough(solver, layout, guess[0].device)
 
@@ -132,9 +139,9 @@ def _searched(stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[
             stack.enter_context(torch.no_grad())
             guess = tuple(s.clone() if s.is_inference() else s.detach() for s in guess)
         stack.enter_context(frozen_statistics(modules))
-        point = _search(image_of, layout.join(guess), solver, enough)
+        point = _search(image_of, layout.join(guess), solver, enough, measure or StateMeasure(layout))
     states = layout.split(point)
-    return with_implicit_gradient(at, states, partial(_adjoint, solver, enough)) if implicit else at(states)
+    return with_implicit_gradient(at, states, partial(adjoint, solver, enough, layout)) if implicit else at(states)
 
 
 def _enough(solver: Solver, layout: Layout, device: torch.device) -> float:
@@ -144,13 +151,12 @@ def _enough(solver: Solver, layout: Layout, device: torch.device) -> float:
     return max(solver.tolerance, layout.reachable(*cast))
 
 
-def _search(image_of: VectorMap, point: Tensor, solver: Solver, enough: float) -> Tensor:
+def _search(image_of: VectorMap, point: Tensor, solver: Solver, enough: float, measure: StateMeasure) -> Tensor:
     if solver.tolerance == 0:  # one evaluation, the last, is still to come
         return repeat(image_of, point, _mixing(solver), solver.iterations - 1)
     if solver.method == "newton-krylov":
-        found = newton_krylov(image_of, point, enough, solver.iterations)
+        found = newton_krylov(image_of, point, enough, solver.iterations, measure)
     else:
-        measure = partial(weighted_rms, start=point)
         found = relax(image_of, point, _mixing(solver), enough, solver.iterations, measure)
     return _checked(found, solver, enough, "")
 
@@ -184,20 +190,24 @@ class _RandomState:
             self.module.set_rng_state(self.state, self.device)
 
 
-def _adjoint(solver: Solver, enough: float, transposed: VectorMap, right: Tensor) -> Tensor:
-    """u = right + Jᵀu by the method that solved the stages. A gradient that is no number (a loss scaled too far, say)
-    is handed on as one that is none anywhere."""
-    size = length(right)
-    if size == 0:
+def adjoint(solver: Solver, enough: float, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
+    """u = right + Jᵀu by the method that solved the stages, each row relative to its own right side. A gradient that
+    is no number (a loss scaled too far, say) is handed on as one that is none anywhere."""
+    if not right.any():
         return right
-    if not math.isfinite(size):
+    scale = layout.row_means(right)
+    scale = torch.where(scale > 0, scale, scale.max())
+    if not math.isfinite(length(right / scale)):
         return torch.full_like(right, math.nan)
+    pulled: VectorMap = lambda u: transposed(u * scale) / scale  # noqa: E731
+    right = right / scale
     if solver.method == "newton-krylov":
-        found = gmres(lambda u: u - transposed(u), right, enough, solver.iterations)
+        found = gmres(lambda u: u - pulled(u), right, enough, solver.iterations)
     else:
+        size = length(right)
 
         def measure(residual: Tensor, u: Tensor) -> float:
             return length(residual) / size
 
-        found = relax(lambda u: right + transposed(u), right, _mixing(solver), enough, solver.iterations, measure)
-    return _checked(found, solver, enough, " in the backward pass")
+        found = relax(lambda u: right + pulled(u), right, _mixing(solver), enough, solver.iterations, measure)
+    return _checked(found, solver, enough, " in the backward pass") * scale

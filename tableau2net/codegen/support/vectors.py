@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,6 +40,22 @@ class Layout:
         stored = max(torch.finfo(d).eps for d in (*self.dtypes, *others))
         return max(ROUNDINGS_STORED * stored, ROUNDINGS_SUMMED * torch.finfo(self.working).eps)
 
+    def sizes(self, vector: Tensor) -> Tensor:
+        """How large each entry is: |y|, and the root mean square of its row beside it, that is of all that its state
+        has in the same place of the first dimension (of the whole, where there is but one dimension)."""
+        return vector.detach().abs() + self.row_means(vector.detach())
+
+    def row_means(self, vector: Tensor) -> Tensor:
+        """The root mean square of the row that each entry is in."""
+        parts = torch.split(vector, self.lengths)
+        found = [_row_means(p, s) for p, s in zip(parts, self.shapes, strict=True)]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """How many numbers of the vector each state takes."""
+        return [s.numel() * (2 if d.is_complex else 1) for s, d in zip(self.shapes, self.dtypes, strict=True)]
+
     def join(self, states: Sequence[Tensor]) -> Tensor:
         """The states as one vector; differentiable, and a view where one state has its dtype already."""
         flat = [(torch.view_as_real(s) if s.is_complex() else s).reshape(-1).to(self.working) for s in states]
@@ -46,8 +63,7 @@ class Layout:
 
     def split(self, vector: Tensor) -> tuple[Tensor, ...]:
         """The states that stand in a vector."""
-        lengths = [s.numel() * (2 if d.is_complex else 1) for s, d in zip(self.shapes, self.dtypes, strict=True)]
-        parts = torch.split(vector, lengths)
+        parts = torch.split(vector, self.lengths)
         return tuple(_shaped(p, s, d) for p, s, d in zip(parts, self.shapes, self.dtypes, strict=True))
 
 
@@ -57,13 +73,47 @@ def _shaped(part: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
     return part.reshape(shape).to(dtype)
 
 
-def weighted_rms(residual: Tensor, point: Tensor, start: Tensor) -> float:
-    """The root mean square of a residual, each entry relative to 1 + |y| there, over everything in the vector.
+def _row_means(part: Tensor, shape: torch.Size) -> Tensor:
+    if part.numel() == 0:
+        return part
+    rows = part.reshape(shape[0] if len(shape) > 1 else 1, -1)
+    largest = rows.abs().amax(1, keepdim=True).clamp_min_(torch.finfo(part.dtype).tiny)  # squares of 1e-30 are kept
+    return ((rows / largest).square().mean(1, keepdim=True).sqrt_() * largest).expand_as(rows).reshape(-1)
 
-    |y| counts only so far as it has not outgrown the start by far: else going to infinity would look like converging.
-    """
-    weight = (1 + point.detach().abs()).minimum(GROWTH_ALLOWED * (1 + start.detach().abs()))
-    return length(residual / weight) / math.sqrt(max(1, residual.numel()))
+
+class StateMeasure:
+    """The root mean square of a residual, each entry relative to the size of the state: c times the equations have c
+    times the solution, whatever c is.
+
+    Where the search begins, and its first image, say how large a state may become: the point counts only so far as it
+    has not outgrown both by far, or else going to infinity would look like converging."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._first: Tensor | None = None
+        self._largest: Tensor | None = None
+
+    def __call__(self, residual: Tensor, point: Tensor) -> float:
+        """The size of the residual at a point; the first call is that of the start."""
+        weights = self.weights(residual, point)
+        return length(residual / weights) / math.sqrt(max(1, residual.numel()))
+
+    def weights(self, residual: Tensor, point: Tensor) -> Tensor:
+        """What each entry of a residual is measured by."""
+        sizes = self.layout.sizes(point)
+        if self._first is None or self._largest is None:
+            self._first = sizes
+            self._largest = GROWTH_ALLOWED * torch.maximum(sizes, self.layout.sizes(point + residual))
+        found = torch.maximum(self._first, torch.minimum(sizes, self._largest))
+        return found.clamp_min_(torch.finfo(found.dtype).tiny)
+
+    @property
+    def scale(self) -> Tensor:
+        """Sizes that stay where they are: of the start, or what it becomes where it is 0."""
+        assert self._first is not None
+        assert self._largest is not None
+        found = torch.where(self._first > 0, self._first, self._largest / GROWTH_ALLOWED)
+        return torch.where(found > 0, found, 1)
 
 
 def length(vector: Tensor) -> float:
