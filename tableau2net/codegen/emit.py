@@ -12,6 +12,9 @@ from tableau2net.step.liveness import in_place
 from tableau2net.step.schedule import reading
 
 
+FIELD = "field"
+
+
 @dataclass(frozen=True)
 class Emission:
     """What lines need to know beside the program.
@@ -19,7 +22,8 @@ class Emission:
     field: the name of the field that an evaluation calls.
     combination: how sums are written.
     time_dependent: whether fields are given the time.
-    solver: the text of the `Solver` for implicit stages; empty where the fields solve them.
+    solver: the text of the `Solver` for implicit stages; empty where the fields solve them; FIELD where they are
+        handed to what a field has as its `solver`.
     """
 
     field: Callable[[Evaluate], str]
@@ -84,10 +88,28 @@ class Emission:
         yield f"    return {_tuple(f'new{i}' for i in range(1, len(sums) + 1))}, {_tuple(slopes)}"
         yield ""
         guess = _tuple(_begin(o, op, step) for o in sums)
+        if self.solver == FIELD:
+            arguments = ("stages", guess, *self._structure(sums, evaluations))
+            head = f"{_tuple(states)}, {_tuple(slopes)} = {self.field(evaluations[0])}.solver("
+            yield from wrapped_call(head, arguments, ")")
+            return
         fields = _tuple(dict.fromkeys(self.field(o) for o in evaluations))
         yield from wrapped_call(
             f"{_tuple(states)}, {_tuple(slopes)} = solve(", ("stages", guess, self.solver, fields), ")"
         )
+
+    def _structure(self, sums: list[Combine], evaluations: list[Evaluate]) -> Iterator[str]:
+        """How stages hang together: the field of each slope, the state that it is the slope at, its factor in each
+        state, and its time. No factors where a slope is that at several states, or at one that is not looked for."""
+        states = [o.target for o in sums]
+        yield _tuple(self.field(o) for o in evaluations)
+        plain = all(len(o.values) == 1 and o.values[0] in states for o in evaluations)
+        yield _tuple(str(states.index(o.values[0])) if plain else "0" for o in evaluations)
+        factors = [{v: c for c, v in o.terms} for o in sums] if plain else []
+        rows = ([self.combination.factor(t[o.target], o.target) if o.target in t else "0.0" for o in evaluations]
+                for t in factors)
+        yield _tuple(_tuple(row) for row in rows) if factors else "()"
+        yield _tuple(self.time(o) if self.time_dependent else "None" for o in evaluations)
 
     def _resolved(
         self, sums: list[Combine], evaluations: list[Evaluate], step: Step, names: dict[str, str]

@@ -20,7 +20,7 @@ Sharing = Literal["shared", "step", "channel"]
 StageWeights = Literal["shared", "independent"]
 StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
-Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent"]
+Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent", "field"]
 Gradient = Literal["implicit", "unrolled"]
 
 
@@ -64,7 +64,9 @@ class Options:
     growth_limit: how many times a rounding error may grow on the way back.
     solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.codegen.support.solve`. With
         solver="resolvent" a field solves its own: ``f.resolvent(known, c)`` is the y with y = known + c·f(y), as a
-        linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field.
+        linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field. With
+        solver="field" the stages are handed to ``f.solver(stages, guess, fields, of, weights, times)``, which may
+        keep what it likes between steps: see `tableau2net.integration.newton.StageSolver`.
     reveal: names of further values of a step that its `step` returns, "error" or "k1" say.
     """
 
@@ -114,6 +116,8 @@ class Options:
             raise InputError("coupling: it is what makes a step reversible; write backward='reversible' too")
         if self.reveal and self.backward == "reversible":
             raise InputError("reveal: a step that is taken back returns what it hands on, no more; drop one of the two")
+        if self.solver == "field" and self.coefficients != "fixed":
+            raise InputError("solver='field': it is given factors as numbers; write coefficients='fixed'")
         if self.solver == "newton-krylov" and self.gradient == "unrolled":
             raise InputError("gradient='unrolled': Newton's iterations are not unrolled; write solver='fixed-point'")
 

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr
 
 from tableau2net.analysis import order_conditions
-from tableau2net.codegen.emit import Emission
+from tableau2net.codegen.emit import FIELD, Emission
 from tableau2net.codegen.expressions import Combination, mixture_in
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.codegen.options import Options
@@ -91,7 +91,7 @@ class Program:
         h = " * ".join(["h"] * step.derivative)
         o = self.options
         solver = f'Solver("{o.solver}", {o.tolerance!r}, {o.iterations}, "{o.gradient}")'
-        solver = "" if o.solver == "resolvent" else solver  # the field's own
+        solver = {"resolvent": "", FIELD: FIELD}.get(o.solver, solver)  # the field's own
         combination = Combination(fields, self.factors, h, self.mixed)
         choose = (lambda op: self.first_field(op.part)) if first else self.field
         return Emission(choose, combination, o.time_dependent, solver)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from tableau2net.codegen.support.vectors import Layout
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
@@ -16,6 +17,7 @@ from tableau2net.integration.system import States, System
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0  # of the factor between one step and the next
 BETA = 0.04  # the integral part's share: Gustafsson's stabilisation as in DOPRI5 (HW II, IV.2)
 AFTER_FAILURE = 0.25  # where the error is no number, or stages were not solved
+STAGES = 0.01  # of the tolerance that implicit stages may take
 
 NormName = Literal["rms", "batch"]
 
@@ -24,34 +26,25 @@ NormName = Literal["rms", "batch"]
 class Tolerance:
     """What an error is measured by: root mean square of error/(atol + rtol·max(|y|, |y_new|)), 1 at most.
 
+    atols: one a state, a number or a tensor that its entries are like.
     norm: "rms" over all entries, the batch included; "batch": over each entry of the first dimension by itself, the
         largest of them counts.
     """
 
     rtol: float
-    atol: float
+    atols: tuple[float | Tensor, ...]
     norm: NormName = "rms"
+    eps: float = 2.0**-52
 
-    def __post_init__(self) -> None:
-        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} = {value}: a number that is not negative")
-        if self.rtol == self.atol == 0:
-            raise InputError("rtol = atol = 0: no step is small enough; give one of them")
-        if self.norm not in ("rms", "batch"):
-            raise InputError(f"norm = {self.norm!r}: write 'rms' or 'batch'")
-
-    def check(self, states: States) -> None:
-        """InputError where the tolerance is finer than the numbers."""
-        eps = max(torch.finfo(y.dtype).eps for y in states)
-        if 0 < self.rtol < 10 * eps or (self.rtol == 0 and self.atol < eps * max(float(y.abs().max()) for y in states)):
-            dtype = next(y.dtype for y in states if torch.finfo(y.dtype).eps == eps)
-            raise InputError(f"the tolerance is below what {dtype} resolves ({10 * eps:.0e}): take a larger one")
+    @property
+    def fraction(self) -> float:
+        """How much of it implicit stages may take."""
+        return max(STAGES, 10 * self.eps / self.rtol) if self.rtol else STAGES
 
     @torch.no_grad()
     def size(self, values: States, y: States, y_new: States) -> float:
         """The norm of values like the states."""
-        parts = [self._weighted(*each) for each in zip(values, y, y_new, strict=True)]
+        parts = [self._weighted(*each) for each in zip(values, y, y_new, self.atols, strict=True)]
         if len(parts) == 1:
             return float(self._norm(parts[0]))
         if self.norm == "rms":
@@ -59,8 +52,26 @@ class Tolerance:
             return math.sqrt(sum(float(self._norm(part)) ** 2 * part.numel() for part in parts) / entries)
         return max(float(self._norm(part)) for part in parts)
 
-    def _weighted(self, value: Tensor, y: Tensor, y_new: Tensor) -> Tensor:
-        scale = torch.maximum(y.abs(), y_new.abs()).mul_(self.rtol).add_(self.atol)
+    def scale(self, layout: Layout, point: Tensor) -> Tensor:
+        """What each number of a vector of stages is measured by."""
+        found = point.abs().mul_(self.rtol)
+        if len(self.atols) == 1 and isinstance(self.atols[0], Tensor):
+            found.add_(layout.join([self.atols[0].expand(s).to(d) * _both(d) for s, d in zip(layout.shapes, layout.dtypes, strict=True)]))
+        else:
+            found.add_(min(float(torch.as_tensor(atol).min()) for atol in self.atols))
+        return found.clamp_min_(torch.finfo(found.dtype).tiny)
+
+    def norm_of(self, weighted: Tensor, layout: Layout) -> float:
+        """The norm of a vector of stages."""
+        if self.norm == "rms":
+            return float(torch.linalg.vector_norm(weighted)) / math.sqrt(weighted.numel())
+        parts = zip(torch.split(weighted, layout.lengths), layout.shapes, strict=True)
+        return max(float(self._norm(part.reshape(*shape[:1], -1))) for part, shape in parts)
+
+    def _weighted(self, value: Tensor, y: Tensor, y_new: Tensor, atol: float | Tensor) -> Tensor:
+        scale = torch.maximum(y.abs(), y_new.abs()).mul_(self.rtol).add_(atol)
+        if isinstance(atol, Tensor) or atol == 0:  # what is 0 and stays 0 has no error
+            scale.clamp_min_(torch.finfo(scale.dtype).tiny)
         return value / scale
 
     def _norm(self, weighted: Tensor) -> Any:
@@ -70,6 +81,64 @@ class Tolerance:
             return torch.linalg.vector_norm(weighted) / math.sqrt(weighted.numel())
         rows = weighted.flatten(1)
         return torch.linalg.vector_norm(rows, dim=1).max() / math.sqrt(rows.shape[1])
+
+
+def _both(dtype: torch.dtype) -> complex:
+    """What makes a real number one that is as large in both of its parts."""
+    return 1 + 1j if dtype.is_complex else 1
+
+
+def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
+    """The tolerance for these states. Raises InputError where it is none, or finer than the numbers."""
+    if norm not in ("rms", "batch"):
+        raise InputError(f"norm = {norm!r}: write 'rms' or 'batch'")
+    atol = rtol if atol is None else atol
+    if rtol is None:
+        rtol = atol if _is_number(atol) else 0.0
+    rtol = _allowed(rtol, "rtol")
+    several = isinstance(atol, (tuple, list)) and len(states) > 1
+    if several and len(atol) != len(states):
+        raise InputError(f"atol: one for all, or one for each of the {len(states)} states")
+    atols = tuple(_atol(a, y) for a, y in zip(atol if several else [atol] * len(states), states, strict=True))
+    eps = max(torch.finfo(y.dtype).eps for y in states)
+    found = Tolerance(rtol, atols, norm, eps)
+    lowest = [float(torch.as_tensor(a).min()) for a in atols]
+    if rtol == 0 and min(lowest) == 0:
+        raise InputError("rtol = atol = 0: no step is small enough; give one of them")
+    if 0 < rtol < 10 * eps or (
+        rtol == 0 and any(low < eps * float(y.detach().abs().max()) for low, y in zip(lowest, states, strict=True))
+    ):
+        dtype = next(y.dtype for y in states if torch.finfo(y.dtype).eps == eps)
+        raise InputError(f"the tolerance is below what {dtype} resolves ({10 * eps:.0e}): take a larger one")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or getattr(value, "ndim", None) == 0
+
+
+def _allowed(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{name}: a number is expected; atol alone may be one for each entry of y") from None
+    if not (math.isfinite(number) and number >= 0):
+        raise InputError(f"{name} = {number}: a number that is not negative")
+    return number
+
+
+def _atol(value: Any, y: Tensor) -> float | Tensor:
+    """An absolute tolerance: one number, or one for each entry of a state."""
+    if _is_number(value) or isinstance(value, str):
+        return _allowed(value, "atol")
+    try:
+        found = torch.as_tensor(value, dtype=y.real.dtype, device=y.device).detach()
+        found = found.expand(y.shape).contiguous()
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"atol: a number that is not negative, or such numbers like y, {tuple(y.shape)}") from None
+    if not bool((torch.isfinite(found) & (found >= 0)).all()):
+        raise InputError("atol: numbers that are not negative")
+    return found
 
 
 class Controller:
@@ -109,7 +178,7 @@ def first_step(system: System, tolerance: Tolerance, t0: float, t1: float, state
     value, speed = (tolerance.size(x, states, states) for x in (states, slopes))
     if not math.isfinite(speed):
         raise IntegrationError(f"f is not finite at t = {t0}, where the integration begins")
-    h0 = min(0.01 * value / speed if min(value, speed) > 1e-5 else 1e-6, span)
+    h0 = min(0.01 * value / speed if min(value, speed * span) > 1e-5 else 1e-6 * span, span)
     with torch.no_grad():
         ahead = tuple(y + sign * h0 * k for y, k in zip(states, slopes, strict=True))
         change = tuple(a - b for a, b in zip(system.slopes(t0 + sign * h0, ahead), slopes, strict=True))
@@ -117,5 +186,5 @@ def first_step(system: System, tolerance: Tolerance, t0: float, t1: float, state
     if not math.isfinite(curvature):
         return sign * h0
     fastest = max(speed, curvature)
-    h1 = max(1e-6, 1e-3 * h0) if fastest <= 1e-15 else (0.01 / fastest) ** (1 / order)
+    h1 = max(1e-6 * span, 1e-3 * h0) if fastest * span <= 1e-15 else (0.01 / fastest) ** (1 / order)
     return sign * min(100 * h0, h1, span)

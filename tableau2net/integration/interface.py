@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from tableau2net.analysis import order
-from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.codegen.support.solve import SOLVER_METHODS, ConvergenceError
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import adaptive
-from tableau2net.integration.control import NormName, Tolerance
+from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.multistep import multistep
-from tableau2net.integration.one_step import Doubled, OneStep, Solving
+from tableau2net.integration.one_step import Doubled, OneStep
+from tableau2net.integration.newton import StageSolver
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.system import System, system_of
@@ -46,7 +47,7 @@ def integrate(
     first_step: float | None = None,
     max_steps: int = MAX_STEPS,
     norm: NormName = "rms",
-    solver: str = "newton-krylov",
+    solver: str = "auto",
     tolerance: float | None = None,
     full: bool = False,
 ) -> Any:
@@ -90,15 +91,13 @@ def integrate(
     problem = _Problem(scheme, system, t0, t1, outputs, start)
     try:
         if steps is None and grid is None:
-            rtol, atol = (atol if rtol is None else rtol), (rtol if atol is None else atol)
-            assert rtol is not None
-            assert atol is not None
-            wanted = Tolerance(rtol, atol, norm)
-            wanted.check(system.states)
-            found = problem.controlled(wanted, _solving(solver, tolerance, system, wanted), max_steps, first_step)
+            wanted = tolerance_of(rtol, atol, norm, system.states)
+            system.solve_by(_solver(solver, tolerance, wanted))
+            found = problem.controlled(wanted, max_steps, first_step)
         else:
             uniform, ends = _grid(steps, grid, t0, t1)
-            found = problem.on_grid(uniform, ends, _solving(solver, tolerance, system, None))
+            system.solve_by(_solver(solver, tolerance, None))
+            found = problem.on_grid(uniform, ends)
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
     return _result(problem, found, times, full)
@@ -124,7 +123,7 @@ class _Problem:
     outputs: Outputs
     start: Scheme | str | None
 
-    def controlled(self, tolerance: Tolerance, solving: Solving, max_steps: int, first: float | None) -> _Found:
+    def controlled(self, tolerance: Tolerance, max_steps: int, first: float | None) -> _Found:
         """With steps as large as the tolerance allows."""
         if not one_step(self.scheme):
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
@@ -134,9 +133,9 @@ class _Problem:
             raise InputError(f"max_steps = {max_steps}: at least one")
         output = self.outputs.pending
         if lower(self.scheme).estimate is None:
-            stepper: OneStep = Doubled(self.scheme, self.system, solving)
+            stepper: OneStep = Doubled(self.scheme, self.system)
         else:
-            stepper = OneStep(self.scheme, self.system, solving, controlled=True, output=output)
+            stepper = OneStep(self.scheme, self.system, controlled=True, output=output)
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
         states, ends, rejected = adaptive(
@@ -144,12 +143,12 @@ class _Problem:
         )
         return _Found(states, tuple(ends), rejected)
 
-    def on_grid(self, uniform: float | None, grid: tuple[float, ...], solving: Solving) -> _Found:
+    def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
         """With steps that are given."""
         if not one_step(self.scheme):
-            states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start, solving)
+            states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
         else:
-            stepper = OneStep(self.scheme, self.system, solving, output=self.outputs.pending)
+            stepper = OneStep(self.scheme, self.system, output=self.outputs.pending)
             sizes = [b - a if uniform is None else uniform for a, b in pairwise(grid)]
             states = fixed(stepper, self.system.states, sizes, grid, self.outputs)
         if not all(bool(torch.isfinite(y.detach()).all()) for y in states):
@@ -177,13 +176,13 @@ def _grid(steps: int | None, grid: Any, t0: float, t1: float) -> tuple[float | N
     return h, (*(t0 + n * h for n in range(steps)), t1)
 
 
-def _solving(solver: str, tolerance: float | None, system: System, wanted: Tolerance | None) -> Solving:
-    """A power of ten finer than what is asked of the steps, so that few classes are made."""
-    if tolerance is None:
-        eps = max(torch.finfo(y.dtype).eps for y in system.states)
-        fine = [x for x in (wanted.rtol, wanted.atol) if x] if wanted else []
-        tolerance = 10.0 ** max(-10 if eps < 1e-10 else -6, math.floor(math.log10(0.1 * min(fine, default=1e-10))))
-    return Solving(solver, tolerance)
+def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolver:
+    """What solves implicit stages, for this integration."""
+    if method != "auto" and method not in SOLVER_METHODS:
+        raise InputError(f"solver = {method!r}: write one of auto, {', '.join(SOLVER_METHODS)}")
+    if tolerance is not None and not (isinstance(tolerance, (int, float)) and 0 < tolerance < math.inf):
+        raise InputError(f"tolerance = {tolerance}: of implicit stages, a positive number")
+    return StageSolver(method, tolerance, wanted)
 
 
 def _time(value: Any, key: str) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.integration.neighbours import Neighbours
-from tableau2net.integration.one_step import Solving, generated
+from tableau2net.integration.one_step import generated
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.start import Start, first_states, starter
 from tableau2net.integration.system import States, System
@@ -27,15 +27,14 @@ def multistep(
     uniform: float | None,
     outputs: Outputs,
     start: Scheme | str | None,
-    solving: Solving,
 ) -> States:
     """The states at the end of the grid. uniform: the step, where all are equal."""
     method = starter(scheme, start)
     kept = Neighbours(grid, outputs.times, max(order(scheme), 1))
-    even = _Even(scheme, system, solving, uniform) if uniform is not None else None
-    uneven = _Uneven(scheme, system, solving) if even is None else None
+    even = _Even(scheme, system, uniform) if uniform is not None else None
+    uneven = _Uneven(scheme, system) if even is None else None
     points = min(even.start.points if even else uneven.steps - 1 if uneven else 0, len(grid) - 1)
-    states = first_states(method, system, grid[: points + 1], solving)
+    states = first_states(method, system, grid[: points + 1])
     for n, known in enumerate(states):
         kept.keep(n, known)
     if points < len(grid) - 1:
@@ -48,8 +47,8 @@ def multistep(
 class _Even:
     """By the generated step."""
 
-    def __init__(self, scheme: Scheme, system: System, solving: Solving, h: float) -> None:
-        made: Any = generated(scheme, solving)
+    def __init__(self, scheme: Scheme, system: System, h: float) -> None:
+        made: Any = generated(scheme)
         self.system, self.h, self.step = system, h, made.step
         names = (*made.states, *made.history)
         self.alone = len(names) == 1
@@ -68,14 +67,14 @@ class _Even:
 class _Uneven:
     """Σ_j α_j y_(n+j) = h^d Σ_ν Σ_j β_j f^ν_(n+j) with the coefficients that the grid asks for."""
 
-    def __init__(self, scheme: Scheme, system: System, solving: Solving) -> None:
+    def __init__(self, scheme: Scheme, system: System) -> None:
         self.pattern = pattern(scheme)
         self.system, self.steps = system, self.pattern.k
         implicit = [part for part, own in enumerate(self.pattern.betas) if self.steps in own]
         if len(implicit) > 1:
             raise InputError(f"{scheme.name}: two fields are implicit, so steps must be equal; give steps=")
         self.implicit = implicit[0] if implicit else None
-        made: Any = generated(load("backward-euler"), solving, reveal=("k1",))
+        made: Any = generated(load("backward-euler"), reveal=("k1",))
         self._solve = made.step
 
     def run(self, states: list[States], grid: Sequence[float], kept: Neighbours) -> States:

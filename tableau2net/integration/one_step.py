@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -28,25 +27,11 @@ class Taken(NamedTuple):
     slopes: dict[int, Tensor]
 
 
-@dataclass(frozen=True)
-class Solving:
-    """How implicit stages are solved; see `codegen.options.Options`."""
-
-    solver: str = "newton-krylov"
-    tolerance: float = 1e-10
-    iterations: int = 50
-
-    def options(self, scheme: Scheme) -> dict[str, Any]:
-        """Options of the compilation: none where nothing is solved for, so that a class is shared."""
-        if lower(scheme).explicit:
-            return {}
-        return {"solver": self.solver, "tolerance": self.tolerance, "iterations": self.iterations}
-
-
 @cache
-def generated(scheme: Scheme, solving: Solving, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
-    """The class of a scheme whose static `step` is taken."""
-    return compile(scheme, time_dependent=True, reveal=reveal, **solving.options(scheme))
+def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
+    """The class of a scheme whose static `step` is taken; its implicit stages are solved by what fields have for it."""
+    solver = {} if lower(scheme).explicit else {"solver": "field"}
+    return compile(scheme, time_dependent=True, reveal=reveal, **solver)
 
 
 class OneStep:
@@ -57,7 +42,7 @@ class OneStep:
     """
 
     def __init__(
-        self, scheme: Scheme, system: System, solving: Solving, *, controlled: bool = False, output: bool = False
+        self, scheme: Scheme, system: System, *, controlled: bool = False, output: bool = False
     ) -> None:
         self.scheme, self.system, self.controlled = scheme, system, controlled
         self.order = order(scheme)
@@ -69,9 +54,8 @@ class OneStep:
             wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
         self.revealed = sorted(wanted)
         reveal = ("error",) * controlled + tuple(f"k{i + 1}" for i in self.revealed)
-        self._step: Any = generated(scheme, solving, reveal=reveal).step  # type: ignore[attr-defined]
+        self._step: Any = generated(scheme, reveal=reveal).step  # type: ignore[attr-defined]
         self._plain = not reveal
-        self._solving = solving
         self._count = len(system.states)
 
     def _interpolant(self) -> Dense | None:
@@ -129,7 +113,7 @@ class OneStep:
 
     @cached_property
     def _shorter(self) -> OneStep:
-        return OneStep(self.scheme, self.system, self._solving)
+        return OneStep(self.scheme, self.system)
 
     @property
     def error_order(self) -> int:
@@ -141,8 +125,8 @@ class Doubled(OneStep):
     """The same without an embedded method: two steps of half the size, and one of the whole to measure them by
     (HNW I, II.4, eq. 4.4)."""
 
-    def __init__(self, scheme: Scheme, system: System, solving: Solving) -> None:
-        super().__init__(scheme, system, solving)
+    def __init__(self, scheme: Scheme, system: System) -> None:
+        super().__init__(scheme, system)
         if self.order < 1:
             raise InputError(f"{scheme.name}: order {self.order}, whose error cannot be controlled; give steps=")
         self._middle: States = ()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
-from tableau2net.integration.one_step import OneStep, Solving
+from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.system import Field, States, System
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import Input, Step, lower
@@ -37,10 +37,10 @@ def starter(scheme: Scheme, given: Scheme | str | None) -> Scheme:
     return chosen.at_defaults()
 
 
-def first_states(method: Scheme, system: System, grid: Sequence[float], solving: Solving) -> list[States]:
+def first_states(method: Scheme, system: System, grid: Sequence[float]) -> list[States]:
     """The states at each of the times, by a step of the method from one to the next."""
     inner, unpacked = _for_start(method, system)
-    stepper = OneStep(method, inner, solving)
+    stepper = OneStep(method, inner)
     found = [inner.states]
     for t, end in pairwise(grid):
         found.append(stepper.take(t, end - t, found[-1]).states)
@@ -53,10 +53,11 @@ def _for_start(method: Scheme, system: System) -> tuple[System, Callable[[States
     if system.velocity is not None:
         (field,) = system.fields
         both = torch.stack((system.states[0], system.velocity))
-        first_order = Field(lambda t, z: torch.stack((z[1], field(t, z[0]))))
+        first_order = Field(lambda t, z: torch.stack((z[1], field(t, z[0]))), system.solver)
         return System(step, (first_order,), (both,)), lambda states: (states[0][0],)
     if step.parts < len(system.fields):
-        return System(step, (Field(lambda t, y: system.slopes(t, (y,))[0]),), system.states), lambda states: states
+        whole = Field(lambda t, y: system.slopes(t, (y,))[0], system.solver)
+        return System(step, (whole,), system.states), lambda states: states
     return System(step, system.fields, system.states), lambda states: states
 
 

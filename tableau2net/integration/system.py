@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,25 +23,41 @@ States = tuple[Tensor, ...]
 class Field:
     """A plain function f(t, y) as a field: every call is counted, and what comes back is checked.
 
-    The slope at one state may be known beforehand (the last stage of the step before, the first of a rejected one)."""
+    The slope at one state may be known beforehand (the last stage of the step before, the first of a rejected one).
+    solver: what implicit stages that begin with this field are handed to."""
 
-    __slots__ = ("_at", "_slope", "_time", "evaluations", "function")
+    __slots__ = ("_at", "_first", "_reused", "_slope", "_time", "evaluations", "function", "solver")
 
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Tensor], solver: Any = None) -> None:
+        self.function, self.solver = function, solver
         self.evaluations = 0
         self._time = math.nan
         self._at: Tensor | None = None
         self._slope: Tensor | None = None
+        self._first: list[Tensor] = []  # slopes as they came
+        self._reused = False
 
     def __call__(self, t: float, y: Tensor) -> Tensor:
         if y is self._at and t == self._time:
             return self._slope  # type: ignore[return-value]
+        return self._evaluated(y, t, y)
+
+    def _evaluated(self, like: Tensor, t: float, *states: Tensor) -> Tensor:
+        """f(t, states), a tensor of its own like `like`."""
+        slope = untouched(self.function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
-        slope = self.function(t, y)
-        if not isinstance(slope, Tensor) or slope.shape != y.shape or slope.dtype != y.dtype:
-            raise _unlike(slope, y)
-        return slope
+        if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype:
+            raise _unlike(slope, like)
+        if self._reused or sys.getrefcount(slope) > HELD[0] or _is_part(slope):
+            return slope.clone()
+        return slope if self._first is _PROBED else self._probed(slope)
+
+    def _probed(self, slope: Tensor) -> Tensor:
+        """A copy of one of the first slopes: memory that comes back while they are alive is f's own, written again."""
+        at = slope.untyped_storage().data_ptr()
+        self._reused = any(at == other.untyped_storage().data_ptr() for other in self._first)
+        self._first = [*self._first, slope] if len(self._first) < PROBES - 1 and not self._reused else _PROBED
+        return slope.clone()
 
     def know(self, t: float, y: Tensor, slope: Tensor) -> None:
         """From now on f(t, y) is not computed again, for this very tensor."""
@@ -55,11 +74,42 @@ class PartField(Field):
         self.like = like
 
     def __call__(self, t: float, *states: Tensor) -> Tensor:
-        self.evaluations += 1
-        slope = self.function(t, *states)
-        if not isinstance(slope, Tensor) or slope.shape != self.like.shape or slope.dtype != self.like.dtype:
-            raise _unlike(slope, self.like)
-        return slope
+        return self._evaluated(self.like, t, *states)
+
+
+def untouched(function: Callable[..., Any], t: float, states: States, thorough: bool) -> Any:
+    """What a function returns. Raises InputError where it changes the states: by the count of changes that torch
+    keeps, and, where there is none or for a thorough look, by their values."""
+    copies = tuple(y.clone() for y in states) if thorough or states[0].is_inference() else None
+    versions = () if states[0].is_inference() else tuple(y._version for y in states)
+    found = function(t, *states)
+    changed = any(y._version != n for y, n in zip(states, versions, strict=False))
+    if copies and not changed:
+        changed = any(not torch.equal(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
+    if changed:
+        raise InputError(
+            "f changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
+        )
+    return found
+
+
+def _held() -> tuple[int, int]:
+    """References that a tensor has which nobody else holds, and the base of such a view, as this Python counts."""
+    fresh = torch.zeros(2)
+    view = torch.zeros(2).view(2, 1)
+    base = view._base
+    return sys.getrefcount(fresh), sys.getrefcount(base)
+
+
+def _is_part(slope: Tensor) -> bool:
+    """Whether a slope is a view of what somebody else holds."""
+    base = slope._base
+    return base is not None and sys.getrefcount(base) > HELD[1]
+
+
+HELD = _held()
+PROBES = 4
+_PROBED: list[Tensor] = []  # stands for the first slopes when they have been looked at
 
 
 def _unlike(slope: object, y: Tensor) -> InputError:
@@ -77,6 +127,16 @@ class System:
     fields: tuple[Field, ...]
     states: States
     velocity: Tensor | None = None
+
+    @property
+    def solver(self) -> Any:
+        """What implicit stages are handed to."""
+        return self.fields[0].solver
+
+    def solve_by(self, solver: Any) -> None:
+        """Hand implicit stages to this."""
+        for field in self.fields:
+            field.solver = solver
 
     @property
     def evaluations(self) -> int:
@@ -126,12 +186,12 @@ def _function(f: Any) -> Callable[..., Tensor]:
 
 
 def _tensors(values: Sequence[Any]) -> States:
-    """Tensors as they are, numbers in float64."""
+    """Tensors of their own: as they are, numbers in double precision."""
     found = []
     for value in values:
         try:
-            y = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
-        except (TypeError, ValueError):
+            y = value.clone() if isinstance(value, Tensor) else _stacked(value)
+        except (TypeError, ValueError, RuntimeError):
             raise InputError("y0: a tensor is expected, or numbers") from None
         if not (y.is_floating_point() or y.is_complex()):
             raise InputError(f"y0 is of {y.dtype}: steps need floating point, y0.double() say")
@@ -141,3 +201,29 @@ def _tensors(values: Sequence[Any]) -> States:
             raise InputError("y0 is not finite")
         found.append(y)
     return tuple(found)
+
+
+def _stacked(value: Any) -> Tensor:
+    """Nested numbers as a tensor in double precision; with tensors among them in theirs, which keep their gradients."""
+    inside = list(_tensors_in(value))
+    if not inside:
+        numbers = np.asarray(value)
+        return torch.tensor(np.array(numbers, dtype=complex if numbers.dtype.kind == "c" else float))
+    dtype = reduce(torch.promote_types, (x.dtype for x in inside))
+    if not (dtype.is_floating_point or dtype.is_complex):
+        dtype = torch.float64
+
+    def made(x: Any) -> Tensor:
+        if isinstance(x, (tuple, list)):
+            return torch.stack([made(y) for y in x])
+        return torch.as_tensor(x, device=inside[0].device).to(dtype)
+
+    return made(value)
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for x in value:
+            yield from _tensors_in(x)

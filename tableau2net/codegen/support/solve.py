@@ -108,7 +108,7 @@ def solve(
 
 
 def _repeated(stages: Stages, guess: Tensors, iterations: int, modules: Sequence[Any]) -> tuple[Tensors, Tensors]:
-    random = None if torch.compiler.is_compiling() else _RandomState(guess[0].device)
+    random = None if torch.compiler.is_compiling() else RandomState(guess[0].device)
     states = guess
     with frozen_statistics(modules):
         for _ in range(iterations - 1):
@@ -122,7 +122,7 @@ def _searched(
     stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any], measure: StateMeasure | None
 ) -> tuple[Tensors, Tensors]:
     layout = Layout.of(guess)
-    random, enough = _RandomState(guess[0].device), _enough(solver, layout, guess[0].device)
+    random, enough = RandomState(guess[0].device), _enough(solver, layout, guess[0].device)
 
     def image_of(vector: Tensor) -> Tensor:
         random.restore()
@@ -174,7 +174,7 @@ def _checked(found: Found, solver: Solver, enough: float, where: str) -> Tensor:
     return found.point
 
 
-class _RandomState:
+class RandomState:
     """Where torch's generators stand: the processor's and that of a device."""
 
     def __init__(self, device: torch.device) -> None:

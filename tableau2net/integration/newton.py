@@ -1,0 +1,300 @@
+"""Implicit stages of an initial value problem: Newton's method with a Jacobian kept over steps, or without a matrix.
+
+What a person's program would keep between steps is kept here, for one integration: the Jacobian of the field, the
+factors of I − h A ⊗ J, how fast the last search converged, and the last stages, from which the next are guessed
+(Hairer & Wanner, Solving Ordinary Differential Equations II, IV.8).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tableau2net.codegen.support.anderson import VectorMap
+from tableau2net.codegen.support.implicit import Stages, Tensors, with_implicit_gradient
+from tableau2net.codegen.support.krylov import gmres
+from tableau2net.codegen.support.solve import ConvergenceError, RandomState, Solver, solve
+from tableau2net.codegen.support.vectors import Layout, StateMeasure, length
+from tableau2net.integration.control import Tolerance
+from tableau2net.integration.jacobian import jacobian
+
+DENSE = 256  # numbers in a state up to which its Jacobian is a matrix
+ITERATIONS = 10  # of a search with one matrix
+SLOW = 0.03  # a rate of convergence at which the next search begins with a new Jacobian
+FASTEST = 1e-3  # rate that is relied on before there is a second step to compare with
+GUESSED_FROM = 3  # stages
+KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
+ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
+
+Weights = tuple[tuple[float, ...], ...]
+Solved = tuple[Tensors, Tensors]
+
+
+class Factors(NamedTuple):
+    """I − h A ⊗ J as triangles.
+
+    jacobians: of each slope. inverse: of h A, where stages are stiff, have an evaluation each, and it has one."""
+
+    lu: Tensor
+    pivots: Tensor
+    jacobians: list[Tensor]
+    inverse: Tensor | None
+
+    def solve(self, right: Tensor, transposed: bool = False) -> Tensor:
+        """The x with M x = right, or Mᵀ x = right."""
+        return torch.linalg.lu_solve(self.lu, self.pivots, right[:, None], adjoint=transposed)[:, 0]
+
+    def change(self, of: Sequence[int], step: Tensor, beyond: Tensor) -> Tensor:
+        """By how much slopes change with a step of the stages, J·step, a row each: by what it takes to leave the
+        stages the sums that they are, `beyond`, where h J would make rounding large."""
+        if self.inverse is not None:
+            return self.inverse @ beyond.view(len(self.inverse), -1)
+        rows = step.view(-1, len(self.jacobians[0]))
+        return torch.stack([own @ rows[i] for i, own in zip(of, self.jacobians, strict=True)])
+
+
+class Controlled(StateMeasure):
+    """A residual in the norm in which steps are controlled, as far down as rounding lets it go."""
+
+    def __init__(self, layout: Layout, wanted: Tolerance) -> None:
+        super().__init__(layout)
+        self.wanted = wanted
+
+    def __call__(self, residual: Tensor, point: Tensor) -> float:
+        rounding = super().weights(residual, point) * (self.layout.reachable() / self.wanted.fraction)
+        weights = torch.maximum(self.wanted.scale(self.layout, point), rounding)
+        return self.wanted.norm_of(residual / weights, self.layout)
+
+
+class StageSolver:
+    """Called by the generated step with the equations of its implicit stages; returns the stages and their slopes.
+
+    method: "auto", or one of `codegen.support.solve`. tolerance: of that, relative to the state; by default as fine
+    as `wanted`, the tolerance of the steps, makes sensible, and where there is none nearly to rounding.
+    """
+
+    def __init__(self, method: str, tolerance: float | None, wanted: Tolerance | None) -> None:
+        self.method, self.tolerance, self.wanted = method, tolerance, wanted
+        self.jacobians: dict[Any, Tensor] = {}
+        self.factors: dict[tuple[Any, ...], Factors] = {}
+        self.rate = 1.0  # of the last search
+        self.last: deque[tuple[float, Tensor]] = deque(maxlen=GUESSED_FROM)
+
+    @property
+    def exacting(self) -> bool:
+        """Whether nearly all digits are asked for."""
+        return self.wanted is None or self.tolerance is not None
+
+    def __call__(
+        self, stages: Stages, guess: Tensors, fields: Sequence[Any], of: Sequence[int], weights: Weights, times: Any
+    ) -> Solved:
+        """States y with G(y) = y, and the slopes there, where ``stages(*y)`` is ``(G(y), slopes)``.
+
+        fields: of each slope; of: the state that it is the slope at; weights: of each slope in each state, with h in
+        them; times: of the slopes. Without weights the equations are known by their values alone."""
+        layout = Layout.of(guess)
+        if self.method != "auto" or not weights or guess[0].numel() * (1 + guess[0].is_complex()) > DENSE:
+            return self._without_a_matrix(stages, guess, layout)
+        return _Search(self, stages, guess, layout, fields, of, weights, times).solved()
+
+    def _without_a_matrix(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved:
+        method = "newton-krylov" if self.method == "auto" else self.method
+        if self.tolerance is None and self.wanted is not None:
+            return solve(
+                stages, guess, Solver(method, self.wanted.fraction, 50, "implicit"), (), Controlled(layout, self.wanted)
+            )
+        return solve(stages, guess, Solver(method, self.tolerance or 1e-10, 50, "implicit"))
+
+    def factorised(self, fields: Sequence[Any], of: Sequence[int], weights: Weights) -> Factors:
+        """The matrix of the stages from the Jacobians at hand, factorised once."""
+        key = (*fields, *of, weights)
+        if key not in self.factors:
+            if len(self.factors) >= KEPT:
+                self.factors.pop(next(iter(self.factors)))
+            self.factors[key] = _factors([self.jacobians[f] for f in fields], of, weights)
+        return self.factors[key]
+
+    def renew(self, fields: Sequence[Any], layout: Layout, point: Tensor, times: Sequence[float]) -> None:
+        """The Jacobians at a point."""
+        self.factors.clear()
+        self.jacobians.clear()
+        state = layout.split(point)[0]
+        for field, t in zip(fields, times, strict=True):
+            if field not in self.jacobians:
+                self.jacobians[field] = jacobian(field, t, state)
+
+    def guessed(self, guess: Tensors, of: Sequence[int], times: Sequence[float], layout: Layout) -> Tensor:
+        """The polynomial through the last stages, at the times of these; as given, where there are too few."""
+        plain = layout.join(guess).detach()
+        if len(self.last) < GUESSED_FROM:
+            return plain
+        nodes, values = [t for t, _ in self.last], [y for _, y in self.last]
+        width = max(nodes) - min(nodes)
+        if len(set(nodes)) < len(nodes) or any(abs(t - nodes[-1]) > 4 * width for t in times):
+            return plain
+        at = dict(zip(of, times, strict=True))
+        rows = [_lagrange(nodes, at[i]) for i in range(len(guess))]
+        found = torch.tensor(rows, dtype=plain.dtype, device=plain.device) @ torch.stack(values)
+        return found.reshape(-1)
+
+
+def _lagrange(nodes: Sequence[float], t: float) -> list[float]:
+    """What the values at the nodes count at t."""
+    return [math.prod((t - b) / (a - b) for b in nodes if b != a) for a in nodes]
+
+
+def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Factors:
+    n, s = len(jacobians[0]), len(weights)
+    a = torch.tensor(weights, dtype=jacobians[0].dtype, device=jacobians[0].device)
+    coupling = a.new_zeros(s, n, s, n)
+    for j, (i, own) in enumerate(zip(of, jacobians, strict=True)):
+        coupling[:, :, i] += a[:, j, None, None] * own
+    matrix = coupling.view(s * n, s * n)
+    inverse = None
+    if list(of) == list(range(s)) and bool(matrix.abs().amax() > 1):
+        found, fault = torch.linalg.inv_ex(a)
+        inverse = None if fault or not bool(torch.isfinite(found).all()) else found
+    matrix = torch.eye(s * n, dtype=a.dtype, device=a.device).sub_(matrix)
+    return Factors(*torch.linalg.lu_factor_ex(matrix)[:2], jacobians, inverse)
+
+
+class _Search:
+    """One system of stages."""
+
+    def __init__(
+        self,
+        solver: StageSolver,
+        stages: Stages,
+        guess: Tensors,
+        layout: Layout,
+        fields: Sequence[Any],
+        of: Sequence[int],
+        weights: Weights,
+        times: Sequence[float],
+    ) -> None:
+        self.solver, self.stages, self.guess, self.layout = solver, stages, guess, layout
+        self.fields, self.of, self.weights, self.times = fields, of, weights, times
+        self.random = RandomState(guess[0].device)
+        self.differentiable = False  # whether slopes or states want a gradient
+
+    def solved(self) -> Solved:
+        """The stages, and slopes that they are made of exactly, though f at them be no more exact than h J allows."""
+        solver = self.solver
+        plain = self.layout.join(self.guess).detach()
+        point = solver.guessed(self.guess, self.of, self.times, self.layout)
+        renewed = solver.rate > SLOW or any(f not in solver.jacobians for f in self.fields)
+        if renewed:
+            solver.renew(self.fields, self.layout, plain, self.times)
+        found = self._searched(point)
+        if found is None and not (renewed and point is plain):
+            solver.renew(self.fields, self.layout, plain, self.times)
+            found = self._searched(plain)
+        if found is None:
+            solver.rate = 1.0
+            if solver.wanted is not None:
+                raise ConvergenceError("implicit stages: Newton's method does not converge; a smaller step is needed")
+            return solver._without_a_matrix(self.stages, self.guess, self.layout)
+        return self._kept(*found)
+
+    def _at(self, states: Tensors) -> Solved:
+        self.random.restore()
+        return self.stages(*states)
+
+    def _searched(self, point: Tensor) -> tuple[Tensor, Tensors, Tensors, Tensor, Tensor] | None:
+        """Where simplified Newton steps lead: the point, the evaluation before the last step, that step and what it
+        was made of; None where they lead nowhere."""
+        factors = self.solver.factorised(self.fields, self.of, self.weights)
+        enough = self._enough()
+        # the last search's rate counts less and less: else a first step would be believed for ever
+        rate = 0.5 if self.solver.exacting else max(self.solver.rate, FASTEST) ** 0.8
+        before, start = math.inf, point
+        scale: Tensor | None = None
+        for taken in range(ITERATIONS):
+            new, slopes = self._at(self.layout.split(point))
+            self.differentiable = self.differentiable or new[0].requires_grad or slopes[0].requires_grad
+            residual = self.layout.join(new).detach() - point
+            step = factors.solve(residual)
+            point = point + step
+            if scale is None:
+                scale = self._scale(start, point)
+            size = self._size(step, scale)
+            if not math.isfinite(size):
+                return None
+            if taken:
+                rate = size / before
+            if size == 0 or (rate < 1 and rate / (1 - rate) * size <= enough):
+                self.solver.rate = self.solver.rate if self.solver.exacting and not taken else rate
+                return point, new, slopes, step, residual
+            if taken and rate > 0.3 and self._at_rounding(step, start, point):
+                self.solver.rate = min(self.solver.rate, SLOW)
+                return point, new, slopes, step, residual
+            if taken and (rate >= 1 or rate ** (ITERATIONS - taken) / (1 - rate) * size > enough):
+                return None
+            before = size
+        return None
+
+    def _enough(self) -> float:
+        if self.solver.tolerance is not None:
+            return max(self.solver.tolerance, self.layout.reachable())
+        return self.solver.wanted.fraction if self.solver.wanted else torch.finfo(self.layout.working).eps
+
+    def _scale(self, start: Tensor, point: Tensor) -> Tensor:
+        largest = torch.maximum(start.abs(), point.abs())
+        if self.solver.tolerance is not None:
+            return self.layout.sizes(largest).clamp_min_(torch.finfo(point.dtype).tiny)
+        if self.solver.wanted is not None:
+            return self.solver.wanted.scale(self.layout, largest)
+        return largest.clamp_min_(torch.finfo(point.dtype).tiny)
+
+    def _size(self, step: Tensor, scale: Tensor) -> float:
+        if self.solver.wanted is not None and not self.solver.exacting:
+            return self.solver.wanted.norm_of(step / scale, self.layout)
+        return float((step / scale).abs().amax())
+
+    def _at_rounding(self, step: Tensor, start: Tensor, point: Tensor) -> bool:
+        """Whether a step that is not much smaller than the one before it is but rounding."""
+        sizes = self.layout.sizes(torch.maximum(start.abs(), point.abs()))
+        bound = max(ROUNDING, self.layout.reachable())
+        return length(step / sizes.clamp_min_(torch.finfo(step.dtype).tiny)) <= bound * math.sqrt(step.numel())
+
+    def _kept(self, point: Tensor, new: Tensors, slopes: Tensors, step: Tensor, residual: Tensor) -> Solved:
+        factors = self.solver.factorised(self.fields, self.of, self.weights)
+        at, states = dict(zip(self.of, self.times, strict=True)), self.layout.split(point)
+        for i, row in enumerate(point.view(len(states), -1)):
+            self.solver.last.append((at[i], row))
+        if self.differentiable and torch.is_grad_enabled():
+            new, slopes = with_implicit_gradient(self._at, states, partial(_adjoint, factors, self.layout))
+        elif self.solver.exacting:
+            new, slopes = self._at(states)
+        else:
+            return states, self._moved(slopes, factors.change(self.of, step, step - residual))
+        if factors.inverse is None:
+            return new, slopes
+        residual = self.layout.join(new).detach() - point  # large, though the point be exact
+        states = tuple(x - r for x, r in zip(new, self.layout.split(residual), strict=True))
+        return states, self._moved(slopes, factors.change(self.of, step, -residual))
+
+    def _moved(self, slopes: Tensors, rows: Tensor) -> Tensors:
+        like = Layout(tuple(k.shape for k in slopes), tuple(k.dtype for k in slopes))
+        return tuple(k + d for k, d in zip(slopes, like.split(rows.view(-1)), strict=True))
+
+
+def _adjoint(factors: Factors, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
+    """u = right + Jᵀu, with the factors of nearly the same matrix as a preconditioner."""
+    if not right.any():
+        return right
+    begun = factors.solve(right, transposed=True)
+    if not math.isfinite(length(begun)):
+        return torch.full_like(right, math.nan)
+    scale = begun.abs().max()
+    enough = max(ROUNDING, layout.reachable())
+    found = gmres(lambda u: factors.solve(u - transposed(u), transposed=True), begun / scale, enough, 20)
+    if not found.residual <= 1e3 * enough:
+        raise ConvergenceError(f"implicit stages in the backward pass: a residual of {found.residual:.1e} is left")
+    return found.point * scale
