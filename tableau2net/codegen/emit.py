@@ -11,7 +11,6 @@ from tableau2net.step import Combine, Evaluate, Operation, Solve, Step
 from tableau2net.step.liveness import in_place
 from tableau2net.step.schedule import reading
 
-
 FIELD = "field"
 
 
@@ -106,8 +105,10 @@ class Emission:
         plain = all(len(o.values) == 1 and o.values[0] in states for o in evaluations)
         yield _tuple(str(states.index(o.values[0])) if plain else "0" for o in evaluations)
         factors = [{v: c for c, v in o.terms} for o in sums] if plain else []
-        rows = ([self.combination.factor(t[o.target], o.target) if o.target in t else "0.0" for o in evaluations]
-                for t in factors)
+        rows = (
+            [self.combination.factor(t[o.target], o.target) if o.target in t else "0.0" for o in evaluations]
+            for t in factors
+        )
         yield _tuple(_tuple(row) for row in rows) if factors else "()"
         yield _tuple(self.time(o) if self.time_dependent else "None" for o in evaluations)
 

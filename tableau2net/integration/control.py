@@ -56,7 +56,14 @@ class Tolerance:
         """What each number of a vector of stages is measured by."""
         found = point.abs().mul_(self.rtol)
         if len(self.atols) == 1 and isinstance(self.atols[0], Tensor):
-            found.add_(layout.join([self.atols[0].expand(s).to(d) * _both(d) for s, d in zip(layout.shapes, layout.dtypes, strict=True)]))
+            found.add_(
+                layout.join(
+                    [
+                        self.atols[0].expand(s).to(d) * _both(d)
+                        for s, d in zip(layout.shapes, layout.dtypes, strict=True)
+                    ]
+                )
+            )
         else:
             found.add_(min(float(torch.as_tensor(atol).min()) for atol in self.atols))
         return found.clamp_min_(torch.finfo(found.dtype).tiny)

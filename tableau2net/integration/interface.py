@@ -19,8 +19,8 @@ from tableau2net.integration.adaptive import adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.multistep import multistep
-from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.newton import StageSolver
+from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.system import System, system_of
@@ -69,7 +69,9 @@ def integrate(
         scheme's order p or of p − 1; else a shorter step of the same scheme; for schemes with a history, the polynomial
         through p + 1 neighbouring values.
     start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
-    solver, tolerance: of implicit stages, see `compile`; the tolerance is by default finer than rtol and atol.
+    solver, tolerance: of implicit stages. "auto": Newton's method, with a Jacobian that is kept over steps for a state
+        of up to 256 numbers, without a matrix above; the others see `compile`. By default stages take a hundredth of
+        what rtol and atol allow, and with given steps are solved nearly to rounding.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
     Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants.

@@ -38,6 +38,7 @@ def _by_autograd(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor, layo
     if not image.requires_grad:
         return None
     rows = torch.eye(len(point), dtype=point.dtype, device=point.device)
+    found: Tensor | None
     try:
         (found,) = torch.autograd.grad(image, point, rows, is_grads_batched=True, allow_unused=True, retain_graph=True)
     except (RuntimeError, NotImplementedError):  # an operation that cannot be batched

@@ -8,7 +8,6 @@ factors of I − h A ⊗ J, how fast the last search converged, and the last sta
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ ITERATIONS = 10  # of a search with one matrix
 SLOW = 0.03  # a rate of convergence at which the next search begins with a new Jacobian
 FASTEST = 1e-3  # rate that is relied on before there is a second step to compare with
 GUESSED_FROM = 3  # stages
+FAR = 30.0  # what the last stages may count in a guess, in all: more is far away from them
 KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
 ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
 
@@ -48,7 +48,8 @@ class Factors(NamedTuple):
 
     def solve(self, right: Tensor, transposed: bool = False) -> Tensor:
         """The x with M x = right, or Mᵀ x = right."""
-        return torch.linalg.lu_solve(self.lu, self.pivots, right[:, None], adjoint=transposed)[:, 0]
+        found: Tensor = torch.linalg.lu_solve(self.lu, self.pivots, right[:, None], adjoint=transposed)
+        return found[:, 0]
 
     def change(self, of: Sequence[int], step: Tensor, beyond: Tensor) -> Tensor:
         """By how much slopes change with a step of the stages, J·step, a row each: by what it takes to leave the
@@ -84,7 +85,7 @@ class StageSolver:
         self.jacobians: dict[Any, Tensor] = {}
         self.factors: dict[tuple[Any, ...], Factors] = {}
         self.rate = 1.0  # of the last search
-        self.last: deque[tuple[float, Tensor]] = deque(maxlen=GUESSED_FROM)
+        self.last: list[tuple[float, Tensor]] = []
 
     @property
     def exacting(self) -> bool:
@@ -134,14 +135,17 @@ class StageSolver:
         plain = layout.join(guess).detach()
         if len(self.last) < GUESSED_FROM:
             return plain
-        nodes, values = [t for t, _ in self.last], [y for _, y in self.last]
-        width = max(nodes) - min(nodes)
-        if len(set(nodes)) < len(nodes) or any(abs(t - nodes[-1]) > 4 * width for t in times):
-            return plain
-        at = dict(zip(of, times, strict=True))
+        nodes, at = [t for t, _ in self.last], dict(zip(of, times, strict=True))
         rows = [_lagrange(nodes, at[i]) for i in range(len(guess))]
-        found = torch.tensor(rows, dtype=plain.dtype, device=plain.device) @ torch.stack(values)
-        return found.reshape(-1)
+        if max(sum(map(abs, row)) for row in rows) > FAR:
+            return plain
+        weights = torch.tensor(rows, dtype=plain.dtype, device=plain.device)
+        return (weights @ torch.stack([y for _, y in self.last])).view(-1)
+
+    def remember(self, t: float, state: Tensor) -> None:
+        """A stage that was found, in the place of one at about the same time."""
+        others = [(s, y) for s, y in self.last if abs(s - t) > 1e-12 * abs(t)]
+        self.last = [*others[1 - GUESSED_FROM :], (t, state)]
 
 
 def _lagrange(nodes: Sequence[float], t: float) -> list[float]:
@@ -161,7 +165,8 @@ def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Fa
         found, fault = torch.linalg.inv_ex(a)
         inverse = None if fault or not bool(torch.isfinite(found).all()) else found
     matrix = torch.eye(s * n, dtype=a.dtype, device=a.device).sub_(matrix)
-    return Factors(*torch.linalg.lu_factor_ex(matrix)[:2], jacobians, inverse)
+    lu, pivots, _ = torch.linalg.lu_factor_ex(matrix)
+    return Factors(lu, pivots, jacobians, inverse)
 
 
 class _Search:
@@ -213,7 +218,7 @@ class _Search:
         enough = self._enough()
         # the last search's rate counts less and less: else a first step would be believed for ever
         rate = 0.5 if self.solver.exacting else max(self.solver.rate, FASTEST) ** 0.8
-        before, start = math.inf, point
+        before, start = math.inf, self.layout.join(self.guess).detach()
         scale: Tensor | None = None
         for taken in range(ITERATIONS):
             new, slopes = self._at(self.layout.split(point))
@@ -267,7 +272,7 @@ class _Search:
         factors = self.solver.factorised(self.fields, self.of, self.weights)
         at, states = dict(zip(self.of, self.times, strict=True)), self.layout.split(point)
         for i, row in enumerate(point.view(len(states), -1)):
-            self.solver.last.append((at[i], row))
+            self.solver.remember(at[i], row)
         if self.differentiable and torch.is_grad_enabled():
             new, slopes = with_implicit_gradient(self._at, states, partial(_adjoint, factors, self.layout))
         elif self.solver.exacting:

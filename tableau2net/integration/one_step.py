@@ -41,9 +41,7 @@ class OneStep:
     output: values inside steps will be asked for.
     """
 
-    def __init__(
-        self, scheme: Scheme, system: System, *, controlled: bool = False, output: bool = False
-    ) -> None:
+    def __init__(self, scheme: Scheme, system: System, *, controlled: bool = False, output: bool = False) -> None:
         self.scheme, self.system, self.controlled = scheme, system, controlled
         self.order = order(scheme)
         self.start, self.end = stages_at_ends(scheme) if isinstance(scheme, RungeKutta) else (None, None)
