@@ -18,7 +18,8 @@ from tests.integration.problems import D
 POWERS = st.integers(-15, 15)
 IMPLICIT = [
     "backward-euler", "trapezoid", "implicit-midpoint", "gauss-2", "gauss-3", "radau-iia-2", "radau-iia-3",
-    "lobatto-iiia-3", "lobatto-iiib-3", "lobatto-iiic-3", "alexander-2", "esdirk-325l2sa", "kvaerno-43", "kvaerno-54", "bdf-2", "bdf-4",
+    "lobatto-iiia-3", "lobatto-iiib-3", "lobatto-iiic-3", "alexander-2", "esdirk-325l2sa", "kvaerno-43",
+    "kvaerno-54", "bdf-2", "bdf-4",
     "adams-moulton-2", "milne-simpson-2", "ars-222", "ark-324l2sa", "imex-bdf-2", "cnlf-2", "lobatto-iiia-iiib-2",
     "lobatto-iiic-iii-3", "nordsieck-bdf-2", "nordsieck-adams-3", "dimsim-type2-2", "cowell-3",
 ]  # fmt: skip
