@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from keyword import iskeyword
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import IDENTIFIER, parse, symbol
+from tableau2net.scheme.expression import IDENTIFIER, parse, shown, symbol
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
 MAX_DIGITS = 60
@@ -27,7 +28,10 @@ class Distribution:
 
     def __post_init__(self) -> None:
         if self.kind not in ("uniform", "normal"):
-            raise InputError(f"init: {self.kind!r} is unknown, write uniform = [low, high] or normal = [mean, std]")
+            known = "write uniform = [low, high] or normal = [mean, std]"
+            raise InputError(f"init: {shown(self.kind)!r} is unknown, {known}")
+        for key in ("first", "second"):
+            object.__setattr__(self, key, named("init", getattr(self, key)))
         if not (self.first.is_number and self.second.is_number):
             raise InputError(f"init: the two values of {self.kind} are numbers")
         if self.kind == "uniform" and self.first > self.second:
@@ -41,7 +45,9 @@ class Parameter:
     """A named number that a scheme leaves open.
 
     `value` is used where coefficients are fixed, `range` is where the source allows it (closed interval),
-    `init` is drawn from when it is learnt (without one, learning starts at `value`)."""
+    `init` is drawn from when it is learnt (without one, learning starts at `value`). Numbers are exact: whole numbers,
+    fractions, text such as "1/2", as everywhere; `init` may be written ``{"uniform": [low, high]}``. Raises InputError.
+    """
 
     name: str
     value: Expr
@@ -49,23 +55,41 @@ class Parameter:
     init: Distribution | None = None
 
     def __post_init__(self) -> None:
-        if not IDENTIFIER.match(self.name):
-            raise InputError(f"parameter name {self.name!r}: a letter, then letters, digits and underscores")
+        if not isinstance(self.name, str) or not IDENTIFIER.match(self.name):
+            raise InputError(f"parameter name {shown(self.name)!r}: a letter, then letters, digits and underscores")
         if self.name in ("h", "t", "sqrt", "y", "f") or iskeyword(self.name):
             raise InputError(f"parameter name {self.name!r} is taken by the step itself, choose another")
+        for key, value in (("value", named(f"parameter {self.name}", self.value)), ("init", _init(self))):
+            object.__setattr__(self, key, value)
         if not self.value.is_number:
             raise InputError(f"parameter {self.name}: the value must be a number")
         if self.range is not None:
-            low, high = self.range
-            if not (low.is_number and high.is_number and low <= high):
+            bounds = exact_vector(self.range, f"parameter {self.name}: range", {self.name: self.symbol})
+            if not (len(bounds) == 2 and all(bound.is_number for bound in bounds) and bounds[0] <= bounds[1]):
                 raise InputError(f"parameter {self.name}: range is [low, high] with low <= high")
+            object.__setattr__(self, "range", bounds)
+            low, high = bounds
             if not low <= self.value <= high:
-                raise InputError(f"parameter {self.name}: value {self.value} is outside its range [{low}, {high}]")
+                seen = ", ".join(map(shown, bounds))
+                raise InputError(f"parameter {self.name}: value {shown(self.value)} is outside its range [{seen}]")
 
     @property
     def symbol(self) -> Expr:
         """The sympy symbol that stands for this parameter in coefficients."""
         return symbol(self.name)
+
+
+def _init(parameter: Parameter) -> Distribution | None:
+    """Where learning starts, as it may be written. Raises InputError."""
+    given: object = parameter.init
+    if given is None or isinstance(given, Distribution):
+        return given
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((kind, values),) = given.items()
+        both = exact_vector(values, f"parameter {parameter.name}: init", {})
+        if len(both) == 2:
+            return Distribution(kind, *both)
+    raise InputError(f"parameter {parameter.name}: init is a Distribution, or {{'uniform': [low, high]}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +110,18 @@ class Scheme:
     digits: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", _parameters(self.parameters))
+        if not isinstance(self.claims, Mapping) or not all(isinstance(key, str) for key in self.claims):
+            raise InputError('claims: what the source says by name is expected, {"order": 4} say')
+        if self.digits is not None:
+            object.__setattr__(self, "digits", whole_number(self.digits, "digits"))
         names = [p.name for p in self.parameters]
         if len(set(names)) != len(names):
             raise InputError("a parameter is declared twice")
         if self.digits is not None and not 1 <= self.digits <= MAX_DIGITS:
-            raise InputError(f"digits = {self.digits}: between 1 and {MAX_DIGITS} decimals")
+            raise InputError(f"digits = {shown(self.digits)}: between 1 and {MAX_DIGITS} decimals")
         if self.digits is not None and self.parameters:
             raise InputError("digits: a scheme with parameters is meant exactly; drop digits or the parameters")
-        object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "claims", dict(self.claims))
 
     @property
@@ -173,8 +201,7 @@ def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:
 
 def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tuple[Expr, ...]]:
     """Rows of exact numbers, of any lengths; `key` names them in the error."""
-    if isinstance(rows, (str, bytes)) or not isinstance(rows, Sequence):
-        raise InputError(f"{key}: a list of rows is expected")
+    rows = as_list(rows, f"{key}: a list of rows is expected")
     if len(rows) > MAX_STAGES:
         raise InputError(f"{key}: {len(rows)} rows, at most {MAX_STAGES} are read")
     return [exact_vector(row, f"{key}[{i}]", symbols) for i, row in enumerate(rows)]
@@ -182,16 +209,10 @@ def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tu
 
 def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
     """A row of exact numbers; `key` names it in the error."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise InputError(f'{key}: a list of numbers is expected, such as ["1/2", "1/2"]')
+    values = as_list(values, f'{key}: a list of numbers is expected, such as ["1/2", "1/2"]')
     if len(values) > MAX_STAGES:
         raise InputError(f"{key}: {len(values)} entries, at most {MAX_STAGES} are read")
-    row = []
-    for i, value in enumerate(values):
-        try:
-            row.append(parse(value, symbols))
-        except InputError as error:
-            raise InputError(f"{key}[{i}]: {error}") from None
+    row = [named(f"{key}[{i}]", value, symbols) for i, value in enumerate(values)]
     for i, number in enumerate(row):
         if number.is_Rational:
             continue
@@ -200,3 +221,40 @@ def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple
             names = ", ".join(sorted(map(str, stray)))
             raise InputError(f"{key}[{i}]: undeclared symbol {names}; add it to parameters")
     return tuple(row)
+
+
+def as_list(values: object, expected: str) -> Sequence[object]:
+    """A list, a tuple, or what an array of numpy or torch has in it. Raises InputError saying what is expected."""
+    if not isinstance(values, Sequence) and callable(inside := getattr(values, "tolist", None)):
+        values = inside()
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise InputError(expected)
+    return values
+
+
+def left_out(values: object) -> bool:
+    """Whether a vector that need not be given is not."""
+    return values is None or (isinstance(values, Sequence) and not isinstance(values, str | bytes) and not values)
+
+
+def named(key: str, value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
+    """One exact number; `key` names it in the error."""
+    try:
+        return parse(value, symbols)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
+
+
+def whole_number(value: object, key: str) -> int:
+    """A whole number, of Python or of numpy. Raises InputError."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{key} = {shown(value)}: a whole number is expected")
+    return int(value)
+
+
+def _parameters(given: object) -> tuple[Parameter, ...]:
+    found = as_list(given, 'parameters: a list of them is expected, [Parameter("k", "1/2")] say')
+    for value in found:
+        if not isinstance(value, Parameter):
+            raise InputError(f'parameters: a {type(value).__name__} is none, write Parameter("k", "1/2") say')
+    return tuple(value for value in found if isinstance(value, Parameter))

@@ -18,7 +18,7 @@ from numbers import Rational as RationalNumber
 from typing import Any
 
 import sympy
-from sympy import Expr, Integer, Pow, Rational
+from sympy import Expr, Pow, Rational
 
 from tableau2net.errors import InputError
 
@@ -26,6 +26,8 @@ MAX_LENGTH = 2000  # characters of one coefficient: Cooper–Verner's longest ne
 MAX_DEPTH = 60
 MAX_EXPONENT = 64
 MAX_BITS = 8192  # of any numerator or denominator on the way
+MAX_DECIMALS = 2000
+INEXACT = (sympy.Float, sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
 MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
 # what most coefficients are: read without a syntax tree
 PLAIN = re.compile(r"(-?(?:0|[1-9][0-9]{0,99}))(?:/([1-9][0-9]{0,99}))?\Z")
@@ -41,22 +43,45 @@ def parse(value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
     """Read one exact coefficient.
 
     Text goes through the bounded grammar (numbers, the names in `symbols`, ``+ - * / **``, ``sqrt``, unary minus);
-    integers, fractions and sympy numbers are taken as they are; a float is refused, since it is not exact.
+    integers, fractions, decimals and sympy's exact real numbers are taken as they are; a float is refused, since it is
+    not exact.
 
     Raises:
         InputError: what is wrong with the text, in one line that quotes it.
     """
-    if isinstance(value, (bool, float)):
-        raise InputError(f'{value!r} is not an exact number: write it as text, such as "1/2" or "0.1"')
-    if isinstance(value, int):
-        return _bounded(Integer(value), str(value)[:40])
-    if isinstance(value, (Fraction, RationalNumber)):
-        return Rational(value.numerator, value.denominator)
-    if isinstance(value, Expr):
-        return value
-    if not isinstance(value, str):
-        raise InputError(f'a coefficient is text such as "1/2", not {type(value).__name__}')
-    return _parse_text(value, symbols or {})
+    match value:
+        case Rational():
+            return value
+        case Expr():
+            if value.has(*INEXACT):
+                raise InputError(
+                    f'{shown(value)} is not an exact real number: write it as text, such as "1/2" or "0.1"'
+                )
+            return value
+        case str():
+            return _parse_text(value, symbols or {})
+        case bool() | float():
+            raise InputError(f'{value!r} is not an exact number: write it as text, such as "1/2" or "0.1"')
+        case RationalNumber():  # whole numbers of Python and of numpy, and fractions
+            return _bounded(Rational(int(value.numerator), int(value.denominator)), "this")
+        case Decimal():
+            return _decimal(value)
+    raise InputError(f'a coefficient is text such as "1/2", not {type(value).__name__}')
+
+
+def _decimal(value: Decimal) -> Expr:
+    if not value.is_finite() or abs(value.adjusted()) > MAX_DECIMALS or len(value.as_tuple().digits) > MAX_DECIMALS:
+        raise InputError(f"{shown(value)} is not a finite number of at most {MAX_DECIMALS} decimals")
+    return _bounded(Rational(*value.as_integer_ratio()), "this")
+
+
+def shown(value: object) -> str:
+    """A value as a line quotes it, cut off where it is long."""
+    try:
+        text = " ".join(str(value).split())
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        text = f"a {type(value).__name__} too long to write"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:

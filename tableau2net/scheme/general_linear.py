@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, Integer, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector
+from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.expression import shown
 from tableau2net.scheme.runge_kutta import Matrix, matrix_named, named_matrix
 
 External = str | tuple[Expr, ...]
@@ -59,7 +60,7 @@ class GeneralLinear(Scheme):
         for key, matrix in shaped.items():
             object.__setattr__(self, key, matrix)
         object.__setattr__(self, "external", external)
-        c = exact_vector(self.c, "c", symbols) if self.c else self._row_times()
+        c = self._row_times() if left_out(self.c) else exact_vector(self.c, "c", symbols)
         if len(c) != s:
             raise InputError(f"c has {len(c)} entries but there are {s} stages")
         object.__setattr__(self, "c", c)
@@ -134,7 +135,9 @@ def age_of(meaning: str) -> int:
 def _meaning(value: object, key: str, symbols: Mapping[str, Expr]) -> External:
     if isinstance(value, str):
         if not re.fullmatch(r"[yf](-[1-9]\d?)?|k[1-9]\d?", value):
-            raise InputError(f'{key} = {value!r}: write "y", "y-1", "f", "f-1", "k1", or a list of Nordsieck weights')
+            raise InputError(
+                f'{key} = {shown(value)!r}: write "y", "y-1", "f", "f-1", "k1", or a list of Nordsieck weights'
+            )
         return value
     weights = exact_vector(value, key, symbols)
     if not weights:

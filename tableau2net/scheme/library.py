@@ -34,6 +34,8 @@ def _shipped() -> dict[str, Path]:
 def list_schemes(pattern: str = "*") -> list[str]:
     """Names that `load` knows, matching a shell pattern (``"ssprk*"``), sorted. Of each family constructed for any
     number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
+    if not isinstance(pattern, str):
+        raise InputError(f"list_schemes: a pattern is text such as 'ssp*', not a {type(pattern).__name__}")
     return sorted(name for name in {*_shipped(), *registry.listed()} if fnmatchcase(name, pattern))
 
 
@@ -77,6 +79,8 @@ def load(source: str | Path) -> Scheme:
 
     Raises InputError when there is none, with the nearest names, or when the file is not sound.
     """
+    if not isinstance(source, str | Path):
+        raise InputError(f"load: the name of a scheme or the path of a file is expected, not a {type(source).__name__}")
     text = str(source)
     if isinstance(source, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
         return file.read(source)

@@ -4,14 +4,15 @@ With several fields, y' = Σ_ν f^ν(t, y), each has a β of its own (implicit�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import MAX_PARTS, Scheme, exact_vector
+from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, exact_vector, whole_number
+from tableau2net.scheme.expression import shown
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Multistep(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.derivative not in (1, 2) or isinstance(self.derivative, bool):
-            raise InputError(f"derivative = {self.derivative!r}: 1 for y' = f, or 2 for y'' = f")
+        object.__setattr__(self, "derivative", whole_number(self.derivative, "derivative"))
+        if self.derivative not in (1, 2):
+            raise InputError(f"derivative = {shown(self.derivative)}: 1 for y' = f, or 2 for y'' = f")
         alpha = _alpha(self)
         object.__setattr__(self, "alpha", alpha)
         object.__setattr__(self, "beta", _beta(self, self.beta, "beta", len(alpha)))
@@ -80,9 +82,11 @@ class AdditiveMultistep(Scheme):
     def __post_init__(self) -> None:
         super().__post_init__()
         alpha = _alpha(self)
-        if isinstance(self.betas, str) or not isinstance(self.betas, Sequence) or not 1 <= len(self.betas) <= MAX_PARTS:
-            raise InputError(f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}")
-        betas = tuple(_beta(self, row, f"betas[{i}]", len(alpha)) for i, row in enumerate(self.betas))
+        expected = f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}"
+        rows = as_list(self.betas, expected)
+        if not 1 <= len(rows) <= MAX_PARTS:
+            raise InputError(expected)
+        betas = tuple(_beta(self, row, f"betas[{i}]", len(alpha)) for i, row in enumerate(rows))
         object.__setattr__(self, "alpha", alpha)
         object.__setattr__(self, "betas", betas)
 
@@ -120,7 +124,7 @@ def _alpha(scheme: Multistep | AdditiveMultistep) -> tuple[Expr, ...]:
     if len(alpha) < 2:
         raise InputError("alpha: a k-step method has k + 1 entries, at least two")
     if alpha[-1] != S.One:
-        raise InputError(f"alpha: the last entry must be 1, not {alpha[-1]}; divide alpha and beta by it")
+        raise InputError(f"alpha: the last entry must be 1, not {shown(alpha[-1])}; divide alpha and beta by it")
     return alpha
 
 

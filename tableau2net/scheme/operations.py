@@ -9,8 +9,7 @@ from functools import singledispatch
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Parameter, Scheme
-from tableau2net.scheme.expression import parse
+from tableau2net.scheme.base import Parameter, Scheme, exact_vector
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta
@@ -23,10 +22,12 @@ def compose(schemes: Sequence[Scheme], weights: Sequence[object] | None = None, 
     weights: exact numbers, may be negative or hold parameters; each 1/n when left out, so that h stays h.
     The tableau is that of HLW II.4: the stages one below another. Raises InputError for what cannot be composed.
     """
-    if not schemes:
-        raise InputError("compose: at least one scheme is needed")
+    if isinstance(schemes, str) or not isinstance(schemes, Sequence) or not schemes:
+        raise InputError("compose: a list of schemes is expected, at least one")
+    if strange := [s for s in schemes if not isinstance(s, Scheme)]:
+        raise InputError(f"compose: a {type(strange[0]).__name__} is no scheme; write load(name), or make one")
     n = len(schemes)
-    shares = [S.One / n] * n if weights is None else [parse(w, _symbols(schemes)) for w in weights]
+    shares = [S.One / n] * n if weights is None else list(exact_vector(weights, "compose: weights", _symbols(schemes)))
     if len(shares) != n:
         raise InputError(f"compose: {n} schemes but {len(shares)} weights")
     first = schemes[0]
@@ -78,6 +79,8 @@ def adjoint(scheme: Scheme) -> Scheme:
     """The adjoint method: a step of −h of the scheme, solved for what it started from (HLW II.3; multistep: HLW XV.1).
 
     Raises InputError for a family without one (general linear methods)."""
+    if not isinstance(scheme, Scheme):
+        raise InputError(f"adjoint: a {type(scheme).__name__} is no scheme; write load(name), or make one")
     raise InputError(f"adjoint: a {scheme.family} scheme has none that is written as a table")
 
 

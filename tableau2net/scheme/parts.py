@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from sympy import Expr
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, whole_number
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 
@@ -99,15 +99,13 @@ class PartitionedRungeKutta(_Parts):
         n = len(self.parts)
         if self.parts[0].b_hat is not None:
             raise InputError("parts: b_hat is not read in a partitioned scheme; drop it")
-        reads = [range(1, n + 1)] * n if self.reads is None else self.reads
-        sound = (
-            isinstance(reads, Sequence)
-            and len(reads) == n
-            and all(isinstance(r, Sequence) and r and all(type(i) is int and 1 <= i <= n for i in r) for r in reads)
-        )
-        if not sound:
-            raise InputError(f"reads: for each of the {n} fields a list of states, numbers from 1 to {n}")
-        object.__setattr__(self, "reads", tuple(tuple(sorted(set(r))) for r in reads))
+        every = [range(1, n + 1)] * n
+        expected = f"reads: for each of the {n} fields a list of states, numbers from 1 to {n}"
+        given = as_list(every if self.reads is None else self.reads, expected)
+        reads = [{whole_number(i, "reads") for i in as_list(states, expected)} for states in given]
+        if len(reads) != n or not all(states and 1 <= min(states) <= max(states) <= n for states in reads):
+            raise InputError(expected)
+        object.__setattr__(self, "reads", tuple(tuple(sorted(states)) for states in reads))
 
     @property
     def explicit(self) -> bool:

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector
+from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class RungeKutta(Scheme):
 
     A: s rows of coefficients; a row may stop early, the rest is 0.
     b: the s weights.  c: the s nodes; the row sums of A when left out.  b_hat: the weights of an embedded method.
-    Entries are text, integers, fractions or sympy numbers; floats are refused. Raises InputError on a wrong shape.
+    Entries are text, integers, fractions, decimals or sympy numbers, in lists, tuples or arrays; floats are refused.
+    Raises InputError on a wrong shape.
     """
 
     family: ClassVar[str] = "runge-kutta"
@@ -42,7 +43,7 @@ class RungeKutta(Scheme):
             if len(row) > len(b):
                 raise InputError(f"A[{i}] has {len(row)} entries but there are {len(b)} stages")
         A = tuple(row + (S.Zero,) * (len(b) - len(row)) for row in rows)
-        c = exact_vector(self.c, "c", symbols) if self.c else _row_sums(A)
+        c = _row_sums(A) if left_out(self.c) else exact_vector(self.c, "c", symbols)
         b_hat = None if self.b_hat is None else exact_vector(self.b_hat, "b_hat", symbols)
         for key, vector in (("c", c), ("b_hat", b_hat)):
             if vector is not None and len(vector) != len(b):
