@@ -6,10 +6,12 @@ import builtins
 import hashlib
 import linecache
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.options import Options, check_names
@@ -18,6 +20,33 @@ from tableau2net.scheme import Scheme, load
 
 if TYPE_CHECKING:  # source is written without waiting for torch; the class, when it is made, imports it
     from torch import nn
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a block's class was made from, its `made_of`: ``make(scheme, options)`` is that class, in any process."""
+
+    make: Callable[[Scheme, Options], type[nn.Module]]
+    scheme: Scheme
+    options: Options
+
+    def write_on(self, cls: type[nn.Module]) -> None:
+        """The class knows what it was made from. Instances are copied and pickled by it, those of a subclass as those
+        of any class: by that class's name."""
+        written = cast(Any, cls)
+        written.made_of, written.__reduce_ex__ = self, _told
+
+
+def _told(block: Any, protocol: Any) -> Any:
+    """``__reduce_ex__`` of a block."""
+    made = vars(type(block)).get("made_of")
+    return (_empty, (made,), vars(block)) if made else object.__reduce_ex__(block, protocol)
+
+
+def _empty(made: Made) -> nn.Module:
+    """An empty instance for pickle and deepcopy to fill."""
+    cls = made.make(made.scheme, made.options)
+    return cls.__new__(cls)
 
 
 def compile(scheme: Scheme | str | Path, **options: Any) -> type[nn.Module]:
@@ -52,8 +81,8 @@ def _class(scheme: Scheme, options: Options) -> type[nn.Module]:
     if module is None:
         module = _execute(module_name, source)
     cls: type[nn.Module] = getattr(module, name)
-    if "__reduce__" not in vars(cls):
-        cls.__reduce__ = lambda self: (_restore, (scheme, options), vars(self))  # type: ignore[method-assign]
+    if "made_of" not in vars(cls):
+        Made(_class, scheme, options).write_on(cls)
     return cls
 
 
@@ -65,9 +94,3 @@ def _execute(module_name: str, source: str) -> ModuleType:
     sys.modules[module_name] = module
     exec(builtins.compile(source, module.__file__, "exec"), vars(module))
     return module
-
-
-def _restore(scheme: Scheme, options: Options) -> nn.Module:
-    """An empty instance for pickle and deepcopy to fill: the class is made again from its specification."""
-    cls = _class(scheme, options)
-    return cls.__new__(cls)

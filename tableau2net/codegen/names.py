@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 LOCAL = _words("n h t fields field steps startup t0 torch nn self stages solve given arguments")
-METHODS = _words("step start pull growth forward hoisted learnt history states scheme order")
+METHODS = _words("step start pull growth forward hoisted learnt history states scheme order made_of")
 # names in nn.Module; as text, so that source is written without waiting for torch
 OF_MODULES = _words("""
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches

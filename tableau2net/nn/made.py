@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 from torch import nn
 
-from tableau2net.codegen import Options
-from tableau2net.scheme import Scheme
+from tableau2net.codegen.build import Made
 
-
-class Made(NamedTuple):
-    """What a block was compiled from; ``make(scheme, options)`` makes an empty one."""
-
-    make: Callable[[Scheme, Options], nn.Module]
-    scheme: Scheme
-    options: Options
+__all__ = ["Made", "blocks_of", "made_of"]
 
 
 def made_of(module: nn.Module) -> Made | None:
-    """What a compiled block was made from, as it tells pickle; None for another module."""
-    if not hasattr(type(module), "field_names") or not hasattr(type(module), "evaluations"):
-        return None
-    told: Any = module.__reduce__()
-    if not isinstance(told, tuple) or len(told) < 2 or len(told[1]) != 2 or not isinstance(told[1][0], Scheme):
-        return None
-    return Made(told[0], *told[1])
+    """What a compiled block, or one of a subclass of its class, was made from; None for another module."""
+    found = getattr(type(module), "made_of", None)
+    return found if isinstance(found, Made) else None
 
 
 def blocks_of(network: nn.Module) -> Iterator[tuple[str, nn.Module, Made]]:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from tableau2net.codegen import Options, compile
+from tableau2net.codegen.build import Made
 from tableau2net.scheme import Scheme
 
 Method = Callable[..., Any]
@@ -44,16 +45,11 @@ def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[nn.Mod
         methods = {name: layer.step(step, block) for name, step in methods.items()}
         forward = layer.forward(forward)
     members = {name: staticmethod(step) for name, step in methods.items()}
-    make = partial(_empty, layers)
     told = {"__doc__": block.__doc__, "__module__": block.__module__, "forward": forward}
-    return type(
-        block.__name__,
-        (block,),
-        {**members, **told, "__reduce__": lambda self: (make, (scheme, options), vars(self))},
-    )
+    cls = type(block.__name__, (block,), {**members, **told})
+    Made(partial(_again, layers), scheme, options).write_on(cls)
+    return cls
 
 
-def _empty(layers: tuple[Around, ...], scheme: Scheme, options: Options) -> nn.Module:
-    """An empty instance for pickle and deepcopy to fill."""
-    cls = surrounded(scheme, options, *layers)
-    return cls.__new__(cls)
+def _again(layers: tuple[Around, ...], scheme: Scheme, options: Options) -> type[nn.Module]:
+    return surrounded(scheme, options, *layers)

@@ -22,11 +22,11 @@ from tableau2net.scheme import Scheme
 class Specification:
     """What a block was compiled from, and what its steps are.
 
-    make: the function that makes an empty one from a scheme and options; None where the block is more than that.
+    make: the function that makes the class from a scheme and options; None where the block is more than that.
     h: the length of a step, the longest.  steps, startup (the first of them).  evaluations: a step.  order: proved.
     coefficients: the names of the parameters that are the scheme's."""
 
-    make: Callable[[Scheme, Options], nn.Module] | None
+    make: Callable[[Scheme, Options], type[nn.Module]] | None
     scheme: Scheme
     options: Options
     h: float
@@ -69,7 +69,10 @@ def _specification(module: nn.Module) -> Specification | None:
     steps = len(block.fields) if hasattr(block, "fields") else block.steps
     startup = min(steps, getattr(block, "startup", 0))
     raw = tuple(getattr(block, "raw", block.coefficients))
-    return Specification(*made, float(block.h), steps, startup, block.evaluations, block.order, raw)
+    make = made.make if "made_of" in vars(type(module)) else None  # a subclass is more
+    return Specification(
+        make, made.scheme, made.options, float(block.h), steps, startup, block.evaluations, block.order, raw
+    )
 
 
 def with_backward(block: nn.Module, made: Specification, way: str) -> nn.Module | None:
@@ -78,9 +81,10 @@ def with_backward(block: nn.Module, made: Specification, way: str) -> nn.Module 
         return block if way == made.options.backward else None
     coupling = made.options.coupling if way == made.options.backward else None
     try:
-        other: Any = made.make(made.scheme, replace(made.options, backward=cast(Any, way), coupling=coupling))
+        cls = made.make(made.scheme, replace(made.options, backward=cast(Any, way), coupling=coupling))
     except (InputError, ImportError):
         return None
+    other: Any = cls.__new__(cls)
     other.__dict__.update(vars(block))
     if way == "reversible" and other.growth() > made.options.growth_limit:
         return None
