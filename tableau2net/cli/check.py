@@ -15,11 +15,13 @@ from tableau2net.analysis.record import json_of, residuals_json
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
-from tableau2net.scheme.library import sources as sources_of
+
+RESULT = "result.json"  # as in training, which a check of schemes does not wait for
+RUN = (RESULT, "model.safetensors")
 
 
 def check(
-    sources: Annotated[list[str], typer.Argument(help="Names, scheme files, folders of them, or of training runs.")],
+    sources: Annotated[list[str], typer.Argument(help="Names, scheme files, training runs, and folders of these.")],
     json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
     write: Annotated[
         Path | None, typer.Option("--write", help="A folder for the schemes that a training run has learnt.")
@@ -50,19 +52,44 @@ def _checked(sources: list[str], bad: list[str], write: Path | None) -> Iterator
     """Whether all is true, the report and the record of each source; what could not be checked is said in `bad`."""
     for given in sources:
         try:
-            if _is_run(given):
-                yield _run(given, write)
-            elif write is not None:
-                raise InputError(f"{given}: --write is for the folder of a training run, with result.json in it")
-            else:
-                for source, verdict in _verdicts(given, bad):
-                    yield verdict.ok, _line(source, verdict), _record(source, verdict)
-        except InputError as error:  # a folder without scheme files, or a run that cannot be read
-            bad.append(" ".join(str(error).split()))
+            runs, schemes = _held(given)
+            if write is not None and (len(runs) != 1 or schemes):
+                raise InputError(f"{given}: --write is for the folder of a training run, with {RESULT} in it")
+        except InputError as error:  # a folder that holds nothing to check
+            bad.append(_one_line(error))
+            continue
+        for source in (*schemes, *runs):
+            try:
+                if source in runs:
+                    yield _run(str(source), write)
+                else:
+                    verdict = prove(load(source))
+                    yield verdict.ok, _line(str(source), verdict), _record(str(source), verdict)
+            except InputError as error:
+                said = _one_line(error)
+                bad.append(said if said.startswith(str(source)) else f"{source}: {said}")
 
 
-def _is_run(source: str) -> bool:
-    return any((Path(source) / name).exists() for name in ("result.json", "model.safetensors"))
+def _held(given: str) -> tuple[list[Path], list[str | Path]]:
+    """The folders of training runs and the schemes that a source stands for: itself, or what is in and below a folder.
+
+    Raises InputError for a folder without any."""
+    path = Path(given)
+    if path.name == RESULT and path.is_file():
+        return [path.parent], []
+    if not path.is_dir():
+        return [], [given]
+    if any((path / name).exists() for name in RUN):
+        return [path], []
+    runs = sorted({found.parent for found in path.rglob(RESULT)})
+    schemes: list[str | Path] = sorted(path.rglob("*.toml"))
+    if not runs and not schemes:
+        raise InputError(f"{path}: no scheme file (.toml) and no finished training run ({RESULT}) in this folder")
+    return runs, schemes
+
+
+def _one_line(error: InputError) -> str:
+    return " ".join(str(error).split())
 
 
 def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
@@ -74,16 +101,6 @@ def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
     report = [*check_run.lines(run), *(f"{'':8}wrote {path}" for path in written)]
     record = check_run.record(run) | ({"written": [str(path) for path in written]} if write is not None else {})
     return check_run.kept(run), "\n".join(report), record
-
-
-def _verdicts(given: str, bad: list[str]) -> Iterator[tuple[str, Verdict]]:
-    """The schemes that a source stands for; what could not be checked is said in `bad`."""
-    for source in sources_of(given):
-        try:
-            yield str(source), prove(load(source))
-        except InputError as error:
-            named = str(error).startswith(str(source))
-            bad.append(" ".join((str(error) if named else f"{source}: {error}").split()))
 
 
 KINDS = {

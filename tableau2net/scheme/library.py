@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -98,15 +97,3 @@ def _load_named(name: str) -> Scheme:
     hint = f"; did you mean {', '.join(near)}?" if near else "; `tableau2net list` shows the names"
     shown = name if len(name) <= 60 else name[:57] + "..."
     raise InputError(f"no scheme is called {shown!r}{hint}")
-
-
-def sources(source: str | Path) -> Iterator[str | Path]:
-    """What `source` stands for, one loadable source at a time: itself, or every ``.toml`` below a folder."""
-    path = Path(source)
-    if not path.is_dir():
-        yield source
-        return
-    found = sorted(path.rglob("*.toml"))
-    if not found:
-        raise InputError(f"{path}: no .toml file in this folder")
-    yield from found

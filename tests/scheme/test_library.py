@@ -6,7 +6,7 @@ import pytest
 
 from tableau2net.errors import InputError
 from tableau2net.scheme import list_schemes, load
-from tableau2net.scheme.library import catalogue, folder, sources
+from tableau2net.scheme.library import catalogue, folder
 
 
 def test_at_least_fifty_methods_of_every_kind():
@@ -83,13 +83,3 @@ def test_patterns_and_the_catalogue_agree():
         assert (entry.family, entry.title) == (scheme.family, scheme.title)
         assert entry.claimed_order == scheme.claims.get("order")
         assert entry.parameters == tuple(scheme.symbols)
-
-
-def test_a_folder_of_ones_own(tmp_path):
-    (tmp_path / "sub").mkdir()
-    shipped = next(folder().rglob("rk4.toml"))
-    (tmp_path / "sub" / "mine.toml").write_text(shipped.read_text())
-    assert [load(s).name for s in sources(tmp_path)] == ["rk4"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"no \.toml"):
-        list(sources(tmp_path / "empty"))
