@@ -56,7 +56,7 @@ def read_run(folder: str | Path) -> Run:
     """The schemes of a run. Raises InputError, one line, for a folder that is damaged or of something else."""
     folder = Path(folder)
     if not (folder / RESULT).is_file():
-        raise InputError(f"{folder}: holds no finished training run ({RESULT})")
+        raise InputError(f"{folder / RESULT}: cannot be read, there is none; check a training run that has finished")
     result = Result.read(folder / RESULT)
     model = read_network(folder)[1]
     made = next((made for _, _, made in blocks_of(model)), None)
