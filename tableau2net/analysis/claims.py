@@ -12,6 +12,7 @@ from sympy.polys.rootoftools import ComplexRootOf
 from tableau2net.analysis.collocation_order import order_by_simplifying
 from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
+from tableau2net.analysis.pairs import useless_estimate
 from tableau2net.analysis.region import region_text, zero_stable_region
 from tableau2net.analysis.ssp import ssp
 from tableau2net.analysis.stability.verdicts import stability, zero_stable
@@ -59,11 +60,14 @@ def _equal(a: Expr, b: Expr) -> bool:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of checking a scheme: its order with the failing conditions, and each claim."""
+    """The outcome of checking a scheme: its order with the failing conditions, and each claim.
+
+    useless_estimate: why no steps can be controlled by its embedded method, where that is so."""
 
     name: str
     order: Order
     claims: tuple[Claim, ...]
+    useless_estimate: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -78,7 +82,8 @@ def check(scheme: Scheme) -> Verdict:
         Claim(key, declared, _find(scheme, key, declared), _kind(scheme, key, declared))
         for key, declared in scheme.claims.items()
     )
-    return Verdict(scheme.name, order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0))), claims)
+    order = order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0)))
+    return Verdict(scheme.name, order, claims, useless_estimate(scheme))
 
 
 def _find(scheme: Scheme, key: str, declared: Any) -> Any:

@@ -129,6 +129,8 @@ def _line(source: str, verdict: Verdict) -> str:
         lines += [f"{'':8}order {order.order + 1} fails at the tree {residual}" for residual in shown]
         if len(order.failing) > len(shown):
             lines.append(f"{'':8}and at {len(order.failing) - len(shown)} more")
+    if verdict.useless_estimate:
+        lines.append(f"{'':8}no error estimate: {verdict.useless_estimate}")
     return "\n".join(lines)
 
 

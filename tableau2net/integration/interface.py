@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,11 +14,13 @@ import torch
 from torch import Tensor
 
 from tableau2net.analysis import order
+from tableau2net.analysis.pairs import useless_estimate
 from tableau2net.codegen.support.solve import SOLVER_METHODS, ConvergenceError
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.fixed import fixed
+from tableau2net.integration.moving import Moving
 from tableau2net.integration.multistep import multistep
 from tableau2net.integration.newton import StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
@@ -28,6 +31,7 @@ from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
+MOST = 10_000_000  # equal steps
 Fields = Callable[..., Tensor] | Sequence[Callable[..., Tensor]]
 
 
@@ -35,13 +39,13 @@ def integrate(
     scheme: Scheme | str | Path,
     f: Fields,
     y0: Any,
-    t0: float,
-    t1: float,
-    steps: int | None = None,
+    t0: Any,
+    t1: Any,
+    steps: Any = None,
     *,
     grid: Any = None,
-    rtol: float | None = None,
-    atol: float | None = None,
+    rtol: Any = None,
+    atol: Any = None,
     at: Any = None,
     start: Scheme | str | None = None,
     first_step: float | None = None,
@@ -59,7 +63,7 @@ def integrate(
     rtol, atol: as large steps as keep the root mean square of error/(atol + rtol·|y|) below 1, by the scheme's embedded
         method, or without one by step doubling; what is left out of the two is taken the same. norm="batch" takes the
         mean over each entry of the first dimension by itself, and the largest of these. first_step: the first step's
-        size; max_steps: how many may be tried.
+        size; max_steps: how many may be tried. atol may be one for each entry of y, or one for each of several states.
 
     y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
         scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v).
@@ -74,15 +78,17 @@ def integrate(
         what rtol and atol allow, and with given steps are solved nearly to rounding.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
-    Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants.
+    Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants. Those by t0,
+    t1 and `at`, where they are tensors that want one, are of the solution itself, dy/dt = f at an evaluation each.
     Open parameters of the scheme are set to their declared values.
     Returns a tensor of the shape of y0, with `at` one more dimension in front; tuples of these for several states.
     Raises InputError for input that cannot be integrated, IntegrationError where the integration does not arrive.
     """
     scheme = scheme if isinstance(scheme, Scheme) else load(scheme)
     scheme = scheme.at_defaults() if scheme.parameters else scheme
+    moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")
-    system = system_of(scheme, f, y0)
+    system = moving.begun(system_of(scheme, f, y0), t0, order(scheme))
     given = [
         name for name, value in (("steps", steps), ("grid", grid), ("rtol", rtol), ("atol", atol)) if value is not None
     ]
@@ -102,7 +108,7 @@ def integrate(
             found = problem.on_grid(uniform, ends)
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
-    return _result(problem, found, times, full)
+    return _result(problem, moving, found, times, full)
 
 
 @dataclass
@@ -129,9 +135,12 @@ class _Problem:
         """With steps as large as the tolerance allows."""
         if not one_step(self.scheme):
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
+        if (why := useless_estimate(self.scheme)) is not None:
+            raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
+        first = None if first is None else _time(first, "first_step")
         if first is not None and not first > 0:
             raise InputError(f"first_step = {first}: a positive size, whichever way t goes")
-        if max_steps < 1:
+        if (max_steps := _count(max_steps, "max_steps")) < 1:
             raise InputError(f"max_steps = {max_steps}: at least one")
         output = self.outputs.pending
         if lower(self.scheme).estimate is None:
@@ -147,6 +156,8 @@ class _Problem:
 
     def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
         """With steps that are given."""
+        if self.t0 == self.t1:
+            return _Found(self.system.states, (self.t0,))
         if not one_step(self.scheme):
             states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
         else:
@@ -165,15 +176,16 @@ def one_step(scheme: Scheme) -> bool:
     return not lower(scheme).history and lower(scheme).derivative == 1
 
 
-def _grid(steps: int | None, grid: Any, t0: float, t1: float) -> tuple[float | None, tuple[float, ...]]:
+def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tuple[float, ...]]:
     """The step, where all are equal, and where steps end."""
     if steps is None:
         ends = grid_of(grid, t0, t1)
         h = (t1 - t0) / (len(ends) - 1)
         even = all(abs(b - a - h) <= 1e-12 * max(abs(h), abs(t0), abs(t1)) for a, b in pairwise(ends))
         return (h if even else None), ends
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise InputError(f"steps = {steps}: at least one step is taken")
+    steps = _count(steps, "steps")
+    if not 1 <= steps <= MOST:
+        raise InputError(f"steps = {steps}: at least one step is taken, and at most {MOST} in one go")
     h = (t1 - t0) / steps
     return h, (*(t0 + n * h for n in range(steps)), t1)
 
@@ -182,24 +194,39 @@ def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolve
     """What solves implicit stages, for this integration."""
     if method != "auto" and method not in SOLVER_METHODS:
         raise InputError(f"solver = {method!r}: write one of auto, {', '.join(SOLVER_METHODS)}")
-    if tolerance is not None and not (isinstance(tolerance, (int, float)) and 0 < tolerance < math.inf):
+    tolerance = None if tolerance is None else _time(tolerance, "tolerance")
+    if tolerance is not None and not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}: of implicit stages, a positive number")
     return StageSolver(method, tolerance, wanted)
 
 
+def _count(value: Any, key: str) -> int:
+    """A whole number, of whatever type."""
+    try:
+        return int(operator.index(value if not isinstance(value, bool) else "bool"))
+    except TypeError:
+        raise InputError(f"{key} = {value!r}: a whole number is expected") from None
+
+
 def _time(value: Any, key: str) -> float:
     try:
-        time = float(value)
-    except (TypeError, ValueError):
+        time = float(value.detach() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{key}: a number is expected") from None
     if not math.isfinite(time):
         raise InputError(f"{key} = {time}: a finite number is expected")
     return time
 
 
-def _result(problem: _Problem, found: _Found, times: tuple[float, ...] | None, full: bool) -> State | Solution:
+def _result(
+    problem: _Problem, moving: Moving, found: _Found, times: tuple[float, ...] | None, full: bool
+) -> State | Solution:
     several = len(found.states) > 1
-    y: State = problem.outputs.stacked() if times is not None else found.states if several else found.states[0]
+    if times is not None:
+        y: State = moving.at_times(problem.system, times, problem.outputs).stacked()
+    else:
+        states = moving.ended(problem.system, problem.t1, found.states)
+        y = states if several else states[0]
     if not full:
         return y
     return Solution(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,8 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import State
 from tableau2net.integration.system import States
+
+ROUNDINGS = 8  # units in the last place that a time may be away from an end and yet mean it
 
 
 class Outputs:
@@ -31,6 +34,17 @@ class Outputs:
     def add(self, states: States) -> None:
         """The states at the next of the times."""
         self._found.append(states)
+
+    def replaced(self, states: list[States]) -> Outputs:
+        """The same times with other values."""
+        found = Outputs(self.times, math.nan, ())
+        found._found = states
+        return found
+
+    @property
+    def values(self) -> list[States]:
+        """The states at the times that are known."""
+        return self._found
 
     @property
     def pending(self) -> bool:
@@ -52,7 +66,7 @@ class Outputs:
 
 def times_of(at: Any, t0: float, t1: float) -> tuple[float, ...]:
     """`at` as numbers. Raises InputError unless they go from t0 to t1."""
-    times = _numbers(at, "at")
+    times = tuple(_within(t, t0, t1) for t in _numbers(at, "at"))
     if not times:
         raise InputError("at: no times; leave it out for y(t1)")
     sign = 1 if t1 >= t0 else -1
@@ -65,6 +79,8 @@ def times_of(at: Any, t0: float, t1: float) -> tuple[float, ...]:
 def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
     """`grid` as numbers. Raises InputError unless they go from t0 to t1, strictly."""
     times = _numbers(grid, "grid")
+    if len(times) > 1:
+        times = (_near(times[0], t0), *times[1:-1], _near(times[-1], t1))
     if len(times) < 2 or times[0] != t0 or times[-1] != t1:
         raise InputError(f"grid: it must begin at t0 = {t0} and end at t1 = {t1}")
     if not all((b - a) * (t1 - t0) > 0 for a, b in pairwise(times)):
@@ -72,11 +88,22 @@ def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
     return times
 
 
+def _near(t: float, end: float) -> float:
+    """An end, where a time is it but for rounding, as 0.1 + 0.2 is 0.3."""
+    return end if abs(t - end) <= ROUNDINGS * math.ulp(max(abs(t), abs(end))) else t
+
+
+def _within(t: float, t0: float, t1: float) -> float:
+    """A time that rounding has put beyond an end is that end."""
+    outside = not min(t0, t1) <= t <= max(t0, t1)
+    return _near(_near(t, t0), t1) if outside else t
+
+
 def _numbers(values: Any, key: str) -> tuple[float, ...]:
     try:
         listed: Sequence[Any] = values.tolist() if isinstance(values, Tensor) else list(values)
-        times = tuple(float(t) for t in listed)
-    except (TypeError, ValueError):
+        times = tuple(float(t.detach() if isinstance(t, Tensor) else t) for t in listed)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{key}: a list of times is expected") from None
     if not all(abs(t) < float("inf") for t in times):
         raise InputError(f"{key}: times must be finite")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -142,6 +142,10 @@ class System:
     def evaluations(self) -> int:
         """How often fields were evaluated."""
         return sum(field.evaluations for field in self.fields)
+
+    def at(self, states: States) -> System:
+        """The same from other states."""
+        return replace(self, states=states)
 
     def slopes(self, t: float, states: States) -> States:
         """y' of each state."""

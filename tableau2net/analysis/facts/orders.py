@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tableau2net.analysis.errors import Norm
 from tableau2net.analysis.facts.pieces import Fact, Piece, decimal
 from tableau2net.analysis.order import Order
+from tableau2net.analysis.pairs import useless_estimate
 from tableau2net.analysis.simplifying import Simplifying
 from tableau2net.analysis.trees import bracket
 
@@ -33,6 +34,8 @@ def orders(report: Report) -> Iterator[Fact]:
         yield Fact("order, own weights", (str(own),))
     if report.embedded:
         yield Fact("embedded order", (_order(report.embedded),))
+        if (why := useless_estimate(report.scheme)) is not None:
+            yield Fact("error estimate", (f"none: {why}",))
     if report.stage_order is not None:
         yield Fact("stage order", (str(report.stage_order),))
     if report.simplifying is not None:

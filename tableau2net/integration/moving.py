@@ -1,0 +1,56 @@
+"""Gradients by times: of the solution itself, which moves along f."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.errors import InputError
+from tableau2net.integration.output import Outputs
+from tableau2net.integration.system import States, System
+
+
+class Moving:
+    """The times t0, t1 and `at` as far as they want a gradient: y(t; t0, y0) changes with t by f(t, y), and with t0 as
+    it does with y0 by −f(t0, y0). What is added is 0 in value."""
+
+    def __init__(self, t0: Any, t1: Any, at: Any) -> None:
+        self.t0, self.t1 = _wanted(t0), _wanted(t1)
+        parts = list(at) if isinstance(at, (Tensor, list, tuple)) and not _is_scalar(at) else []
+        self.at = [_wanted(t) for t in parts]
+
+    def begun(self, system: System, t0: float, order: int) -> System:
+        """The system from where it begins. Raises InputError where the solution does not move along f."""
+        if self.t0 is self.t1 is None and not any(t is not None for t in self.at):
+            return system
+        if system.step.derivative == 2 or order < 1:
+            what = "for y'' = f" if system.step.derivative == 2 else f"of order {order}"
+            raise InputError(f"t0, t1, at: no gradient by times through a scheme {what}; give them detached")
+        return system if self.t0 is None else system.at(_moved(system, t0, system.states, self.t0, -1))
+
+    def ended(self, system: System, t1: float, states: States) -> States:
+        """The states at t1."""
+        return states if self.t1 is None else _moved(system, t1, states, self.t1, 1)
+
+    def at_times(self, system: System, times: tuple[float, ...], found: Outputs) -> Outputs:
+        """The states at the times."""
+        if all(t is None for t in self.at):
+            return found
+        values = zip(self.at, times, found.values, strict=True)
+        return found.replaced([y if t is None else _moved(system, time, y, t, 1) for t, time, y in values])
+
+
+def _is_scalar(at: Any) -> bool:
+    return isinstance(at, Tensor) and at.dim() != 1
+
+
+def _wanted(t: Any) -> Tensor | None:
+    return t.reshape(()) if isinstance(t, Tensor) and t.requires_grad and torch.is_grad_enabled() else None
+
+
+def _moved(system: System, t: float, states: States, by: Tensor, sign: int) -> States:
+    shift = (by - by.detach()) * sign
+    slopes = system.slopes(t, states)
+    return tuple(y + k * shift.to(y.device, y.dtype) for y, k in zip(states, slopes, strict=True))
