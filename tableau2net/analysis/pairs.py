@@ -47,4 +47,4 @@ def _alike_where_linear(scheme: Scheme) -> bool:
     for _ in range(len(a)):
         found.append(abs(difference @ power) / (np.abs(difference) @ np.abs(power) or 1.0))
         power = a @ power
-    return max(found) < ALIKE
+    return bool(max(found) < ALIKE)

@@ -203,9 +203,11 @@ def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolve
 def _count(value: Any, key: str) -> int:
     """A whole number, of whatever type."""
     try:
-        return int(operator.index(value if not isinstance(value, bool) else "bool"))
+        if not isinstance(value, bool):
+            return operator.index(value)
     except TypeError:
-        raise InputError(f"{key} = {value!r}: a whole number is expected") from None
+        pass
+    raise InputError(f"{key} = {value!r}: a whole number is expected")
 
 
 def _time(value: Any, key: str) -> float:

@@ -290,7 +290,7 @@ def test_gradients_by_times(name, how):
 
 def test_gradients_by_times_of_several_states_and_where_there_are_none():
     t1 = torch.tensor(1.0, dtype=D, requires_grad=True)
-    q, p = integrate("forest-ruth-4", (lambda t, p: p, lambda t, q: -q), (1.0, 0.0), 0, t1, 50)
+    q, _ = integrate("forest-ruth-4", (lambda t, p: p, lambda t, q: -q), (1.0, 0.0), 0, t1, 50)
     torch.testing.assert_close(torch.autograd.grad(q, t1)[0], torch.tensor(-math.sin(1), dtype=D), rtol=1e-5, atol=0)
     assert not integrate("rk4", lambda t, y: -y, 1.0, 0, t1.detach(), 5).requires_grad
     with torch.no_grad():
@@ -343,7 +343,7 @@ def test_an_absolute_tolerance_for_each_number():
         assert loose.steps < found.steps
     batch = torch.ones(4, 2, dtype=D)
     assert integrate("bogacki-shampine-32", lambda t, y: -y, batch, 0, 1, rtol=1e-3, atol=[1e-4, 1e-5]).shape == (4, 2)
-    q, p = integrate(
+    q, _ = integrate(
         "forest-ruth-4", (lambda t, p: p, lambda t, q: -q), ([1.0], [0.0]), 0, 1, rtol=1e-6, atol=(1e-6, [1e-8])
     )
     assert float(q) == pytest.approx(math.cos(1), abs=1e-5)
