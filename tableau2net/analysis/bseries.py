@@ -20,6 +20,7 @@ from typing import Any
 
 from sympy import Expr, Integer, S
 
+from tableau2net.analysis.budget import BUILT
 from tableau2net.analysis.exact.balls import Balls
 from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.analysis.exact.integers import Scaled, is_integral
@@ -39,6 +40,9 @@ def reading(step: Step, forest: Forest, *, digits: int | None = None, quadrature
 @lru_cache(maxsize=16)  # of a function without defaults: a cache takes an argument left out for another call
 def _reading(step: Step, forest: Forest, digits: int | None, quadrature: bool) -> Reading:
     return Reading(step, forest, digits=digits, quadrature=quadrature)
+
+
+BUILT.append(_reading.cache_clear)
 
 
 class Reading:
@@ -92,6 +96,11 @@ class Reading:
             states = [(c, constant[v]) for c, v in op.terms if constant[v] is not None]
             constant[op.target] = sum((self.domain.convert(c) * y for c, y in states), zero)
         return constant
+
+    def work(self, order: int) -> int:
+        """The bits of the numbers that all trees of an order multiply."""
+        products = len(self._evaluations) + sum(len(terms) for _, terms in (*self._at_end, *self._at_stages))
+        return self.forest.count(order) * products * (64 + order * self.scale.bit_length())
 
     def extend(self, order: int) -> None:
         """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""

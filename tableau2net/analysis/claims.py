@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Expr
 from sympy.polys.rootoftools import ComplexRootOf
 
+from tableau2net.analysis.budget import TooMuch, ask, left_out
 from tableau2net.analysis.collocation_order import order_by_simplifying
 from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
@@ -36,15 +37,19 @@ class Claim:
     """One line of a file's [claims]: what it declares, and what is found. `ok` when they are equal.
 
     kind: how far the verdict reaches: "exact", "all parameters", "decimal" (to the decimals printed), "linear",
-    "declared values" of the parameters, or the region of them, such as "zero-stable exactly where -1 < k <= 1"."""
+    "declared values" of the parameters, or the region of them, such as "zero-stable exactly where -1 < k <= 1".
+    undecided: why nothing was found, where that is more work than a report may be; then it is not ok."""
 
     claim: str
     declared: Any
     found: Any
     kind: str = "exact"
+    undecided: str = ""
 
     @property
     def ok(self) -> bool:
+        if self.undecided:
+            return False
         if isinstance(self.declared, Expr):
             return isinstance(self.found, Expr) and _equal(self.declared, self.found)
         return bool(self.declared == self.found)
@@ -78,18 +83,25 @@ def check(scheme: Scheme) -> Verdict:
     """Prove or refute each claim of a scheme, exactly. A claim of order p means: p, and not p + 1.
 
     Raises InputError when a claim does not apply to the scheme (an embedded order without b_hat)."""
-    claims = tuple(
-        Claim(key, declared, _find(scheme, key, declared), _kind(scheme, key, declared))
-        for key, declared in scheme.claims.items()
-    )
+    claims = tuple(_claim(scheme, key, declared) for key, declared in scheme.claims.items())
     order = order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0)))
     return Verdict(scheme.name, order, claims, useless_estimate(scheme))
+
+
+def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
+    name = f"claim {key}"
+    decided = ask(name, lambda: (_find(scheme, key, declared), _kind(scheme, key, declared)))
+    if decided is not None:
+        return Claim(key, declared, *decided)
+    return Claim(key, declared, None, undecided=next((x.why for x in left_out() if x.part == name), "more work"))
 
 
 def _find(scheme: Scheme, key: str, declared: Any) -> Any:
     if key == "embedded_order" and lower(scheme).estimate is None:
         raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
     found = FACTS[key](scheme, declared)
+    if found is None and any(not x.part.startswith("claim") for x in left_out()):
+        raise TooMuch(f"{next(x for x in reversed(left_out()) if not x.part.startswith('claim'))}")
     if found is None:
         raise InputError(f"claims.{key} does not apply to a {scheme.family} scheme; drop the claim")
     return found

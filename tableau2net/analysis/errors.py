@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from math import factorial
 
 import sympy
 from sympy import Expr
 
+from tableau2net.analysis.budget import ask, remembered
 from tableau2net.analysis.exact.balls import Balls
 from tableau2net.analysis.exact.domain import Element, domain_of
 from tableau2net.analysis.norms import Norm, Sizes, largest
@@ -51,7 +51,7 @@ class Errors:
     error_constant: Expr | None = None
 
 
-@cache
+@remembered
 def errors(scheme: Scheme) -> Errors:
     """The error constants of a scheme: norms for one-step methods, the metrics of a pair, the constant of a linear
     multistep method. Everything is None for a scheme that keeps not even constants, and for other families.
@@ -72,26 +72,28 @@ def errors(scheme: Scheme) -> Errors:
         return result
     estimate = order_conditions(scheme, embedded=True)
     complete = estimate.complete and estimate.order >= 0
-    return _of_pair(scheme, sizes, estimate.order, result) if complete else result
+    if not complete:
+        return result
+    domain = domain_of(scheme.coefficients.values())
+    result = replace(result, D=ask("largest coefficient", lambda: largest(domain, scheme.coefficients.values())))
+    return ask("pair metrics", lambda: _of_pair(sizes, estimate.order, result)) or result
 
 
 def _of_result(sizes: Sizes, p: int) -> Errors:
-    principal, second = (sizes.of(q).norm if sizes.within_reach(q) else None for q in (p + 1, p + 2))
-    return Errors(principal, second)
+    return Errors(
+        ask("principal error norm", lambda: sizes.of(p + 1).norm), ask("next error norm", lambda: sizes.of(p + 2).norm)
+    )
 
 
-def _of_pair(scheme: Scheme, sizes: Sizes, q: int, result: Errors) -> Errors:
+def _of_pair(sizes: Sizes, q: int, result: Errors) -> Errors:
     """The same with what belongs to the pair, whose embedded method is of order q."""
-    biggest = largest(domain_of(scheme.coefficients.values()), scheme.coefficients.values())
-    if not sizes.within_reach(q + 2):
-        return replace(result, D=biggest)
+    sizes.within_reach(q + 2)
     embedded = sizes.of(q + 1, embedded=True)
     return replace(
         result,
         embedded=embedded.norm,
         B=sizes.of(q + 2, embedded=True).over(embedded),
         C=sizes.of_difference(q + 2).over(embedded),
-        D=biggest,
         E=sizes.of(q + 2).over(embedded),
     )
 

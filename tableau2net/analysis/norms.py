@@ -10,6 +10,7 @@ import sympy
 from sympy import Expr, Float, Rational, S
 
 from tableau2net.analysis.bseries import reading
+from tableau2net.analysis.budget import TooMuch
 from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.analysis.trees import forest
 from tableau2net.step import Step
@@ -64,9 +65,10 @@ class Sizes:
         self.domain = domain_of(step.coefficients()) if digits is None else _Floats()
         self._coefficients = cache(self._found)
 
-    def within_reach(self, order: int) -> bool:
-        """Whether there are not too many trees."""
-        return self.forest.count(order) <= MAX_TREES
+    def within_reach(self, order: int) -> None:
+        """Raise TooMuch where there are too many trees."""
+        if (count := self.forest.count(order)) > MAX_TREES:
+            raise TooMuch(f"{count:,} trees of order {order}, at most {MAX_TREES:,}")
 
     def of(self, order: int, *, embedded: bool = False) -> Size:
         """The size of all coefficients of one order."""
@@ -78,6 +80,7 @@ class Sizes:
         return self._size([a - b for a, b in pairs])
 
     def _found(self, order: int, embedded: bool) -> list[Element]:
+        self.within_reach(order)
         self.reading.extend(order)
         return [self._coefficient(tree, embedded) for tree in self.forest.of_order(order)]
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from math import factorial
 
 from sympy import Expr, Rational, S, expand, factor
 
 from tableau2net.analysis.bseries import BSeriesError, Reading
 from tableau2net.analysis.bseries import reading as shared
+from tableau2net.analysis.budget import ask
 from tableau2net.analysis.trees import Forest, bracket, forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
+from tableau2net.scheme.expression import digits_in, is_long
 from tableau2net.step import Evaluate, Input, Step, lower
 
 DEFAULT_LIMIT = 12
 FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
+MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some seconds
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
 
@@ -35,7 +38,8 @@ class Residual:
     of: str = ""
 
     def __str__(self) -> str:
-        return f"{bracket(self.tree, self.colours)}{f' of {self.of}' if self.of else ''}: {self.value}"
+        value = f"a number of {digits_in(self.value):,} digits" if is_long(self.value) else self.value
+        return f"{bracket(self.tree, self.colours)}{f' of {self.of}' if self.of else ''}: {value}"
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,29 @@ def order(scheme: Scheme, limit: int | None = None) -> int:
 
 
 def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:
-    """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none)."""
-    return conditions(scheme, limit, embedded)  # one way to ask, so that one answer is kept
+    """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none).
+
+    As a part of a report that has no time for all of it: as far as it was found, not `complete`."""
+    name = "embedded order" if embedded else "order"
+    asked = (scheme, limit, embedded)  # one way to ask, so that one answer is kept
+    return ask(name, lambda: conditions(*asked), *asked) or _as_far_as_it_is_known(name, scheme, embedded)
+
+
+def _as_far_as_it_is_known(name: str, scheme: Scheme, embedded: bool) -> Order:
+    known: Order | None = None
+    for limit in range(1, DEFAULT_LIMIT + 1):
+        asked = (scheme, limit, embedded)
+        found = ask(f"{name} to {limit}", partial(conditions, *asked), *asked, silent=True)
+        if found is None:
+            break
+        known = found
+        if found.complete:
+            break
+    if known is None:
+        raise InputError(
+            f"the {name} of {scheme.name or 'the scheme'} is more work than it may be; shorten its numbers"
+        )
+    return known
 
 
 @cache
@@ -122,7 +147,7 @@ def _search(
         if constant is not None and (wrong := constant - reading.domain.convert((given.nordsieck or (S.One,))[0])):
             return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(wrong))),), -1)
     for n in range(1, (limit or DEFAULT_LIMIT) + delay + 1):
-        if limit is None and n > 1 and grown.count(n) > MAX_TREES:
+        if limit is None and n > 1 and (grown.count(n) > MAX_TREES or reading.work(n) > MAX_WORK):
             return Order(order_before(n), kind, False, (), order_before(n))
         reading.extend(n)
         failing = tuple(_failing(step, reading, grown, n, checked))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Poly, oo
 
 from tableau2net.analysis.backward.modified import Term
+from tableau2net.analysis.budget import ask, budget, left_out
 from tableau2net.analysis.errors import Errors, Norm
 from tableau2net.analysis.order import Residual
 from tableau2net.analysis.region.regions import region_text
@@ -25,16 +27,25 @@ Json = dict[str, Any]
 
 def record(report: Report) -> Json:
     """The object that ``show --json`` prints. Exact numbers are ``{"exact", "value"}``, a tree is its level sequence,
-    and what does not apply is null."""
+    and what does not apply is null. left_out: what is null because it is more work than a report may be, and why."""
+    with budget():
+        found = {key: value for make in SECTIONS for key, value in (ask(*_named(make, report)) or {}).items()}
+        missing = dict.fromkeys([*report.left_out, *left_out()])
+    return found | {"left_out": [{"part": what.part, "why": what.why} for what in missing]}
+
+
+def _named(make: Callable[[Report], Json], report: Report) -> tuple[str, Callable[[], Json]]:
+    return f"{make.__name__.strip('_')} as JSON", lambda: make(report)
+
+
+def _about(report: Report) -> Json:
     s, step = report.scheme, lower(report.scheme)
-    stages: int | None = getattr(s, "stages", None)
-    nominal = report.independent_order is not None and stages is not None and stages > 1
     return {
         "name": s.name,
         "title": s.title,
         "family": s.family,
         "reference": s.reference,
-        "stages": stages,
+        "stages": getattr(s, "stages", None),
         "steps": getattr(s, "steps", None),
         "parts": step.parts if step.parts > 1 else None,
         "explicit": getattr(s, "explicit", None),
@@ -42,6 +53,12 @@ def record(report: Report) -> Json:
         "parameters": [_parameter(p) for p in s.parameters],
         "coefficients": {n: exact_json(c) for n, c in s.coefficients.items() if not c.is_zero},
         "claims": {key: json_of(value) for key, value in s.claims.items()},
+    }
+
+
+def _orders(report: Report) -> Json:
+    nominal = report.independent_order is not None and (getattr(report.scheme, "stages", None) or 0) > 1
+    return {
         "order": report.order.order,
         "order_kind": report.order.kind,
         "order_complete": report.order.complete,
@@ -52,21 +69,44 @@ def record(report: Report) -> Json:
         "embedded_order": report.embedded.order if report.embedded else None,
         "stage_order": report.stage_order,
         "simplifying": _simplifying(report),
+    }
+
+
+def _sizes(report: Report) -> Json:
+    return {
         "principal_error_norm": _norm(report.errors.principal),
         "errors": _errors(report.errors),
         "error_constant": json_of(report.errors.error_constant),
         "effective_step": json_of(report.effective_step),
-        "stability": _stability(report.stability)
-        | {
-            "algebraically_stable": report.structure.algebraically_stable,
-            "zero_stable_region": report.zero_stable_region and region_text(report.zero_stable_region),
-        },
-        "ssp": {"coefficient": json_of(report.ssp.coefficient), "linear": json_of(report.ssp.linear)},
-        "structure": _structure(report.structure),
+    }
+
+
+def _stable(report: Report) -> Json:
+    region = report.zero_stable_region
+    more = {
+        "algebraically_stable": report.structure.algebraically_stable,
+        "zero_stable_region": region and region_text(region),
+    }
+    return {"stability": _stability(report.stability) | more}
+
+
+def _strongly_stable(report: Report) -> Json:
+    return {"ssp": {"coefficient": json_of(report.ssp.coefficient), "linear": json_of(report.ssp.linear)}}
+
+
+def _built(report: Report) -> Json:
+    return {"structure": _structure(report.structure)}
+
+
+def _equations(report: Report) -> Json:
+    return {
         "differential_form": report.differential_form and str(report.differential_form),
         "modified_equation": _terms(report.modified_equation),
         "modifying_integrator": _terms(report.modifying_integrator),
     }
+
+
+SECTIONS = (_about, _orders, _sizes, _stable, _strongly_stable, _built, _equations)
 
 
 def residuals_json(residuals: tuple[Residual, ...]) -> list[Json]:

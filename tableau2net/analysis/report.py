@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Expr
 
 from tableau2net.analysis.backward.differential import DifferentialForm, differential_form
 from tableau2net.analysis.backward.modified import Term, modified_equation
 from tableau2net.analysis.backward.modified import modifying_integrator as modifying
+from tableau2net.analysis.budget import LeftOut, ask, budget, left_out
 from tableau2net.analysis.errors import Errors, errors
 from tableau2net.analysis.nominal import independent_order
 from tableau2net.analysis.order import Order, order_conditions
@@ -27,6 +28,7 @@ class Report:
 
     independent_order: what is left of the order when each stage has weights of its own; `order` is nominal then.
     zero_stable_region: the parameter values where a multistep scheme with parameters is zero-stable.
+    left_out: what is not there because it is more work than a report may be, and why; its fields are None then.
     modified_equation, modifying_integrator, differential_form: when terms were asked for.
     """
 
@@ -42,6 +44,7 @@ class Report:
     zero_stable_region: Region | None
     ssp: SSP
     structure: Structure
+    left_out: tuple[LeftOut, ...] = ()
     modified_equation: tuple[Term, ...] | None = None
     modifying_integrator: tuple[Term, ...] | None = None
     differential_form: DifferentialForm | None = None
@@ -67,23 +70,32 @@ def report(scheme: Scheme, terms: int = 0) -> Report:
     """Analyse a scheme.
 
     terms: the order up to which the modified equation and the modifying integrator are given; 0 leaves them out.
+    Each part has its share of a `budget`, and what does not fit is left out and said.
     Raises InputError when its coefficients lie outside what can be computed exactly, or `terms` is out of bounds.
     """
-    backward = (modified_equation(scheme, terms), modifying(scheme, terms)) if terms else (None, None)
-    return Report(
+    with budget():
+        return _report(scheme, terms)
+
+
+def _report(scheme: Scheme, terms: int) -> Report:
+    found = order_conditions(scheme)
+    embedded = order_conditions(scheme, embedded=True) if lower(scheme).estimate else None
+    shown = terms or max(2, min(found.order + 1, 20))
+    made = Report(
         scheme=scheme,
-        order=order_conditions(scheme),
-        embedded=order_conditions(scheme, embedded=True) if lower(scheme).estimate else None,
-        stage_order=stage_order(scheme),
-        independent_order=independent_order(scheme),
-        simplifying=simplifying(scheme),
-        errors=errors(scheme),
-        effective_step=effective_step(scheme),
+        order=found,
+        embedded=embedded,
+        stage_order=ask("stage order", lambda: stage_order(scheme)),
+        independent_order=ask("order with weights of a stage's own", lambda: independent_order(scheme)),
+        simplifying=ask("simplifying assumptions", lambda: simplifying(scheme)),
+        errors=ask("error norms", lambda: errors(scheme)) or Errors(),
+        effective_step=ask("effective step", lambda: effective_step(scheme)),
         stability=stability(scheme),
-        zero_stable_region=zero_stable_region(scheme) if scheme.parameters else None,
+        zero_stable_region=ask("zero-stable region", lambda: zero_stable_region(scheme)) if scheme.parameters else None,
         ssp=ssp(scheme),
         structure=structure(scheme),
-        modified_equation=backward[0],
-        modifying_integrator=backward[1],
-        differential_form=differential_form(scheme, terms or max(2, min(order_conditions(scheme).order + 1, 20))),
+        modified_equation=ask("modified equation", lambda: modified_equation(scheme, terms)) if terms else None,
+        modifying_integrator=ask("modifying integrator", lambda: modifying(scheme, terms)) if terms else None,
+        differential_form=ask("smooth solution", lambda: differential_form(scheme, shown)),
     )
+    return replace(made, left_out=left_out())

@@ -17,6 +17,8 @@ from __future__ import annotations
 from functools import cache
 from itertools import count
 
+from tableau2net.analysis.budget import BUILT
+
 TIME = -1  # the tail that stands for ∂/∂t
 
 
@@ -141,6 +143,9 @@ def forest(
 ) -> Forest:
     """The shared forest of a kind: trees grown for one scheme serve the next."""
     return Forest(with_time=with_time, bushy=bushy, colours=colours, reads=reads)
+
+
+BUILT.append(forest.cache_clear)
 
 
 def trees(order: int) -> list[tuple[int, ...]]:

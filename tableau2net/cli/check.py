@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sympy import Expr
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
+from tableau2net.analysis.budget import budget
+from tableau2net.analysis.facts.pieces import number
 from tableau2net.analysis.record import json_of, residuals_json
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
+from tableau2net.scheme.expression import is_long
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
 RUN = (RESULT, "model.safetensors")
@@ -63,7 +67,7 @@ def _checked(sources: list[str], bad: list[str], write: Path | None) -> Iterator
                 if source in runs:
                     yield _run(str(source), write)
                 else:
-                    verdict = prove(load(source))
+                    verdict = _proved(source, bad)
                     yield verdict.ok, _line(str(source), verdict), _record(str(source), verdict)
             except InputError as error:
                 said = _one_line(error)
@@ -103,6 +107,17 @@ def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
     return check_run.kept(run), "\n".join(report), record
 
 
+def _proved(source: str | Path, bad: list[str]) -> Verdict:
+    """The verdict of a scheme; the claims that are too much work to decide are said in `bad`."""
+    with budget():
+        verdict = prove(load(source))
+    undecided = [c for c in verdict.claims if c.undecided]
+    if undecided:
+        names = ", ".join(f"claims.{c.claim}" for c in undecided)
+        bad.append(f"{source}: {names}: not decided, {undecided[0].undecided}")
+    return verdict
+
+
 KINDS = {
     "exact": "",
     "all parameters": " for all values of the parameters",
@@ -121,9 +136,10 @@ def _line(source: str, verdict: Verdict) -> str:
     says += KINDS[order.kind]
     if order.autonomous > order.order:
         says += f" ({order.autonomous} where the field does not depend on time: the nodes c are not the row sums)"
-    wrong = [c for c in verdict.claims if not c.ok]
-    lines = [f"{'ok' if verdict.ok else 'REFUTED':8}{verdict.name or source}: {says}"]
-    lines += [f"{'':8}claims {c.claim} = {c.declared}, found {c.found}" for c in wrong]
+    wrong = [c for c in verdict.claims if not c.ok and not c.undecided]
+    open_ = not wrong and not verdict.ok
+    lines = [f"{'UNKNOWN' if open_ else 'ok' if verdict.ok else 'REFUTED':8}{verdict.name or source}: {says}"]
+    lines += [f"{'':8}claims {c.claim} = {_short(c.declared)}, found {_short(c.found)}" for c in wrong]
     if any("order" in c.claim for c in wrong):
         shown = order.failing[:3]
         lines += [f"{'':8}order {order.order + 1} fails at the tree {residual}" for residual in shown]
@@ -132,6 +148,10 @@ def _line(source: str, verdict: Verdict) -> str:
     if verdict.useless_estimate:
         lines.append(f"{'':8}no error estimate: {verdict.useless_estimate}")
     return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    return number(value) if isinstance(value, Expr) and is_long(value) else str(value)
 
 
 def _record(source: str, verdict: Verdict) -> dict[str, Any]:
@@ -143,6 +163,7 @@ def _record(source: str, verdict: Verdict) -> dict[str, Any]:
         "order_kind": verdict.order.kind,
         "claims": [
             {"claim": c.claim, "declared": json_of(c.declared), "found": json_of(c.found), "ok": c.ok, "kind": c.kind}
+            | ({"undecided": c.undecided} if c.undecided else {})
             for c in verdict.claims
         ],
         "failing": residuals_json(verdict.order.failing),

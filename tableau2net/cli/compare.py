@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tableau2net.analysis.facts import SECTIONS, Fact, facts
+from tableau2net.analysis.budget import budget
+from tableau2net.analysis.facts import LEFT_OUT, SECTIONS, Fact, facts
 from tableau2net.analysis.report import report
 from tableau2net.cli.options import labelled
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import load
+from tableau2net.scheme import Scheme, load
 
 MISSING = "–"
 NARROWEST, WIDEST = 16, 36  # characters of a scheme's column
@@ -29,11 +30,12 @@ def compare(
         raise InputError("--json and --markdown: choose one")
     if len(schemes) > MOST:
         raise InputError(f"{len(schemes)} schemes: at most {MOST} are compared at once")
-    reports = {label: report(scheme) for label, scheme in labelled([load(s) for s in schemes]).items()}
+    loaded = labelled([load(s) for s in schemes])
     if json:
-        print_json([r.to_dict() for r in reports.values()])
+        print_json([_record(scheme) for scheme in loaded.values()])
         return
-    found = {label: [f for f in facts(r) if not f.detail] for label, r in reports.items()}
+    known = {label: _facts(scheme) for label, scheme in loaded.items()}
+    found = {label: [f for f in every if not f.detail] for label, every in known.items()}
     columns = {label: {f.name: f.short for f in column} for label, column in found.items()}
     rows = _merged(list(found.values()))
     table = [[column.get(row, MISSING) for column in columns.values()] for row in rows]
@@ -43,6 +45,20 @@ def compare(
         print("\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines))
     else:
         _show(list(columns), rows, table)
+    for label, every in known.items():
+        for fact in every:
+            if fact.section == LEFT_OUT:
+                print(f"{label}, left out: {fact.text}")
+
+
+def _record(scheme: Scheme) -> dict[str, object]:
+    with budget():
+        return report(scheme).to_dict()
+
+
+def _facts(scheme: Scheme) -> tuple[Fact, ...]:
+    with budget():
+        return facts(report(scheme))
 
 
 def _merged(columns: Sequence[Sequence[Fact]]) -> list[str]:

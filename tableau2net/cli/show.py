@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
@@ -27,11 +28,13 @@ def show(
 
         print(document(loaded))
         return
-    found = report(loaded, terms)
-    if json:
-        print_json(found.to_dict())
-        return
-    from tableau2net.cli.tables import scheme_view
-    from tableau2net.cli.terminal import Terminal
+    with budget():
+        found = report(loaded, terms)
+        if json:
+            print_json(found.to_dict())
+            return
+        from tableau2net.cli.tables import scheme_view
+        from tableau2net.cli.terminal import Terminal
 
-    Terminal().print(scheme_view(found))
+        view = scheme_view(found)
+    Terminal().print(view)

@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 from sympy import Expr
 
-from tableau2net.analysis.claims import check
+from tableau2net.analysis.claims import Claim, check
 from tableau2net.analysis.facts import Fact, facts
+from tableau2net.analysis.facts.pieces import number
 from tableau2net.analysis.report import Report
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.expression import float_of, text_of
+from tableau2net.scheme.expression import float_of, is_long, text_of
 from tableau2net.scheme.typeset import Grid, grids
 from tableau2net.scheme.typeset.layout import Cell, Label
 
@@ -71,9 +72,15 @@ def fact_table(found: Iterable[Fact], scheme: Scheme) -> Table:
     if scheme.claims:
         table.add_row()
     for claim in check(scheme).claims if scheme.claims else ():
-        verdict = Text("proved", style="green") if claim.ok else Text(f"refuted: {claim.found}", style="bold red")
+        verdict = _verdict(claim)
         table.add_row("claim", Text(f"{claim.claim} = {_value(claim.declared)}  ").append(verdict))
     return table
+
+
+def _verdict(claim: Claim) -> Text:
+    if claim.undecided:
+        return Text(f"not decided: {claim.undecided}", style="yellow")
+    return Text("proved", style="green") if claim.ok else Text(f"refuted: {_value(claim.found)}", style="bold red")
 
 
 def _lines(grid: Grid, *, rounded: bool) -> list[str]:
@@ -122,4 +129,6 @@ def _listing(scheme: Scheme, *, rounded: bool) -> RenderableType:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Expr) and is_long(value):
+        return number(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import sqrt
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,8 @@ from tableau2net.scheme.expression import float_of
 from tableau2net.step import Combine, Evaluate, Solve, Step, lower
 
 Complex = NDArray[np.complex128]
-BATCH = 20_000  # points at once: bounds the memory of an implicit method with many stages
+SECONDS = 5.0  # about, for a picture: of many stages or steps it has fewer points
+ENTRIES = 4_000_000  # complex numbers at once: 64 MB, however many stages a method has
 
 
 def check_region(scheme: Scheme) -> None:
@@ -23,22 +27,42 @@ def check_region(scheme: Scheme) -> None:
         raise InputError(f"{scheme.name or 'scheme'}: several fields or states, so there is no region in one hλ")
 
 
-def multiplier(scheme: Scheme, z: NDArray[Any]) -> Complex:
-    """R(z) of a one-step method."""
-    matrices = _matrices(lower(scheme.at_defaults()), np.asarray(z, dtype=complex).ravel())
-    return np.asarray(matrices[:, 0, 0].reshape(np.shape(z)))
-
-
 def amplification(scheme: Scheme, z: NDArray[Any]) -> NDArray[np.float64]:
     """The largest |ζ| by which a solution of y' = λ y grows a step, at z = hλ: |R(z)|, or the spectral radius of
     the matrix that hands one step's history on to the next."""
     step = lower(scheme.at_defaults())
     flat = np.asarray(z, dtype=complex).ravel()
+    batch = max(1, ENTRIES // _entries(step))
     found = [np.empty(0)]
-    for start in range(0, len(flat), BATCH):
-        matrices = _matrices(step, flat[start : start + BATCH])
+    for start in range(0, len(flat), batch):
+        matrices = _matrices(step, flat[start : start + batch])
         found.append(np.abs(matrices[:, 0, 0]) if matrices.shape[1] == 1 else _radius(matrices))
     return np.concatenate(found).reshape(np.shape(z))
+
+
+def coarser(schemes: Iterable[Scheme], points: int) -> float:
+    """By how much the points of a picture, `points` of a plane, are to be further apart in each direction: 1 but for
+    schemes of many steps or coupled stages, of which it warns."""
+    every = sum(_seconds(lower(scheme.at_defaults())) for scheme in schemes)
+    found = max(1.0, sqrt(every * points / SECONDS))
+    if found > 1:
+        warn(f"so many stages or steps: the picture has {points / found**2:,.0f} points, not {points:,}", stacklevel=2)
+    return found
+
+
+def _seconds(step: Step) -> float:
+    """About what a point takes: combinations, linear systems, eigenvalues."""
+    n = len(step.inputs)
+    terms = sum(len(op.terms) if isinstance(op, Combine) else 1 for op in step.flat())
+    solved = sum(len(op.operations) ** 3 for op in step.operations if isinstance(op, Solve))
+    return 1e-8 * n * terms + 1e-9 * solved + (3.5e-7 * n**2 if n > 1 else 0.0)
+
+
+def _entries(step: Step) -> int:
+    """How many numbers `_matrices` holds a point."""
+    n = len(step.inputs)
+    solved = [len(op.operations) for op in step.operations if isinstance(op, Solve)]
+    return n * (sum(1 for _ in step.flat()) + 3 * n) + max((4 * m * (m + n) for m in solved), default=0)
 
 
 def _radius(matrices: Complex) -> NDArray[np.float64]:

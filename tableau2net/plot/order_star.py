@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tableau2net.errors import InputError
-from tableau2net.plot.amplification import amplification, check_region
+from tableau2net.plot.amplification import amplification, check_region, coarser
 from tableau2net.plot.style import INK, LINES, check_number, image, plain
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
@@ -35,9 +35,10 @@ def draw_order_stars(schemes: Mapping[str, Scheme], format: str = "png") -> byte
     rows = -(-len(schemes) // columns)
     figure = Figure(figsize=(PANEL * columns, (PANEL + 0.25) * rows), dpi=160, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
+    points = int(POINTS / coarser(schemes.values(), POINTS**2 // 2))
     half = 2.0 + max(_stages(scheme) for scheme in schemes.values())
     for i, (label, scheme) in enumerate(schemes.items()):
-        _star(panels.flat[i], label, scheme, half, LINES[i % len(LINES)])
+        _star(panels.flat[i], label, scheme, half, LINES[i % len(LINES)], points)
     for empty in list(panels.flat)[len(schemes) :]:
         empty.set_visible(False)
     return image(figure, format)
@@ -47,9 +48,9 @@ def _stages(scheme: Scheme) -> int:
     return min(12, lower(scheme).evaluations)
 
 
-def _star(axes: Axes, label: str, scheme: Scheme, half: float, colour: str) -> None:
-    x = np.linspace(-half, half, POINTS)
-    y = np.linspace(0, half, POINTS // 2)
+def _star(axes: Axes, label: str, scheme: Scheme, half: float, colour: str, points: int) -> None:
+    x = np.linspace(-half, half, points)
+    y = np.linspace(0, half, points // 2)
     grown = np.log(np.maximum(amplification(scheme, x[None, :] + 1j * y[:, None]), 1e-300)) - x[None, :]
     level = np.concatenate([grown[:0:-1], grown]).clip(-50, 50)
     both = np.concatenate([-y[:0:-1], y])

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tableau2net.errors import InputError
-from tableau2net.plot.amplification import amplification, check_region
+from tableau2net.plot.amplification import amplification, check_region, coarser
 from tableau2net.plot.style import INK, check_number, image, legend_beside, line_style, plain
 from tableau2net.plot.window import SLACK, window
 from tableau2net.scheme import Scheme
@@ -37,9 +37,11 @@ def stability_figure(schemes: Mapping[str, Scheme], title: str = "") -> Figure:
         check_region(scheme)
     if len({lower(scheme).derivative for scheme in schemes.values()}) > 1:
         raise InputError("schemes for y' = f and for y'' = f have different hλ: draw them apart")
-    left, right, top = window(list(schemes.values()))
-    x = np.union1d(np.linspace(left, right, POINTS), [0.0])
-    half = np.linspace(0, top, max(60, int(POINTS * top / (right - left))))
+    apart = coarser(schemes.values(), POINTS**2 // 2)
+    left, right, top = window(list(schemes.values()), apart)
+    points = int(POINTS / apart)
+    x = np.union1d(np.linspace(left, right, points), [0.0])
+    half = np.linspace(0, top, max(int(60 / apart), int(points * top / (right - left))))
     longer = max(right - left, 2 * top)
     figure = Figure(figsize=(max(1.8, SIZE * (right - left) / longer), max(1.6, SIZE * 2 * top / longer)), dpi=160)
     axes = figure.add_axes((0, 0, 1, 1))

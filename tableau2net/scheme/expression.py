@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from math import comb, prod
+from math import comb, inf, isfinite, log10, prod
 from numbers import Rational as RationalNumber
 from typing import Any
 
@@ -28,6 +28,7 @@ MAX_EXPONENT = 64
 MAX_BITS = 8192  # of any numerator or denominator on the way
 MAX_DECIMALS = 2000
 INEXACT = (sympy.Float, sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
+MAX_DIGITS_WRITTEN = 4000  # of a whole number: Python itself reads and writes 4300
 MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
 # what most coefficients are: read without a syntax tree
 PLAIN = re.compile(r"(-?(?:0|[1-9][0-9]{0,99}))(?:/([1-9][0-9]{0,99}))?\Z")
@@ -220,19 +221,46 @@ class _Printer(sympy.StrPrinter):
 
 
 def text_of(value: Expr) -> str:
-    """The coefficient as text that `parse` reads back to an equal expression; sympy reads it too."""
-    return str(_Printer().doprint(value))
+    """The coefficient as text that `parse` reads back to an equal expression; sympy reads it too.
+
+    Raises InputError for a number of so many digits that no Python reads it back."""
+    try:
+        return str(_Printer().doprint(value))
+    except ValueError:
+        raise InputError(
+            f"a number of {digits_in(value):,} digits is not written out; shorten its coefficients"
+        ) from None
+
+
+def digits_in(value: Expr) -> int:
+    """Roughly how many decimal digits the longest whole number in an expression has."""
+    longest = max((max(abs(n.p), n.q).bit_length() for n in value.atoms(Rational)), default=1)
+    return int(longest * log10(2)) + 1
+
+
+def is_long(value: Expr) -> bool:
+    """Whether a number in it has more digits than are written out."""
+    return digits_in(value) > MAX_DIGITS_WRITTEN
 
 
 def exact_json(value: Expr) -> dict[str, object]:
     """``{"exact": "sqrt(3)/6", "value": 0.288…}``: the form of an exact number in every JSON we write.
 
-    `value` is the nearest double; null when the expression still holds a parameter."""
-    return {"exact": text_of(value), "value": float_of(value) if value.is_number else None}
+    `value` is the nearest double; null when the expression still holds a parameter, or is beyond all doubles. A number
+    of thousands of digits, which no Python would read back, has null for `exact` and beside it how many `digits`."""
+    near = float_of(value) if value.is_number else None
+    double = near if near is not None and isfinite(near) else None
+    if is_long(value):
+        return {"exact": None, "value": double, "digits": digits_in(value)}
+    return {"exact": text_of(value), "value": double}
 
 
 def float_of(value: Expr) -> float:
-    """The double nearest to an exact real number (rationals are rounded correctly, radicals through 40 digits)."""
-    if isinstance(value, Rational):
+    """The double nearest to an exact real number (rationals are rounded correctly, radicals through 40 digits);
+    infinite where it is beyond all of them."""
+    if not isinstance(value, Rational):
+        return float(value.evalf(40))
+    try:
         return float(Fraction(int(value.p), int(value.q)))
-    return float(value.evalf(40))
+    except OverflowError:
+        return inf if value.is_positive else -inf

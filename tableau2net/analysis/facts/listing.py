@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tableau2net.analysis.budget import ask, budget, left_out
 from tableau2net.analysis.facts.modified import modified
 from tableau2net.analysis.facts.orders import error_facts, orders
 from tableau2net.analysis.facts.pieces import Fact, Piece
@@ -17,9 +19,20 @@ if TYPE_CHECKING:
     from tableau2net.analysis.report import Report
 
 
+LEFT_OUT = "left out"
+
+
 def facts(report: Report) -> tuple[Fact, ...]:
-    """Every fact that applies to the report's scheme, flat and in order."""
-    return tuple(replace(fact, section=name) for name, found in SECTIONS.items() for fact in found(report))
+    """Every fact that applies to the report's scheme, flat and in order; last what was left out, and why."""
+    with budget():
+        found = [fact for name in SECTIONS for fact in ask(f"{name} in words", partial(_section, name, report)) or ()]
+        missing = dict.fromkeys([*report.left_out, *left_out()])
+    return (*found, *(Fact(LEFT_OUT, (str(what),), detail=True, section=LEFT_OUT) for what in missing))
+
+
+def _section(name: str, report: Report) -> list[Fact]:
+    found = [replace(fact, section=name) for fact in SECTIONS[name](report)]
+    return [fact for fact in found if fact.text]  # written now, within the budget
 
 
 def _family(report: Report) -> Iterator[Fact]:

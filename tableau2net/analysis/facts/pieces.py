@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from sympy import Expr, Float, Poly, Rational
 from sympy.polys.rootoftools import ComplexRootOf
 
-from tableau2net.scheme.expression import float_of, text_of
+from tableau2net.scheme.expression import digits_in, float_of, is_long, text_of
 
 Piece: TypeAlias = str | Expr | Poly
 LONGEST = 32  # characters of an exact number that is still read as one; a longer one is in the JSON
+LONGEST_LINE = 4000  # characters of a value in words
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 GREEK = {"zeta": "ζ", "lambda": "λ"}
 
@@ -30,15 +32,20 @@ class Fact:
     section: str = ""
     brief: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
-        """The value as text."""
-        return "".join(map(_text, self.value))
+        """The value as text, cut where nobody would read on."""
+        return cut("".join(map(_text, self.value)))
 
     @property
     def short(self) -> str:
         """The value for a table: a number is exact or decimal, not both."""
         return self.brief or "".join(short_number(p) if isinstance(p, Expr) else _text(p) for p in self.value)
+
+
+def cut(text: str) -> str:
+    """The text, but for what is beyond `LONGEST_LINE`."""
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}… ({len(text):,} characters)"
 
 
 def yes(holds: bool) -> str:
@@ -56,6 +63,8 @@ def number(value: Expr) -> str:
     """An exact number, its decimal value beside it where that is not plain: ``sqrt(1745)/2880 ≈ 0.0145``."""
     if value.is_infinite:
         return "∞" if value.is_extended_positive else "−∞"
+    if is_long(value):
+        return f"≈ {decimal(value)} ({_digits(value)})" if value.is_number else f"a formula, {_digits(value)}"
     if not value.is_number:
         return _bars(text_of(value))
     if isinstance(value, ComplexRootOf):
@@ -68,8 +77,14 @@ def number(value: Expr) -> str:
     return f"{exact} ≈ {decimal(value)}"
 
 
+def _digits(value: Expr) -> str:
+    return f"exact, with numbers of {digits_in(value):,} digits"
+
+
 def short_number(value: Expr) -> str:
     """A short rational as it is, another number as decimals."""
+    if is_long(value) and value.is_number:
+        return decimal(value)
     if value.is_infinite or not value.is_number or (isinstance(value, Rational) and len(text_of(value)) <= 12):
         return number(value)
     return decimal(value)
@@ -146,7 +161,7 @@ def _scaled(size: Expr, name: str, *, first: bool) -> str:
 
 
 def _too_long(value: Expr) -> bool:
-    return bool(value.is_number) and len(text_of(value)) > LONGEST
+    return bool(value.is_number) and (is_long(value) or len(text_of(value)) > LONGEST)
 
 
 def _typeset(value: Expr) -> str:

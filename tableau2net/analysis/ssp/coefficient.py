@@ -19,6 +19,7 @@ from typing import Any
 
 from sympy import QQ, Expr, Poly, S
 
+from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.exact.domain import Element
 from tableau2net.analysis.exact.elimination import MAX_COUPLED, Rows, determinant, solved
 from tableau2net.analysis.exact.enclosure import Enclosure, enclose, holds_zero
@@ -50,10 +51,12 @@ def ssp(scheme: Scheme) -> SSP:
     do not reproduce a constant. Where a source printed decimals, they are the numbers meant."""
     from tableau2net.analysis.ssp.threshold import threshold  # it builds on this module's form
 
-    form = canonical_form(scheme)
+    form = ask("general form", lambda: canonical_form(scheme))
     if form is None:
         return SSP(None, None)
-    return SSP(step_size_coefficient(form), threshold(form))
+    return SSP(
+        ask("SSP coefficient", lambda: step_size_coefficient(form)), ask("linear threshold", lambda: threshold(form))
+    )
 
 
 def canonical_form(scheme: Scheme) -> GeneralForm | None:
@@ -66,14 +69,15 @@ def canonical_form(scheme: Scheme) -> GeneralForm | None:
 
 
 def step_size_coefficient(form: GeneralForm) -> Expr | Isolated | None:
-    """The largest r with (I + rT)⁻¹ [S, rT] ≥ 0; 0 where a coefficient is negative or an incidence condition fails;
-    None, not decided, where over `elimination.MAX_COUPLED` states depend on each other."""
+    """The largest r with (I + rT)⁻¹ [S, rT] ≥ 0; 0 where a coefficient is negative or an incidence condition fails.
+
+    Raises TooMuch where over `elimination.MAX_COUPLED` states depend on each other."""
     if not any(form.T):
         return S.Infinity
     if not _positive(form):
         return S.Zero
     if max(map(len, components(form.T))) > MAX_COUPLED:
-        return None
+        raise TooMuch(f"more than {MAX_COUPLED} stages depend on each other")
     return supremum(_AbsoluteMonotonicity(form))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
+from typing import Any, NoReturn
 
 from sympy import Expr, Poly, S, Symbol, oo, sqrt
 
+from tableau2net.analysis.budget import TooMuch, ask, remembered
 from tableau2net.analysis.exact.polynomials import non_negative
 from tableau2net.analysis.order import order
 from tableau2net.analysis.stability.a_stability import alpha_degrees, no_poles_on_the_left, vanishes_at_infinity
 from tableau2net.analysis.stability.boundary import MAX_STEPS, Ray, e_polynomial, imaginary_axis, negative_axis
-from tableau2net.analysis.stability.linear import Z, curve
+from tableau2net.analysis.stability.linear import Curve, Z, curve
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
 from tableau2net.scheme import Multistep, Scheme
@@ -60,7 +63,7 @@ class Stability:
         return None if self.characteristic is None else self.characteristic.as_expr()
 
 
-@cache
+@remembered
 def stability(scheme: Scheme) -> Stability:
     """Decide everything in `Stability`, exactly but for the angle.
 
@@ -73,34 +76,60 @@ def stability(scheme: Scheme) -> Stability:
 
 def _stability(scheme: Scheme, part: int | None) -> Stability:
     fixed = scheme.at_defaults() if scheme.parameters else scheme
-    stable_at_zero = zero_stable(fixed)
+    alone = "" if part is None else f" of field {part + 1} alone"
+    stable_at_zero = ask("zero-stability", lambda: zero_stable(fixed))
     kind = "decimal" if scheme.digits else "declared values" if scheme.parameters else "exact"
-    shown, phi = curve(scheme, part), curve(fixed, part)
+    unknown = Stability(kind, stable_at_zero)
+    curves = ask(f"stability function{alone}", lambda: (curve(scheme, part), curve(fixed, part)))
+    shown, phi = curves or (None, None)
     if shown is None or phi is None:
-        return Stability(kind, stable_at_zero)
-    step = lower(scheme)
-    if step.history:
-        known = Stability(kind, stable_at_zero, characteristic=shown.poly)
-    else:
-        known = Stability(kind, stable_at_zero, -shown.coefficients[0], shown.coefficients[1])
-        known = replace(known, e_polynomial=e_polynomial(phi).replace(Y).compose(Poly(Y**2, Y)))
+        return unknown
+    known = replace(unknown, **_functions(shown, phi, alone, history=bool(lower(scheme).history)))
+    return known if stable_at_zero is None else replace(known, **_verdicts(fixed, phi, alone, stable_at_zero))
+
+
+def _functions(shown: Curve, phi: Curve, alone: str, *, history: bool) -> dict[str, Any]:
+    if history:
+        return {"characteristic": shown.poly}
+    square = ask(f"E-polynomial{alone}", lambda: e_polynomial(phi).replace(Y).compose(Poly(Y**2, Y)))
+    return {"numerator": -shown.coefficients[0], "denominator": shown.coefficients[1], "e_polynomial": square}
+
+
+def _verdicts(scheme: Scheme, phi: Curve, alone: str, stable_at_zero: bool) -> dict[str, Any]:
+    """What is decided of a scheme without open parameters."""
     if phi.steps > MAX_STEPS:
-        return replace(known, a_stable=False, l_stable=False) if _beyond_the_barrier(fixed) else known
-    along = _reach(negative_axis(phi), stable_at_zero, scheme.digits)
-    if step.derivative == 2:
-        return replace(known, real_interval=along)
-    up = _reach(imaginary_axis(phi), stable_at_zero, scheme.digits, square=True)
-    i_stable = (stable_at_zero and non_negative(e_polynomial(phi))) if phi.steps == 1 else up == oo
-    a_stable = i_stable and no_poles_on_the_left(phi)
-    return replace(
-        known,
-        a_stable=a_stable,
-        l_stable=a_stable and vanishes_at_infinity(phi),
-        i_stable=i_stable,
-        alpha_degrees=90.0 if a_stable else alpha_degrees(phi) if along == oo else 0.0,
-        real_interval=along,
-        imaginary_interval=up,
+        ask(f"stability intervals{alone}", lambda: _too_long(phi))
+        return {"a_stable": False, "l_stable": False} if _beyond_the_barrier(scheme) else {}
+    negative = partial(_reach, negative_axis, phi, stable_at_zero, scheme.digits)
+    along = ask(f"real interval{alone}", negative)
+    if lower(scheme).derivative == 2:
+        return {"real_interval": along}
+    up = ask(
+        f"imaginary interval{alone}", partial(_reach, imaginary_axis, phi, stable_at_zero, scheme.digits, square=True)
     )
+    i_stable = _i_stable(phi, alone, stable_at_zero, up)
+    a_stable = i_stable and ask(f"A-stability{alone}", lambda: no_poles_on_the_left(phi))
+    alpha = 90.0 if a_stable else 0.0 if along is not None and along != oo else None
+    if alpha is None and a_stable is False and along == oo:
+        alpha = ask(f"A(α)-stability{alone}", lambda: alpha_degrees(phi))
+    return {
+        "a_stable": a_stable,
+        "l_stable": a_stable and vanishes_at_infinity(phi),
+        "i_stable": i_stable,
+        "alpha_degrees": alpha,
+        "real_interval": along,
+        "imaginary_interval": up,
+    }
+
+
+def _i_stable(phi: Curve, alone: str, stable_at_zero: bool, up: Expr | None) -> bool | None:
+    if phi.steps > 1:
+        return None if up is None else up == oo
+    return stable_at_zero and ask(f"I-stability{alone}", lambda: non_negative(e_polynomial(phi)))
+
+
+def _too_long(phi: Curve) -> NoReturn:
+    raise TooMuch(f"a history of {phi.steps} steps, at most {MAX_STEPS}")
 
 
 def _beyond_the_barrier(scheme: Scheme) -> bool:
@@ -109,9 +138,11 @@ def _beyond_the_barrier(scheme: Scheme) -> bool:
     return isinstance(scheme, Multistep) and scheme.derivative == 1 and order(scheme) > 2
 
 
-def _reach(ray: Ray, stable_at_zero: bool, digits: int | None, square: bool = False) -> Expr:
+def _reach(
+    axis: Callable[[Curve], Ray], phi: Curve, stable_at_zero: bool, digits: int | None, square: bool = False
+) -> Expr:
     """How far a ray stays stable: 0 where it does not begin so, oo where it never ends; a float to decimals."""
-    end = ray.exit() if stable_at_zero else 0
+    end = axis(phi).exit() if stable_at_zero else 0
     if end is None:
         return oo
     if isinstance(end, int):

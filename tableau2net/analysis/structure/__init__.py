@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tableau2net.analysis.budget import ask
 from tableau2net.analysis.structure.algebraic import algebraically_stable
 from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
 from tableau2net.analysis.structure.reducible import Reducible, reduced, reducible
@@ -53,13 +54,13 @@ class Structure:
 def structure(scheme: Scheme) -> Structure:
     """Everything that is known of a scheme by its coefficients alone; see the function of each name."""
     return Structure(
-        symplectic=symplectic(scheme),
-        symplectic_separable=symplectic_separable(scheme),
-        symmetric=symmetric(scheme),
-        stiffly_accurate=stiffly_accurate(scheme),
-        fsal=fsal(scheme),
-        algebraically_stable=algebraically_stable(scheme),
-        reducible=reducible(scheme),
-        low_storage=low_storage(scheme),
-        invertible=inverted(lower(scheme)),
+        symplectic=ask("symplectic", lambda: symplectic(scheme)),
+        symplectic_separable=ask("symplectic for separable systems", lambda: symplectic_separable(scheme)),
+        symmetric=ask("symmetric", lambda: symmetric(scheme)),
+        stiffly_accurate=ask("stiffly accurate", lambda: stiffly_accurate(scheme)),
+        fsal=ask("first same as last", lambda: fsal(scheme)),
+        algebraically_stable=ask("algebraically stable", lambda: algebraically_stable(scheme)),
+        reducible=ask("reducible", lambda: reducible(scheme)),
+        low_storage=ask("low storage", lambda: low_storage(scheme)),
+        invertible=ask("invertible", lambda: inverted(lower(scheme))),
     )
