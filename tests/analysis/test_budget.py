@@ -1,5 +1,6 @@
 """What a report costs is bounded, and what does not fit is said."""
 
+import contextlib
 import threading
 import time
 
@@ -29,10 +30,8 @@ def test_a_part_is_stopped_and_the_next_is_answered():
 def test_a_part_that_takes_every_exception_for_its_own_is_stopped():
     def stubborn():
         while True:
-            try:
+            with contextlib.suppress(Exception):
                 endless()
-            except Exception:
-                pass
 
     with budget(0.4) as spent:
         assert ask("stubborn", stubborn) is None
@@ -109,10 +108,10 @@ def test_a_report_says_what_is_not_in_it():
 def test_numbers_of_thousands_of_digits_are_short():
     """The error constants of a table of 900-digit fractions: no number is longer than what Python reads back."""
     long = [f"1/{10**900 + n}" for n in range(1, 6)]
-    rows = ", ".join(f"[{', '.join(repr(x) for x in long[:i])}]" for i in range(8)).replace("'", '"')
+    rows = ", ".join(f"[{', '.join(repr(x) for x in long[:i])}]" for i in range(5)).replace("'", '"')
     text = f'format = 1\nname = "long"\nfamily = "runge-kutta"\nA = [{rows}]\nb = {long}\n'.replace("'", '"')
-    record = t2n.report(loads(text)).to_dict()
+    with budget(1.0):
+        record = t2n.report(loads(text)).to_dict()
     assert record["order"] == 0
-    top = max((c for c in [record["stability"]["function"]] if c), key=lambda c: c.get("digits", 0))
-    assert top["exact"] is None
-    assert top["digits"] > 4000
+    assert record["stability"]["function"]["exact"] is None
+    assert record["stability"]["function"]["digits"] > 4000
