@@ -85,7 +85,8 @@ def check(scheme: Scheme) -> Verdict:
     Raises InputError when a claim does not apply to the scheme (an embedded order without b_hat)."""
     claims = tuple(_claim(scheme, key, declared) for key, declared in scheme.claims.items())
     order = order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0)))
-    return Verdict(scheme.name, order, claims, useless_estimate(scheme))
+    useless = ask("use of the embedded method", lambda: useless_estimate(scheme))
+    return Verdict(scheme.name, order, claims, useless)
 
 
 def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
