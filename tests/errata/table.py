@@ -17,8 +17,8 @@ Row = Sequence[Expr]
 SLACK = 3  # decimals by which a condition may miss what is printed, as errors add up
 MOST = 14  # the order to which trees are grown
 LEAST = 4  # decimals that are asked of anything
-NOTHING = Rational(1, 10**9)  # a condition that misses by less is tried again with fewer decimals
-LADDER = (30, 28, 25, 20, 17, 15, 13, 11, 10)
+NOTHING = Rational(1, 10**8)  # a condition that misses by less is tried again with fewer decimals
+LADDER = (30, 28, 25, 20, 17, 15, 13, 11, 10, 9, 8)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,11 @@ def _decide(name: str, claimed: int, scheme: Scheme, decimals: int | None) -> Fi
     limit = claimed if claimed <= MOST else None  # beyond, by the simplifying assumptions alone
     first = order_conditions(replace(scheme, digits=digits), limit)
     fewer = LADDER if first.order < claimed and abs(first.failing[0].value) < NOTHING else ()
-    tried = ((n, order_conditions(replace(scheme, digits=n), limit)) for n in fewer)
+    tried = ((n, order_conditions(replace(scheme, digits=n), limit)) for n in fewer if n < (digits or MAX_DIGITS))
     for held, found in chain([(digits, first)], tried):
         if found.order >= claimed:
             return Finding(name, True, f"{claimed}" + (f", to {held} decimals" if held else ""))
+        first = found  # what fails with the fewest decimals is the fault, not the rounding
     return Finding(name, False, f"claimed {claimed}, found {_said(first)}")
 
 
