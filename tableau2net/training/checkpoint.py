@@ -23,6 +23,7 @@ from tableau2net.training.update import Update
 from tableau2net.training.way import Way
 
 FORMAT = "tableau2net-checkpoint-2"
+MOST_SAID = 600  # characters of how two runs differ
 FIX = "remove its folder to start again, or choose another --out"
 
 
@@ -37,6 +38,16 @@ class Progress:
     seen: int = 0
     seconds: float = 0.0
     refinement: dict[str, Any] | None = None
+
+    def check(self) -> None:
+        """Raises TypeError where a part is of another kind than it should be."""
+        for part, kind in (("run", dict), ("rows", list), ("seen", int), ("refinement", dict | None)):
+            if not isinstance(getattr(self, part), kind):
+                raise TypeError(f"{part} is a {type(getattr(self, part)).__name__}")
+        if not all(isinstance(row, dict) for row in self.rows):
+            raise TypeError("a row of the log is none")
+        if not isinstance(self.seconds, int | float):
+            raise TypeError("seconds are no number")
 
     @property
     def refinements(self) -> list[dict[str, Any]]:
@@ -66,15 +77,15 @@ class Checkpoint:
     progress: Progress
     tensors: Mapping[str, Tensor]
 
+    def unfit(self, why: str) -> InputError:
+        """The error that says why it cannot be gone on from."""
+        return InputError(f"{self.path}: {why}; {FIX}")
+
     def put_into(self, level: Level) -> None:
-        """Give a level these tensors. Raises InputError where they do not fit."""
-        try:
-            level.model.load_state_dict(_below("model.", self.tensors))
-            if level.average:
-                level.average.network.load_state_dict(_below("average.", self.tensors))
-        except RuntimeError as error:
-            said = " ".join(str(error).split())
-            raise InputError(f"{self.path}: does not fit this network ({said}); {FIX}") from error
+        """Give a level these tensors, which are such as it has."""
+        level.model.load_state_dict(_below("model.", self.tensors))
+        if level.average:
+            level.average.network.load_state_dict(_below("average.", self.tensors))
         parameters = dict(level.model.named_parameters())
         for name, value in _below("optimiser.", self.tensors).items():
             weight, _, key = name.rpartition(".")
@@ -156,14 +167,17 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
             raise InputError(f"{path}: is not a checkpoint of this version; {FIX}")
         intact = metadata["digest"] == _digest(tensors, metadata["progress"])
         progress = Progress(**json.loads(metadata["progress"]))
+        progress.check()
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
-    except (SafetensorError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise Damaged(f"{path}: is damaged or cut short ({error}); {FIX}") from error
+    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise Damaged(f"{path}: is damaged or cut short ({' '.join(str(error).split())[:200]}); {FIX}") from error
     if not intact:
         raise Damaged(f"{path}: is damaged (its digest does not match its contents); {FIX}")
     if changes := differences(completed(progress.run), completed(run)):
-        raise InputError(f"{path}: belongs to another run ({'; '.join(changes)}); ask for the same, or {FIX}")
+        said = "; ".join(changes)
+        said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]}…"
+        raise InputError(f"{path}: belongs to another run ({said}); ask for the same, or {FIX}")
     return Checkpoint(path, progress, tensors)
 
 

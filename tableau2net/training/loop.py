@@ -23,6 +23,7 @@ from tableau2net.training.presets import find_preset
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.recipe import Recipe
 from tableau2net.training.results import RESULT, Result
+from tableau2net.training.resumed import check_coefficients, check_progress, check_tensors
 from tableau2net.training.run import Run
 from tableau2net.training.run_folder import find_run
 from tableau2net.training.stop import Stop
@@ -147,16 +148,20 @@ def _run(
     ranks, seed = way.ranks, about["seed"]
     level = Level.of(made.model, recipe, way.place, ranks)
     checkpoint, doubt = ranks.agreed(lambda: find_checkpoint(folder, about)) if going else (None, None)
+    count = data.counts()["train"]
     if checkpoint:
+        check_progress(checkpoint, recipe, count)
+        check_coefficients(checkpoint, 0, network.learnt(made.model), recipe)
         progress = checkpoint.progress
         if len(progress.rows) == recipe.epochs and (result := _finished(folder)):
             return result
         for number in range(1, len(progress.refinements) + 1):
             level = level.refined(number, recipe, seed, ranks)
+            check_coefficients(checkpoint, number, network.learnt(level.model), recipe)
+        check_tensors(checkpoint, level, ranks.count)
         checkpoint.put_into(level)
     else:
         progress = Progress(run=about, before=network.learnt(made.model), rows=[])
-    count = data.counts()["train"]
     seen = len(progress.rows) * count + progress.seen
     with (
         ProgressDisplay(recipe.epochs, count, seen, quiet=quiet or not ranks.first) as display,

@@ -193,4 +193,5 @@ def _is_number(value: Any) -> bool:
 def completed(run: Mapping[str, Any]) -> dict[str, Any]:
     """What is written of a run, with the numbers that a recipe of an older version did not have yet, as they were."""
     usual = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(Recipe()).items()}
-    return {**run, "recipe": {**usual, **run.get("recipe", {})}}
+    own = run.get("recipe", {})
+    return {**run, "recipe": {**usual, **own} if isinstance(own, Mapping) else own}

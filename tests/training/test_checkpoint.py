@@ -19,6 +19,7 @@ from tableau2net.training.checkpoint import (
     write_checkpoint,
 )
 from tableau2net.training.level import Level
+from tableau2net.training.resumed import check_tensors
 
 RUN = {"seed": 0, "recipe": {"lr": 0.1}}
 Maker = Callable[[], nn.Module]
@@ -129,7 +130,8 @@ def test_other_safetensors_files_are_refused(tmp_path: Path, network: Maker) -> 
 
 
 def test_another_network_is_refused(path: Path) -> None:
-    refused(path, nn.Linear(2, 2), "does not fit this network")
+    with pytest.raises(InputError, match=r"does not fit this network \(model\.weight is not there"):
+        check_tensors(read_checkpoint(path, RUN), level(nn.Linear(2, 2), Recipe()), 1)
 
 
 def test_differences_are_named() -> None:
