@@ -37,7 +37,7 @@ def driver(ready: Program) -> Driver:
 
 
 def _store(ready: Program) -> Driver:
-    return Driver(_stepwise("{on} = self.step({arguments})"))
+    return Driver(_stepwise("{on} = untouched(self.step, {arguments})"))
 
 
 def _checkpoint(ready: Program) -> Driver:

@@ -52,6 +52,7 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 SUPPORT = {
     "solve": ("Solver", "solve"),
     "resolved": ("resolved",),
+    "untouched": ("untouched",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
     "reversible": ("factor_cotangent", "reversible"),
@@ -303,7 +304,7 @@ class _Class:
         assert self.ready.start is not None
         fields = [self.ready.first_field(part) for part in range(self.ready.start.parts)]
         arguments = [*fields, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
-        return f"self.start({', '.join([*arguments, *self.states, *self.history])})"
+        return f"untouched(self.start, {', '.join([*arguments, *self.states, *self.history])})"
 
     @property
     def handed_on(self) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.codegen.support.surroundings import Surroundings
+from tableau2net.codegen.support.untouched import untouched
 
 ADJOINT_METHOD = "rk4"
 
@@ -26,7 +27,7 @@ def adjoint(step: Callable[..., Tensor], timed: bool, arguments: Sequence[tuple[
     parameters = list({id(p): p for given in arguments for p in _parameters(given[0])}.values())
     if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in (y, *parameters)):
         for given in arguments:
-            y = step(*given, y)
+            y = untouched(step, *given, y)
         return y
     found: Tensor = _Adjoint.apply(step, timed, arguments, y, *parameters)
     return found
@@ -60,7 +61,7 @@ class _Adjoint(torch.autograd.Function):
         ctx.timed, ctx.steps = timed, [given[: 3 if timed else 2] for given in arguments]
         ctx.surroundings = Surroundings(y.device)
         for given in arguments:
-            y = step(*given, y)
+            y = untouched(step, *given, y)
         torch.clear_autocast_cache()
         ctx.save_for_backward(y, *parameters)
         return y

@@ -4,41 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from tableau2net.codegen.support.buffers import Before
 from tableau2net.codegen.support.statistics import frozen_statistics
+from tableau2net.codegen.support.untouched import untouched
 
 
 def checkpointed(step: Callable[..., Any], *arguments: Any) -> Any:
     """``step(*arguments)``; for the backward pass only its arguments are kept, and the step is taken again then.
 
-    Taken again it sees the same random numbers and the same autocast, and BatchNorm counts the batch once. Gradients
-    are those of the plain call, to the bit where the field is deterministic.
+    Taken again it sees the same random numbers, the same autocast and the same buffers, and BatchNorm and whatever
+    else counts batches counts them once. Gradients are those of the plain call, to the bit where the field is
+    deterministic.
     """
     if not torch.is_grad_enabled():
-        return step(*arguments)
+        return untouched(step, *arguments)
     if torch.compiler.is_compiling():  # the compiler recomputes pure arithmetic: an update of a buffer stays single
         return checkpoint(step, *arguments, use_reentrant=False)
 
+    before = Before(arguments)
+
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _FrozenAgain(arguments)
+        return nullcontext(), _AsBefore(arguments, before)
 
-    return checkpoint(step, *arguments, use_reentrant=False, context_fn=contexts)
+    new = checkpoint(partial(untouched, step), *arguments, use_reentrant=False, context_fn=contexts)
+    before.changed()
+    return new
 
 
-class _FrozenAgain(AbstractContextManager[None]):
-    """`frozen_statistics` that can be entered again: a step is taken again for each backward pass through it, and one
-    with implicit stages twice in each."""
+class _AsBefore(AbstractContextManager[None]):
+    """Fields that are as they were before the step. It can be entered again: a step is taken again for each backward
+    pass through it, and one with implicit stages twice in each."""
 
-    def __init__(self, modules: tuple[Any, ...]) -> None:
+    def __init__(self, modules: tuple[Any, ...], before: Before) -> None:
         self.modules = modules
+        self.before = before
         self.entered: list[ExitStack] = []
 
     def __enter__(self) -> None:
         stack = ExitStack()
+        stack.enter_context(self.before.again())
         stack.enter_context(frozen_statistics(self.modules))
         self.entered.append(stack)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tableau2net.codegen.support.buffers import Before
 from tableau2net.codegen.support.replay import ParameterGradients, RandomState, Recorded, Replay
+from tableau2net.codegen.support.statistics import STATISTICS_BUFFERS
 from tableau2net.codegen.support.surroundings import Surroundings
+from tableau2net.codegen.support.untouched import untouched
 
 SAMPLE_OF_INPUTS = 64
 
@@ -48,7 +52,7 @@ def _plain_loop(
     step: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], inputs: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     for given in arguments:
-        inputs = _as_tuple(step(*given, *inputs))
+        inputs = _as_tuple(untouched(step, *given, *inputs))
     return inputs
 
 
@@ -103,10 +107,19 @@ class ReversibleLoop:
 
     def forward(self, factors: Sequence[Tensor], states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The steps, one after the other."""
+        before = Before(self.fields)
         for given in self.leading(factors):
             recorded = [Recorded(a) if callable(a) else a for a in given]
-            states = _as_tuple(self.step(*recorded, *states))
+            states = _as_tuple(untouched(partial(_handed, self.step, recorded), *given, *states))
             self.random.append([a.random for a in recorded if isinstance(a, Recorded)])
+        before.changed()
+        for module, name in before.values:
+            if name in STATISTICS_BUFFERS and getattr(module, "track_running_stats", False):
+                continue  # they stand still on the way back, and in training nothing reads them
+            raise RuntimeError(
+                f"backward='reversible': {type(module).__name__} changes its buffer {name!r} when it is evaluated, and "
+                "a step that is undone needs it as it was; write backward='checkpoint' or backward='store'"
+            )
         return states
 
     def backward(
@@ -127,6 +140,11 @@ class ReversibleLoop:
             states, cotangents = found[: self.width], found[self.width : 2 * self.width]
             of_factors += found[2 * self.width :][::-1]
         return states, cotangents, of_factors[::-1], [gradients.total.get(id(p)) for p in self.parameters]
+
+
+def _handed(step: Callable[..., Any], leading: Sequence[Any], *arguments: Any) -> Any:
+    """A step with others in the place of its leading arguments."""
+    return step(*leading, *arguments[len(leading) :])
 
 
 class _RoundTrip:

@@ -45,10 +45,15 @@ def _tracking(modules: Iterable[Any]) -> list[nn.Module]:
     return list(found.values())
 
 
+def known_statistics(module: nn.Module) -> bool:
+    """Whether a module's buffers are running statistics of torch's own normalisation."""
+    return type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward)
+
+
 def _stand_in(module: nn.Module, buffers: dict[str, Tensor | None]) -> dict[str, Tensor | None]:
     """Buffers to be updated in the place of a module's own: blank ones, which cost no kernel, where it is known that
     nothing but the update reads them."""
-    if type(module).forward not in (_BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward):
+    if not known_statistics(module):
         return {name: None if own is None else own.clone() for name, own in buffers.items()}
     return {
         name: None if own is None or name == "num_batches_tracked" else torch.empty_like(own)

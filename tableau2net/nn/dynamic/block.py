@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile
 from tableau2net.codegen.support.checkpointed import checkpointed
+from tableau2net.codegen.support.untouched import untouched
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic.controls import Controls, Theta, evaluate
 from tableau2net.nn.dynamic.grid import Grid, checked_grid, is_uniform
@@ -170,7 +171,7 @@ class DynamicBlock(nn.Module):
             owner = (
                 self.fields[n] if len(self.fields) else nn.Identity()
             )  # whose statistics stand still the second time
-            inputs = checkpointed(take, owner, n, *inputs) if checkpoint else take(owner, n, *inputs)
+            inputs = (checkpointed if checkpoint else untouched)(take, owner, n, *inputs)
         return inputs[: self.halves]
 
     def _rescaled(self, n: int, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

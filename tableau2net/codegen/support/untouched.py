@@ -1,0 +1,106 @@
+"""A step whose fields leave alone what they are evaluated at, and what they have returned."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.compiler import is_compiling
+
+Versions = list[tuple[Tensor, int]]
+
+SEEN: tuple[dict[int, Any], dict[int, Any]] = ({}, {})  # fields looked at in evaluation and in training, by their id
+
+
+def untouched(step: Callable[..., Any], *arguments: Any) -> Any:
+    """``step(*arguments)``. RuntimeError where a field overwrites a state that it is evaluated at, or its own slope
+    of an earlier evaluation: the step would be another one.
+
+    What is handed in is looked at in each step, by the counters that autograd keeps; the first time that a field is
+    called in training, and in evaluation, all its evaluations in the step are. Nothing is while compiling.
+    """
+    if is_compiling():
+        return step(*arguments)
+    versions: Versions = []
+    for a in arguments:
+        if isinstance(a, Tensor):
+            try:  # noqa: SIM105 (what `suppress` costs is seen)
+                versions.append((a, a._version))
+            except RuntimeError:  # inference mode keeps no counter
+                pass
+        elif isinstance(a, nn.Module) and id(a) not in SEEN[a.training]:
+            return _watched(step, arguments)
+    new = step(*arguments)
+    for state, version in versions:
+        if state._version != version:
+            raise RuntimeError(_overwritten(type(next(a for a in arguments if isinstance(a, nn.Module))).__name__))
+    return new
+
+
+def _overwritten(field: str) -> str:
+    return (
+        f"the field {field} works in place on the state that it is evaluated at, which the step still needs: write "
+        "inplace=False, or let it begin with y = y.clone()"
+    )
+
+
+def _watched(step: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The step, with a look before and after each evaluation of its fields."""
+    fields = list({id(a): a for a in arguments if isinstance(a, nn.Module)}.values())
+    watch = _Watch()
+    handles = [f.register_forward_pre_hook(watch.before, prepend=True) for f in fields]
+    handles += [f.register_forward_hook(watch.after) for f in fields]
+    try:
+        new = step(*arguments)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for f in fields:
+        seen, key = SEEN[f.training], id(f)
+        seen[key] = weakref.ref(f, partial(_forget, seen, key))
+    return new
+
+
+def _forget(seen: dict[int, Any], key: int, _: Any) -> None:
+    seen.pop(key, None)
+
+
+class _Watch:
+    """What fields have been given and have returned, each tensor with how it was then."""
+
+    def __init__(self) -> None:
+        self.given: list[list[tuple[Tensor, Any]]] = []
+        self.returned: list[tuple[weakref.ref[Tensor], Any]] = []
+
+    def before(self, field: nn.Module, given: tuple[Any, ...]) -> None:
+        """A field is called."""
+        self.given.append([(a, _state(a)) for a in given if isinstance(a, Tensor)])
+
+    def after(self, field: nn.Module, given: tuple[Any, ...], slope: Any) -> None:
+        """It has returned."""
+        if any(_changed(a, state) for a, state in self.given.pop()):
+            raise RuntimeError(_overwritten(type(field).__name__))
+        for reference, state in self.returned:
+            earlier = reference()
+            if earlier is not None and _changed(earlier, state):
+                raise RuntimeError(
+                    f"the field {type(field).__name__} overwrites the slope of an earlier evaluation, which the step "
+                    "still needs: let it return a new tensor each time"
+                )
+        if isinstance(slope, Tensor):
+            self.returned.append((weakref.ref(slope), _state(slope)))
+
+
+def _state(tensor: Tensor) -> Any:
+    """How a tensor is: its counter, or in inference mode, which keeps none, its values."""
+    return tensor.detach().clone() if tensor.is_inference() else tensor._version
+
+
+def _changed(tensor: Tensor, state: Any) -> bool:
+    if not isinstance(state, Tensor):
+        return bool(tensor._version != state)
+    return not torch.equal(tensor.nan_to_num(), state.nan_to_num())
