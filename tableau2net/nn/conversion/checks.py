@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion.report import Conversion
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _WRAPPERS = ("DistributedDataParallel", "DataParallel", "FullyShardedDataParallel")
 
@@ -28,6 +32,13 @@ def check_model(model: object) -> None:
         raise InputError(f"model is wrapped in {kind}: convert model.module, then wrap the result")
     if isinstance(done := getattr(model, "conversion", None), Conversion):
         raise InputError(f"model is converted already, to {done.scheme}: convert the original")
+
+
+def copied(model: Module) -> Module:
+    """A copy that shares nothing. Tensors that are made of parameters before each call, as weight_norm keeps one beside
+    the layer's own, are in the copy too, without their graph."""
+    made = (v for m in model.modules() for v in vars(m).values() if isinstance(v, Tensor) and v.grad_fn is not None)
+    return copy.deepcopy(model, {id(value): value.detach().clone() for value in made})
 
 
 def checked_step(h: object) -> float:

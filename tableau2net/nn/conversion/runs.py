@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from tableau2net.nn.conversion.modes import merged
 from tableau2net.nn.conversion.sums import NotResidualError, Sum, residual_sums
+from tableau2net.nn.conversion.surroundings import switched
 from tableau2net.nn.conversion.trace import UntraceableError, own_graphs
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -155,6 +156,9 @@ def _runs(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[Block
         if isinstance(found, Block):
             found = replace(found, owner=where)
             continues = last is not None and node.args[:1] == (last,) and len(last.users) == 1
+            continues = (
+                continues and last is not None and last.meta.get("surroundings") == node.meta.get("surroundings")
+            )
             if run and not (continues and _alike(found, run[0])):
                 yield tuple(run)
                 run = []
@@ -215,11 +219,28 @@ def _block(module: nn.Module, where: str, known: Mapping[str, Any] | None = None
         sums = residual_sums(graph, dict(module.named_modules(remove_duplicate=False)))
     except NotResidualError as error:
         return Left(where, kind, str(error)) if error.adds else None
+    if words := [word for each in (graph, *others) for word in switched(each)]:
+        return Left(where, kind, f"its forward switches {' and '.join(dict.fromkeys(words))}, and a step would not")
     if not same:
         return Left(where, kind, _MODES)
-    if module._forward_hooks or module._forward_pre_hooks:
-        return Left(where, kind, "has forward hooks, which would be lost")
+    if (why := _more_than_forward(module, graph)) is not None:
+        return Left(where, kind, why)
     return Block(where, module, graph, sums)
+
+
+def _more_than_forward(module: nn.Module, graph: fx.Graph) -> str | None:
+    """What a call of a module does beside the calls of its class's forward; None where that is all."""
+    if module._forward_hooks or module._forward_pre_hooks:
+        return "has forward hooks, which would be lost"
+    if module._backward_hooks or module._backward_pre_hooks:
+        return "has backward hooks, which would be lost"
+    if "forward" in vars(module) or type(module).__call__ is not nn.Module.__call__:
+        return "its call is not the forward of its class"
+    for node in graph.nodes:
+        owner, _, name = str(node.target).rpartition(".")
+        if node.op == "get_attr" and name in vars(holder := module.get_submodule(owner)) and holder._forward_pre_hooks:
+            return f"reads {node.target}, which is made anew whenever {owner} is called"
+    return None
 
 
 def _parameters(module: nn.Module) -> list[inspect.Parameter]:

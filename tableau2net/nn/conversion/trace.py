@@ -15,6 +15,8 @@ import torch
 from torch import fx, nn
 from torch.nn.modules import transformer
 
+from tableau2net.nn.conversion.surroundings import kept_surroundings, surroundings
+
 _IN_PLACE = tuple(getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "ipow"))
 _SUBTRACTIONS = {operator.sub: operator.add, operator.isub: operator.iadd, torch.sub: torch.add, "sub": torch.add}
 
@@ -35,6 +37,12 @@ class _OwnForward(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Plain(node, self)
+
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        """A call, with the state of torch in which it is made."""
+        node = super().create_node(*args, **kwargs)
+        node.meta["surroundings"] = surroundings()
+        return node
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         """Assertions hold, and what else is checked before an error is raised; another condition is unknown."""
@@ -86,11 +94,13 @@ def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> lis
     graphs = []
     for training in (True, False):
         try:
-            with _mode(module, training), _written_out():
+            with _mode(module, training), _written_out(), kept_surroundings():
                 graphs.append(_OwnForward().trace(module, constants))
         except Exception as error:  # a forward may fail in any way on a proxy
             raise UntraceableError(f"its forward cannot be traced ({_first_line(error)})") from None
-    if str(graphs[0]) == str(graphs[1]):
+    if str(graphs[0]) == str(graphs[1]) and [_around(n) for n in graphs[0].nodes] == [
+        _around(n) for n in graphs[1].nodes
+    ]:
         graphs.pop()
     plain = [_without_subtraction(_without_identities(_without_constants(graph), module)) for graph in graphs]
     return [_in_order(_read_once(graph), module) for graph in plain]
@@ -201,6 +211,10 @@ def _without_subtraction(graph: fx.Graph) -> fx.Graph:
             node.op, node.target = "call_function", _SUBTRACTIONS[node.target]
             node.args = (values[0], opposite)
     return graph
+
+
+def _around(node: fx.Node) -> object:
+    return node.meta.get("surroundings")
 
 
 def _is_identity(module: nn.Module) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from tableau2net.codegen import Options, compile
 from tableau2net.codegen.options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion.blocks import Context, Passed, known_as
-from tableau2net.nn.conversion.checks import check_model, checked_step
+from tableau2net.nn.conversion.checks import check_model, checked_step, copied
 from tableau2net.nn.conversion.fields import Field, field_of
 from tableau2net.nn.conversion.report import Conversion, Run
 from tableau2net.nn.conversion.runs import Block, Left, find_runs
@@ -55,7 +54,7 @@ def convert(
         raise InputError(f"after={after!r}: write 'keep' or 'move'")
     compiled: Any = compile(loaded, **vars(chosen))
     _check_shape(loaded, compiled)
-    network = copy.deepcopy(model)
+    network = copied(model)
     runs: list[Run] = []
     left: list[Left] = []
     for found in list(find_runs(network)):
@@ -151,7 +150,7 @@ def _copies(step: Field | list[Field], compiled: Any) -> list[Field]:
     """A field for each stage: the first is the network's own, the others start from a copy."""
     if isinstance(step, list):
         raise InputError("stage_weights='independent': with a scheme of several fields it is not done; drop it")
-    return [step, *(copy.deepcopy(step) for _ in compiled.field_names[1:])]
+    return [step, *(copied(step) for _ in compiled.field_names[1:])]
 
 
 def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Module:

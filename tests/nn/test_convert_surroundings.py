@@ -1,0 +1,292 @@
+"""What a block does beside its calls (gradients switched off, autocast, hooks, weights that are made): it is kept, or
+the block stays with the reason. Sources: torch's documentation of these switches; values are the original network's."""
+
+import functools
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations, weight_norm
+from torch.nn.utils.parametrizations import orthogonal
+
+import tableau2net as t2n
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, y):
+        return y + self.two(torch.relu(self.one(y)))
+
+
+class NoGrad(Plain):
+    def forward(self, y):
+        with torch.no_grad():
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner))
+
+
+class SumWithoutGradient(Plain):
+    def forward(self, y):
+        branch = self.two(torch.relu(self.one(y)))
+        with torch.no_grad():
+            return y + branch
+
+
+class Decorated(Plain):
+    @torch.no_grad()
+    def forward(self, y):
+        return super().forward(y)
+
+
+class SetGrad(Plain):
+    """A graph of calls that is the same in train and in eval mode."""
+
+    def forward(self, y):
+        with torch.set_grad_enabled(self.training):
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner))
+
+
+class LeftSwitched(Plain):
+    def forward(self, y):
+        new = super().forward(y)
+        torch.set_grad_enabled(False)
+        return new
+
+
+class Autocast(Plain):
+    def forward(self, y):
+        with torch.autocast("cpu", torch.bfloat16):
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner.float()))
+
+
+class NoAutocast(Plain):
+    def forward(self, y):
+        with torch.autocast("cpu", enabled=False):
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner))
+
+
+class OtherAutocast(Plain):
+    def forward(self, y):
+        with torch.autocast("cpu", torch.float16):
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner.float()))
+
+
+class Inference(Plain):
+    def forward(self, y):
+        with torch.inference_mode():
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner.clone()))
+
+
+class DefaultDtype(Plain):
+    def forward(self, y):
+        torch.set_default_dtype(torch.float64)
+        inner = self.one(y)
+        torch.set_default_dtype(torch.float32)
+        return y + self.two(torch.relu(inner))
+
+
+class DefaultDevice(Plain):
+    def forward(self, y):
+        with torch.device("meta"):
+            inner = self.one(y)
+        return y + self.two(torch.relu(inner))
+
+
+SWITCHES = {
+    NoGrad: "no_grad",
+    SumWithoutGradient: "no_grad",
+    Decorated: "no_grad",
+    SetGrad: "no_grad",
+    LeftSwitched: "no_grad",
+    Autocast: "autocast",
+    OtherAutocast: "autocast",
+    Inference: "inference_mode",
+    DefaultDtype: "the default dtype",
+    DefaultDevice: "the default device",
+}
+
+
+def network(kind):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 4), Plain(), Plain(), kind(), kind(), nn.Linear(4, 2))
+
+
+def outcome(net, y):
+    with torch.enable_grad():
+        y = y.clone().requires_grad_()
+        new = net(y)
+        torch.set_grad_enabled(True)  # which a block may have left off
+        found = torch.autograd.grad(new.sum(), [y, *net.parameters()], allow_unused=True)
+    return [new, *(torch.zeros(()) if g is None else g for g in found)]
+
+
+@pytest.mark.parametrize("kind", SWITCHES)
+def test_a_block_that_switches_something_stays_with_the_reason(kind):
+    net, y = network(kind), torch.randn(3, 4)
+    try:
+        converted = t2n.convert(net, "euler")
+        assert torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float32
+        for training in (True, False):
+            if kind is LeftSwitched:
+                continue  # what comes behind it has no gradient at all
+            results = outcome(net.train(training), y), outcome(converted.train(training), y)
+            assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    finally:
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
+    assert [run.blocks for run in converted.conversion.runs] == [2]
+    reasons = {left.why for left in converted.conversion.left if left.kind == kind.__name__}
+    (reason,) = reasons
+    assert reason.startswith("its forward switches ")
+    assert SWITCHES[kind] in reason
+
+
+def test_alone_it_is_refused_in_a_line():
+    with pytest.raises(t2n.InputError, match=r"Autocast.*its forward switches autocast, and a step would not"):
+        t2n.convert(Autocast(), "euler")
+
+
+@pytest.mark.parametrize("start", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_what_is_switched_around_the_conversion_is_no_switch(start):
+    with start():
+        converted = t2n.convert(network(Plain), "euler")
+        assert torch.is_grad_enabled() == (start is torch.enable_grad)
+    assert [run.blocks for run in converted.conversion.runs] == [4]
+
+
+class Frozen(nn.Module):
+    """A network whose first blocks are called without gradients."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList(Plain() for _ in range(4))
+
+    def forward(self, y):
+        with torch.no_grad():
+            y = self.blocks[1](self.blocks[0](y))
+        return self.blocks[3](self.blocks[2](y))
+
+
+def test_a_run_ends_where_its_caller_switches():
+    torch.manual_seed(0)
+    net, y = Frozen(), torch.randn(3, 4)
+    converted = t2n.convert(net, "euler")
+    assert [run.blocks for run in converted.conversion.runs] == [2, 2]
+    converted(y).sum().backward()
+    net(y).sum().backward()
+    own = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
+    grads = [p.grad for p in converted.parameters() if p.grad is not None]
+    assert len(grads) == len(own) == 8
+    assert all(torch.equal(a, b) for a, b in zip(grads, own.values(), strict=True))
+
+
+def hooks(block):
+    return {
+        "forward": block.register_forward_hook,
+        "forward pre": block.register_forward_pre_hook,
+        "backward": block.register_full_backward_hook,
+        "backward pre": block.register_full_backward_pre_hook,
+    }
+
+
+@pytest.mark.parametrize("which", hooks(nn.Identity()))
+def test_a_block_with_hooks_stays_with_the_reason(which):
+    net, seen = network(Plain), []
+    hooks(net[2])[which](lambda *arguments: seen.append(which))
+    converted = t2n.convert(net, "euler")
+    kind = which.partition(" ")[0]
+    assert [left.why for left in converted.conversion.left] == [f"has {kind} hooks, which would be lost"]
+    converted(torch.randn(3, 4)).sum().backward()
+    assert seen == [which]
+
+
+@pytest.mark.parametrize("which", hooks(nn.Identity()))
+def test_hooks_inside_a_branch_and_around_the_blocks_are_kept(which):
+    net, seen = nn.Sequential(network(Plain)), []
+    for module in (net[0], net[0][2].one):
+        hooks(module)[which](lambda *arguments: seen.append(which))
+    converted = t2n.convert(net, "euler")
+    assert [run.blocks for run in converted.conversion.runs] == [4]
+    converted(torch.randn(3, 4).requires_grad_()).sum().backward()
+    assert len(seen) == 2
+
+
+def test_a_forward_of_the_object_or_a_call_of_the_class_is_not_passed_by():
+    class Called(Plain):
+        def __call__(self, y):
+            return 2 * super().__call__(y)
+
+    net, y = network(Called), torch.randn(3, 4)
+    net[2].forward = functools.partial(lambda block, y: -Plain.forward(block, y), net[2])
+    converted = t2n.convert(net, "euler")
+    assert torch.equal(converted(y), net(y))
+    assert {left.why for left in converted.conversion.left} == {"its call is not the forward of its class"}
+
+
+# Weights that are made of others
+
+
+class ByFunction(Plain):
+    """Reads the weight of a layer itself."""
+
+    def forward(self, y):
+        return y + functional.linear(self.one(y), self.two.weight)
+
+
+def parametrized(net, how):
+    for module in list(net.modules()):
+        if isinstance(module, nn.Linear):
+            how(module)
+    return net
+
+
+WAYS = {
+    "weight_norm": weight_norm,
+    "parametrizations.weight_norm": parametrizations.weight_norm,
+    "spectral_norm": parametrizations.spectral_norm,
+    "orthogonal": orthogonal,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("options", [{}, {"scheme": "rk4", "stage_weights": "independent"}])
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_that_are_made_of_others(way, options):
+    net, y = parametrized(network(Plain), WAYS[way]).eval(), torch.randn(3, 4)
+    converted = t2n.convert(net, **{"scheme": "euler", **options})
+    assert [run.blocks for run in converted.conversion.runs] == [4]
+    if not options:
+        for a, b in zip(outcome(net, y), outcome(converted, y), strict=True):
+            torch.testing.assert_close(a, b)
+    before = converted(y)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(2)  # nothing is shared
+    assert torch.equal(converted(y), before)
+    converted(y).sum().backward()
+    assert all(p.grad is not None for p in converted.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_forward_that_reads_a_made_weight_itself(way):
+    """A parametrization makes it then and there; a hook makes it where its layer is called, and not here."""
+    net, y = parametrized(network(ByFunction), WAYS[way]).eval(), torch.randn(3, 4)
+    converted = t2n.convert(net, "euler")
+    for a, b in zip(outcome(net, y)[:2], outcome(converted, y)[:2], strict=True):
+        torch.testing.assert_close(a, b)
+    hook = way == "weight_norm"
+    assert [run.blocks for run in converted.conversion.runs] == [2 if hook else 4]
+    assert [left.why for left in converted.conversion.left] == [
+        "reads two.weight, which is made anew whenever two is called"
+    ] * (2 * hook)
