@@ -52,6 +52,7 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 SUPPORT = {
     "solve": ("Solver", "solve"),
     "resolved": ("resolved",),
+    "given": ("listed_fields", "nested_fields", "single_field", "step_size"),
     "untouched": ("untouched",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
@@ -142,20 +143,22 @@ class _Class:
         arguments += ["channels: int"] * self.channel + ["given: int = 0"] * bool(self.ready.depth)
         yield f"def __init__(self, {', '.join(arguments)}) -> None:"
         yield "    super().__init__()"
+        count, names = len(self.ready.field_names), ", ".join(self.ready.field_names)
         if self.one_field:
-            yield "    self.field = " + ("nn.ModuleList(field)" if self.several else "field")
+            what = f"field: a list of {count} modules, {names}" if self.several else "field: a module"
+            called, more = ("listed_fields", (f"{count}",)) if self.several else ("single_field", ())
+            lines = wrapped_call(f"self.field = {called}(", ("field", f'"{what}"', *more), ")")
+            yield from (f"    {line}" for line in lines)
             yield "    self.steps = steps"
-            listed = "[self.field]"
+        elif self.several:
+            what = f'"fields: for each step a list of {count} modules, {names}"'
+            yield from (
+                f"    {line}"
+                for line in wrapped_call("self.fields = nested_fields(", ("fields", what, f"{count}"), ")")
+            )
         else:
-            entries = "nn.ModuleList(each) for each in fields" if self.several else "fields"
-            yield f"    self.fields = nn.ModuleList({entries})"
-            listed = "self.fields"
-        if self.several:
-            count, names = len(self.ready.field_names), ", ".join(self.ready.field_names)
-            mark = "" if self.one_field else "  # type: ignore[arg-type]"
-            yield f"    if any(len(each) != {count} for each in {listed}):{mark}"
-            yield f'        raise ValueError("a step needs a list of {count} fields: {names}")'
-        yield "    self.h = h"
+            yield '    self.fields = listed_fields(fields, "fields: a list of modules, one a step")'
+        yield "    self.h = step_size(h)"
         if self.options.time_dependent:
             yield "    self.t0 = t0"
         if self.ready.depth:

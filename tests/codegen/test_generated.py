@@ -162,7 +162,7 @@ def test_independent_stages_and_dead_ones():
     torch.testing.assert_close(
         cls(steps, h=H)(y), by_formula(load("dormand-prince-54"), dead, y), rtol=1e-12, atol=1e-12
     )
-    with pytest.raises(ValueError, match="6 fields"):
+    with pytest.raises(ValueError, match="6 modules"):
         cls([[Field()] * 7])
 
 

@@ -28,7 +28,7 @@ def untouched(step: Callable[..., Any], *arguments: Any) -> Any:
     versions: Versions = []
     for a in arguments:
         if isinstance(a, Tensor):
-            try:  # noqa: SIM105 (what `suppress` costs is seen)
+            try:  # noqa: SIM105 (quicker than `suppress`)
                 versions.append((a, a._version))
             except RuntimeError:  # inference mode keeps no counter
                 pass
