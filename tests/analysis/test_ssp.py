@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import comb
 
 import mpmath
 import pytest
@@ -275,3 +276,110 @@ def test_simplest_rational(low: Fraction, n: int) -> None:
     assert low <= found <= high
     smaller = range(1, min(found.denominator, 200))
     assert not any(-(-low.numerator * q // low.denominator) <= high * q for q in smaller)
+
+
+# ------------------------------------------------------------------ thresholds of random rational functions
+
+
+def with_function(P: list[Fraction], Q: list[Fraction]) -> RungeKutta:
+    """A method with R = P/Q, Q(0) = P(0) = 1, lowest power first: A the companion of Q, b from bᵀA^(k−1)1 = r_k."""
+    s = max(len(P), len(Q)) - 1
+    Q, P = (row + [Fraction(0)] * (s + 1 - len(row)) for row in (Q, P))
+    A = sympy.zeros(s, s)
+    for i in range(s - 1):
+        A[i, i + 1] = 1
+    for j in range(s):
+        A[s - 1, j] = -Rational(Q[s - j])
+    turn = sympy.eye(s)
+    turn[:, s - 1] = sympy.ones(s, 1)  # the last unit vector, from which A's powers span everything, becomes 1
+    A = turn * A * turn.inv()
+    moments, vector = sympy.zeros(s, s), sympy.ones(s, 1)
+    for k in range(s):
+        moments[k, :] = vector.T
+        vector = A * vector
+    series = [Rational(1)]
+    for k in range(1, s + 1):
+        series.append(Rational(P[k]) - sum(Rational(Q[m]) * series[k - m] for m in range(1, k + 1)))
+    b = moments.LUsolve(sympy.Matrix(series[1:]))
+    return RungeKutta(A=[list(A.row(i)) for i in range(s)], b=list(b))
+
+
+def taylor_about(P: list[Fraction], Q: list[Fraction], at: Fraction, count: int) -> list[mpf]:
+    """The first Taylor coefficients of P/Q about a point, to 100 digits or so."""
+
+    def moved(p: list[Fraction]) -> list[mpf]:
+        exact = [sum(c * comb(j, k) * at ** (j - k) for j, c in enumerate(p) if j >= k) for k in range(len(p))]
+        return [mpf(x.numerator) / x.denominator for x in map(Fraction, exact)]
+
+    n, d = moved(P), moved(Q)
+    found: list[mpf] = []
+    for k in range(count):
+        known = sum((d[m] * found[k - m] for m in range(1, min(k, len(d) - 1) + 1)), mpf(0))
+        found.append(((n[k] if k < len(n) else mpf(0)) - known) / d[0])
+    return found
+
+
+def times(p: list[Fraction], q: list[Fraction]) -> list[Fraction]:
+    product = [Fraction(0)] * (len(p) + len(q) - 1)
+    for i, x in enumerate(p):
+        for j, y in enumerate(q):
+            product[i + j] += x * y
+    return product
+
+
+ONE_OVER = [Fraction(1, n) for n in (1, 2, 3, 4)]
+FACTORS = [[Fraction(1), -x] for x in ONE_OVER]  # a pole at 1/x
+FACTORS += [[Fraction(1), x] for x in ONE_OVER]
+FACTORS += [[Fraction(1), Fraction(0), sign * x] for x in ONE_OVER for sign in (-1, 1)]  # ±√, ±i
+FACTORS += [[Fraction(1), a, b] for a in (Fraction(1), Fraction(-1), Fraction(-1, 2)) for b in ONE_OVER]
+
+
+@st.composite
+def rational_functions(draw: st.DrawFn) -> tuple[list[Fraction], list[Fraction]]:
+    """Poles on the right more often than not; often several of one modulus."""
+    Q = draw(st.sampled_from(FACTORS[:4] + FACTORS))
+    if draw(st.booleans()):
+        Q = times(Q, draw(st.sampled_from(FACTORS)))
+    P = [Fraction(1)]
+    for _ in range(draw(st.integers(0, len(Q)))):
+        P.append(draw(st.sampled_from([Fraction(0), *ONE_OVER, *(x + 1 for x in ONE_OVER)])))
+    return P, Q
+
+
+@mp.workdps(120)
+def check_threshold(P: list[Fraction], Q: list[Fraction]) -> None:
+    found = ssp(with_function(P, Q)).linear
+    if found is None:
+        return  # not decided, as `threshold` says
+    low, high = (found.low, found.high) if isinstance(found, Isolated) else (found, found)
+    inside = Fraction(10) if found is oo else Fraction(float(low)) * Fraction(999_999, 1_000_000)
+    if inside >= 0 and (found != 0):
+        assert min(taylor_about(P, Q, -inside, 80)) > -mpf(10) ** -90, found
+    if found is not oo:
+        steps = (Fraction(1, 10**6), Fraction(1, 1000), Fraction(1, 100), Fraction(1, 10))
+        poles = map(float, sympy.Poly(list(map(Rational, reversed(Q))), sympy.Symbol("z")).real_roots())
+        beyond = [Fraction(float(high)) + step for step in steps]
+        passed = any(-float(beyond[-1]) <= pole <= 0 for pole in poles)
+        assert passed or any(min(taylor_about(P, Q, -x, 400)) < -mpf(10) ** -110 for x in beyond), found
+
+
+@given(rational_functions())
+@settings(max_examples=15)
+def test_thresholds_of_random_rational_functions(functions: tuple[list[Fraction], list[Fraction]]) -> None:
+    check_threshold(*functions)
+
+
+@pytest.mark.slow
+@given(rational_functions())
+@settings(max_examples=150)
+def test_thresholds_of_many_rational_functions(functions: tuple[list[Fraction], list[Fraction]]) -> None:
+    check_threshold(*functions)
+
+
+def test_a_threshold_of_nothing_is_zero() -> None:
+    """Poles of one modulus: (1 + z)/(1 − z²/2) = Σ (z²/2)^k (1 + z) has the derivatives for it at 0, not beyond; and a
+    derivative that vanishes at 0 and whose successor does not: 1 + z²/2."""
+    assert ssp(with_function([Fraction(1), Fraction(1)], [Fraction(1), Fraction(0), Fraction(-1, 2)])).linear == 0
+    assert ssp(with_function([Fraction(1), Fraction(0), Fraction(1, 2)], [Fraction(1)])).linear == 0
+    cubic = [Fraction(1), Fraction(0), Fraction(0), Fraction(-1)]  # 1/(1 − z³): three poles on a circle
+    assert ssp(with_function([Fraction(1), Fraction(1), Fraction(1, 2)], cubic)).linear == 0

@@ -29,10 +29,12 @@ from tableau2net.analysis.exact.elimination import determinant
 from tableau2net.analysis.exact.enclosure import Enclosure, enclose, holds_zero, precision
 from tableau2net.analysis.exact.polynomials import sign_in
 from tableau2net.analysis.ssp.general_form import GeneralForm, Row, row_times
+from tableau2net.analysis.ssp.moduli import shares_least_modulus
 from tableau2net.analysis.ssp.poles import BITS, Pole, poles, taylor
 from tableau2net.analysis.ssp.supremum import Isolated, R, supremum
 
 MAX_DERIVATIVES = 512  # looked at before the tail must be proved positive
+GAPS = 24  # derivatives at 0 among which one that vanishes is looked for
 MAX_DEGREE = 60  # of the polynomial that a derivative's sign depends on
 
 
@@ -48,9 +50,9 @@ def threshold(form: GeneralForm) -> Expr | Isolated | None:
         return None
     constraints = _Monotonicity(found)
     at_zero = constraints.violated(Fraction(0))
-    if at_zero is None:
-        return None
-    return S.Zero if at_zero else supremum(constraints)
+    if at_zero or any(function.ends_at_zero() for function in found):
+        return S.Zero
+    return None if at_zero is None else supremum(constraints)
 
 
 def _functions(form: GeneralForm) -> list[_Function] | None:
@@ -101,6 +103,21 @@ class _Function:
     def poles(self) -> list[Pole] | None:
         with precision(BITS):
             return poles(self.N, self.D, self.sign)
+
+    def ends_at_zero(self) -> bool:
+        """Whether it is proved that some derivative is negative at −r for each r > 0, however small.
+
+        Where c_k(0) = 0 < c_{k+1}(0), c_k falls below 0 at once; before a later c_j > 0 there is such a k. Where another
+        pole is as near to 0 as the positive one is, it is nearer to −r, which `tail` says cannot be."""
+        with precision(BITS):
+            values = self.enclosed(iv.mpf(0), GAPS if self.D.degree() > 0 else self.N.degree() + 1)
+            tail = self.tail(iv.mpf(0))
+        last = max((k for k, x in enumerate(values) if x.a > 0), default=0)
+        if any(holds_zero(x) for x in values[:last]):
+            field = self.D.domain
+            if not all(self.coefficients(field.zero, last, lambda x: x)):
+                return True
+        return tail is None and bool(shares_least_modulus(self.D))
 
     def has_pole_in(self, r: Fraction) -> bool:
         """Whether a real pole lies in [−r, 0], or cannot be told from one that does."""

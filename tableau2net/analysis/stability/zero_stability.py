@@ -95,7 +95,7 @@ def effective_step(scheme: Scheme) -> Expr | None:
     """The step that a multistep method really takes, in units of h: σ(1)/ρ'(1), and √(2σ(1)/ρ''(1)) for y'' = f.
 
     1 for a consistent method; LM's is 1/(1 + k), since it solves u' = f/(1 + k). None where it is not defined
-    (ρ(1) ≠ 0 or ρ'(1) = 0 identically) and for families to which it does not apply."""
+    (ρ(1) ≠ 0 or ρ'(1) = 0 identically, σ(1)/ρ''(1) < 0) and for families to which it does not apply."""
     if not isinstance(scheme, Multistep):
         return None
     slope = sum(j * a for j, a in enumerate(scheme.alpha))
@@ -106,4 +106,5 @@ def effective_step(scheme: Scheme) -> Expr | None:
     curvature = sum(j * (j - 1) * a for j, a in enumerate(scheme.alpha))
     if cancel(slope) != 0 or cancel(curvature) == 0:
         return None
-    return sqrt(cancel(2 * sum(scheme.beta) / curvature))
+    square = cancel(2 * sum(scheme.beta) / curvature)
+    return None if square.is_negative else sqrt(square)
