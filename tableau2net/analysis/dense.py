@@ -26,7 +26,7 @@ from sympy import Expr, Rational, S
 from tableau2net.analysis.bseries import Reading
 from tableau2net.analysis.exact.domain import Domain
 from tableau2net.analysis.exact.linear import Decimals, Exact, Matrix
-from tableau2net.analysis.order import order_conditions
+from tableau2net.analysis.order import nodes_are_row_sums, order_conditions
 from tableau2net.analysis.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import RungeKutta, Scheme
@@ -83,7 +83,7 @@ class _Extension:
             raise InputError(f"{scheme.name}: a method of order {found.order} has no dense output")
         self.p = found.order
         step, self.names, self.start, self.end = _with_ends(scheme)
-        self.forest: Forest = forest(with_time=found.order < found.autonomous)
+        self.forest: Forest = forest(with_time=not nodes_are_row_sums(scheme))
         self.reading = Reading(step, self.forest, digits=scheme.digits)
         domain = self.reading.domain
         self.algebra: Any = Decimals(scheme.digits or DIGITS)

@@ -12,7 +12,7 @@ from tableau2net.analysis.budget import ask, remembered
 from tableau2net.analysis.exact.balls import Balls
 from tableau2net.analysis.exact.domain import Element, domain_of
 from tableau2net.analysis.norms import Norm, Sizes, largest
-from tableau2net.analysis.order import order_conditions
+from tableau2net.analysis.order import nodes_are_row_sums, order_conditions
 from tableau2net.scheme import Multistep, Scheme
 from tableau2net.step import lower
 
@@ -66,7 +66,7 @@ def errors(scheme: Scheme) -> Errors:
     found = order_conditions(scheme)
     if step.history or found.kind == "linear" or not found.complete or found.order < 0:
         return Errors()
-    sizes = Sizes(step, found.order, with_time=found.order < found.autonomous, digits=scheme.digits)
+    sizes = Sizes(step, found.order, with_time=not nodes_are_row_sums(scheme), digits=scheme.digits)
     result = _of_result(sizes, found.order)
     if step.estimate is None:
         return result

@@ -51,7 +51,7 @@ class Order:
         printed decimals, and the conditions hold as far as those go; "linear" when a stage starts from no y, so that
         there is an order for linear fields only.
     complete: False when the search ended at its limit with nothing failing: the order is at least `order`.
-    failing: the conditions of order `order` + 1 that do not hold.
+    failing: the conditions of order `order` + 1 that do not hold, those with a derivative in time last.
     autonomous: the order where the field does not depend on time, which is higher if the nodes c are wrong.
     """
 
@@ -120,13 +120,11 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
         found = _search(scheme, embedded, limit)
     except BSeriesError:
         return _linear(scheme)
-    if found.order < 1 or _nodes_are_row_sums(scheme):
+    if found.order < 1 or nodes_are_row_sums(scheme):
         return found
-    # the nodes are not the row sums: conditions with derivatives in time can only lower what was found
-    timed = _search(scheme, embedded, found.order + (not found.complete), with_time=True)
-    if timed.complete and timed.order <= found.order:
-        return replace(timed, autonomous=found.order)
-    return found
+    # conditions with derivatives in time as well: they lower the order that was found, or fail beside what ends it
+    timed = _search(scheme, embedded, found.order + found.complete, with_time=True)
+    return replace(timed, autonomous=found.order) if timed.complete else found
 
 
 def _search(
@@ -150,7 +148,7 @@ def _search(
         if limit is None and n > 1 and (grown.count(n) > MAX_TREES or reading.work(n) > MAX_WORK):
             return Order(order_before(n), kind, False, (), order_before(n))
         reading.extend(n)
-        failing = tuple(_failing(step, reading, grown, n, checked))
+        failing = tuple(sorted(_failing(step, reading, grown, n, checked), key=lambda r: min(r.tree) < 0))
         if failing:
             return Order(order_before(n), kind, True, failing, order_before(n))
     reached = limit or DEFAULT_LIMIT
@@ -216,24 +214,25 @@ def _is_quadrature(step: Step) -> bool:
     return alone and all(op.value in times and op.time == times[op.value] for op in evaluations)
 
 
-def _nodes_are_row_sums(scheme: Scheme) -> bool:
-    """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y."""
+def nodes_are_row_sums(scheme: Scheme) -> bool:
+    """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y: into one of
+    the states that a field reads, where there are several. Where it is not, there are conditions with derivatives in
+    time."""
     step = lower(scheme)
     # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
     grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
-    convert = reading.time
-    if len(step.states) > 1:  # t may be counted into any of the states that a field reads
-        return all(
-            not (reading.value(value, component) - convert(op.target))
-            for op in step.flat()
-            if isinstance(op, Evaluate)
-            for value, component in zip(op.values, op.reads, strict=True)
-        )
-    return all(
-        not (reading.value(op.value, colour) - convert(op.target))
-        for op in step.flat()
-        if isinstance(op, Evaluate)
-        for colour in grown.of_order(1)
-    )
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+    trees = grown.of_order(1)
+    if len(step.states) == 1:
+        return not any(reading.value(op.value, tree) - reading.time(op.target) for op in evaluations for tree in trees)
+
+    def runs_with(part: int, state: int) -> bool:
+        """Whether t may be counted into a state for one field."""
+        own = [op for op in evaluations if op.part == part]
+        places = [(op.target, op.values[op.reads.index(state)]) for op in own]
+        return not any(reading.value(value, state) - reading.time(target) for target, value in places)
+
+    reads = {op.part: op.reads for op in evaluations}
+    return all(any(runs_with(part, state) for state in states) for part, states in reads.items())

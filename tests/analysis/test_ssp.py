@@ -354,13 +354,13 @@ def check_threshold(P: list[Fraction], Q: list[Fraction]) -> None:
     low, high = (found.low, found.high) if isinstance(found, Isolated) else (found, found)
     inside = Fraction(10) if found is oo else Fraction(float(low)) * Fraction(999_999, 1_000_000)
     if inside >= 0 and (found != 0):
-        assert min(taylor_about(P, Q, -inside, 80)) > -mpf(10) ** -90, found
+        assert min(taylor_about(P, Q, -inside, 80)) > -(mpf(10) ** -90), found
     if found is not oo:
         steps = (Fraction(1, 10**6), Fraction(1, 1000), Fraction(1, 100), Fraction(1, 10))
         poles = map(float, sympy.Poly(list(map(Rational, reversed(Q))), sympy.Symbol("z")).real_roots())
         beyond = [Fraction(float(high)) + step for step in steps]
         passed = any(-float(beyond[-1]) <= pole <= 0 for pole in poles)
-        assert passed or any(min(taylor_about(P, Q, -x, 400)) < -mpf(10) ** -110 for x in beyond), found
+        assert passed or any(min(taylor_about(P, Q, -x, 400)) < -(mpf(10) ** -110) for x in beyond), found
 
 
 @given(rational_functions())

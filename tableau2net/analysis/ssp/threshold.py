@@ -107,8 +107,8 @@ class _Function:
     def ends_at_zero(self) -> bool:
         """Whether it is proved that some derivative is negative at −r for each r > 0, however small.
 
-        Where c_k(0) = 0 < c_{k+1}(0), c_k falls below 0 at once; before a later c_j > 0 there is such a k. Where another
-        pole is as near to 0 as the positive one is, it is nearer to −r, which `tail` says cannot be."""
+        Where c_k(0) = 0 < c_{k+1}(0), c_k falls below 0 at once; before a later c_j > 0 there is such a k. Where
+        another pole is as near to 0 as the positive one is, it is nearer to −r, which `tail` says cannot be."""
         with precision(BITS):
             values = self.enclosed(iv.mpf(0), GAPS if self.D.degree() > 0 else self.N.degree() + 1)
             tail = self.tail(iv.mpf(0))
