@@ -100,6 +100,7 @@ RESIDUALS = {
     "horesnet-kutta-nystrom-5": (5, 1, "-25/576"),
     "horesnet-rk2": (2, 1, "-1/2"),
     "horesnet-verner-8": (8, 0, "27/70"),
+    "mrkiss-bogacki-shampine-45": (5, 4, "-9/394240"),
     "nodepy-lambert-5": (5, 2, "1/90"),
     "nodepy-sharp-smart-32": (3, 2, "361/30000"),
     "torchdyn-rk4": (4, 1, "-1/4"),

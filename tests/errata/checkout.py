@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,12 @@ class Checkout:
         if shown is None:
             raise FileNotFoundError(f"{self.path} has no {name}")
         return shown
+
+    def names(self, folder: str, pattern: str) -> list[str]:
+        """The names of the files in a folder that fit a pattern such as "*.hh", in order."""
+        listed = self._git("ls-tree", "--name-only", f"HEAD:{folder}") or "" if self.bare else ""
+        names = listed.split("\n") if self.bare else [path.name for path in (self.path / folder).iterdir()]
+        return sorted(fnmatch.filter(names, pattern))
 
     @property
     def commit(self) -> str:

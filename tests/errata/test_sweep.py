@@ -217,7 +217,7 @@ def test_julia_by_one_matrix(tmp_path):
 def test_c(tmp_path):
     from tests.errata.openmodelica import FILE
 
-    said = [(x.name, x.text) for x in sweep.sweep("openmodelica", _checkout(tmp_path, FILE, C))]
+    said = [(x.name, x.text) for x in sweep.sweep("openmodelica", checkout_of(tmp_path, FILE, C))]
     assert said == [("GOOD", "1"), ("GOOD", "2"), ("GOOD embedded", "claimed 2, found 1; [1, 2], -1/2")]
 
 
@@ -261,7 +261,7 @@ def test_stochastic(tmp_path, beta, text):
     from tests.errata.torchsde import FOLDER, tables
 
     for name in ("sra1", "sra2", "sra3", "srid1", "srid2"):
-        checkout = _checkout(tmp_path, f"{FOLDER}{name}.py", f"{SRA}beta2 = ({beta})\n")
+        checkout = checkout_of(tmp_path, f"{FOLDER}{name}.py", f"{SRA}beta2 = ({beta})\n")
     assert {x.text for x in tables(checkout)} == {text}
 
 
@@ -308,7 +308,7 @@ def test_decimals_printed():
 
 
 def test_a_folder_of_checkouts(tmp_path, capsys):
-    _checkout(tmp_path / "desolve", "R/rkMethod.R", R)
+    checkout_of(tmp_path / "desolve", "R/rkMethod.R", R)
     assert sweep.main([str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "cran/deSolve at unknown" in out
@@ -317,7 +317,7 @@ def test_a_folder_of_checkouts(tmp_path, capsys):
         sweep.main([str(tmp_path / "nothing")])
 
 
-def _checkout(folder: Path, path: str, text: str) -> Checkout:
+def checkout_of(folder: Path, path: str, text: str) -> Checkout:
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text(text, encoding="utf-8")
     return Checkout(folder)
@@ -332,105 +332,3 @@ def test_everything_is_read(name):
         pytest.skip(f"no checkout of {name}")
     lost = [x for x in sweep.sweep(name, Checkout(path)) if isinstance(x, Unread)]
     assert len(lost) <= 6, lost
-
-
-MATLAB = """
-if (strcmp(method_name,'GOOD-ERK'))
-   % a comment
-   c = [z; v(1)/v(2); v(1)];
-   b = [z, v(2)/v(3), v(1)/v(6)];
-   b(1) = v(1)-sum(b);
-   A = [z, z, z; ...
-        v(0.5), z, z;
-        z, v(2), z];
-   A(3,1) = c(3)-sum(A(3,:));
-   d = [ z, v(1), z];
-   q = 3;
-   p = 2;
-   B = [c, A; q, b; p, d];
-
-elseif (strcmp(method_name,'LOST-ERK'))
-   A = [z, z; v(1), z];
-   A(:,1) = 2*A(:,1);
-   b = [v(1)/v(2), v(1)/v(2)];
-   c = [z; v(1)];
-   q = 2;
-   B = [c, A; q, b];
-else
-   error('unknown')
-"""
-KOKKOS = """
-template <>
-struct ButcherTableau<1, 1>  // Euler-Heun
-{
-  static constexpr int order   = 2;
-  static constexpr int nstages = 2;
-  Kokkos::Array<double, 3> a{
-      {0.0, 1.0, 0.0}};
-  Kokkos::Array<double, nstages> b{{0.5, 0.5}};
-  Kokkos::Array<double, nstages> c{{0.0, 1.0}};
-  Kokkos::Array<double, nstages> e{{-0.5, 0.5}};
-};
-"""
-RUST = """
-const HALF: f64 = 0.5;
-    /// - Primary order: 2
-    /// - Embedded order: 1 (for error estimation)
-    pub fn heun() -> Self {
-        let mut c = [0.0; 2];
-        let mut a = [[0.0; 2]; 2];
-        c[1] = 1.0_f64.sqrt();
-        a[1][0] = 1.0;
-        let b = [HALF, 0.5_0];
-        let bh: [f64; 2] = [1.0, 0.0];
-        let b = b.map(|x| T::from_f64(x).unwrap());
-        Self { c, a, b, bh: Some(bh) }
-    }
-"""
-NRPY = """
-def generate():
-    q = sp.sqrt(4)
-    Butcher_dict['good'] = ([[0], [1, 1], ["HO", sp.Rational(1, 2), 1/q], ["LO", 1, 0]], 2)
-    Butcher_dict['nodes'] = ([[0], [sp.Rational(1, 3), sp.sympify(1)], ["", sp.Rational(1, 2), sp.Rational(1, 2)]], 2)
-"""
-DEAL = """
-    inline void
-    fill_emb_heun_euler_tableau(std::vector<std::vector<double>> &a, std::vector<double> &c)
-    {
-      a  = {{}, {1.0}};
-      c  = {0.0, 1.0};
-      b1 = a.back();
-      b1.push_back(0.0);
-      b2 = {b1[0] - 0.5, 0.5};
-    }
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "text", "said"),
-    [
-        ("rklab", "butcher.m", MATLAB, {"GOOD-ERK": "3", "GOOD-ERK embedded": "2", "LOST-ERK": "not read"}),
-        ("kokkos", "ode/impl/KokkosODE_RungeKuttaTables_impl.hpp", KOKKOS, {"ButcherTableau<1, 1>": "2"}),
-        ("differential_equations", "src/tableau/dirk.rs", RUST, {"heun": "2", "heun embedded": "1"}),
-        ("nrpy", "nrpy/infrastructures/BHaH/MoLtimestepping/rk_butcher_table_dictionary.py", NRPY, {"good": "2"}),
-        (
-            "dealii",
-            "include/deal.II/base/time_stepping.templates.h",
-            DEAL,
-            {
-                "emb_heun_euler": "claimed 2, found 1; [1, 2], -1/2",
-                "emb_heun_euler embedded": "1",
-            },
-        ),
-    ],
-)
-def test_other_forms(tmp_path, name, path, text, said):
-    if name == "differential_equations":
-        from tests.errata.differential_equations import FILES
-
-        _ = [_checkout(tmp_path, f"src/tableau/{file}.rs", "") for file in FILES]
-    checkout = _checkout(tmp_path, path, text)
-    everything = {x.name: x.text if isinstance(x, Finding) else "not read" for x in sweep.sweep(name, checkout)}
-    assert said.items() <= everything.items()
-    if name == "nrpy":
-        assert everything["nodes"] == "claimed 2, found 1 (2 without time); [1, -2], -1/3"
