@@ -76,6 +76,36 @@ DEAL = """
       b2 = {b1[0] - 0.5, 0.5};
     }
 """
+FELTOR = """
+ButcherTableau<real_type> heun_2_1_2()
+{
+    real_type b[2] = {0.5, 0.5};
+    real_type c[2] = {0, 1};
+    real_type a[2*2] = {0, 0, c[1], 0};
+    real_type bt[2] = {1, 0};
+    return ButcherTableau<real_type>(2,1,2, a, b, bt, c);
+}
+ButcherTableau<real_type> data_2_1_2()
+{
+    real_type data[] = {0, 0, 0,   2./3., 2./3., 0,   2, 0.25, 0.75,   1, 1, 0};
+    return ButcherTableau<real_type>( 2, data);
+}
+"""
+TUDAT = """
+void initializeHeunCoefficients( RungeKuttaCoefficients& heunCoefficients )
+{
+    heunCoefficients.lowerOrder = 1;
+    heunCoefficients.higherOrder = 2;
+    heunCoefficients.aCoefficients = Eigen::MatrixXd::Zero( 2, 2 );
+    heunCoefficients.aCoefficients( 1, 0 ) = 1.0;
+    heunCoefficients.cCoefficients = Eigen::VectorXd::Zero( 2 );
+    heunCoefficients.cCoefficients( 1 ) = 1.0;
+    heunCoefficients.bCoefficients = Eigen::MatrixXd::Zero( 2, 2 );
+    heunCoefficients.bCoefficients( 0, 0 ) = 1.0;
+    heunCoefficients.bCoefficients( 1, 0 ) = 1.0 / 2.0;
+    heunCoefficients.bCoefficients( 1, 1 ) = heunCoefficients.bCoefficients( 1, 0 );
+}
+"""
 CPLUSPLUS = """
     HeunTableau<Real>() {
       this->name = "Heun";
@@ -107,6 +137,26 @@ FORTRAN = """
         ("kokkos", "ode/impl/KokkosODE_RungeKuttaTables_impl.hpp", KOKKOS, {"ButcherTableau<1, 1>": "2"}),
         ("differential_equations", "src/tableau/dirk.rs", RUST, {"heun": "2", "heun embedded": "1"}),
         ("nrpy", "nrpy/infrastructures/BHaH/MoLtimestepping/rk_butcher_table_dictionary.py", NRPY, {"good": "2"}),
+        (
+            "feltor",
+            "inc/dg/tableau.h",
+            FELTOR,
+            {
+                "heun_2_1_2": "2",
+                "heun_2_1_2 embedded": "1",
+                "data_2_1_2": "2",
+                "data_2_1_2 embedded": "1",
+            },
+        ),
+        (
+            "tudat",
+            "src/math/integrators/rungeKuttaCoefficients.cpp",
+            TUDAT,
+            {
+                "Heun": "1",
+                "Heun row 2": "2",
+            },
+        ),
         ("sandals", "include/Sandals/RungeKutta/Heun2.hh", CPLUSPLUS, {"Heun2": "2"}),
         (
             "mrkiss",
