@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -41,6 +42,11 @@ class Tolerance:
         """How much of it implicit stages may take."""
         return max(STAGES, 10 * self.eps / self.rtol) if self.rtol else STAGES
 
+    @cached_property
+    def floor(self) -> float:
+        """The least absolute tolerance."""
+        return min(float(torch.as_tensor(atol).min()) for atol in self.atols)
+
     @torch.no_grad()
     def size(self, values: States, y: States, y_new: States) -> float:
         """The norm of values like the states."""
@@ -64,8 +70,8 @@ class Tolerance:
                     ]
                 )
             )
-        else:
-            found.add_(min(float(torch.as_tensor(atol).min()) for atol in self.atols))
+        elif self.floor:
+            return found.add_(self.floor)
         return found.clamp_min_(torch.finfo(found.dtype).tiny)
 
     def norm_of(self, weighted: Tensor, layout: Layout) -> float:

@@ -17,18 +17,23 @@ MIXED = 1e-6  # a number so small beside another that a difference of f may drow
 def jacobian(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor) -> Tensor:
     """∂f/∂y at (t, y): by autograd, all rows in one pass where f allows it; by differences where the state is small,
     or f is nothing that autograd sees. It is Newton's matrix, and needs not be exact."""
-    layout = Layout.of((y,))
-    if (layout.lengths[0] > DIFFERENCED or _mixed(layout, y)) and not torch.is_inference_mode_enabled():
-        found = _by_autograd(field, t, y.detach(), layout)
+    layout, y = Layout.of((y,)), y.detach()
+    sizes = [abs(x) for x in layout.join((y,)).tolist()]
+    exact = len(sizes) > DIFFERENCED or any(0 < x < MIXED * max(sizes) for x in sizes)
+    if exact and not torch.is_inference_mode_enabled():
+        found = _by_autograd(field, t, y, layout)
         if found is not None:
             return found
     with torch.no_grad():
-        return _by_differences(field, t, y.detach(), layout)
+        return _by_differences(field, t, y, layout, _steps(sizes, y.shape))
 
 
-def _mixed(layout: Layout, y: Tensor) -> bool:
-    sizes = [abs(x) for x in layout.join((y.detach(),)).tolist() if x]
-    return bool(sizes) and min(sizes) < MIXED * max(sizes)
+def _steps(sizes: list[float], shape: torch.Size) -> list[float]:
+    """By how much each number is moved to see a difference, in units of half the digits: by itself, or where it is 0
+    by its neighbours."""
+    width = len(sizes) // (shape[0] if len(shape) > 1 else 1)
+    rows = [1e-3 * max(sizes[i : i + width]) for i in range(0, len(sizes), width)]
+    return [max(x, rows[i // width]) or 1.0 for i, x in enumerate(sizes)]
 
 
 def _by_autograd(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor, layout: Layout) -> Tensor | None:
@@ -54,14 +59,11 @@ def _row_by_row(image: Tensor, point: Tensor, rows: Tensor) -> Tensor | None:
     return None if found[0] is None else torch.stack(found)
 
 
-def _by_differences(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor, layout: Layout) -> Tensor:
-    """Forward differences; a step is half the digits of the number that moves, or of its neighbours, where it is 0."""
+def _by_differences(
+    field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor, layout: Layout, sizes: list[float]
+) -> Tensor:
+    """Forward differences."""
     base, at = layout.join((field(t, y),)), layout.join((y,))
-    sizes = torch.maximum(at.abs(), 1e-3 * layout.row_means(at))
-    steps = torch.where(sizes > 1e-280, sizes, 1).mul_(torch.finfo(at.dtype).eps ** 0.5).tolist()
-    columns = []
-    for i, step in enumerate(steps):
-        moved = at.clone()
-        moved[i] += step
-        columns.append((layout.join((field(t, layout.split(moved)[0]),)) - base).div_(step))
-    return torch.stack(columns, 1)
+    steps = torch.tensor(sizes, dtype=at.dtype, device=at.device).mul_(torch.finfo(at.dtype).eps ** 0.5)
+    moved = (field(t, layout.split(row)[0]) for row in (torch.diag(steps) + at).unbind(0))
+    return (torch.stack([layout.join((k,)) for k in moved]).sub_(base).T / steps).contiguous()

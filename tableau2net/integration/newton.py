@@ -24,10 +24,11 @@ from tableau2net.integration.control import Tolerance
 from tableau2net.integration.jacobian import jacobian
 
 DENSE = 256  # numbers in a state up to which its Jacobian is a matrix
+INVERTED = 32  # equations up to which a product with the inverse is quicker than with triangles
 ITERATIONS = 10  # of a search with one matrix
 SLOW = 0.03  # a rate of convergence at which the next search begins with a new Jacobian
 FASTEST = 1e-3  # rate that is relied on before there is a second step to compare with
-GUESSED_FROM = 3  # stages
+REMEMBERED, GUESSED_FROM = 6, 3  # stages
 FAR = 30.0  # what the last stages may count in a guess, in all: more is far away from them
 KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
 ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
@@ -37,18 +38,21 @@ Solved = tuple[Tensors, Tensors]
 
 
 class Factors(NamedTuple):
-    """I − h A ⊗ J as triangles.
+    """I − h A ⊗ J as triangles, or inverted where it is small, which is exact enough for steps that are corrected.
 
     jacobians: of each slope. inverse: of h A, where stages are stiff, have an evaluation each, and it has one."""
 
-    lu: Tensor
-    pivots: Tensor
+    triangles: tuple[Tensor, Tensor] | None
+    inverted: Tensor | None
     jacobians: list[Tensor]
     inverse: Tensor | None
 
     def solve(self, right: Tensor, transposed: bool = False) -> Tensor:
         """The x with M x = right, or Mᵀ x = right."""
-        found: Tensor = torch.linalg.lu_solve(self.lu, self.pivots, right[:, None], adjoint=transposed)
+        if self.inverted is not None:
+            return right @ self.inverted if transposed else self.inverted @ right
+        assert self.triangles is not None
+        found: Tensor = torch.linalg.lu_solve(*self.triangles, right[:, None], adjoint=transposed)
         return found[:, 0]
 
     def change(self, of: Sequence[int], step: Tensor, beyond: Tensor) -> Tensor:
@@ -84,7 +88,10 @@ class StageSolver:
         self.method, self.tolerance, self.wanted = method, tolerance, wanted
         self.jacobians: dict[Any, Tensor] = {}
         self.factors: dict[tuple[Any, ...], Factors] = {}
+        self.layouts: dict[Any, Layout] = {}
+        self.differentiable = False  # whether slopes or states want a gradient
         self.rate = 1.0  # of the last search
+        self.stale = True  # whether it was slow
         self.last: list[tuple[float, Tensor]] = []
 
     @property
@@ -99,12 +106,14 @@ class StageSolver:
 
         fields: of each slope; of: the state that it is the slope at; weights: of each slope in each state, with h in
         them; times: of the slopes. Without weights the equations are known by their values alone."""
-        layout = Layout.of(guess)
+        key = (len(guess), guess[0].shape, guess[0].dtype) if weights else None
+        layout = self.layouts.get(key) or self.layouts.setdefault(key, Layout.of(guess)) if key else Layout.of(guess)
         if self.method != "auto" or not weights or guess[0].numel() * (1 + guess[0].is_complex()) > DENSE:
-            return self._without_a_matrix(stages, guess, layout)
+            return self.without_a_matrix(stages, guess, layout)
         return _Search(self, stages, guess, layout, fields, of, weights, times).solved()
 
-    def _without_a_matrix(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved:
+    def without_a_matrix(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved:
+        """The same by a solver that knows the equations by their values."""
         method = "newton-krylov" if self.method == "auto" else self.method
         if self.tolerance is None and self.wanted is not None:
             return solve(
@@ -125,48 +134,64 @@ class StageSolver:
         """The Jacobians at a point."""
         self.factors.clear()
         self.jacobians.clear()
+        self.stale = False
         state = layout.split(point)[0]
         for field, t in zip(fields, times, strict=True):
             if field not in self.jacobians:
                 self.jacobians[field] = jacobian(field, t, state)
 
-    def guessed(self, guess: Tensors, of: Sequence[int], times: Sequence[float], layout: Layout) -> Tensor:
-        """The polynomial through the last stages, at the times of these; as given, where there are too few."""
-        plain = layout.join(guess).detach()
+    def guessed(self, plain: Tensor, of: Sequence[int], times: Sequence[float], count: int) -> Tensor:
+        """At each time the polynomial through the nearest of the last stages; as given, where they are too far."""
         if len(self.last) < GUESSED_FROM:
             return plain
-        nodes, at = [t for t, _ in self.last], dict(zip(of, times, strict=True))
-        rows = [_lagrange(nodes, at[i]) for i in range(len(guess))]
-        if max(sum(map(abs, row)) for row in rows) > FAR:
-            return plain
-        weights = torch.tensor(rows, dtype=plain.dtype, device=plain.device)
-        return (weights @ torch.stack([y for _, y in self.last])).view(-1)
+        at, nodes = dict(zip(of, times, strict=True)), [t for t, _ in self.last]
+        rows = []
+        for i in range(count):
+            near = sorted(range(len(nodes)), key=lambda n: abs(nodes[n] - at[i]))[:GUESSED_FROM]
+            weights = _lagrange([nodes[n] for n in near], at[i])
+            if sum(map(abs, weights)) > FAR:
+                return plain
+            first = self.last[near[0]][1] * weights[0]
+            for n, weight in zip(near[1:], weights[1:], strict=True):
+                first.add_(self.last[n][1], alpha=weight)
+            rows.append(first)
+        return rows[0] if count == 1 else torch.cat(rows)
 
     def remember(self, t: float, state: Tensor) -> None:
         """A stage that was found, in the place of one at about the same time."""
         others = [(s, y) for s, y in self.last if abs(s - t) > 1e-12 * abs(t)]
-        self.last = [*others[1 - GUESSED_FROM :], (t, state)]
+        self.last = [*others[1 - REMEMBERED :], (t, state)]
 
 
 def _lagrange(nodes: Sequence[float], t: float) -> list[float]:
-    """What the values at the nodes count at t."""
-    return [math.prod((t - b) / (a - b) for b in nodes if b != a) for a in nodes]
+    """What the values at three nodes count at t."""
+    a, b, c = nodes
+    return [
+        (t - b) * (t - c) / ((a - b) * (a - c)),
+        (t - a) * (t - c) / ((b - a) * (b - c)),
+        (t - a) * (t - b) / ((c - a) * (c - b)),
+    ]
 
 
 def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Factors:
     n, s = len(jacobians[0]), len(weights)
     a = torch.tensor(weights, dtype=jacobians[0].dtype, device=jacobians[0].device)
-    coupling = a.new_zeros(s, n, s, n)
-    for j, (i, own) in enumerate(zip(of, jacobians, strict=True)):
-        coupling[:, :, i] += a[:, j, None, None] * own
+    alone = tuple(of) == tuple(range(s))
+    if alone and all(own is jacobians[0] for own in jacobians):
+        coupling = a[:, None, :, None] * jacobians[0][:, None]
+    else:
+        coupling = a.new_zeros(s, n, s, n)
+        for j, (i, own) in enumerate(zip(of, jacobians, strict=True)):
+            coupling[:, :, i] += a[:, j, None, None] * own
     matrix = coupling.view(s * n, s * n)
     inverse = None
-    if list(of) == list(range(s)) and bool(matrix.abs().amax() > 1):
-        found, fault = torch.linalg.inv_ex(a)
-        inverse = None if fault or not bool(torch.isfinite(found).all()) else found
+    if alone and float(matrix.abs().amax()) > 1:
+        inverse = 1 / a if s == 1 else torch.linalg.inv_ex(a)[0]
+        inverse = inverse if math.isfinite(float(inverse.sum())) else None
     matrix = torch.eye(s * n, dtype=a.dtype, device=a.device).sub_(matrix)
-    lu, pivots, _ = torch.linalg.lu_factor_ex(matrix)
-    return Factors(lu, pivots, jacobians, inverse)
+    if len(matrix) <= INVERTED:
+        return Factors(None, torch.linalg.inv_ex(matrix)[0], jacobians, inverse)
+    return Factors(torch.linalg.lu_factor_ex(matrix)[:2], None, jacobians, inverse)
 
 
 class _Search:
@@ -185,15 +210,14 @@ class _Search:
     ) -> None:
         self.solver, self.stages, self.guess, self.layout = solver, stages, guess, layout
         self.fields, self.of, self.weights, self.times = fields, of, weights, times
+        self.plain = layout.join(guess).detach()
         self.random = RandomState(guess[0].device)
-        self.differentiable = False  # whether slopes or states want a gradient
 
     def solved(self) -> Solved:
         """The stages, and slopes that they are made of exactly, though f at them be no more exact than h J allows."""
-        solver = self.solver
-        plain = self.layout.join(self.guess).detach()
-        point = solver.guessed(self.guess, self.of, self.times, self.layout)
-        renewed = solver.rate > SLOW or any(f not in solver.jacobians for f in self.fields)
+        solver, plain = self.solver, self.plain
+        point = solver.guessed(plain, self.of, self.times, len(self.guess))
+        renewed = solver.stale or any(f not in solver.jacobians for f in self.fields)
         if renewed:
             solver.renew(self.fields, self.layout, plain, self.times)
         found = self._searched(point)
@@ -201,15 +225,30 @@ class _Search:
             solver.renew(self.fields, self.layout, plain, self.times)
             found = self._searched(plain)
         if found is None:
-            solver.rate = 1.0
+            solver.stale = True
             if solver.wanted is not None:
                 raise ConvergenceError("implicit stages: Newton's method does not converge; a smaller step is needed")
-            return solver._without_a_matrix(self.stages, self.guess, self.layout)
+            rough = solver.without_a_matrix(self.stages, self.guess, self.layout)
+            point = self.layout.join(rough[0]).detach()
+            solver.renew(self.fields, self.layout, point, self.times)
+            found = self._searched(point)
+            if found is None:
+                return rough
         return self._kept(*found)
 
     def _at(self, states: Tensors) -> Solved:
         self.random.restore()
         return self.stages(*states)
+
+    def _values(self, states: Tensors) -> Solved:
+        """The same where no gradient is formed; whether one is wanted is seen by what they come out as."""
+        solver = self.solver
+        if not solver.differentiable:
+            new, slopes = self._at(states)
+            solver.differentiable = new[0].requires_grad or any(k.requires_grad for k in slopes)
+            return new, slopes
+        with torch.no_grad():
+            return self._at(states)
 
     def _searched(self, point: Tensor) -> tuple[Tensor, Tensors, Tensors, Tensor, Tensor] | None:
         """Where simplified Newton steps lead: the point, the evaluation before the last step, that step and what it
@@ -218,11 +257,10 @@ class _Search:
         enough = self._enough()
         # the last search's rate counts less and less: else a first step would be believed for ever
         rate = 0.5 if self.solver.exacting else max(self.solver.rate, FASTEST) ** 0.8
-        before, start = math.inf, self.layout.join(self.guess).detach()
+        before, start = math.inf, self.plain
         scale: Tensor | None = None
         for taken in range(ITERATIONS):
-            new, slopes = self._at(self.layout.split(point))
-            self.differentiable = self.differentiable or new[0].requires_grad or slopes[0].requires_grad
+            new, slopes = self._values(self.layout.split(point))
             residual = self.layout.join(new).detach() - point
             step = factors.solve(residual)
             point = point + step
@@ -234,10 +272,10 @@ class _Search:
             if taken:
                 rate = size / before
             if size == 0 or (rate < 1 and rate / (1 - rate) * size <= enough):
-                self.solver.rate = self.solver.rate if self.solver.exacting and not taken else rate
+                self.solver.rate = rate
+                self.solver.stale = bool(taken) and rate > SLOW
                 return point, new, slopes, step, residual
             if taken and rate > 0.3 and self._at_rounding(step, start, point):
-                self.solver.rate = min(self.solver.rate, SLOW)
                 return point, new, slopes, step, residual
             if taken and (rate >= 1 or rate ** (ITERATIONS - taken) / (1 - rate) * size > enough):
                 return None
@@ -250,6 +288,8 @@ class _Search:
         return self.solver.wanted.fraction if self.solver.wanted else torch.finfo(self.layout.working).eps
 
     def _scale(self, start: Tensor, point: Tensor) -> Tensor:
+        if not self.solver.exacting and self.solver.wanted is not None and self.solver.wanted.floor:
+            return self.solver.wanted.scale(self.layout, start)
         largest = torch.maximum(start.abs(), point.abs())
         if self.solver.tolerance is not None:
             return self.layout.sizes(largest).clamp_min_(torch.finfo(point.dtype).tiny)
@@ -273,7 +313,7 @@ class _Search:
         at, states = dict(zip(self.of, self.times, strict=True)), self.layout.split(point)
         for i, row in enumerate(point.view(len(states), -1)):
             self.solver.remember(at[i], row)
-        if self.differentiable and torch.is_grad_enabled():
+        if self.solver.differentiable and torch.is_grad_enabled():
             new, slopes = with_implicit_gradient(self._at, states, partial(_adjoint, factors, self.layout))
         elif self.solver.exacting:
             new, slopes = self._at(states)
@@ -286,8 +326,11 @@ class _Search:
         return states, self._moved(slopes, factors.change(self.of, step, -residual))
 
     def _moved(self, slopes: Tensors, rows: Tensor) -> Tensors:
-        like = Layout(tuple(k.shape for k in slopes), tuple(k.dtype for k in slopes))
-        return tuple(k + d for k, d in zip(slopes, like.split(rows.view(-1)), strict=True))
+        """Slopes that have changed by these rows."""
+        layout = self.layout
+        if len(slopes) != len(layout.shapes):
+            layout = Layout(tuple(k.shape for k in slopes), tuple(k.dtype for k in slopes))
+        return layout.split(layout.join(slopes) + rows.reshape(-1))
 
 
 def _adjoint(factors: Factors, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:

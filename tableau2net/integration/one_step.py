@@ -130,9 +130,9 @@ class Doubled(OneStep):
         self._middle: States = ()
 
     def take(self, t: float, h: float, states: States) -> Taken:
-        whole = super().take(t, h, states).states
         middle = super().take(t, h / 2, states).states
         new = super().take(t + h / 2, h / 2, middle).states
+        whole = super().take(t, h, states).states  # last: its stages are easily guessed then
         self._middle = middle
         scale = 1 / (2**self.order - 1)
         return Taken(new, tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True)), {})

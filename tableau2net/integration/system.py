@@ -18,6 +18,7 @@ from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
 States = tuple[Tensor, ...]
+CHANGES = "f changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
 
 
 class Field:
@@ -44,7 +45,13 @@ class Field:
 
     def _evaluated(self, like: Tensor, t: float, *states: Tensor) -> Tensor:
         """f(t, states), a tensor of its own like `like`."""
-        slope = untouched(self.function, t, states, thorough=not self.evaluations)
+        if self.evaluations and len(states) == 1 and not states[0].is_inference():  # `untouched`, without loops
+            version = states[0]._version
+            slope = self.function(t, *states)
+            if states[0]._version != version:
+                raise InputError(CHANGES)
+        else:
+            slope = untouched(self.function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
         if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype:
             raise _unlike(slope, like)
@@ -87,9 +94,7 @@ def untouched(function: Callable[..., Any], t: float, states: States, thorough: 
     if copies and not changed:
         changed = any(not torch.equal(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
     if changed:
-        raise InputError(
-            "f changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
-        )
+        raise InputError(CHANGES)
     return found
 
 

@@ -101,7 +101,7 @@ def test_gradients_against_finite_differences(name):
 
 BAD = [
     ({"steps": 0}, "at least one step"),
-    ({"steps": 2.5}, "at least one step"),
+    ({"steps": 2.5}, "whole number"),
     ({}, "give steps=, grid=, or rtol= and atol="),
     ({"steps": 3, "rtol": 1e-3}, "give steps=, grid=.*given: steps, rtol"),
     ({"steps": 3, "y0": torch.tensor([1])}, "floating point"),

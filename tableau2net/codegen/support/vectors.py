@@ -29,7 +29,7 @@ class Layout:
         """The layout of these states."""
         return cls(tuple(s.shape for s in states), tuple(s.dtype for s in states))
 
-    @property
+    @cached_property
     def working(self) -> torch.dtype:
         """The dtype of the vector."""
         return torch.float64 if any(torch.finfo(d).bits == 64 for d in self.dtypes) else torch.float32
@@ -52,17 +52,26 @@ class Layout:
         return found[0] if len(found) == 1 else torch.cat(found)
 
     @cached_property
+    def alike(self) -> bool:
+        """Whether states have one shape, and the dtype of the vector."""
+        return len(set(self.shapes)) == 1 and set(self.dtypes) == {self.working}
+
+    @cached_property
     def lengths(self) -> list[int]:
         """How many numbers of the vector each state takes."""
         return [s.numel() * (2 if d.is_complex else 1) for s, d in zip(self.shapes, self.dtypes, strict=True)]
 
     def join(self, states: Sequence[Tensor]) -> Tensor:
         """The states as one vector; differentiable, and a view where one state has its dtype already."""
+        if self.alike:
+            return states[0].reshape(-1) if len(states) == 1 else torch.stack(tuple(states)).view(-1)
         flat = [(torch.view_as_real(s) if s.is_complex() else s).reshape(-1).to(self.working) for s in states]
         return flat[0] if len(flat) == 1 else torch.cat(flat)
 
     def split(self, vector: Tensor) -> tuple[Tensor, ...]:
         """The states that stand in a vector."""
+        if self.alike:
+            return vector.view(len(self.shapes), *self.shapes[0]).unbind(0)
         parts = torch.split(vector, self.lengths)
         return tuple(_shaped(p, s, d) for p, s, d in zip(parts, self.shapes, self.dtypes, strict=True))
 
