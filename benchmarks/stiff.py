@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
+from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
 from torch import Tensor
 
 import tableau2net as t2n
@@ -79,7 +80,7 @@ PROBLEMS = {
 }
 
 
-def runs_of(problem: Problem) -> dict[str, Callable[[], tuple[Array, int, int]]]:
+def runs_of(problem: Problem) -> Mapping[str, Callable[[], tuple[Array, int, int]]]:
     """By name, what integrates a problem and returns the end, the steps and the evaluations."""
     start = torch.tensor(problem.start, dtype=torch.float64)
 
@@ -94,7 +95,8 @@ def runs_of(problem: Problem) -> dict[str, Callable[[], tuple[Array, int, int]]]
         )
         return found.y.numpy(), found.steps + found.rejected, found.evaluations
 
-    return {f"scipy {m}": lambda m=m: peer(m) for m in PEERS} | {n: lambda n=n: ours(n) for n in SCHEMES}  # type: ignore[misc]
+    peers = {f"scipy {method}": partial(peer, method) for method in PEERS}
+    return peers | {name: partial(ours, name) for name in SCHEMES}
 
 
 def measured(problem: Problem, count: int) -> list[tuple[str, float, float, int, int, float]]:
