@@ -25,6 +25,8 @@ from tableau2net.cli.together import leave_to_first, together
 from tableau2net.cli.train import train
 from tableau2net.errors import InputError
 
+LONGEST = 1000  # characters of an error; a path that somebody gives can be longer
+
 # What typer calls it is private, and has moved between its versions.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -82,5 +84,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _bad(message: str) -> NoReturn:
-    print(f"tableau2net: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
+    print(f"tableau2net: {line}", file=sys.stderr)
     sys.exit(2)

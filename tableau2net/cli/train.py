@@ -11,6 +11,8 @@ import typer
 
 from tableau2net.analysis import report
 from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights, key_value
+from tableau2net.cli.tables import scheme_view
+from tableau2net.cli.terminal import Terminal
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 
@@ -18,7 +20,7 @@ from tableau2net.scheme import load
 _TAKEN = {
     "scheme", "out", "depth", "data", "recipe", "preset", "seed", "device", "precision", "engine", "data_dir",
     "validation", "limit_train", "size", "workers", "resume", "max_seconds", "model", "model_name", "tensorboard",
-    "quiet", "num_classes",
+    "quiet", "begun", "num_classes",
 }  # fmt: skip
 
 # Options that are numbers of a recipe, by their own names: given, they take the place of the preset's.
@@ -29,6 +31,7 @@ _RECIPE = (
 
 # With none of --scheme, --model and --data, a demonstration that two CPU cores finish in two minutes.
 DEMO_DEPTH, DEMO_EPOCHS = 14, 6
+MOST_THREADS = 4096
 
 
 def train(
@@ -137,17 +140,17 @@ def train(
         network = _plain(model) if model else f"{_plain((declared and declared.name) or 'scheme')}-{depth}"
         out = Path("runs") / f"{network}-{_plain(data)}-seed{seed}"
         out = _numbered(out, last=resume) if demo else out
-    if not json:
-        from tableau2net.cli.tables import scheme_view
-        from tableau2net.cli.terminal import Terminal
 
+    def begun() -> None:
+        """Said when everything that was asked for has been found sound, and not before."""
         if declared is not None:
             Terminal().print(scheme_view(report(declared)))
         if demo:
-            epochs = changes.get("epochs", epochs)
-            print(f"A demonstration: depth {depth} and {epochs} epochs; published networks start at 20 and 160.")
+            print(f"A demonstration: depth {depth} and {recipe.epochs} epochs; published networks start at 20 and 160.")
         print(f"Results go to {out}", flush=True)
 
+    if num_threads is not None and num_threads > MOST_THREADS:
+        raise InputError(f"--num-threads {str(num_threads)[:20]}: at most {MOST_THREADS}")
     import torch
 
     from tableau2net.training import Recipe, Stopped
@@ -170,7 +173,8 @@ def train(
             declared, out=out, depth=depth, data=data, seed=seed, recipe=recipe, preset=preset,
             device=device, precision=precision, engine=engine, data_dir=data_dir, validation=validation,
             limit_train=limit_train, size=size, workers=workers, resume=resume, max_seconds=max_seconds,
-            model_name=model, tensorboard=tensorboard, quiet=quiet, **options,
+            model_name=model, tensorboard=tensorboard, quiet=quiet,
+            begun=None if json else begun, **options,
         )  # fmt: skip
     except Stopped as stopped:
         print(stopped, file=sys.stderr if json else sys.stdout)  # with --json, stdout is for a result alone

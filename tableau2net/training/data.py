@@ -257,8 +257,12 @@ SOURCES = (
 
 def _glyphs_sizes(source: str) -> tuple[int, int]:
     parts = source.split(":")[1:]
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 0 < int(part) <= 10**7 for part in parts):
-        raise InputError(f"--data {source}: write glyphs, glyphs:TRAIN or glyphs:TRAIN:TEST, as in glyphs:10000:2000")
+    if len(parts) > 2 or not all(
+        part.isascii() and part.isdigit() and len(part) < 10 and 0 < int(part) <= 10**7 for part in parts
+    ):
+        raise InputError(
+            f"--data {source[:60]}: write glyphs, glyphs:TRAIN or glyphs:TRAIN:TEST, as in glyphs:10000:2000"
+        )
     sizes = [int(part) for part in parts]
     return sizes[0] if sizes else GLYPHS_SIZES[0], sizes[1] if len(sizes) > 1 else GLYPHS_SIZES[1]
 

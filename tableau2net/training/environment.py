@@ -12,6 +12,9 @@ import torch
 from tableau2net import __version__
 from tableau2net.errors import InputError
 
+USABLE = ("cpu", "cuda", "mps", "xpu")
+MOST = 120  # characters of a reason
+
 
 def choose_device(name: str | None) -> torch.device:
     """The device called `name`, or where none is asked for, a GPU if there is one, else the CPU.
@@ -22,10 +25,13 @@ def choose_device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in USABLE:
+            raise ValueError(f"it is none of {', '.join(USABLE)}")
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--device {name}: cannot be used here ({reason}); try cpu or cuda") from error
+    except Exception as error:  # each backend that is not there has errors of its own, some of a thousand characters
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        reason = reason if len(reason) <= MOST else f"this machine, or this torch, has no {name.partition(':')[0][:40]}"
+        raise InputError(f"--device {name[:40]}: cannot be used here ({reason}); try cpu or cuda") from error
     return device
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def train(
     model_name: str | None = None,
     tensorboard: bool = False,
     quiet: bool = False,
+    begun: Callable[[], None] | None = None,
     **options: Any,
 ) -> Result:
     """Train the network that `scheme` makes at `depth` on `data`, and leave all there is to know in `out`.
@@ -78,6 +80,8 @@ def train(
     and at SIGTERM or SIGINT, the step that is being made is finished and kept, and Stopped (at SIGINT,
     KeyboardInterrupt) is raised. A run that was stopped goes on with `resume` from there, one that was killed from the
     last epoch that was finished, and on a CPU ends with the same weights, bit for bit, as one that was not stopped.
+
+    `begun` is called when all that was asked for has been found sound, before the first step.
 
     Started by torchrun, the processes share each batch; the first of them writes, and all return the result.
 
@@ -128,7 +132,7 @@ def train(
             about = made.facts | {"seed": seed, "preset": preset, "recipe": asdict(recipe), "precision": way.precision}
             about["data"] = {"source": data.name, "classes": data.classes, **data.counts(), "digest": data.digest()}
             about = json.loads(json.dumps(about))  # as a checkpoint gives it back
-            return _run(folder, about, made, data, recipe, way, stop, going, resume, tensorboard, quiet)
+            return _run(folder, about, made, data, recipe, way, stop, going, resume, tensorboard, quiet, begun)
 
 
 def _run(
@@ -143,6 +147,7 @@ def _run(
     resume: bool,
     tensorboard: bool,
     quiet: bool,
+    begun: Callable[[], None] | None,
 ) -> Result:
     """What a run comes to that is described by `about`, from its beginning or from its checkpoint on."""
     ranks, seed = way.ranks, about["seed"]
@@ -178,6 +183,8 @@ def _run(
             if resume:
                 display.note(f"{folder}: nothing to resume, a new run")
             run.keep()  # from here on there is something to resume
+        if begun:
+            begun()
         run.log()  # one that is ahead of the checkpoint is cut back
         run.train()
         return run.finish()

@@ -12,6 +12,7 @@ from typing import Any
 from tableau2net.errors import InputError
 
 MAX_REFINEMENTS = 6  # 64 times the steps
+MOST_EPOCHS, MOST_PICTURES = 1_000_000, 1_000_000_000
 OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("steps", "cosine", "one-cycle", "constant")
 
@@ -65,14 +66,16 @@ class Recipe:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
+        for own in fields(self):
+            object.__setattr__(self, own.name, _of_type(own.name, str(own.type), getattr(self, own.name)))
         few = len(self.refine) <= MAX_REFINEMENTS
         fractions = few and all(0 < r < 1 for r in self.refine)
         levels = fractions and all(self.level_epochs(level) for level in range(len(self.refine) + 1))
         shortest = min(len(self.level_epochs(level)) for level in range(len(self.refine) + 1)) if levels else 0
         bounds = self.clip or (1.0, 1.0)
         rules = (
-            ("epochs", self.epochs >= 1, "at least 1"),
-            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"from 1 to {MOST_EPOCHS:,}"),
+            ("batch_size", 1 <= self.batch_size <= MOST_PICTURES, f"from 1 to {MOST_PICTURES:,}"),
             ("lr", 0 < self.lr < math.inf, "positive and finite"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite"),
@@ -107,7 +110,7 @@ class Recipe:
         )
         for name, holds, wanted in rules:
             if not holds:
-                raise InputError(f"recipe: {name} is {getattr(self, name)}; it must be {wanted}")
+                raise InputError(f"recipe: {name} is {str(getattr(self, name))[:40]}; it must be {wanted}")
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """This recipe with some of its numbers changed, as a file or a command line gives them.
@@ -173,21 +176,29 @@ def _of_type(name: str, wanted: str, value: Any) -> Any:
             return tuple(float(item) for item in items)
         if value is None and wanted.endswith("None"):
             return None
-        raise InputError(f"recipe: {name} is {value!r}; write a list of numbers")
+        raise InputError(f"recipe: {name} is {_short(value)}; write a list of numbers")
     right = {
-        "int": isinstance(value, int) and not isinstance(value, bool),
+        "int": isinstance(value, int) and _is_number(value),
         "float": _is_number(value),
         "bool": isinstance(value, bool),
         "str": isinstance(value, str),
     }[wanted]
     if not right:
         words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a name"}
-        raise InputError(f"recipe: {name} is {value!r}; write {words[wanted]}")
+        raise InputError(f"recipe: {name} is {_short(value)}; write {words[wanted]}")
     return float(value) if wanted == "float" else value
 
 
+def _short(value: object) -> str:
+    """A value as a line quotes it; a long whole number is not written at all."""
+    if isinstance(value, int) and abs(value) >= 2**64:
+        return "too large a number"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64)
 
 
 def completed(run: Mapping[str, Any]) -> dict[str, Any]:

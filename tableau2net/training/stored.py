@@ -64,7 +64,9 @@ class Stored:
         try:
             find_model(result.model)
         except InputError as error:
-            raise InputError(f"{result.model}: was given to train as a module; only its maker can make it") from error
+            raise InputError(
+                f"{' '.join(result.model.split())[:80]}: was given to train as a module; only its maker can make it"
+            ) from error
         text = result.coefficients.get("file")
         if text is None and result.scheme is not None:  # a run of an older version
             text = dumps(_named(result.scheme))
