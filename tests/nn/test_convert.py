@@ -648,3 +648,41 @@ def test_an_optional_argument_is_read_as_the_network_gives_it() -> None:
     assert [run.steps for run in net.conversion.runs] == [6]
     x = torch.randn(3, 4)
     assert torch.equal(net(x), model(x))
+
+
+class Halved(nn.Module):
+    """A branch whose Jacobian is a multiple of the identity."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+        nn.init.dirac_(self.conv.weight)
+        self.slope = slope
+
+    def forward(self, y):
+        return y + self.slope * torch.sin(self.conv(y))
+
+
+def test_implicit_steps_that_do_not_converge_are_refused_at_once():
+    """By fixed-point iteration, which converges where h times the slope is below 1."""
+    options = {"solver": "fixed-point", "tolerance": 1e-6}
+    wild = nn.Sequential(nn.Conv2d(3, 4, 1), Halved(5.0), Halved(5.0))
+    before, state = wild.state_dict(), torch.get_rng_state()
+    with pytest.raises(
+        InputError, match=r"backward-euler: at h = 1 the first step of 1 does not converge .* try a smaller h"
+    ):
+        t2n.convert(wild, "backward-euler", **options)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(v, wild.state_dict()[name]) for name, v in before.items())
+    net = t2n.convert(wild, "backward-euler", h=0.1, **options)
+    assert net.conversion.runs
+    assert len(net[1].fields) == 2
+    assert net[1].training
+    net(torch.randn(1, 3, 5, 5)).sum().backward()
+
+
+@pytest.mark.slow
+def test_a_resnet_50_says_within_seconds_that_backward_euler_does_not_converge():
+    torch.manual_seed(0)
+    with pytest.raises(InputError, match=r"backward-euler: at h = 1 the first step of layer1\.1 does not converge"):
+        t2n.convert(models.resnet50(), "backward-euler")

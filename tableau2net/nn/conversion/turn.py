@@ -20,6 +20,7 @@ from tableau2net.nn.conversion.checks import check_model, checked_step, copied
 from tableau2net.nn.conversion.fields import Field, field_of
 from tableau2net.nn.conversion.report import Conversion, Run
 from tableau2net.nn.conversion.runs import Block, Left, find_runs
+from tableau2net.nn.conversion.trial import try_step
 from tableau2net.nn.steps import After
 from tableau2net.nn.surrounded import Around, surrounded
 from tableau2net.scheme import Scheme, load
@@ -65,6 +66,8 @@ def convert(
             left.append(Left(found[0].where, type(found[0].module).__name__, why))
         else:
             block = _block(found, loaded, chosen, h, after)
+            if not runs:
+                try_step(block, found[0].where)
             runs.append(_about(found, block, h))
             network = _put(network, found, block)
     if not runs:
