@@ -15,7 +15,7 @@ With several states, a branch of colour μ is looked up in the state μ.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from math import perm
+from math import lcm, perm
 from typing import Any
 
 from sympy import Expr, Integer, S
@@ -26,6 +26,8 @@ from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.analysis.exact.integers import Scaled, is_integral
 from tableau2net.analysis.trees import TIME, Forest
 from tableau2net.step import Combine, Evaluate, Input, Step
+
+LONGEST = 16_000  # bits of a common denominator: numbers that have so little in common are shorter as fractions
 
 
 class BSeriesError(ValueError):
@@ -50,7 +52,8 @@ class Reading:
 
     Inputs are exact: y of age a is the solution at −a h, and f of age a its derivative there; a field value at a
     stage of an earlier step is what the step itself gives when it starts from the solution.
-    Coefficients are kept times scale^|t|: see `integers`; the scale is 1 where that does not apply.
+    Coefficients are kept times scale^|t|: see `integers`; the scale is 1 where that does not apply. length: the bits of
+    a common denominator, as far as `LONGEST`.
 
     digits: the decimals that the coefficients were printed to; values are then balls, see `balls`.
     quadrature: whether the field is evaluated on the solution itself only, so that field values are exact too.
@@ -64,6 +67,7 @@ class Reading:
         self._arithmetic = _arithmetic(step, self.domain)
         scaled = self._arithmetic.convert
         self.scale = self._arithmetic.scale if isinstance(self._arithmetic, Scaled) else 1
+        self.length = max(self.scale.bit_length(), 0 if digits is not None else _length(step))
         self._evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
         self._times = {op.target: scaled(op.time - shift) for op in self._evaluations}
         combinations = _in_order([op for op in step.flat() if isinstance(op, Combine)])
@@ -100,7 +104,7 @@ class Reading:
     def work(self, order: int) -> int:
         """The bits of the numbers that all trees of an order multiply."""
         products = len(self._evaluations) + sum(len(terms) for _, terms in (*self._at_end, *self._at_stages))
-        return self.forest.count(order) * products * (64 + order * self.scale.bit_length())
+        return self.forest.count(order) * products * (64 + order * self.length)
 
     def extend(self, order: int) -> None:
         """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
@@ -242,7 +246,18 @@ def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
     state_factors = [c for op in step.flat() if isinstance(op, Combine) for c, v in op.terms if step.kind(v) == "y"]
     if not all(c.is_Integer for c in state_factors):
         return domain
-    return Scaled(domain, step.coefficients())
+    return domain if _length(step) > LONGEST else Scaled(domain, step.coefficients())
+
+
+def _length(step: Step) -> int:
+    """The bits of a common denominator of the rational coefficients; not counted further than over `LONGEST`."""
+    scale = 1
+    for c in set(step.coefficients()):
+        if c.is_Rational:
+            scale = lcm(scale, int(c.q))
+        if scale.bit_length() > LONGEST:
+            break
+    return scale.bit_length()
 
 
 def _closure(combinations: list[Combine], names: set[str]) -> set[str]:

@@ -12,7 +12,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -104,7 +104,8 @@ class Budget:
     def __post_init__(self) -> None:
         self._thread = threading.get_ident()
         self._end = self._clock() + self.seconds
-        threading.Thread(target=self._watch, daemon=True).start()
+        with suppress(RuntimeError):  # no thread is to be had: then nothing is stopped
+            threading.Thread(target=self._watch, daemon=True).start()
 
     def _clock(self) -> float:
         """Seconds of the processor that the thread which asks has used; where that is not known, of the day."""

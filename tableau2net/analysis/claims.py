@@ -15,7 +15,7 @@ from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.order import DEFAULT_LIMIT, Order, order_conditions
 from tableau2net.analysis.pairs import useless_estimate
 from tableau2net.analysis.region import region_text, zero_stable_region
-from tableau2net.analysis.ssp import ssp
+from tableau2net.analysis.ssp.coefficient import ssp_coefficient
 from tableau2net.analysis.stability.verdicts import stability, zero_stable
 from tableau2net.analysis.structure import (
     algebraically_stable,
@@ -142,5 +142,5 @@ FACTS: dict[str, Callable[[Scheme, Any], Any]] = {
     "algebraically_stable": lambda s, _: algebraically_stable(s),
     "symplectic": lambda s, _: symplectic(s),
     "symmetric": lambda s, _: symmetric(s),
-    "ssp": lambda s, _: ssp(s).coefficient,
+    "ssp": lambda s, _: ssp_coefficient(s),
 }

@@ -87,7 +87,7 @@ class _Extension:
         self.reading = Reading(step, self.forest, digits=scheme.digits)
         domain = self.reading.domain
         self.algebra: Any = Decimals(scheme.digits or DIGITS)
-        self.exact = isinstance(domain, Domain) and _quick(domain, self.reading.scale, len(self.names))
+        self.exact = isinstance(domain, Domain) and _quick(domain, self.reading.length, len(self.names))
         if self.exact:
             self.algebra = Exact(domain)  # type: ignore[arg-type]
         elif scheme.digits is None:
@@ -226,10 +226,10 @@ def _at_the_end(scheme: RungeKutta, i: int) -> bool:
     return all(x == y or (scheme.digits is not None and abs(x - y) <= unit) for x, y in pairs)
 
 
-def _quick(domain: Domain, scale: int, columns: int) -> bool:
-    """Whether exact elimination takes less than a second or so."""
+def _quick(domain: Domain, length: int, columns: int) -> bool:
+    """Whether exact elimination takes less than a second or so; length: the bits of a common denominator."""
     degree = 1 if domain.domain.is_QQ else domain.domain.mod.degree()
-    return scale.bit_length() * columns <= LONGEST and degree <= MAX_DEGREE
+    return length * columns <= LONGEST and degree <= MAX_DEGREE
 
 
 def _add(total: list[Any], terms: list[Any], shift: int) -> None:

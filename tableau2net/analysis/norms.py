@@ -59,7 +59,7 @@ class Sizes:
         self.step, self._several = step, len(step.states) > 1
         self.forest = forest(with_time=with_time, colours=step.parts, reads=step.reads)
         self.reading = reading(step, self.forest, digits=digits)
-        if digits is None and self.reading.scale.bit_length() * (order + 1) > LONGEST:
+        if digits is None and self.reading.length * (order + 1) > LONGEST:
             digits = ENOUGH
             self.reading = reading(step, self.forest, digits=digits)
         self.domain = domain_of(step.coefficients()) if digits is None else _Floats()

@@ -15,6 +15,7 @@ from tableau2net.cli.compile import compile
 from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
 from tableau2net.cli.models import models
+from tableau2net.cli.numbers import bounded
 from tableau2net.cli.plot import plot
 from tableau2net.cli.refine import refine
 from tableau2net.cli.show import show
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 app.command("list")(list_)
 for command in (show, check, compare, plot, generate, compile, models, summary, together(train), refine, table):
-    app.command()(command)
+    app.command()(bounded(command))
 
 
 @app.callback(invoke_without_command=True)

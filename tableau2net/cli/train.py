@@ -99,13 +99,14 @@ def train(
         str | None,
         typer.Option(help="eager, compile, graph or compile-graph. [default: compile-graph on a GPU, else eager]"),
     ] = None,
-    num_threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch's choice]")] = None,
+    num_threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads. [default: torch's]")] = None,
     data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
     validation: Annotated[int, typer.Option(help="Hold out the last N training pictures; evenly, of a folder.")] = 0,
     limit_train: Annotated[int | None, typer.Option(help="Then train on the first N only.")] = None,
-    size: Annotated[int, typer.Option(min=8, help="Pixels that pictures of a folder are cut to.")] = 224,
+    size: Annotated[int, typer.Option(min=8, max=4096, help="Pixels that pictures of a folder are cut to.")] = 224,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that decode pictures of a folder. [default: 8 at most]")
+        int | None,
+        typer.Option(min=0, max=256, help="Processes that decode a folder. [default: 8 at most]"),
     ] = None,
     coefficients: Annotated[
         str | None, typer.Option(help="fixed, learnable or free. [default: learnable if the scheme has parameters]")

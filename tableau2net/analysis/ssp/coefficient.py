@@ -54,9 +54,13 @@ def ssp(scheme: Scheme) -> SSP:
     form = ask("general form", lambda: canonical_form(scheme))
     if form is None:
         return SSP(None, None)
-    return SSP(
-        ask("SSP coefficient", lambda: step_size_coefficient(form)), ask("linear threshold", lambda: threshold(form))
-    )
+    return SSP(ssp_coefficient(scheme), ask("linear threshold", lambda: threshold(form)))
+
+
+def ssp_coefficient(scheme: Scheme) -> Expr | Isolated | None:
+    """The first of them alone."""
+    form = ask("general form", lambda: canonical_form(scheme))
+    return None if form is None else ask("SSP coefficient", lambda: step_size_coefficient(form))
 
 
 def canonical_form(scheme: Scheme) -> GeneralForm | None:
