@@ -188,6 +188,11 @@ def _linear(scheme: Scheme) -> Order:
     """The order on y' = λy: how far the stability function follows exp."""
     from tableau2net.analysis.stability.linear import stability_function
 
+    if lower(scheme).history or len(lower(scheme).states) > 1:
+        raise InputError(
+            f"{scheme.name or scheme.family}: a stage starts from a state that does not begin with y, so that no order "
+            "can be told of a scheme that remembers more than y"
+        )
     numerator, denominator = (p.all_coeffs()[::-1] for p in stability_function(scheme))
     series: list[Expr] = []
     for n in range(DEFAULT_LIMIT + 1):

@@ -54,7 +54,8 @@ class Program:
     @cached_property
     def start(self) -> Step | None:
         """The start-up step, where the scheme looks back further than one step."""
-        return startup(self.step, self.options) if self.depth else None
+        parts = len(getattr(self.scheme, "betas", ((),)))
+        return startup(self.step, self.options, parts) if self.depth else None
 
     @property
     def depth(self) -> int:
@@ -82,8 +83,10 @@ class Program:
         return f"f{stage}" + (f"_{op.part + 1}" if self.step.parts > 1 else "")
 
     def first_field(self, part: int) -> str:
-        """The field of a part that its first evaluation calls: start-up steps use it throughout."""
-        return next((self.field(op) for op in self._evaluations if op.part == part), self.field_names[0])
+        """The field of a part at its first stage: start-up steps use it throughout."""
+        own = (op for op in self._evaluations if op.part == part)
+        first = min(own, key=lambda op: op.slot, default=None)
+        return self.field_names[0] if first is None else self.field(first)
 
     def emission(self, step: Step, first: bool = False) -> Emission:
         """How a step is written; first: every evaluation calls its part's first field."""

@@ -130,9 +130,9 @@ class _Pull:
             yield task
 
     def _needed(self, tasks: list[_Task]) -> list[_Task]:
-        """Those that the results depend on."""
+        """Those that the results depend on: what is handed back, and the gradients of the fields' own parameters."""
         makers = {name: task for task in tasks for name in task.makes}
-        wanted = list(self.results)
+        wanted = [*self.results, *(name for task in tasks if task.rank == VJP for name in task.makes)]
         found: set[int] = set()
         while wanted:
             task = makers.get(wanted.pop())

@@ -11,14 +11,15 @@ import sympy
 
 from tableau2net.codegen.backward import Driver, driver, unpacked
 from tableau2net.codegen.emit import wrapped_call
-from tableau2net.codegen.expressions import literal, scalar
+from tableau2net.codegen.expressions import Combination, literal, scalar, wrapped
 from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
 from tableau2net.codegen.names import check_names, class_name
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.program import Program, program
+from tableau2net.codegen.startup import evaluated_parts, slope_weight
 from tableau2net.scheme import Parameter, Scheme
-from tableau2net.step import Step
+from tableau2net.step import Combine, Evaluate, Input, Step
 from tableau2net.step.inverse import ITSELF
 
 
@@ -224,7 +225,7 @@ class _Class:
 
     def _start(self, start: Step) -> Iterator[str]:
         name = "from rest" if self.step.derivative == 2 else self.options.start_scheme.name
-        fields = [self.ready.first_field(part) for part in range(start.parts)]
+        fields = [self.ready.first_field(part) for part in evaluated_parts(start)]
         yield from self._signature("start", fields, [], start, len(start.outputs))
         yield f'    """A step until the history is there: {name}."""'
         yield from (f"    {line}" if line else "" for line in self.ready.emission(start, first=True).lines(start))
@@ -252,22 +253,39 @@ class _Class:
         yield f"    return {', '.join(self.states)}"
 
     def _opening(self) -> Iterator[str]:
-        """Field values at the state are remembered: at the first one they have to be computed."""
+        """What is remembered of the state and of its slope, at the first state has to be computed."""
         for given, state in zip(self.step.history, self.states, strict=False):
             if given.nordsieck == ITSELF:
                 yield f"{given.name} = {state} if {given.name} is None else {given.name}"
+        there = "" if self.one_field else " and len(self.fields)"
         for given in self.step.history:
             if given.kind == "f" and given.age == 0:
-                yield f"if {given.name} is None" + (":" if self.one_field else " and len(self.fields):")
-                first = self.ready.first_field(given.part)
-                names = list(self.ready.field_names)
-                if self.one_field:
-                    where = f"self.field[{names.index(first)}]" if self.several else "self.field"
-                else:
-                    where = f"self.fields[0][{names.index(first)}]" if self.several else "self.fields[0]"
-                time = "self.t0, " if self.options.time_dependent else ""
-                mark = "  # type: ignore[index]" if self.several else ""
-                yield f"    {given.name} = {where}({time}{', '.join(self.states)}){mark}"
+                yield f"if {given.name} is None{there}:"
+                yield f"    {given.name} = {self._first_slope(given.part)}"
+        vectors = [i for i in self.step.history if i.nordsieck not in (None, ITSELF)]
+        if vectors:
+            missing = " or ".join(f"{given.name} is None" for given in vectors)
+            yield f"if ({missing}){there}:" if len(vectors) > 1 else f"if {missing}{there}:"
+            if any(slope_weight(given) for given in vectors):
+                yield f"    slope = {self._first_slope(0)}"
+            yield from (f"    {line}" for given in vectors for line in wrapped(self._vector(given)))
+
+    def _vector(self, given: Input) -> str:
+        """A Nordsieck vector that was not handed in, from the state and its slope; derivatives beyond count as 0."""
+        assert given.nordsieck is not None
+        known = Combine(given.name, ((given.nordsieck[0], self.states[0]), (slope_weight(given), "slope")))
+        text = Combination(frozenset({"slope"}), {}).text(known.terms, start=self.states[0])
+        return f"{given.name} = {given.name} if {given.name} is not None else {text}"
+
+    def _first_slope(self, part: int) -> str:
+        """The call of a part's first field at the very first state."""
+        first = self.ready.first_field(part)
+        of_step = "self.field" if self.one_field else "self.fields[0]"
+        where = f"{of_step}[{list(self.ready.field_names).index(first)}]" if self.several else of_step
+        reads = next((o.reads for o in self.step.flat() if isinstance(o, Evaluate) and o.part == part), (0,))
+        arguments = ["self.t0"] * self.options.time_dependent + [self.states[state] for state in reads]
+        mark = "  # type: ignore[index]" if self.several else ""
+        return f"{where}({', '.join(arguments)}){mark}"
 
     def _factors(self) -> Iterator[str]:
         names = list(self.ready.factors.values())
@@ -283,7 +301,7 @@ class _Class:
     def loop_head(self) -> str:
         """The loop over steps, numbered where something depends on the number."""
         numbered = bool(self.ready.depth or self.per_step or self.options.time_dependent)
-        each = "each" if self.several else "f"
+        each = "each" if self.several else self.ready.field_names[0]
         if self.one_field:
             return "for n in range(self.steps):" if numbered else "for _ in range(self.steps):"
         return f"for n, {each} in enumerate(self.fields):" if numbered else f"for {each} in self.fields:"
@@ -294,7 +312,7 @@ class _Class:
         if self.several:
             yield f'{", ".join(names)} = cast("Iterable[nn.Module]", {"self.field" if self.one_field else "each"})'
         elif self.one_field:
-            yield "f = self.field"
+            yield f"{names[0]} = self.field"
 
     def leading(self) -> list[str]:
         """The arguments of `step` before the inputs, inside the loop."""
@@ -305,7 +323,7 @@ class _Class:
     def starting(self) -> str:
         """The call of `start`, inside the loop."""
         assert self.ready.start is not None
-        fields = [self.ready.first_field(part) for part in range(self.ready.start.parts)]
+        fields = [self.ready.first_field(part) for part in evaluated_parts(self.ready.start)]
         arguments = [*fields, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
         return f"untouched(self.start, {', '.join([*arguments, *self.states, *self.history])})"
 

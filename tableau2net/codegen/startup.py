@@ -13,8 +13,8 @@ from sympy import Expr, Rational, S
 from tableau2net.codegen.options import Options
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta
-from tableau2net.step import Combine, Evaluate, Input, Operation, Solve, Step, lower, prune, rename
-from tableau2net.step.passes.common import each
+from tableau2net.step import Combine, Evaluate, Input, Operation, Step, lower, prune, rename
+from tableau2net.step.passes.common import each, fresh, members
 from tableau2net.step.passes.unify import unify
 
 
@@ -23,28 +23,43 @@ def depth(step: Step) -> int:
     return max((i.age for i in step.history), default=0)
 
 
-def startup(step: Step, options: Options) -> Step:
-    """The start-up step of a scheme's step. For y'' = f it is a step from rest, y + h²/2 f(y)."""
-    if any(i.nordsieck is not None for i in step.history):
-        raise InputError("a Nordsieck vector cannot be started by a step: hand it in, for as long as it is")
+def evaluated_parts(step: Step) -> list[int]:
+    """Which of the system's fields a step evaluates: a part whose weights are all 0 has none."""
+    return sorted({op.part for op in step.flat() if isinstance(op, Evaluate)})
+
+
+def startup(step: Step, options: Options, parts: int = 1) -> Step:
+    """The start-up step of a scheme's step. For y'' = f it is a step from rest, y + h²/2 f(y).
+
+    parts: how many fields the scheme is for; those that its step does not evaluate, the start-up does not either."""
     if step.derivative == 2:
         start = Step(step.states, (Evaluate("k1", ("y",), S.Zero, 0), _sum("y_new", "y", Rational(1, 2))), ("y_new",))
     else:
-        start = prune(lower(_for_parts(options.start_scheme, step.parts)))
+        start = prune(_for_parts(options.start_scheme, parts, evaluated_parts(step) or [0]))
     return _Start(step, start).program()
+
+
+def slope_weight(given: Input) -> Expr:
+    """q_1 of an input that stands for Σ q_k h^k y^(k): what is known of it beside y when there is but a state."""
+    assert given.nordsieck is not None
+    return given.nordsieck[1] if len(given.nordsieck) > 1 else S.Zero
 
 
 def _sum(target: str, state: str, factor: Expr) -> Combine:
     return Combine(target, ((S.One, state), (factor, "k1")))
 
 
-def _for_parts(scheme: RungeKutta | AdditiveRungeKutta, parts: int) -> RungeKutta | AdditiveRungeKutta:
-    """The start-up method for a sum of several fields: the same tableau for each of them."""
-    if isinstance(scheme, RungeKutta):
-        return scheme if parts == 1 else AdditiveRungeKutta(parts=(scheme,) * parts, name=scheme.name)
-    if len(scheme.parts) != parts:
+def _for_parts(scheme: RungeKutta | AdditiveRungeKutta, parts: int, used: list[int]) -> Step:
+    """The step of the start-up method for some of several fields: the same tableau for each, or each its own."""
+    if isinstance(scheme, AdditiveRungeKutta) and len(scheme.parts) != parts:
         raise InputError(f"start={scheme.name!r} is for {len(scheme.parts)} fields, the scheme has {parts}")
-    return scheme
+    tables = [scheme.parts[part] if isinstance(scheme, AdditiveRungeKutta) else scheme for part in used]
+    step = lower(AdditiveRungeKutta(parts=tuple(tables)))
+
+    def of_its_part(op: Combine | Evaluate) -> Combine | Evaluate:
+        return replace(op, part=used[op.part]) if isinstance(op, Evaluate) else op
+
+    return replace(step, operations=each(step.operations, of_its_part))
 
 
 class _Start:
@@ -77,25 +92,42 @@ class _Start:
             return self.step.result
         if given.stage:
             return self._at_stage(given, name)
+        if given.nordsieck is not None:
+            return self._nordsieck(given, name)
         if given.age == 0:
             return self._evaluated(name, self.step.result, S.One, given.part)
-        younger = [
+        same = (
             i
             for i in self.step.inputs
-            if i.kind == given.kind and i.age == given.age - 1 and i.part == given.part and not i.stage
-        ]
-        if younger:
-            return younger[0].name
-        return self._evaluated(name, "y", S.Zero, given.part)
+            if (i.kind, i.part, i.stage, i.nordsieck) == (given.kind, given.part, None, None)
+        )
+        younger = next((i.name for i in same if i.age == given.age - 1), None)
+        if younger is None and given.age > 1:
+            older, missing = (f"{given.kind}-{age}" for age in (given.age, given.age - 1))
+            raise InputError(f"{older} is remembered and {missing} is not, which it would come from; remember that too")
+        return younger or self._evaluated(name, "y", S.Zero, given.part)
+
+    def _nordsieck(self, given: Input, name: str) -> str:
+        """Σ q_k h^k y^(k) at the new state as far as the state and its slope tell it: derivatives beyond count as 0."""
+        terms = [(given.nordsieck[0], self.step.result)]  # type: ignore[index]
+        if slope := slope_weight(given):
+            terms.append((slope, self._evaluated(f"f_{name}", self.step.result, S.One, given.part)))
+        target = self._fresh(name)
+        self.operations.append(Combine(target, tuple(terms)))
+        return target
 
     def _evaluated(self, name: str, at: str, time: Expr, part: int) -> str:
         for op in self.operations:
             if isinstance(op, Evaluate) and (op.values, op.time, op.part) == ((at,), time, part):
                 return op.target
-        taken = {op.target for op in self.operations if not isinstance(op, Solve)}
-        fresh = f"{name}_new" if name in taken else name
-        self.operations.append(Evaluate(fresh, (at,), time, 0, part))
-        return fresh
+        target = self._fresh(name)
+        self.operations.append(Evaluate(target, (at,), time, 0, part))
+        return target
+
+    def _fresh(self, name: str) -> str:
+        """The name, or with a number where a value has it already."""
+        inputs = {i.name for i in self.step.inputs}
+        return fresh(name, inputs | {o.target for op in self.operations for o in members(op)})
 
     def _at_stage(self, given: Input, name: str) -> str:
         """The field where a stage of this step would be: at the end of a start-up step of that length."""
@@ -106,7 +138,7 @@ class _Start:
             return self._evaluated(name, "y", S.Zero, given.part)
         if stage.time == 1:
             return self._evaluated(name, self.step.result, S.One, given.part)
-        inner = {op.target: f"{op.target}_{name}" for op in self.start.flat()}
+        inner = {op.target: self._fresh(f"{op.target}_{name}") for op in self.start.flat()}
 
         def shortened(op: Combine | Evaluate) -> Combine | Evaluate:
             if isinstance(op, Evaluate):

@@ -12,7 +12,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.integration.neighbours import Neighbours
-from tableau2net.integration.one_step import generated
+from tableau2net.integration.one_step import called, generated
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.start import Start, first_states, starter
 from tableau2net.integration.system import States, System
@@ -49,14 +49,14 @@ class _Even:
 
     def __init__(self, scheme: Scheme, system: System, h: float) -> None:
         made: Any = generated(scheme)
-        self.system, self.h, self.step = system, h, made.step
+        self.fields, self.h, self.step = called(made, system), h, made.step
         names = (*made.states, *made.history)
         self.alone = len(names) == 1
-        self.start = Start(scheme, names, made.step, system)
+        self.start = Start(scheme, names, lambda *given: made.step(*self.fields, *given), system)
 
     def run(self, states: list[States], grid: Sequence[float], kept: Neighbours) -> States:
         inputs: Any = self.start.made(states, grid, self.h)
-        step, fields, h = self.step, self.system.fields, self.h
+        step, fields, h = self.step, self.fields, self.h
         for n in range(len(states) - 1, len(grid) - 1):
             out = step(*fields, h, grid[n], *inputs)
             inputs = (out,) if self.alone else out

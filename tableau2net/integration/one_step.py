@@ -34,6 +34,12 @@ def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
     return compile(scheme, time_dependent=True, reveal=reveal, **solver)
 
 
+def called(made: Any, system: System) -> list[Field]:
+    """The fields that the step of a class takes: those of the parts in their names, ``f_2`` the second; a part that a
+    step does not evaluate is not among them."""
+    return [system.fields[int(name.partition("_")[2] or 1) - 1] for name in made.field_names]
+
+
 class OneStep:
     """A one-step scheme without parameters on a system.
 
@@ -52,7 +58,8 @@ class OneStep:
             wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
         self.revealed = sorted(wanted)
         reveal = ("error",) * controlled + tuple(f"k{i + 1}" for i in self.revealed)
-        self._step: Any = generated(scheme, reveal=reveal).step  # type: ignore[attr-defined]
+        made: Any = generated(scheme, reveal=reveal)
+        self._step, self._fields = made.step, called(made, system)
         self._plain = not reveal
         self._count = len(system.states)
 
@@ -66,7 +73,7 @@ class OneStep:
 
     def take(self, t: float, h: float, states: States) -> Taken:
         """A step of size h."""
-        out = self._step(*self.system.fields, h, t, *states)
+        out = self._step(*self._fields, h, t, *states)
         n = self._count
         if self._plain:
             return Taken(out if n > 1 else (out,), None, {})

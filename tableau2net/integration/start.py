@@ -64,7 +64,7 @@ def _for_start(method: Scheme, system: System) -> tuple[System, Callable[[States
 class Start:
     """What a scheme's step takes, made from the solution at the first points of an even grid.
 
-    names: the inputs that the generated step takes. advance: that step."""
+    names: the inputs that the generated step takes. advance: that step, called with h and t before them."""
 
     def __init__(self, scheme: Scheme, names: Sequence[str], advance: Callable[..., Any], system: System) -> None:
         self.step: Step = lower(scheme)
@@ -98,7 +98,7 @@ class Start:
             inputs = [next(stages) if i.stage else self._exact(i, n, states, grid, h) for i in self.inputs]
             if n == last:
                 break
-            out = self.advance(*self.system.fields, h, grid[n], *inputs)
+            out = self.advance(h, grid[n], *inputs)
             values = [value for i, value in zip(self.inputs, out, strict=False) if i.stage]
         return inputs
 

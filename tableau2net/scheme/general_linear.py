@@ -140,6 +140,10 @@ def _meaning(value: object, key: str, symbols: Mapping[str, Expr]) -> External:
             )
         return value
     weights = exact_vector(value, key, symbols)
+    if any(x.free_symbols for x in weights):
+        raise InputError(
+            f"{key}: Nordsieck weights are numbers, without parameters: they say what the value stands for"
+        )
     if not weights:
         raise InputError(f"{key}: Nordsieck weights are a list of numbers, at least one")
     return "y" if weights[0] == 1 and not any(weights[1:]) else weights

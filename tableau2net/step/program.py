@@ -125,11 +125,12 @@ class Step:
 
     @property
     def reads(self) -> tuple[tuple[int, ...], ...] | None:
-        """For each field the states that it depends on, where there are several states."""
+        """For each field the states that it depends on, where there are several states; one that is never evaluated
+        depends, for all that shows, on its own."""
         if len(self.states) < 2:
             return None
         found = {op.part: op.reads for op in self.flat() if isinstance(op, Evaluate)}
-        return tuple(found[part] for part in range(self.parts))
+        return tuple(found.get(part, (part,)) for part in range(self.parts))
 
     @property
     def result(self) -> str:

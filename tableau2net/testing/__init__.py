@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
         "tableau2net.testing draws schemes with hypothesis: pip install 'tableau2net[testing]'", name="hypothesis"
     ) from None
 from tableau2net.testing.consistent import Consistency, assert_consistent, schemes_in
+from tableau2net.testing.degenerate import FAMILIES, degenerate
 from tableau2net.testing.general_linear import as_general_linear, general_linear
 from tableau2net.testing.measure import measured_order
 from tableau2net.testing.multistep import additive_multistep, multistep
@@ -25,11 +26,13 @@ from tableau2net.testing.parts import additive_runge_kutta, partitioned_runge_ku
 from tableau2net.testing.runge_kutta import runge_kutta
 
 __all__ = [
+    "FAMILIES",
     "Consistency",
     "additive_multistep",
     "additive_runge_kutta",
     "as_general_linear",
     "assert_consistent",
+    "degenerate",
     "general_linear",
     "measured_order",
     "multistep",

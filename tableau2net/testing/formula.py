@@ -31,7 +31,9 @@ MAX_SWEEPS = 400
 class Given(Protocol):
     """What a step starts from, and how numbers and states are calculated with."""
 
-    h: Any
+    @property
+    def h(self) -> Any:
+        """The size of the step."""
 
     def number(self, value: Expr) -> Any:
         """An exact coefficient as one that multiplies states."""
@@ -43,8 +45,8 @@ class Given(Protocol):
     def tolerance(self) -> Any:
         """Below this, implicit stages have settled."""
 
-    def field(self, part: int, time: Any, states: list[State]) -> State:
-        """f^part at t_n + time·h and the states, one a component."""
+    def field(self, part: int, time: Any, states: list[State], stage: int = 0) -> State:
+        """f^part at t_n + time·h and the states, one a component; stages may have fields of their own."""
 
     def y(self, component: int, age: int) -> State:
         """A state `age` steps ago."""
@@ -98,7 +100,7 @@ def _additive(parts: tuple[RungeKutta, ...], at: Given) -> Advanced:
             rows = [a for A, _, _ in table for a in A[i]]
             stage[i] = [_total(at, y, rows, k)]
             for p, (_, c, _) in enumerate(table):
-                k[p * len(s) + i] = at.field(p, c[i], stage[i])
+                k[p * len(s) + i] = at.field(p, c[i], stage[i], i)
         return k
 
     k = _settle(at, sweep, [at.field(p, 0, [y]) for p in range(len(parts)) for _ in s], all(p.explicit for p in parts))
@@ -122,7 +124,7 @@ def _partitioned(scheme: PartitionedRungeKutta, at: Given) -> Advanced:
             for p in n:
                 own = [k[q * len(s) : (q + 1) * len(s)] for q in n]
                 stage = [_total(at, y[q], table[q][0][i], own[q]) for q in n]
-                k[p * len(s) + i] = at.field(p, table[p][1][i], stage)
+                k[p * len(s) + i] = at.field(p, table[p][1][i], stage, i)
         return k
 
     k = _settle(at, sweep, [at.field(p, 0, y) for p in n for _ in s])
@@ -183,7 +185,7 @@ def _general_linear(scheme: GeneralLinear, at: Given) -> Advanced:
     def sweep(k: list[State]) -> list[State]:
         k = list(k)
         for i in s:
-            k[i] = at.field(0, c[i], [_total(at, base[i], A[i], k)])
+            k[i] = at.field(0, c[i], [_total(at, base[i], A[i], k)], i)
         return k
 
     k = _settle(at, sweep, [at.field(0, 0, [x[0]])] * len(s), once=scheme.explicit)

@@ -45,7 +45,7 @@ class Exact:
     def distance(self, a: Point, b: Point) -> Any:
         return (a - b).size
 
-    def field(self, part: int, time: Any, states: list[Point]) -> Point:
+    def field(self, part: int, time: Any, states: list[Point], stage: int = 0) -> Point:
         return self.problem.field(part, self.t + time * self.h, states)
 
     def y(self, component: int, age: int) -> Point:

@@ -1,141 +1,213 @@
-"""A generated module against the formula, in float64: what it computes, and its gradient. Imports torch."""
+"""A generated module against the formula of its family, in float64: what it computes, and its gradient."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, cast
 
-import sympy
 import torch
-from sympy import Expr
 from torch import Tensor, nn
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import Options, compile
+from tableau2net.codegen.learnable import learning
+from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
-from tableau2net.scheme import Multistep, RungeKutta, Scheme
+from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, Scheme
 from tableau2net.scheme.expression import float_of
-from tableau2net.step import Input, lower
-from tableau2net.testing.formula import advance
+from tableau2net.testing.network import Network, computed, evaluated, live_stages
 
-H = 0.3
+H, T0 = 0.125, 0.25
 TOLERANCE = 1e-12
+LARGEST = 1e6  # states beyond are not compared: a step amplifies their rounding
+SOLVING = {"tolerance": 1e-15, "iterations": 200}
+Key = tuple[str, int, int]  # something remembered, as `Network.past` has it
 
 
 class Field(nn.Module):
-    """A small smooth field that depends on time, random but the same each time."""
+    """A small smooth field of some states, random but the same each time; of time too, where it is called with that."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, timed: bool) -> None:
         super().__init__()
         random = torch.Generator().manual_seed(seed)
-        self.weight = nn.Parameter(0.6 * torch.randn(3, 3, dtype=torch.float64, generator=random))
-        self.bias = nn.Parameter(torch.randn(3, dtype=torch.float64, generator=random))
+        self.timed, self.shift = timed, seed
+        self.weight = nn.Parameter(0.5 * torch.randn(3, 3, dtype=torch.float64, generator=random))
 
-    def forward(self, t: Any, y: Tensor) -> Tensor:
-        return torch.tanh(y @ self.weight + self.bias + torch.cos(torch.as_tensor(t, dtype=torch.float64)))
+    def forward(self, *given: Any) -> Tensor:
+        t, states = (given[0], given[1:]) if self.timed else (0.0, given)
+        mixed = states[0] @ self.weight
+        for i, y in enumerate(states[1:], 1):
+            mixed = mixed + y @ self.weight.roll(i, 0)
+        return torch.tanh(mixed + torch.cos(torch.as_tensor(t, dtype=torch.float64) + self.shift))
 
 
-@dataclass
-class Remembered:
-    """A step of a network: the states and field values of the steps before (a `formula.Given`)."""
+class Compared:
+    """A block of a scheme under options, and the formula for it.
 
-    h: float
-    t: float
-    here: Field
-    values: dict[str, Tensor]
-    states: list[Tensor]  # youngest first
-    slopes: list[Tensor]  # of the steps before, youngest first
+    steps: how many steps it takes.  given: how many past steps the call hands in, as far as the scheme looks back.
+    Raises InputError where the scheme cannot be compiled under the options."""
 
-    @property
-    def tolerance(self) -> float:
-        return 0.0
+    def __init__(self, scheme: Scheme, options: dict[str, Any], *, steps: int, given: int = 0, h: float = H) -> None:
+        self.scheme, self.steps, self.h = scheme, steps, h
+        self.cls = cast(Any, compile(scheme, **options))
+        self.options = o = Options(**options)
+        self.one_field = o.step_weights == "shared"
+        names: tuple[str, ...] = self.cls.field_names
+        self.fields = [
+            {name: Field(10 * n + i, o.time_dependent) for i, name in enumerate(names)}
+            for n in range(1 if self.one_field else steps)
+        ]
+        self.given = min(given, self.cls.lookback)
+        self.block = self.instance(self.cls)
+        self.learning = learning(
+            scheme, coefficients=o.coefficients, keep_order=o.keep_order, keep_stable=o.keep_stable
+        )
+        self.shape = (2, 2, 1, 3) if o.sharing == "channel" and self.learning.raw else (2, 3)
+        self.y = [self._random(99 - i) for i in range(len(self.cls.states))]
+        keys = [_key(name) for name in self.cls.history]
+        self.past = {key: self._random(200 + i) for i, key in enumerate(keys) if self._handed_in(key)}
+        history = [self.past.get(key) for key in keys]
+        while history and history[-1] is None:
+            history.pop()
+        self.arguments = (*self.y, *history)
 
-    def number(self, value: Expr) -> Any:
-        if not value.free_symbols:
-            return float_of(value)
-        names = sorted(map(str, value.free_symbols))
-        return sympy.lambdify(names, value, "math")(*(self.values[name] for name in names))
+    def _random(self, seed: int) -> Tensor:
+        random = torch.Generator().manual_seed(seed)
+        return torch.randn(self.shape, dtype=torch.float64, generator=random).requires_grad_()
 
-    def distance(self, a: Tensor, b: Tensor) -> float:
-        return float((a - b).detach().abs().max())
+    def instance(self, cls: Any) -> Any:
+        """A block of a class, with the fields."""
+        each = [[*fields.values()] if len(fields) > 1 else next(iter(fields.values())) for fields in self.fields]
+        more: dict[str, Any] = {"t0": T0} if self.options.time_dependent else {}
+        more |= {"given": self.given} if cls.lookback else {}
+        raw = getattr(cls, "raw", cls.coefficients)
+        more |= {"channels": 2} if raw and self.options.sharing == "channel" else {}
+        block = cls(*((each[0], self.steps) if self.one_field else (each,)), h=self.h, **more).double()
+        if raw:
+            block.reset_coefficients()  # in double precision
+        return block
 
-    def field(self, part: int, time: Any, states: list[Tensor]) -> Tensor:
-        result: Tensor = self.here(self.t + time * self.h, states[0])
-        return result
+    def _handed_in(self, key: Key) -> bool:
+        """What the call hands in: all that is young enough, but what the compiler alone remembers."""
+        kind, age, part = key
+        if self.options.coupling is not None or self.given < max(1 if kind == "k" else age if kind != "z" else 0, 1):
+            return False
+        scheme = self.learning.scheme
+        if kind != "f" or isinstance(scheme, GeneralLinear):
+            return kind != "f" or {f"f-{age}", "f" if age == 0 else ""} & set(map(str, scheme.external)) != set()  # type: ignore[attr-defined]
+        if not isinstance(scheme, Multistep | AdditiveMultistep):
+            return False
+        betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
+        return age > 0 or not betas[part][-1].is_zero
 
-    def y(self, component: int, age: int) -> Tensor:
-        return self.states[age]
+    def formula(self) -> tuple[Tensor, ...]:
+        """The states after all steps. Raises ArithmeticError where implicit stages do not settle."""
+        scheme, o = self.learning.scheme, self.options
+        live = live_stages(scheme)
+        learnt = self.block.learnt() if self.learning.raw else {}
+        by_part = any("_" in name for name in self.cls.field_names)
 
-    def f(self, part: int, age: int) -> Tensor:
-        return self.slopes[age - 1] if age else self.field(part, 0, [self.states[0]])
+        def fields(n: int, part: int, stage: int) -> Any:
+            own = self.fields[0 if self.one_field else n]
+            mark = f"_{part + 1}" if by_part else ""
+            slot = live.index(stage) + 1 if stage in live else 1
+            f = own.get(f"f{slot}{mark}") or own.get(f"f{mark}")
+            if f is None:  # nothing reads what it gives
+                return lambda t, *y: 0 * y[0]
+            return f if o.time_dependent else lambda t, *y: f(*y)
 
-    def nordsieck(self, q: tuple[Expr, ...]) -> Tensor:
-        raise TypeError("a network has no Nordsieck values")
+        network = Network(
+            scheme,
+            self.steps,
+            fields,
+            self.h,
+            T0,
+            self.past,
+            self.given,
+            o.start_scheme,
+            lambda n: {name: x if x.dim() == 0 else x[n] for name, x in learnt.items()},
+            None if o.coupling is None else float_of(o.coupling),
+        )
+        return computed(network, *self.y)
 
-    def k(self, stage: int) -> Tensor:
-        raise TypeError("a network has no stages of a step before")
+    def leaves(self) -> dict[str, Tensor]:
+        """What is differentiated by: states, what is handed in, weights, what is learnt."""
+        found = dict(zip(self.cls.states, self.y, strict=True)) | {str(key): x for key, x in self.past.items()}
+        for n, own in enumerate(self.fields):
+            found |= {f"weights of {name} in step {n}": f.weight for name, f in own.items()}
+        return found | {name: p for name, p in self.block._parameters.items() if p.numel()}
+
+    def moved(self) -> Iterator[str]:
+        """Coefficients that do not start where they are declared, a line each."""
+        wanted = self.scheme.at_defaults().coefficients
+        learnt = self.block.learnt() if self.learning.raw and not any(p.init for p in self.learning.raw) else {}
+        values = {name: float(x.detach().flatten()[0]) for name, x in learnt.items() if x.numel()}
+        for name, c in self.learning.scheme.coefficients.items() if values else ():
+            start = evaluated(c, values)
+            if abs(start - float_of(wanted[name])) > TOLERANCE * (1 + abs(float_of(wanted[name]))):
+                yield f"{name} starts at {start}, declared is {wanted[name]}"
+
+    def differences(self, tolerance: float = TOLERANCE) -> list[str]:
+        """What the block gets wrong, a line each; none where it computes the formula and its gradient to rounding.
+
+        Raises ArithmeticError where implicit stages do not settle, or the states grow out of all bounds."""
+        found = list(self.moved())
+        expected = self.formula()
+        size = max(1.0, *(float(y.detach().abs().max()) for y in expected))
+        if not size < LARGEST:
+            raise ArithmeticError("the states grow out of all bounds")
+        size *= max([1.0, *(abs(float_of(c)) for c in self.scheme.at_defaults().coefficients.values())])
+        try:
+            outputs = self.block(*self.arguments)
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            leaves = self.leaves()
+            got, want = gradients(outputs, leaves), gradients(expected, leaves)
+        except ConvergenceError as error:
+            raise ArithmeticError(str(error)) from None
+        for y, a, b in zip(self.cls.states, outputs, expected, strict=True):
+            what = f"{y} of a generated module" if len(outputs) > 1 else "a generated module"
+            found += _difference(what, a, b, tolerance * size)
+        wide = max(1.0, *(float(x.abs().max()) for x in want))
+        for name, a, b in zip(leaves, got, want, strict=True):
+            found += _difference(f"its gradient in {name}", a, b, 10 * tolerance * size * wide)
+        return found
 
 
 def differences(scheme: Scheme) -> list[str]:
     """What the generated module gets wrong, a line each; none where it computes the formula to 1e-12.
 
     Open parameters are learnt coefficients, whose gradient is compared too.
-    Raises InputError for an implicit scheme, or one of another family than Runge–Kutta and multistep for y' = f."""
-    if not isinstance(scheme, RungeKutta | Multistep) or not scheme.explicit or getattr(scheme, "derivative", 1) != 1:
-        raise InputError("modules are compared for explicit Runge–Kutta and multistep schemes for y' = f")
+    Raises InputError for a scheme that cannot be compiled, or has nothing to be compared with."""
     learnt = {"coefficients": "learnable", "sharing": "shared"} if scheme.parameters else {}
-    cls = compile(scheme, time_dependent=True, **learnt)
-    history = lower(scheme if scheme.parameters else scheme.at_defaults()).history
-    depth = max((i.age for i in history), default=0)
-    fields = [Field(seed) for seed in range(depth + 3)]
-    past = [_random(100 + n) for n in range(len(history))]
-    y = _random(99)
-    options = {"given": depth} if history else {}
-    block = cls(fields, h=H, t0=0.25, **options).double()
-    # a parameter that nothing reads is not in the module
-    values = {p.name: torch.tensor(float_of(p.value), dtype=torch.float64) for p in scheme.parameters}
-    coefficients = {name: getattr(block, name) for name in cls.coefficients}  # type: ignore[attr-defined]
-    with torch.no_grad():
-        for name, tensor in coefficients.items():
-            tensor.copy_(values[name])
-    values |= coefficients
-    generated = block(y, *past)
-    expected = _by_formula(scheme, fields, y, dict(zip(history, past, strict=True)), values)
-    inputs = {"y": y} | {i.name: x for i, x in zip(history, past, strict=True)} | coefficients
-    inputs |= {f"weights of field {n}": field.weight for n, field in enumerate(fields)}
-    size = max([1.0, *(abs(float_of(c)) for c in scheme.at_defaults().coefficients.values())])
-    found = _difference("a generated module", generated, expected, size)
-    gradients = zip(_gradients(generated, inputs), _gradients(expected, inputs), inputs, strict=True)
-    return found + [line for a, b, name in gradients for line in _difference(f"its gradient in {name}", a, b, size)]
+    options = {"time_dependent": True, **learnt, **({} if scheme.explicit else SOLVING)}  # type: ignore[attr-defined]
+    steps = int(cast(Any, compile(scheme, **options)).lookback) + 3
+    try:
+        return Compared(scheme, options, steps=steps, given=steps).differences()
+    except ArithmeticError as error:
+        raise InputError(f"there is nothing to compare a module with: {error}") from None
 
 
-def _by_formula(
-    scheme: Scheme, fields: list[Field], y: Tensor, past: dict[Input, Tensor], values: dict[str, Tensor]
-) -> Tensor:
-    steps = scheme.steps if isinstance(scheme, Multistep) else 1
-    missing = torch.zeros_like(y)  # a value that only a coefficient 0 would read
-    given = {(i.kind, i.age): x for i, x in past.items()}
-    states = [y, *(given.get(("y", age), missing) for age in range(1, steps))]
-    slopes = [given.get(("f", age), missing) for age in range(1, steps)]
-    for n, field in enumerate(fields):
-        at = Remembered(H, 0.25 + n * H, field, values, states, slopes)
-        slopes = [at.f(0, 0), *slopes]
-        states = [advance(scheme, at).states[0], *states]
-    return states[0]
+def _key(name: str) -> Key:
+    """``y_prev2`` is the state two steps ago, ``f_n_2`` the second field here, ``k1_prev`` the first stage of the step
+    before, ``z2`` the second external value; ``z`` or ``z1`` is the other state of the coupled form."""
+    if found := re.fullmatch(r"y_prev(\d*)", name):
+        return ("y", int(found[1] or 1), 0)
+    if found := re.fullmatch(r"f_(n|prev)(\d*)(?:_(\d+))?", name):
+        return ("f", 0 if found[1] == "n" else int(found[2] or 1), int(found[3] or 1) - 1)
+    if found := re.fullmatch(r"k(\d+)_prev", name):
+        return ("k", int(found[1]), 0)
+    return ("z", int(name[1:] or 1) - 1, 0)
 
 
-def _random(seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, 3, dtype=torch.float64, generator=generator).requires_grad_()
+def gradients(outputs: tuple[Tensor, ...], leaves: dict[str, Tensor]) -> list[Tensor]:
+    """The gradient of a loss of several outputs in each of the leaves."""
+    loss = torch.stack([torch.sin(y * (i + 2)).sum() for i, y in enumerate(outputs)]).sum()
+    if not loss.requires_grad:
+        return [torch.zeros_like(x) for x in leaves.values()]
+    inputs = list(leaves.values())
+    return list(torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True, retain_graph=True))
 
 
-def _gradients(result: Tensor, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    weight = torch.linspace(-1, 1, result.numel(), dtype=torch.float64).reshape(result.shape)
-    return torch.autograd.grad(
-        (result * weight).sum(), list(inputs.values()), allow_unused=True, materialize_grads=True, retain_graph=True
-    )
-
-
-def _difference(what: str, generated: Tensor, expected: Tensor, size: float) -> list[str]:
+def _difference(what: str, generated: Tensor, expected: Tensor, allowed: float) -> list[str]:
     error = float((generated - expected).detach().abs().max())
-    allowed = TOLERANCE * size * float(1 + expected.detach().abs().max())
     return [] if error <= allowed else [f"{what} is {error:.2g} away from the formula, {allowed:.2g} is allowed"]

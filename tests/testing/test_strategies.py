@@ -8,11 +8,20 @@ from sympy import Rational
 
 from tableau2net.analysis import order, order_conditions, zero_stable
 from tableau2net.errors import InputError
-from tableau2net.scheme import load
+from tableau2net.scheme import (
+    AdditiveMultistep,
+    AdditiveRungeKutta,
+    GeneralLinear,
+    Multistep,
+    PartitionedRungeKutta,
+    RungeKutta,
+    load,
+)
 from tableau2net.testing import (
     additive_multistep,
     additive_runge_kutta,
     as_general_linear,
+    degenerate,
     general_linear,
     measured_order,
     multistep,
@@ -204,3 +213,38 @@ def test_what_cannot_be_had_is_one_clear_line(strategy, says):
     with pytest.raises(InputError, match=says) as caught:
         find(strategy, lambda scheme: True, settings=settings(database=None))
     assert "\n" not in str(caught.value)
+
+
+def test_degenerate_schemes_are_degenerate_in_every_way():
+    """Each kind that the strategy promises comes up, in the family that has it."""
+    drawn = []
+
+    @settings(database=None, max_examples=700, derandomize=True)
+    @given(degenerate())
+    def collected(scheme):
+        drawn.append(scheme)
+
+    collected()
+
+    def seen(kind, holds):
+        return any(isinstance(scheme, kind) and holds(scheme) for scheme in drawn)
+
+    assert seen(RungeKutta, lambda s: s.stages > 2 and s.A[-1] == s.A[-2] != s.A[0] and s.b[-1] and s.b[-2])
+    assert seen(RungeKutta, lambda s: not any(s.b))
+    assert seen(RungeKutta, lambda s: s.stages > 2 and not s.b[1] and not any(row[1] for row in s.A) and any(s.b))
+    assert seen(RungeKutta, lambda s: not s.explicit and s.b_hat)
+    assert seen(AdditiveRungeKutta, lambda s: len(s.parts) > 1 and s.parts[0] == s.parts[1])
+    assert seen(AdditiveRungeKutta, lambda s: len(s.parts) > 1 and not any(s.parts[1].b) and any(s.parts[0].b))
+    assert seen(PartitionedRungeKutta, lambda s: s.reads == ((2,), (1,)))
+    assert seen(Multistep, lambda s: s.steps > 1 and not any(s.beta))
+    assert seen(Multistep, lambda s: s.steps > 1 and s.beta[0] and not any(s.beta[1:]))
+    assert seen(Multistep, lambda s: s.derivative == 2 and s.beta[-1])
+    assert seen(AdditiveMultistep, lambda s: len(s.betas) > 1 and not any(s.betas[0]) and any(s.betas[1]))
+    assert seen(GeneralLinear, lambda s: not any(map(any, s.U)) and not any(map(any, s.V)))
+    for meaning in ("y-2", "f", "f-1", "k2"):
+        assert seen(GeneralLinear, lambda s, meaning=meaning: meaning in s.external)
+    assert seen(GeneralLinear, lambda s: any(not isinstance(x, str) for x in s.external))
+    assert {bool(scheme.parameters) for scheme in drawn} == {True, False}
+    assert find(degenerate(), bool, settings=settings(database=None)).stages == 1
+    with pytest.raises(InputError, match="families='euler'"):
+        find(degenerate(["euler"]), bool, settings=settings(database=None))

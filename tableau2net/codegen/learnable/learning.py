@@ -14,8 +14,10 @@ from tableau2net.codegen.learnable.residuals import Retraction, retraction
 from tableau2net.codegen.learnable.stable import stable_maps
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
+from tableau2net.scheme.expression import float_of
 from tableau2net.step import lower, prune
 
+START_MOVES = 1e-9  # how much a coefficient may move at the start: roots that were found in floating point
 RAW = "_raw"  # what a mapped parameter is called that the optimiser moves: k_raw for k
 
 
@@ -83,6 +85,7 @@ def learning(
     family = eliminated(opened, goal)
     if family is None:
         return _projected(opened, goal)
+    _check_start(family, scheme, keep_order, keep_stable)
     if not family.parameters:
         what = f"keep_order={goal}" + (", keep_stable=True" if keep_stable else "")
         raise InputError(f"{name}, coefficients={coefficients!r}: {what} leaves nothing to learn")
@@ -100,7 +103,28 @@ def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | No
         own = order(scheme.at_defaults())
         if own < keep_order:
             raise InputError(f"keep_order={keep_order}: {name} itself has order {own}, write {max(own, 0)} or less")
+    if keep_stable and order(scheme.at_defaults()) < 0:
+        alpha = (f"{n} = {c}" for n, c in scheme.at_defaults().coefficients.items() if n.startswith("alpha"))
+        start = ", ".join([*alpha][:-1])  # the last is 1
+        raise InputError(
+            f"keep_stable: {name} starts at {start}, where constants are not kept; the zero-stable region is where "
+            f"rho(1) = 0{' and its derivative' if getattr(scheme, 'derivative', 1) == 2 else ''}: start in it"
+        )
     return keep_order if keep_order is not None else 0 if keep_stable else None
+
+
+def _check_start(family: Scheme, scheme: Scheme, keep_order: int | None, keep_stable: bool) -> None:
+    """InputError where what is to be kept does not hold at the start, so that keeping it would move a coefficient."""
+    start, kept = scheme.at_defaults().coefficients, family.at_defaults().coefficients
+    allowed = START_MOVES if scheme.digits is None else max(START_MOVES, 10.0 ** (1 - scheme.digits))
+    for name, value in start.items():
+        if abs(float_of(kept[name] - value)) > allowed * (1 + abs(float_of(value))):
+            what = "keep_stable" if keep_order is None else f"keep_order={keep_order}"
+            where = "zero-stable schemes have sum(alpha) = 0" if keep_stable else f"schemes of order {keep_order}"
+            raise InputError(
+                f"{what}: {scheme.name or scheme.family} starts outside of what is kept ({where}): {name} = {value} "
+                f"would have to be {kept[name]}; start there"
+            )
 
 
 def _plain(scheme: Scheme) -> Learning:

@@ -13,11 +13,12 @@ def rounding_growth(matrix: Sequence[Sequence[Tensor | float]], steps: int) -> f
     """How many times an error may grow while `steps` steps are undone: the largest norm ‖B₁ ⋯ Bₙ‖_∞, n ≤ steps.
 
     matrix: B, the inverse of a step as h → 0, a sequence a row; an entry is a number, or a tensor of the learnt values:
-        one, one a step, or one for each step and channel, of which the worst counts. Where they have no value yet, on
-        the meta device, the answer is 1: the states that come back are looked at again on the way back.
+        one, one a step, or one for each step and channel, of which the worst counts. Where no step is undone, or
+        they have no value yet, on the meta device, the answer is 1: the states that come back are looked at again on
+        the way back.
     """
     entries = [x for row in matrix for x in row]
-    if any(isinstance(x, Tensor) and x.is_meta for x in entries):
+    if steps < 1 or any(isinstance(x, Tensor) and x.is_meta for x in entries):
         return 1.0
     tables = [torch.as_tensor(x, dtype=torch.float64, device="cpu").detach() for x in entries]
     tables = [x.reshape(x.shape[0] if x.dim() else 1, -1) for x in tables]

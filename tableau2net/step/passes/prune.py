@@ -31,11 +31,9 @@ def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
 
 
 def _renumbered(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    slots: dict[int, int] = {}
+    used = sorted({o.slot for op in operations for o in members(op) if isinstance(o, Evaluate)})
 
     def one(op: Combine | Evaluate) -> Combine | Evaluate:
-        if isinstance(op, Evaluate):
-            return replace(op, slot=slots.setdefault(op.slot, len(slots)))
-        return op
+        return replace(op, slot=used.index(op.slot)) if isinstance(op, Evaluate) else op
 
     return each(operations, one)
