@@ -106,11 +106,18 @@ class _Table:
         return A, rows
 
     def square(self, shape: Shape, s: int) -> list[Row]:
-        """A of a shape."""
+        """A of a shape: stages that are new, those before them again, or half way between two of them."""
         beyond = {"explicit": 0, "diagonal": 1, "full": s}[shape]
-        return [
-            [a if j < i + beyond else Fraction(0) for j, a in enumerate(row)] for i, row in enumerate(self.rows(s, s))
-        ]
+        A: list[Row] = []
+        for i in range(s):
+            way = self.draw(st.sampled_from(("new", "again", "between"))) if A else "new"
+            row, other = (self.draw(st.sampled_from(A)) if A else [] for _ in range(2))
+            if way == "new":
+                row = [a if j < i + beyond else Fraction(0) for j, a in enumerate(self.row(s))]
+            elif way == "between":
+                row = [a if a == b else f"(({a}) + ({b}))/2" for a, b in zip(row, other, strict=True)]
+            A.append(list(row))
+        return A
 
     def shape(self) -> Shape:
         shapes: tuple[Shape, ...] = ("explicit", "explicit", "diagonal", "full")

@@ -238,13 +238,13 @@ def test_degenerate_schemes_are_degenerate_in_every_way():
     assert seen(PartitionedRungeKutta, lambda s: s.reads == ((2,), (1,)))
     assert seen(Multistep, lambda s: s.steps > 1 and not any(s.beta))
     assert seen(Multistep, lambda s: s.steps > 1 and s.beta[0] and not any(s.beta[1:]))
-    assert seen(Multistep, lambda s: s.derivative == 2 and s.beta[-1])
+    assert seen(Multistep, lambda s: s.derivative == 2)
     assert seen(AdditiveMultistep, lambda s: len(s.betas) > 1 and not any(s.betas[0]) and any(s.betas[1]))
     assert seen(GeneralLinear, lambda s: not any(map(any, s.U)) and not any(map(any, s.V)))
     for meaning in ("y-2", "f", "f-1", "k2"):
         assert seen(GeneralLinear, lambda s, meaning=meaning: meaning in s.external)
     assert seen(GeneralLinear, lambda s: any(not isinstance(x, str) for x in s.external))
     assert {bool(scheme.parameters) for scheme in drawn} == {True, False}
-    assert find(degenerate(), bool, settings=settings(database=None)).stages == 1
+    assert find(degenerate(["runge-kutta"]), bool, settings=settings(database=None)).stages == 1
     with pytest.raises(InputError, match="families='euler'"):
         find(degenerate(["euler"]), bool, settings=settings(database=None))
