@@ -70,6 +70,16 @@ def equality(before: Step, after: Step, *, order: int = 5, keep: Collection[str]
     return Equality(reached, found or _in_normal_form(both, pairs))
 
 
+def changed(before: Step, after: Step, *, by_slot: bool = False, keep: Collection[str] = ()) -> Difference | None:
+    """The same by normal forms alone, which every program has and which prove equality: what every compilation asks of
+    the program that is emitted.
+
+    by_slot: evaluations with other slots are others, as they have weights of their own.
+    """
+    both, pairs = _together(before, after, keep)
+    return _in_normal_form(both, pairs, by_slot)
+
+
 Pairs = list[tuple[str, str]]
 
 
@@ -145,9 +155,9 @@ def _drawn(grown: Forest, tree: int) -> str:
 Form = dict[str, Element]  # Σ coefficient · (an input or an evaluation)
 
 
-def _in_normal_form(both: Step, pairs: Pairs) -> Difference | None:
+def _in_normal_form(both: Step, pairs: Pairs, by_slot: bool = False) -> Difference | None:
     forms = _forms(both)
-    same = _classes([op for op in both.flat() if isinstance(op, Evaluate)], forms)
+    same = _classes([op for op in both.flat() if isinstance(op, Evaluate)], forms, by_slot)
     for left, right in pairs:
         if both.kind(left) != both.kind(right) or _seen(forms[left], same) != _seen(forms[right], same):
             return Difference(left, "its normal form")
@@ -169,9 +179,9 @@ def _forms(step: Step) -> dict[str, Form]:
     return forms
 
 
-def _classes(evaluations: list[Evaluate], forms: Mapping[str, Form]) -> dict[str, Any]:
+def _classes(evaluations: list[Evaluate], forms: Mapping[str, Form], by_slot: bool = False) -> dict[str, Any]:
     """Which evaluations are the same: all of one field at one time, split until their states agree."""
-    same: dict[str, Any] = {op.target: (op.part, op.time) for op in evaluations}
+    same: dict[str, Any] = {op.target: (op.part, op.time, op.slot if by_slot else 0) for op in evaluations}
     while True:
         seen = {op.target: (same[op.target], tuple(_seen(forms[v], same) for v in op.values)) for op in evaluations}
         numbers = {mark: i for i, mark in enumerate(dict.fromkeys(seen.values()))}

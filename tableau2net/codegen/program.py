@@ -10,6 +10,7 @@ import sympy
 from sympy import Expr
 
 from tableau2net.analysis import order_conditions
+from tableau2net.analysis.equal import changed
 from tableau2net.codegen.emit import FIELD, Emission
 from tableau2net.codegen.expressions import Combination, mixture_in
 from tableau2net.codegen.learnable import Learning, learning
@@ -156,7 +157,20 @@ def program(scheme: Scheme, options: Options) -> Program:
         one_field=one_field and back is None,
         keep=options.reveal,
     )
+    _prove(passes, scheme.name or scheme.family, options)
     return Program(scheme, options, learnt, passes, back)
+
+
+def _prove(passes: tuple[Passed, ...], name: str, options: Options) -> None:
+    """The program that is emitted is the one that was lowered: what is proved of the scheme holds of the code.
+
+    AssertionError where a pass has changed it, which is a fault of ours, not of the scheme."""
+    lowered, pruned, emitted = passes[0].step, passes[1].step, passes[-1].step
+    wrong = changed(lowered, emitted, keep=options.reveal)
+    if wrong is None and options.stage_weights == "independent":
+        wrong = changed(pruned, emitted, by_slot=True, keep=options.reveal)
+    if wrong is not None:
+        raise AssertionError(f"{name}: a pass over the step has changed the scheme ({wrong}); please report this")
 
 
 def _with_error(step: Step) -> Step:

@@ -10,6 +10,7 @@ from sympy import Expr, S
 from tableau2net.errors import InputError
 from tableau2net.step.inverse import ITSELF
 from tableau2net.step.passes import prune
+from tableau2net.step.passes.common import fresh
 from tableau2net.step.program import Combine, Evaluate, Operation, Step, collected
 from tableau2net.step.schedule import reading
 
@@ -24,7 +25,7 @@ def coupled(step: Step, strength: Expr = COUPLING) -> Step:
     evaluations. Raises InputError for a step that is not explicit, remembers something, is not for y' = f, or does not
     begin its sum with y, and for λ outside 0 < λ ≤ 1.
     """
-    step = prune(step)
+    step = _with_new_states(prune(step))
     _check(step, strength)
     forth = _Copy(step, "", S.One)
     back = _Copy(step, "_back", S.NegativeOne)
@@ -47,6 +48,15 @@ def coupled(step: Step, strength: Expr = COUPLING) -> Step:
         outputs=(*step.results, *(f"{copy}_new" for copy in copies)),
         estimate=None,
     )
+
+
+def _with_new_states(step: Step) -> Step:
+    """The step with a value of its own for a state that is handed on as it was."""
+    taken = {i.name for i in step.inputs}
+    new = {name: fresh(f"{name}_new", taken) for name in step.results if name in taken}
+    copies = (Combine(name, ((S.One, old),)) for old, name in new.items())
+    outputs = tuple(new.get(name, name) for name in step.outputs)
+    return replace(step, operations=(*step.operations, *copies), outputs=outputs)
 
 
 def _check(step: Step, strength: Expr) -> None:

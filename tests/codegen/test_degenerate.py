@@ -30,6 +30,8 @@ KNOWN = [
     # the weights of a field whose value reaches no state on the way back have a gradient all the same
     Case(GeneralLinear(A=[[], ["1/4"]], U=[["0"], ["0"]], B=[["1/3", "1/3"]], V=[["1/8"]]), REVERSIBLE),
     Case(GeneralLinear(A=[[]], U=[["0"]], B=[["1"]], V=[["0"]]), {**REVERSIBLE, "coupling": "1/2"}),
+    # a state that is handed on as it was
+    Case(GeneralLinear(A=[[]], U=[["1"]], B=[["0"]], V=[["1"]]), {**REVERSIBLE, "coupling": "1"}),
     # no slope at all, or at one end alone
     Case(Multistep(alpha=["1/8", "1"], beta=["0", "0"]), REVERSIBLE),
     Case(Multistep(alpha=["1/8", "1"], beta=["0", "0"]), {**REVERSIBLE, "coupling": "1/2"}),
