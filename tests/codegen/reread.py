@@ -116,9 +116,7 @@ class Reader:
         a, b = self.value(node.left), self.value(node.right)
         boxes = [x for x in (a, b) if isinstance(x, Box)]
         if not boxes:
-            return {ast.Add: a.__add__, ast.Sub: a.__sub__, ast.Mult: a.__mul__, ast.Div: a.__truediv__}[type(node.op)](
-                b
-            )
+            return OPERATIONS[type(node.op)](a, b)
         assert isinstance(node.op, ast.Mult | ast.Div)
         (box,) = boxes
         factor = (b if box is a else a) if isinstance(node.op, ast.Mult) else 1 / b
@@ -218,10 +216,7 @@ def hoisted(method: ast.FunctionDef, doubles: dict[float, Expr]) -> list[Expr]:
         if isinstance(node, ast.UnaryOp):
             return -value(node.operand)
         assert isinstance(node, ast.BinOp), ast.dump(node)
-        a, b = value(node.left), value(node.right)
-        return {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b, ast.Div: a / b if b else None, ast.Pow: a**b}[
-            type(node.op)
-        ]
+        return OPERATIONS[type(node.op)](value(node.left), value(node.right))
 
     for statement in method.body:
         if isinstance(statement, ast.Assign):

@@ -25,8 +25,7 @@ def taken(name: str, options: dict[str, Any]) -> bool:
     """Whether there is such a class; it then takes its steps and has a gradient."""
     try:
         cls: Any = compile(name, **options)
-    except InputError as error:
-        assert "\n" not in str(error)
+    except InputError:
         return False
     steps = cls.lookback + 2
     fields = [[Field(10 * n + i, False) for i, _ in enumerate(cls.field_names)] for n in range(steps)]
@@ -36,11 +35,7 @@ def taken(name: str, options: dict[str, Any]) -> bool:
     if getattr(cls, "raw", cls.coefficients):
         block.reset_coefficients()
     y = [torch.linspace(-0.5, 0.5, 6, dtype=torch.float64).reshape(2, 3).requires_grad_() for _ in cls.states]
-    try:
-        found = block(*y)
-    except ValueError as error:
-        assert "growth_limit" in str(error) or "rounding" in str(error), error
-        return False
+    found = block(*y)
     found = found if isinstance(found, tuple) else (found,)
     torch.stack([x.square().sum() for x in found]).sum().backward()
     assert all(x.isfinite().all() for x in found)
