@@ -55,6 +55,7 @@ class Options:
     step_weights: "independent" (a field for each step) or "shared" (one field for all: ``Block(field, steps=N)``).
     start: the one-step method that a multistep scheme takes until its history is there; the plain residual step
         ("euler") is what networks do, an accurate start for an ODE needs a Runge–Kutta method of nearly the order.
+        Nordsieck vectors that are not handed in start from y and h f(y), derivatives beyond counting as 0.
     time_dependent: whether fields are called as f(t, y) instead of f(y).
     backward: what the backward pass has at hand. "store": all that autograd keeps. "checkpoint": the state before each
         step, which is taken again. "reversible": the last state, the others by the inverse of the step, derived from

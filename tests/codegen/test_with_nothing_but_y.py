@@ -24,7 +24,8 @@ EVERY = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product
 def taken(name: str, options: dict[str, Any]) -> bool:
     """Whether there is such a class; it then takes its steps and has a gradient."""
     try:
-        cls: Any = compile(name, **options)
+        limit = {"growth_limit": 1e300} if options["backward"] == "reversible" else {}
+        cls: Any = compile(name, **options, **limit)
     except InputError:
         return False
     steps = cls.lookback + 2
