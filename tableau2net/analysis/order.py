@@ -17,6 +17,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.expression import digits_in, is_long
 from tableau2net.step import Evaluate, Input, Step, lower
+from tableau2net.step.passes import prune
 
 DEFAULT_LIMIT = 12
 FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
@@ -228,7 +229,8 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
     grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
-    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+    used = {op.target for op in prune(step).flat()}
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate) and op.target in used]
     trees = grown.of_order(1)
     if len(step.states) == 1:
         return not any(reading.value(op.value, tree) - reading.time(op.target) for op in evaluations for tree in trees)
