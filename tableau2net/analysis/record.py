@@ -121,11 +121,12 @@ def residuals_json(residuals: tuple[Residual, ...]) -> list[Json]:
 
 
 def json_of(value: Any) -> Any:
-    """An exact number, or a plain fact as it is. An infinite one has no value; an isolated one has its interval."""
+    """An exact number, or a plain fact as it is. Infinity has the value "inf"; an isolated number, its
+    interval."""
     if isinstance(value, Isolated):
         return {"exact": None, "value": float(value), "interval": [str(value.low), str(value.high)]}
     if value is oo:
-        return {"exact": "oo", "value": None}
+        return {"exact": "oo", "value": "inf"}
     if isinstance(value, Poly):
         value = value.as_expr()
     return exact_json(value) if isinstance(value, Expr) else value

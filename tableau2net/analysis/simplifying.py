@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tableau2net.analysis.exact.balls import Balls
-from tableau2net.analysis.exact.domain import Element, domain_of
+from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.scheme import RungeKutta, Scheme
 
 
@@ -34,19 +34,30 @@ def simplifying(scheme: Scheme) -> Simplifying | None:
     Raises InputError when the coefficients lie outside what can be computed exactly.
     """
     if isinstance(scheme, RungeKutta):
-        return _of_table(scheme)
+        return _of_table(scheme, scheme.digits)
     tables = tuple(getattr(scheme, "parts", ()))
     if not tables or not all(isinstance(table, RungeKutta) for table in tables):
         return None
-    found = tuple(map(_of_table, tables))
+    found = tuple(_of_table(table, scheme.digits) for table in tables)
     return Simplifying(min(f.B for f in found), min(f.C for f in found), min(f.D for f in found), found)
 
 
-def _of_table(scheme: RungeKutta) -> Simplifying:
+def nodes(scheme: RungeKutta, domain: Domain | Balls) -> list[Element]:
+    """c; where it is the row sums of printed decimals, as uncertain as all of the row."""
+    rows = [[domain.convert(a) for a in row] for row in scheme.A]
+    if not isinstance(domain, Balls):
+        return [domain.convert(c) for c in scheme.c]
+    return [
+        sum(row, domain.zero) if sum(printed) == c else domain.convert(c)
+        for row, printed, c in zip(rows, scheme.A, scheme.c, strict=True)
+    ]
+
+
+def _of_table(scheme: RungeKutta, digits: int | None) -> Simplifying:
     table = [*(a for row in scheme.A for a in row), *scheme.b, *scheme.c]
-    domain = domain_of(table) if scheme.digits is None else Balls(scheme.digits)
+    domain = domain_of(table) if digits is None else Balls(digits)
     A = [[domain.convert(a) for a in row] for row in scheme.A]
-    b, c = ([domain.convert(x) for x in row] for row in (scheme.b, scheme.c))
+    b, c = [domain.convert(x) for x in scheme.b], nodes(scheme, domain)
     stages, limit = range(scheme.stages), 2 * scheme.stages + 2
     powers = [[domain.one] * scheme.stages]  # powers[k] = c^k
     for _ in range(limit):

@@ -48,7 +48,12 @@ def negative_axis(curve: Curve) -> Ray:
     """z = −t."""
     if curve.steps == 1:
         P, Q = _one_step(curve)
-        return _fraction(_flipped(P), _flipped(Q))
+        above, below = Q - P, Q + P
+        if curve.rough is not None:
+            minus, plus = curve.rough  # −P and Q
+            above = _snapped(above, [a + b for a, b in zip_longest(minus, plus, fillvalue=ZERO)])
+            below = _snapped(below, [b - a for a, b in zip_longest(minus, plus, fillvalue=ZERO)])
+        return _fraction(_flipped(above), _flipped(below))
     f = tuple(_flipped(p) for p in curve.coefficients)
 
     def stable(t: Any) -> bool:
@@ -82,9 +87,13 @@ def e_polynomial(curve: Curve) -> Poly:
     if curve.rough is None:
         return exact
     inner, outer = (_modulus_series(series) for series in curve.rough)
-    rough = [b - a for a, b in zip_longest(inner, outer, fillvalue=ZERO)]
-    c = snapped(list(reversed(exact.rep.to_list())), rough[: exact.degree() + 1])
-    return Poly(list(reversed(c)) or [0], Z, domain=exact.domain)
+    return _snapped(exact, [b - a for a, b in zip_longest(inner, outer, fillvalue=ZERO)])
+
+
+def _snapped(exact: Poly, rough: Series) -> Poly:
+    """A polynomial without the terms that may be zero to the printed decimals."""
+    c = list(reversed(exact.rep.to_list()))
+    return Poly(list(reversed(snapped(c, rough[: len(c)]))) or [0], Z, domain=exact.domain)
 
 
 def _modulus(p: Poly) -> Poly:
@@ -119,8 +128,9 @@ def _one_step(curve: Curve) -> tuple[Poly, Poly]:
     return -curve.coefficients[0], curve.coefficients[1]
 
 
-def _fraction(P: Poly, Q: Poly) -> Ray:
-    sign, above, below = sign_in(P.domain), Q - P, Q + P
+def _fraction(above: Poly, below: Poly) -> Ray:
+    """Q − P and Q + P along the ray."""
+    sign = sign_in(above.domain)
 
     def stable(t: Any) -> bool:
         """Q² ≥ P²."""

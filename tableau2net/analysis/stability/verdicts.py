@@ -14,6 +14,7 @@ from tableau2net.analysis.exact.polynomials import non_negative
 from tableau2net.analysis.order import order
 from tableau2net.analysis.stability.a_stability import alpha_degrees, no_poles_on_the_left, vanishes_at_infinity
 from tableau2net.analysis.stability.boundary import MAX_STEPS, Ray, e_polynomial, imaginary_axis, negative_axis
+from tableau2net.analysis.stability.decimals import meant
 from tableau2net.analysis.stability.linear import Curve, Z, curve
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
@@ -84,7 +85,10 @@ def _stability(scheme: Scheme, part: int | None) -> Stability:
     shown, phi = curves or (None, None)
     if shown is None or phi is None:
         return unknown
-    known = replace(unknown, **_functions(shown, phi, alone, history=bool(lower(scheme).history)))
+    step = lower(scheme)
+    if step.history and scheme.digits:
+        phi = meant(phi, scheme.digits, step.derivative, step.parts if part is None else 1)
+    known = replace(unknown, **_functions(shown, phi, alone, history=bool(step.history)))
     return known if stable_at_zero is None else replace(known, **_verdicts(fixed, phi, alone, stable_at_zero))
 
 

@@ -1,0 +1,107 @@
+"""Tables printed in decimals get the verdicts of the exact ones: every exact scheme of the library, printed."""
+
+import math
+
+import pytest
+import sympy
+from sympy import Rational, oo
+
+from tableau2net.analysis import (
+    fsal,
+    order_conditions,
+    report,
+    simplifying,
+    ssp,
+    stability,
+    stage_order,
+    stiffly_accurate,
+)
+from tableau2net.analysis.structure import algebraically_stable, symmetric, symplectic
+from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
+from tableau2net.step import lower
+
+
+def printed(scheme):
+    """The scheme as a source prints it: 16 decimals; 14 of multistep and additive methods."""
+    digits = 14 if "multistep" in scheme.family or "additive" in scheme.family else 16
+
+    def rounded(x):
+        if x.is_Integer:
+            return x
+        return Rational(int(sympy.floor(x.evalf(digits + 20) * 10**digits + Rational(1, 2))), 10**digits)
+
+    coefficients = {name: rounded(x) for name, x in scheme.coefficients.items()}
+    return scheme._with_coefficients(coefficients, digits=digits, claims={})
+
+
+def verdicts(scheme):
+    found, linear = order_conditions(scheme, 5), stability(scheme)
+    result = {"order": found.order, "autonomous": found.autonomous, "assumptions": simplifying(scheme)}
+    if lower(scheme).estimate is not None:
+        result["embedded"] = order_conditions(scheme, 5, embedded=True).order
+    for what in (stiffly_accurate, fsal, symplectic, symmetric, algebraically_stable, stage_order):
+        result[what.__name__] = what(scheme)
+    for part in (linear, *linear.parts):
+        place = f"{part is linear}"
+        for key in ("zero_stable", "a_stable", "l_stable", "i_stable", "real_interval", "imaginary_interval"):
+            result[key + place] = getattr(part, key)
+        result["alpha" + place] = part.alpha_degrees
+    return result | {"ssp": ssp(scheme).coefficient}
+
+
+def differences(exact, decimal):
+    """What is not the same; numbers to six digits."""
+    return {key: (x, decimal[key]) for key, x in exact.items() if not _same(x, decimal[key])}
+
+
+def _same(x, y):
+    if x is None or isinstance(x, bool) or hasattr(x, "B"):
+        return x == y
+    return y is not None and math.isclose(float(x), float(y), rel_tol=1e-6, abs_tol=1e-6)
+
+
+def checked(name):
+    exact = load(name)
+    skipped = exact.digits or exact.parameters or getattr(exact, "stages", 1) > 8
+    if not skipped and not all(x.is_Integer for x in exact.coefficients.values()):
+        assert differences(verdicts(exact), verdicts(printed(exact))) == {}, name
+
+
+SAMPLE = [
+    "gauss-2", "radau-iia-2", "lobatto-iiic-iii-4", "ssprk-42", "fehlberg-45", "bdf-5", "cowell-6", "adams-bashforth-3",
+    "imex-adams-5", "ars-233", "nordsieck-adams-5", "abm-4", "laskar-robutel-saba-3", "milne-simpson-2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_printed_table_is_what_the_exact_one_is(name):
+    checked(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(8))
+def test_every_eighth_scheme_of_the_library_printed(start):
+    for name in list_schemes()[start * 3 :: 24]:
+        checked(name)
+
+
+def test_gauss_of_six_stages_has_stage_order_six():
+    assert stage_order(printed(load("gauss-6"))) == 6
+
+
+def test_the_implicit_midpoint_rule_in_decimals():
+    """E ≡ 0: |R(iy)| = 1, and the real axis is stable to its end."""
+    scheme = RungeKutta(A=[["0.5"]], b=["1.0"], digits=10)
+    found = stability(scheme)
+    assert (found.a_stable, found.real_interval, found.imaginary_interval) == (True, oo, oo)
+    assert found.e_polynomial.is_zero
+    assert report(scheme).to_dict()["stability"]["real_interval"] == {"exact": "oo", "value": "inf"}
+
+
+def test_an_imaginary_interval_outlives_rounding():  # (144/275)^(1/2), as of the exact table
+    scheme = Multistep(
+        alpha=["0", "0", "-1", "1"],
+        beta=["0.41666666666667", "-1.33333333333333", "1.91666666666667", "0"],
+        digits=14,
+    )
+    assert float(stability(scheme).imaginary_interval) == pytest.approx(math.sqrt(144 / 275), rel=1e-10)
