@@ -62,14 +62,15 @@ def _same(x, y):
 
 def checked(name):
     exact = load(name)
-    skipped = exact.digits or exact.parameters or getattr(exact, "stages", 1) > 8
+    unlike = ("glee-rk32g1", "boscarino-pareschi-russo-353")  # a double root of V; an angle that decimals close
+    skipped = name in unlike or exact.digits or exact.parameters or getattr(exact, "stages", 1) > 8
     if not skipped and not all(x.is_Integer for x in exact.coefficients.values()):
         assert differences(verdicts(exact), verdicts(printed(exact))) == {}, name
 
 
 SAMPLE = [
     "gauss-2", "radau-iia-2", "lobatto-iiic-iii-4", "ssprk-42", "fehlberg-45", "bdf-5", "cowell-6", "adams-bashforth-3",
-    "imex-adams-5", "ars-233", "nordsieck-adams-5", "abm-4", "laskar-robutel-saba-3", "milne-simpson-2",
+    "imex-adams-5", "ars-233", "nordsieck-adams-5", "abm-4", "butcher-hybrid-3", "laskar-robutel-saba-3", "milne-simpson-2",
 ]  # fmt: skip
 
 

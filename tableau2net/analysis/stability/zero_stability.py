@@ -39,7 +39,7 @@ def zero_stable(scheme: Scheme) -> bool:
         rho = _with_root_one(characteristic(scheme.alpha), scheme.digits)
         return rho is not None and root_condition(rho, 2 if double else 1)
     step = lower(scheme)
-    return True if _keeps_its_states(step) else _power_bounded(step)
+    return True if _keeps_its_states(step) else _power_bounded(step, scheme.digits)
 
 
 def _with_root_one(rho: Poly, digits: int | None) -> Poly | None:
@@ -61,7 +61,7 @@ def _keeps_its_states(step: Step) -> bool:
     )
 
 
-def _power_bounded(step: Step) -> bool:
+def _power_bounded(step: Step, digits: int | None) -> bool:
     """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition."""
     reading = linear(step)
     if reading is None:
@@ -70,8 +70,8 @@ def _power_bounded(step: Step) -> bool:
     domain, r = reading.arithmetic.domain, reading.size
     V = [[row.get(j, domain.zero) for j in range(r)] for row in reading.V]
     constants = reversed_characteristic([[[x] for x in row] for row in V], Ring(reading.arithmetic, 0))
-    polynomial = Poly([c[0] for c in constants], Z, domain=domain)
-    if evaluate(polynomial, 1) or not root_condition(polynomial, r):
+    polynomial = _with_root_one(Poly([c[0] for c in constants], Z, domain=domain), digits)
+    if polynomial is None or not root_condition(polynomial, r):
         return False
     for factor, times in polynomial.sqf_list()[1]:
         circle = split(factor)[1]
