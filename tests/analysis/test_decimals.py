@@ -70,7 +70,8 @@ def checked(name):
 
 SAMPLE = [
     "gauss-2", "radau-iia-2", "lobatto-iiic-iii-4", "ssprk-42", "fehlberg-45", "bdf-5", "cowell-6", "adams-bashforth-3",
-    "imex-adams-5", "ars-233", "nordsieck-adams-5", "abm-4", "butcher-hybrid-3", "laskar-robutel-saba-3", "milne-simpson-2",
+    "butcher-hybrid-3", "imex-adams-5", "ars-233", "nordsieck-adams-5", "abm-4",
+    "laskar-robutel-saba-3", "milne-simpson-2",
 ]  # fmt: skip
 
 
