@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 
 from tableau2net.analysis.errors import errors
 from tableau2net.analysis.order import order
+from tableau2net.analysis.structure import fsal
 from tableau2net.errors import InputError
 from tableau2net.plot.style import INK, LINES, check_number, image, plain
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.expression import float_of
 from tableau2net.step import lower
+from tableau2net.step.passes import prune
 
 
 def draw_error_constants(schemes: Mapping[str, Scheme], format: str = "png") -> bytes:
@@ -42,7 +44,13 @@ def _constants(label: str, scheme: Scheme) -> tuple[int, float, int]:
     norm = found.error_constant if found.principal is None else found.principal.euclidean
     if norm is None or norm.is_zero:
         raise InputError(f"{label}: has no principal error norm and no error constant")
-    return order(scheme), abs(float_of(norm)), lower(scheme).evaluations
+    return order(scheme), abs(float_of(norm)), _evaluations(scheme)
+
+
+def _evaluations(scheme: Scheme) -> int:
+    """Of a step among many: what nothing reads is not evaluated, and what the step before ended with is there."""
+    needed = prune(lower(scheme)).evaluations
+    return needed - (bool(fsal(scheme)) and needed == lower(scheme).evaluations)
 
 
 def _count(evaluations: int) -> str:

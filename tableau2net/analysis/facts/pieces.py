@@ -68,7 +68,9 @@ def number(value: Expr) -> str:
     if not value.is_number:
         return _bars(text_of(value))
     if isinstance(value, ComplexRootOf):
-        return f"≈ {decimal(value)} (a root of {polynomial(Poly(value.expr))})"
+        written = polynomial(p := Poly(value.expr))
+        root = written if len(written) <= LONGEST else f"a polynomial of degree {p.degree()}"
+        return f"≈ {decimal(value)} (a root of {root})"
     exact = text_of(value)
     if isinstance(value, Rational) and len(exact) <= 12:
         return exact
@@ -165,4 +167,5 @@ def _too_long(value: Expr) -> bool:
 
 
 def _typeset(value: Expr) -> str:
-    return text_of(value).replace("-", "−").replace("*", "·")
+    powers = re.sub(r"\*\*(\d+)", lambda found: found[1].translate(SUPERSCRIPTS), text_of(value))
+    return powers.replace("-", "−").replace("*", "·")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from sympy import Expr, Rational, StrPrinter
+from sympy import Expr, Integer, Pow, S, StrPrinter
 from sympy.printing.latex import LatexPrinter
 
 
@@ -24,16 +24,48 @@ class _Html(StrPrinter):
         return _number_first(super()._as_ordered_terms(expr, order=order))
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        base, exponent = expr.as_base_exp()
-        if exponent == Rational(1, 2):
-            root = self._print(base)
-            return f"√{root}" if base.is_Integer or base.is_Symbol else f"√({root})"
-        if exponent == Rational(-1, 2):
-            return f"1/{self._print_Pow(1 / expr)}"
-        inner = self._print(base)
-        if not (base.is_Symbol or (base.is_Integer and base.is_nonnegative)):
-            inner = f"({inner})"
-        return f"1/{self._print(1 / expr)}" if exponent == -1 else f"{inner}<sup>{self._print(exponent)}</sup>"
+        return self._quotient([expr])
+
+    def _print_Mul(self, expr: Any) -> str:
+        number, rest = expr.as_coeff_Mul()
+        factors = rest.as_ordered_factors()
+        if number.is_Rational and number.is_negative:
+            return f"-{self._quotient([-number, *factors])}"
+        return self._quotient([number, *factors])
+
+    def _quotient(self, factors: list[Any]) -> str:
+        """A product over a product, each factor in brackets where it needs them."""
+        above, below = [], []
+        for factor in factors:
+            base, exponent = factor.as_base_exp()
+            if factor.is_Rational:
+                above += [Integer(factor.p)] if factor.p != 1 else []
+                below += [Integer(factor.q)] if factor.q != 1 else []
+            elif exponent.is_Rational and exponent.is_negative:
+                below.append(Pow(base, -exponent, evaluate=False) if exponent != -1 else base)
+            else:
+                above.append(factor)
+        numerator = self._product(above)
+        if not below:
+            return numerator
+        denominator = self._product(below)
+        return f"{numerator}/{denominator if len(below) == 1 else f'({denominator})'}"
+
+    def _product(self, factors: list[Any]) -> str:
+        if len(factors) == 1 and not factors[0].is_Add:
+            return self._factor(factors[0])
+        return "*".join(map(self._factor, factors)) or "1"
+
+    def _factor(self, factor: Any) -> str:
+        base, exponent = factor.args if factor.is_Pow else (factor, S.One)
+        if exponent == S.Half:
+            return f"√{self._print(base)}" if self._is_atom(base) else f"√({self._print(base)})"
+        inner = self._print(base) if self._is_atom(base) or base.is_Function else f"({self._print(base)})"
+        return inner if exponent == 1 else f"{inner}<sup>{self._print(exponent)}</sup>"
+
+    @staticmethod
+    def _is_atom(base: Any) -> bool:
+        return bool(base.is_Symbol or (base.is_Integer and base.is_nonnegative) or (base.is_Float and base.is_positive))
 
     def _print_Abs(self, expr: Any) -> str:
         return f"|{self._print(expr.args[0])}|"
