@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log10
 from typing import Any
 
 from sympy import Expr
@@ -27,8 +28,10 @@ from tableau2net.analysis.structure import (
 )
 from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, Scheme
+from tableau2net.scheme.base import MAX_DIGITS
 from tableau2net.step import lower
 
+ROUNDING = 1e-7  # conditions that are missed by more are not missed by rounding
 MAX_CLAIMED = 16  # the order to which trees are tried for a claim: 376,464 of them
 
 
@@ -67,12 +70,14 @@ def _equal(a: Expr, b: Expr) -> bool:
 class Verdict:
     """The outcome of checking a scheme: its order with the failing conditions, and each claim.
 
-    useless_estimate: why no steps can be controlled by its embedded method, where that is so."""
+    useless_estimate: why no steps can be controlled by its embedded method, where that is so.
+    decimals: to how many decimals the claimed orders hold, where they are refuted by no more than rounding."""
 
     name: str
     order: Order
     claims: tuple[Claim, ...]
     useless_estimate: str | None = None
+    decimals: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -86,7 +91,8 @@ def check(scheme: Scheme) -> Verdict:
     claims = tuple(_claim(scheme, key, declared) for key, declared in scheme.claims.items())
     order = order_conditions(scheme, _limit(scheme, scheme.claims.get("order", 0)))
     useless = ask("use of the embedded method", lambda: useless_estimate(scheme))
-    return Verdict(scheme.name, order, claims, useless)
+    rounded = ask("decimals of the order", lambda: _decimals(scheme, claims))
+    return Verdict(scheme.name, order, claims, useless, rounded)
 
 
 def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
@@ -95,6 +101,29 @@ def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
     if decided is not None:
         return Claim(key, declared, *decided)
     return Claim(key, declared, None, undecided=next((x.why for x in left_out() if x.part == name), "more work"))
+
+
+def _decimals(scheme: Scheme, claims: tuple[Claim, ...]) -> int | None:
+    """To how many decimals all claimed orders hold of coefficients that miss them by rounding, as fractions that a
+    source rounded do; None where that is not what they are."""
+    orders = {c.claim: c for c in claims if c.claim in ("order", "embedded_order") and not c.undecided}
+    wrong = [c for c in orders.values() if not c.ok and c.found < c.declared]
+    if not wrong or scheme.digits is not None or scheme.parameters:
+        return None
+    residuals = [r.value for c in wrong for r in _evidence(scheme, c).failing]
+    largest = max((abs(float(value.evalf(20))) for value in residuals), default=0.0)
+    if not 0 < largest < ROUNDING:
+        return None
+    most = min(int(-log10(largest)) + 1, MAX_DIGITS)
+    for digits in range(most, max(most - 5, 1), -1):
+        printed = replace(scheme, digits=digits)
+        if all(_evidence(printed, c).order == c.declared for c in orders.values()):
+            return digits
+    return None
+
+
+def _evidence(scheme: Scheme, claim: Claim) -> Order:
+    return order_conditions(scheme, _limit(scheme, claim.declared), embedded=claim.claim == "embedded_order")
 
 
 def _find(scheme: Scheme, key: str, declared: Any) -> Any:

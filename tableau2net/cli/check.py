@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sympy import Expr
+from sympy import Expr, Float
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.facts.pieces import number
+from tableau2net.analysis.facts.pieces import LONGEST, number
+from tableau2net.analysis.order import Residual
 from tableau2net.analysis.record import json_of, residuals_json
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
@@ -126,6 +128,14 @@ KINDS = {
 }
 
 
+def _residual(residual: Residual) -> str:
+    """A long fraction as a decimal; it is exact in the JSON."""
+    written = str(residual)
+    if len(written) <= LONGEST or not residual.value.is_number:
+        return written
+    return str(replace(residual, value=Float(residual.value.evalf(20), 6)))
+
+
 def _line(source: str, verdict: Verdict) -> str:
     """The verdict as text: a line, and for a refuted claim what shows it."""
     order = verdict.order
@@ -142,9 +152,13 @@ def _line(source: str, verdict: Verdict) -> str:
     lines += [f"{'':8}claims {c.claim} = {_short(c.declared)}, found {_short(c.found)}" for c in wrong]
     if any("order" in c.claim for c in wrong):
         shown = order.failing[:3]
-        lines += [f"{'':8}order {order.order + 1} fails at the tree {residual}" for residual in shown]
+        lines += [f"{'':8}order {order.order + 1} fails at the tree {_residual(r)}" for r in shown]
         if len(order.failing) > len(shown):
             lines.append(f"{'':8}and at {len(order.failing) - len(shown)} more")
+    if verdict.decimals:
+        lines.append(
+            f"{'':8}but for rounding: it holds to {verdict.decimals} decimals; write digits = {verdict.decimals}"
+        )
     if verdict.useless_estimate:
         lines.append(f"{'':8}no error estimate: {verdict.useless_estimate}")
     return "\n".join(lines)
@@ -167,4 +181,5 @@ def _record(source: str, verdict: Verdict) -> dict[str, Any]:
             for c in verdict.claims
         ],
         "failing": residuals_json(verdict.order.failing),
+        "holds_to_decimals": verdict.decimals,
     }

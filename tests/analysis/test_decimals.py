@@ -1,12 +1,14 @@
 """Tables printed in decimals get the verdicts of the exact ones: every exact scheme of the library, printed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import sympy
 from sympy import Rational, oo
 
 from tableau2net.analysis import (
+    check,
     fsal,
     order_conditions,
     report,
@@ -16,9 +18,13 @@ from tableau2net.analysis import (
     stage_order,
     stiffly_accurate,
 )
+from tableau2net.analysis.facts.pieces import number
 from tableau2net.analysis.structure import algebraically_stable, symmetric, symplectic
+from tableau2net.cli.check import _line
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
 from tableau2net.step import lower
+
+X = sympy.Symbol("x")
 
 
 def printed(scheme):
@@ -107,3 +113,21 @@ def test_an_imaginary_interval_outlives_rounding():  # (144/275)^(1/2), as of th
         digits=14,
     )
     assert float(stability(scheme).imaginary_interval) == pytest.approx(math.sqrt(144 / 275), rel=1e-10)
+
+
+def test_rounded_fractions_are_told_to_how_many_decimals_they_hold():
+    """Dormand & Prince's 8(7) is printed in fractions that miss its conditions by some 1e-18."""
+    scheme = replace(load("dormand-prince-87"), digits=None, claims={"order": 8, "embedded_order": 7})
+    found = check(scheme)
+    assert not found.ok
+    assert found.decimals == 18
+    assert check(replace(scheme, digits=18)).ok
+    said = _line("dp", found)
+    assert "it holds to 18 decimals; write digits = 18" in said
+    assert max(map(len, said.splitlines())) < 130
+    assert check(RungeKutta(A=[[], ["1/2"]], b=["0", "1"], claims={"order": 3})).decimals is None  # wrong, not rounded
+
+
+def test_a_root_of_a_long_polynomial_is_shown_by_its_decimals():
+    polynomial = sum((k + 1) * X**k for k in range(2, 30)) - 7
+    assert number(sympy.CRootOf(polynomial, 0)).endswith("(a root of a polynomial of degree 29)")
