@@ -231,6 +231,30 @@ def test_twenty_blocks_share_one_graph(name, options):
     assert counter.frame_count == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "backend"),
+    [
+        ("rk2", {}, "aot_eager"),
+        pytest.param("rk4", {"time_dependent": True}, "aot_eager", marks=pytest.mark.slow),
+        pytest.param("lm", {"coefficients": "learnable"}, "aot_eager", marks=pytest.mark.slow),
+        pytest.param("lm", {"coefficients": "learnable"}, "eager", marks=pytest.mark.slow),
+    ],
+)
+def test_blocks_of_any_step_size_share_a_graph(name, options, backend):
+    """The first is compiled for its own h, the second for any. More than eight would be an error."""
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend(backend)
+    for n in range(1, 11):
+        block = block_of(name, options, steps=2)
+        block.h = 1 / n
+        with torch.no_grad():
+            states = states_of(block)
+            compiled = torch.compile(block, fullgraph=True, backend=counter)
+            for got, want in zip(flat(compiled(*states)), flat(block(*states)), strict=True):
+                torch.testing.assert_close(got, want)
+    assert counter.frame_count == 2
+
+
 @pytest.mark.parametrize("name", ["rk4", "lm"])
 def test_twenty_steps_of_one_block_share_one_graph(name):
     """Compiled a step at a time, which a deep network wants: its compilation does not grow with the depth."""

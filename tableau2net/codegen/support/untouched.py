@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
+from torch.overrides import TorchFunctionMode
 
 Versions = list[tuple[Tensor, int]]
 
@@ -24,7 +25,7 @@ def untouched(step: Callable[..., Any], *arguments: Any) -> Any:
     called in training, and in evaluation, all its evaluations in the step are. Nothing is while compiling.
     """
     if is_compiling():
-        return step(*arguments)
+        return one_graph(step, *arguments)
     versions: Versions = []
     for a in arguments:
         if isinstance(a, Tensor):
@@ -39,6 +40,24 @@ def untouched(step: Callable[..., Any], *arguments: Any) -> Any:
         if state._version != version:
             raise RuntimeError(_overwritten(type(next(a for a in arguments if isinstance(a, nn.Module))).__name__))
     return new
+
+
+def one_graph(step: Callable[..., Any], *arguments: Any) -> Any:
+    """``step(*arguments)`` for torch.compile, so that blocks whose h differ share a graph: compiled for a second h,
+    it is for any. What is exported is the step as it stands."""
+    if not torch.compiler.is_dynamo_compiling() or torch.compiler.is_exporting():
+        return step(*arguments)
+    with _Products():
+        return step(*arguments)
+
+
+class _Products(TorchFunctionMode):
+    """u + a v with a product of its own: the compiler keeps a number open in a product, and in `alpha` it does not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if kwargs and func in (Tensor.add, Tensor.add_) and list(kwargs) == ["alpha"]:
+            return func(args[0], args[1] * kwargs["alpha"])
+        return func(*args, **(kwargs or {}))
 
 
 def _overwritten(field: str) -> str:
