@@ -189,6 +189,8 @@ def first_step(system: System, tolerance: Tolerance, t0: float, t1: float, state
     if len(system.fields) == 1:
         system.fields[0].know(t0, states[0], slopes[0])
     value, speed = (tolerance.size(x, states, states) for x in (states, slopes))
+    if not math.isfinite(speed) and all(bool(torch.isfinite(k).all()) for k in slopes):
+        return sign * 1e-6 * span  # what is 0 and does not stay it has no size yet
     if not math.isfinite(speed):
         raise IntegrationError(f"f is not finite at t = {t0}, where the integration begins")
     h0 = min(0.01 * value / speed if min(value, speed * span) > 1e-5 else 1e-6 * span, span)

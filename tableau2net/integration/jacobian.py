@@ -24,8 +24,7 @@ def jacobian(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor) -> Tenso
         found = _by_autograd(field, t, y, layout)
         if found is not None:
             return found
-    with torch.no_grad():
-        return _by_differences(field, t, y, layout, _steps(sizes, y.shape))
+    return _by_differences(field, t, y, layout, _steps(sizes, y.shape)).detach()
 
 
 def _steps(sizes: list[float], shape: torch.Size) -> list[float]:

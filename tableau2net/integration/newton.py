@@ -59,6 +59,8 @@ class Factors(NamedTuple):
         """By how much slopes change with a step of the stages, J·step, a row each: by what it takes to leave the
         stages the sums that they are, `beyond`, where h J would make rounding large."""
         if self.inverse is not None:
+            if len(self.inverse) == 1:
+                return beyond * self.inverse[0]
             return self.inverse @ beyond.view(len(self.inverse), -1)
         rows = step.view(-1, len(self.jacobians[0]))
         return torch.stack([own @ rows[i] for i, own in zip(of, self.jacobians, strict=True)])
@@ -176,8 +178,11 @@ def _lagrange(nodes: Sequence[float], t: float) -> list[float]:
 def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Factors:
     n, s = len(jacobians[0]), len(weights)
     a = torch.tensor(weights, dtype=jacobians[0].dtype, device=jacobians[0].device)
+    eye = torch.eye(s * n, dtype=a.dtype, device=a.device)
     alone = tuple(of) == tuple(range(s))
-    if alone and all(own is jacobians[0] for own in jacobians):
+    if alone and s == 1:
+        coupling = jacobians[0] * weights[0][0]
+    elif alone and all(own is jacobians[0] for own in jacobians):
         coupling = a[:, None, :, None] * jacobians[0][:, None]
     else:
         coupling = a.new_zeros(s, n, s, n)
@@ -186,9 +191,9 @@ def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Fa
     matrix = coupling.view(s * n, s * n)
     inverse = None
     if alone and float(matrix.abs().amax()) > 1:
-        inverse = 1 / a if s == 1 else torch.linalg.inv_ex(a)[0]
+        inverse = a.reciprocal() if s == 1 else torch.linalg.inv_ex(a)[0]
         inverse = inverse if math.isfinite(float(inverse.sum())) else None
-    matrix = torch.eye(s * n, dtype=a.dtype, device=a.device).sub_(matrix)
+    matrix = eye.sub_(matrix)
     if len(matrix) <= INVERTED:
         return Factors(None, torch.linalg.inv_ex(matrix)[0], jacobians, inverse)
     return Factors(torch.linalg.lu_factor_ex(matrix)[:2], None, jacobians, inverse)
@@ -241,19 +246,17 @@ class _Search:
         return self.stages(*states)
 
     def _values(self, states: Tensors) -> Solved:
-        """The same where no gradient is formed; whether one is wanted is seen by what they come out as."""
+        """The same, and whether a gradient is wanted, as is seen by what they come out as: no gradient is kept, but f
+        may need one for itself."""
+        new, slopes = self._at(states)
         solver = self.solver
-        if not solver.differentiable:
-            new, slopes = self._at(states)
-            solver.differentiable = new[0].requires_grad or any(k.requires_grad for k in slopes)
-            return new, slopes
-        with torch.no_grad():
-            return self._at(states)
+        solver.differentiable = solver.differentiable or new[0].requires_grad or any(k.requires_grad for k in slopes)
+        return new, tuple(k.detach() for k in slopes) if solver.differentiable else slopes
 
     def _searched(self, point: Tensor) -> tuple[Tensor, Tensors, Tensors, Tensor, Tensor] | None:
         """Where simplified Newton steps lead: the point, the evaluation before the last step, that step and what it
         was made of; None where they lead nowhere."""
-        factors = self.solver.factorised(self.fields, self.of, self.weights)
+        self.factors = factors = self.solver.factorised(self.fields, self.of, self.weights)
         enough = self._enough()
         # the last search's rate counts less and less: else a first step would be believed for ever
         rate = 0.5 if self.solver.exacting else max(self.solver.rate, FASTEST) ** 0.8
@@ -309,7 +312,7 @@ class _Search:
         return length(step / sizes.clamp_min_(torch.finfo(step.dtype).tiny)) <= bound * math.sqrt(step.numel())
 
     def _kept(self, point: Tensor, new: Tensors, slopes: Tensors, step: Tensor, residual: Tensor) -> Solved:
-        factors = self.solver.factorised(self.fields, self.of, self.weights)
+        factors = self.factors
         at, states = dict(zip(self.of, self.times, strict=True)), self.layout.split(point)
         for i, row in enumerate(point.view(len(states), -1)):
             self.solver.remember(at[i], row)

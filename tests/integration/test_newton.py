@@ -186,3 +186,25 @@ def test_fields_that_autograd_cannot_see():
     with torch.inference_mode():
         wide = integrate("radau-iia-2", lambda t, y: -y, torch.ones(20, dtype=D), 0, 1, 20)
     torch.testing.assert_close(wide, torch.full((20,), math.exp(-1), dtype=D), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("how", [{"steps": 20}, {"rtol": 1e-6}])
+def test_a_field_that_is_a_gradient_itself(how):
+    """q' = ∂H/∂p, p' = −∂H/∂q by autograd, of a pendulum whose energy Gauss' method nearly keeps."""
+
+    def energy(z):
+        return z[1] ** 2 / 2 - torch.cos(z[0])
+
+    def f(t, z):
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(energy(z), z)
+        return torch.stack((slope[1], -slope[0]))
+
+    def plain(t, z):
+        return torch.stack((z[1], -torch.sin(z[0])))
+
+    z0 = torch.tensor([1.0, 0.5], dtype=D)
+    got, want = (integrate("gauss-2", g, z0, 0, 2, **how) for g in (f, plain))
+    torch.testing.assert_close(got, want, rtol=1e-7, atol=1e-7)
+    assert float(energy(got) - energy(z0)) == pytest.approx(0, abs=1e-5)

@@ -168,3 +168,11 @@ def test_compiled_blocks_and_their_gradients(name, solver, power):
     agree(found[1][0], found[0][0], 1e-7)
     agree(found[1][1] * c, found[0][1], 1e-7)
     agree(found[1][2], found[0][2], 1e-7)
+
+
+@pytest.mark.parametrize("name", ["dormand-prince-54", "radau-iia-3", "kvaerno-43"])
+@pytest.mark.parametrize("begin", [0.0, 1e-30])
+def test_what_begins_at_nothing_without_an_absolute_tolerance(name, begin):
+    """y' = 1 − y from 0, where there is nothing yet that a relative error could be relative to."""
+    y = integrate(name, lambda t, y: 1 - y, [begin, 2 * begin], 0, 1, rtol=1e-6, atol=0)
+    torch.testing.assert_close(y, torch.full((2,), 1 - math.exp(-1), dtype=D), rtol=1e-5, atol=0)

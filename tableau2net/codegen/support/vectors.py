@@ -71,6 +71,8 @@ class Layout:
     def split(self, vector: Tensor) -> tuple[Tensor, ...]:
         """The states that stand in a vector."""
         if self.alike:
+            if len(self.shapes) == 1:
+                return (vector.view(self.shapes[0]),)
             return vector.view(len(self.shapes), *self.shapes[0]).unbind(0)
         parts = torch.split(vector, self.lengths)
         return tuple(_shaped(p, s, d) for p, s, d in zip(parts, self.shapes, self.dtypes, strict=True))
