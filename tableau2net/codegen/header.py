@@ -48,5 +48,6 @@ def _said(ready: Program) -> Iterator[str]:
     if options.coupling is not None:
         yield f"coupling={text_of(options.coupling)}"
     if not step.explicit:
-        own = ("solver",) if options.solver == "resolvent" else ("solver", "tolerance", "iterations", "gradient")
+        by_field = options.solver in ("resolvent", "field")
+        own = ("solver",) if by_field else ("solver", "tolerance", "iterations", "gradient")
         yield from (f"{n}={getattr(options, n)!r}" for n in own)
