@@ -21,6 +21,7 @@ from tableau2net.analysis.exact.domain import Element, domain_of
 from tableau2net.analysis.trees import Forest, bracket, forest
 from tableau2net.step import Combine, Evaluate, Input, Step, rename
 
+MAX_WORK = 2e8  # bits that are multiplied at all trees of an order
 MAX_TREES = 2000  # of coloured ones there are many: an order with more is not compared
 
 
@@ -137,7 +138,7 @@ def _over_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference 
             return 0, Difference(left, f"the constant term was {reading.empty[left]}, is {reading.empty[right]}")
     reached = 0
     for n in range(1, order + 1):
-        if grown.count(n) > MAX_TREES:
+        if grown.count(n) > MAX_TREES or (n > 1 and reading.work(n) > MAX_WORK):
             break
         reading.extend(n)
         reached = n

@@ -19,6 +19,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.expression import float_of, text_of
 from tableau2net.step import Combine, Cost, Evaluate, Passed, Solve, Step, cost, in_place
+from tableau2net.step.passes.share import MAX_TERMS, terms
 
 STATE = (128, 16, 32, 32)  # a state whose bytes are told, in float32
 BYTES = 4
@@ -80,7 +81,9 @@ def _pass(
 ) -> RenderableType:
     heading = Text(f"{after.name:<8}", style="cyan").append(f" {PURPOSE[after.name]}", style="default")
     if before is not None and verdict is None:
-        return heading.append(": nothing to do", style="dim")
+        many = terms(before.step) if after.name == "share" else 0
+        why = f"left out, {many:,} terms, at most {MAX_TERMS:,}" if many > MAX_TERMS else "nothing to do"
+        return heading.append(f": {why}", style="dim")
     known = set() if before is None else {line for line, _ in _lines(before.step)}
     lines = [(line, note, before is not None and line not in known) for line, note in written]
     verdicts = [] if verdict is None else [_verdict(verdict)]

@@ -8,9 +8,17 @@ from tableau2net.step.passes.extract import extract
 from tableau2net.step.passes.prune import prune
 from tableau2net.step.passes.rebase import rebase
 from tableau2net.step.passes.rows import Rows, rows_of, step_of
-from tableau2net.step.program import Step
+from tableau2net.step.program import Combine, Step
 
+MAX_TERMS = 1500  # of all combinations, where one with roots counts `ROOTS`: of more, it takes many seconds
+ROOTS = 4
 ORDERS: tuple[tuple[Callable[[Rows], None], ...], ...] = ((rebase, extract, rebase), (extract, rebase, extract))
+
+
+def terms(step: Step) -> int:
+    """How many terms are looked through for sums in common."""
+    combinations = [op for op in step.flat() if isinstance(op, Combine)]
+    return sum(1 if c.is_Rational else ROOTS for op in combinations for c, _ in op.terms)
 
 
 def share(step: Step, *, keep: Collection[str] = ()) -> Step:
@@ -18,8 +26,10 @@ def share(step: Step, *, keep: Collection[str] = ()) -> Step:
 
     Only coefficients that are numbers are touched, nothing inside a solve is, and no coefficient becomes more than
     four times the largest that the combination had: larger ones would amplify rounding. A partial sum may be alive
-    for longer than what it replaces.
+    for longer than what it replaces. A program of more terms than `MAX_TERMS` is left as it is.
     """
+    if terms(step) > MAX_TERMS:
+        return step
     known = rows_of(step)
     best = known
     for moves in ORDERS:
