@@ -9,9 +9,8 @@
 Names are imported when first used: `import tableau2net` waits for nothing, analysing a scheme never for torch.
 """
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
+TYPE_CHECKING = False  # typing's own would be looked for in the current folder by `python -m`, before we can help it
 
 if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the same to the interpreter
     from tableau2net import analysis as analysis

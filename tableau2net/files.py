@@ -1,11 +1,34 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and reading those of strangers within bounds."""
 
 import os
+import stat
 from pathlib import Path
 
 from tableau2net.errors import InputError
 
 PARTIAL = ".partial"
+
+
+def check_file(path: Path, most: int) -> None:
+    """Raises InputError, one line, for what is not a file of at most so many bytes: a folder, a pipe that nobody writes
+    to, a device that never ends. OSError where there is none, or it may not be looked at."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: {'is a directory' if stat.S_ISDIR(found.st_mode) else 'not a file'}; name a file")
+    if found.st_size > most:
+        raise InputError(f"{path}: {found.st_size:,} bytes, at most {most:,} are read")
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of a file, as `check_file` allows it. Raises InputError, one line."""
+    try:
+        check_file(path, most)
+        with path.open("rb") as file:
+            return file.read(most + 1).decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: cannot be read (not UTF-8 text)") from None
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from tableau2net import __version__
+from tableau2net.children import SAFE
 from tableau2net.cli.check import check
 from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
@@ -25,8 +27,7 @@ from tableau2net.cli.table import table
 from tableau2net.cli.together import leave_to_first, together
 from tableau2net.cli.train import train
 from tableau2net.errors import InputError
-
-LONGEST = 1000  # characters of an error; a path that somebody gives can be longer
+from tableau2net.sinks import one_line
 
 # What typer calls it is private, and has moved between its versions.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -56,6 +57,7 @@ def main() -> None:
     """Run the command line. Exit status: 0 done and true, 1 a check or claim failed, 2 bad input."""
     open_streams()
     command = typer.main.get_command(app)
+    os.environ[SAFE] = "1"  # whoever starts a process for us
     warnings.showwarning = _warn
     try:  # not `app()`, which ends with 1 where the reader of a pipe has gone, and says in four lines what is one
         with command.make_context("tableau2net", sys.argv[1:] or ["--help"]) as context:
@@ -81,11 +83,9 @@ def main() -> None:
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """A warning in one line, without the line of our code that it came from."""
-    print(f"tableau2net: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"tableau2net: {one_line(message)}", file=sys.stderr)
 
 
 def _bad(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
-    print(f"tableau2net: {line}", file=sys.stderr)
+    print(f"tableau2net: {one_line(message)}", file=sys.stderr)
     sys.exit(2)

@@ -21,6 +21,7 @@ from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 from tableau2net.scheme.expression import is_long
+from tableau2net.sinks import printable
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
 RUN = (RESULT, "model.safetensors")
@@ -43,14 +44,14 @@ def check(
     for ok, lines, record in _checked(sources, bad, write):
         done.append((ok, record))
         if not json:
-            print(lines)
+            print("\n".join(map(printable, lines.split("\n"))))
     if json:
         print_json([record for _, record in done])
     elif len(done) > 1:
         refuted = sum(not ok for ok, _ in done)
         print(f"{len(done)} checked, {len(done) - refuted} true, {refuted} refuted")
     for message in bad:
-        print(f"tableau2net: {message}", file=sys.stderr)
+        print(f"tableau2net: {printable(message)}", file=sys.stderr)
     raise typer.Exit(2 if bad else int(any(not ok for ok, _ in done)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from textwrap import wrap
@@ -47,7 +47,8 @@ class Explanation:
 def explain(scheme: Scheme, options: Options | None = None) -> Explanation:
     """The passes over a scheme's step. Raises InputError when it cannot be compiled under these options."""
     options = options or Options()
-    passes = program(scheme, options).passes
+    ready = program(scheme, options)
+    passes, named = ready.passes, ready.numbers.named
     title = Text(scheme.name or "unnamed", style="bold")
     if scheme.title:
         title.append(f"  {scheme.title}", style="not bold")
@@ -56,7 +57,8 @@ def explain(scheme: Scheme, options: Options | None = None) -> Explanation:
     for before, after in zip((None, *passes), passes, strict=False):
         verdict = None if before is None or before.step == after.step else _compared(passes[0], after, options)
         equal = equal and (not isinstance(verdict, Equality) or bool(verdict))
-        parts.append(_pass(before, after, verdict, _lines(after.step, places=after is passes[-1], keep=options.reveal)))
+        lines = _lines(after.step, places=after is passes[-1], keep=options.reveal)
+        parts.append(_pass(before, after, verdict, lines, named))
     if passes[-2].step == passes[-1].step:
         parts.append(Text())
     parts.append(_costs(passes, options))
@@ -77,16 +79,21 @@ def _compared(first: Passed, after: Passed, options: Options) -> Equality | str:
 
 
 def _pass(
-    before: Passed | None, after: Passed, verdict: Equality | str | None, written: Iterator[tuple[str, str]]
+    before: Passed | None,
+    after: Passed,
+    verdict: Equality | str | None,
+    written: Iterator[tuple[str, str]],
+    named: Callable[[str], str],
 ) -> RenderableType:
+    """named: puts names in the place of numbered parameters."""
     heading = Text(f"{after.name:<8}", style="cyan").append(f" {PURPOSE[after.name]}", style="default")
     if before is not None and verdict is None:
         many = terms(before.step) if after.name == "share" else 0
         why = f"left out, {many:,} terms, at most {MAX_TERMS:,}" if many > MAX_TERMS else "nothing to do"
         return heading.append(f": {why}", style="dim")
     known = set() if before is None else {line for line, _ in _lines(before.step)}
-    lines = [(line, note, before is not None and line not in known) for line, note in written]
-    verdicts = [] if verdict is None else [_verdict(verdict)]
+    lines = [(named(line), note, before is not None and line not in known) for line, note in written]
+    verdicts = [] if verdict is None else [_verdict(verdict, named)]
     return Group(heading, *verdicts, _Program(lines), Text())
 
 
@@ -105,11 +112,11 @@ class _Program:
                 yield text.append(piece).append(note if i == len(pieces) - 1 else "", style="dim")
 
 
-def _verdict(verdict: Equality | str) -> Text:
+def _verdict(verdict: Equality | str, named: Callable[[str], str]) -> Text:
     if isinstance(verdict, str):
-        return Text(f"  {verdict}", style="yellow")
+        return Text(f"  {named(verdict)}", style="yellow")
     if not verdict:
-        return Text(f"  NOT THE SAME SCHEME: {verdict.difference}", style="bold red")
+        return Text(f"  NOT THE SAME SCHEME: {named(str(verdict.difference))}", style="bold red")
     series = f"over B-series to order {verdict.order} and " if verdict.order is not None else ""
     return Text(f"  equal to the step as lowered, {series}in normal form, exactly", style="green")
 

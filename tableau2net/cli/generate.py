@@ -14,6 +14,7 @@ from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.scheme.expression import exact_json
 from tableau2net.scheme.file import dumps
+from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
     from tableau2net.analysis.region.regions import Region
@@ -145,7 +146,7 @@ def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: boo
     file = "".join(f"# {fact[0].upper()}{fact[1:]}\n" for fact in facts) + dumps(scheme)
     if output is not None:
         write_atomically(output, file)
-        print(f"{output}: {scheme.title}; {'; '.join(facts[scheme.parameters == () :])}", file=sys.stderr)
+        print(f"{printable(output)}: {scheme.title}; {'; '.join(facts[scheme.parameters == () :])}", file=sys.stderr)
     if json:
         print_json(_json(scheme, regions, file))
     elif output is None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from tableau2net.errors import InputError
+from tableau2net.files import read_text
+from tableau2net.sinks import printable
 
 
 def refine(
@@ -52,14 +54,14 @@ def refine(
         "found": asdict(found),
     }
     write_network(out, stored.changed(change), after, about)
-    print(json_module.dumps(asdict(found)) if json else f"{found}; written to {out}")
+    print(json_module.dumps(asdict(found)) if json else f"{found}; written to {printable(out)}")
 
 
 def _data_of(path: Path) -> dict[str, Any]:
     """What a folder's file says about the pictures of its run; nothing where there is no such file, or none told."""
     try:
-        found = json_module.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError):
+        found = json_module.loads(read_text(path, 64 * 2**20))
+    except (ValueError, RecursionError):  # an InputError too
         return {}
     about = found.get("data") if isinstance(found, dict) else None
     return about if isinstance(about, dict) else {}

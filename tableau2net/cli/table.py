@@ -10,6 +10,7 @@ import typer
 
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
+from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
     from tableau2net.training.comparison import Finished, Published
@@ -99,7 +100,7 @@ def table(
             notes.append(f"No difference is told: no run of {baseline} is finished.")
             baseline = None
     if not runs:
-        print("\n".join(["No run is finished yet.", *notes]))
+        print("\n".join(["No run is finished yet.", *map(printable, notes)]))
         _end(status)
         return
     whole = Table.of(runs, published, baseline, notes, title)
@@ -116,7 +117,7 @@ def table(
 
     show(pivoted(whole) if turned else sheet(whole))
     for path in output or ():
-        print(f"Written to {path}")
+        print(f"Written to {printable(path)}")
     _end(status)
 
 

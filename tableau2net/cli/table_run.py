@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tableau2net.errors import InputError
+from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
     from tableau2net.training.table import Grid, Ran, Run
@@ -48,7 +49,7 @@ def run_grid(
         raise InputError(f"{grid.out}: is no folder; choose another --out")
     checked = check_runs(grid.runs)
     for note in () if quiet else checked.notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     left = tuple(run for run in grid.runs if not is_finished(run.folder, run.arguments))
     if dry_run:
         _list(grid, checked.parameters)
@@ -101,7 +102,7 @@ def _list(grid: Grid, parameters: Mapping[str, int]) -> None:
     for row in zip(*columns.values(), strict=True):
         shown.add_row(*row)
     console.print(shown)
-    console.print(f"\n{len(grid.runs)} runs, in folders of {grid.out}", soft_wrap=True)
+    console.print(f"\n{len(grid.runs)} runs, in folders of {printable(grid.out)}", soft_wrap=True)
 
 
 def _cell(heading: str, run: Run, parameters: Mapping[str, int]) -> str:

@@ -15,6 +15,7 @@ from tableau2net.cli.tables import scheme_view
 from tableau2net.cli.terminal import Terminal
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
+from tableau2net.sinks import printable
 
 # What `training.train` takes itself: no option of a network goes by these names.
 _TAKEN = {
@@ -148,7 +149,7 @@ def train(
             Terminal().print(scheme_view(report(declared)))
         if demo:
             print(f"A demonstration: depth {depth} and {recipe.epochs} epochs; published networks start at 20 and 160.")
-        print(f"Results go to {out}", flush=True)
+        print(f"Results go to {printable(out)}", flush=True)
 
     if num_threads is not None and num_threads > MOST_THREADS:
         raise InputError(f"--num-threads {str(num_threads)[:20]}: at most {MOST_THREADS}")
@@ -178,7 +179,7 @@ def train(
             begun=None if json else begun, **options,
         )  # fmt: skip
     except Stopped as stopped:
-        print(stopped, file=sys.stderr if json else sys.stdout)  # with --json, stdout is for a result alone
+        print(printable(stopped), file=sys.stderr if json else sys.stdout)  # with --json, stdout is for a result alone
         raise typer.Exit(143 if stopped.reason == "SIGTERM" else 0) from None  # 128 + 15, as a shell counts it
     except KeyboardInterrupt:
         raise typer.Exit(130) from None  # as a shell counts an interrupt; the run has said how to go on
@@ -189,7 +190,7 @@ def train(
     print(
         f"{model or f'{result.scheme}, depth {result.depth}'}, {result.parameters:,} parameters: "
         f"test accuracy {100 - result.test_error:.2f} % (error {result.test_error:.2f} %{held}) "
-        f"after {result.seconds:.0f} s; see {out / 'curves.png'}"
+        f"after {result.seconds:.0f} s; see {printable(out / 'curves.png')}"
     )
 
 

@@ -13,7 +13,8 @@ from tableau2net.analysis import order_conditions
 from tableau2net.analysis.equal import changed
 from tableau2net.codegen.emit import FIELD, Emission
 from tableau2net.codegen.expressions import Combination, mixture_in
-from tableau2net.codegen.learnable import Learning, learning
+from tableau2net.codegen.learnable import Learning, Numbers, learning
+from tableau2net.codegen.names import attributes
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.startup import depth, startup
 from tableau2net.errors import InputError
@@ -28,18 +29,23 @@ H = sympy.Symbol("h")
 @dataclass(frozen=True)
 class Program:
     """A scheme as declared, how it is to be compiled, what of it is learnt, its step after each pass, and the
-    inverse of that for a backward pass that needs it."""
+    inverse of that for a backward pass that needs it.
+
+    scheme: the one whose open parameters are what is learnt, under their own names. In `learning`, the steps and all
+    that is made of them they have `numbers`."""
 
     declared: Scheme
     options: Options
+    scheme: Scheme
+    numbers: Numbers
     learning: Learning
     passes: tuple[Passed, ...]
     back: Inverse | None = None
 
-    @property
-    def scheme(self) -> Scheme:
-        """The scheme whose open parameters are what is learnt."""
-        return self.learning.scheme
+    @cached_property
+    def attributes(self) -> dict[str, str]:
+        """What the numbered parameters are called in the code."""
+        return attributes(self.numbers)
 
     @property
     def order(self) -> int:
@@ -105,7 +111,7 @@ class Program:
         """The learnt factors of a step and the names they go by; whether h is folded in (for field values) or not."""
         found: dict[tuple[Expr, bool], str] = {}
         fields = {name for name in _values(self.step) if self.step.kind(name) == "f"}
-        taken = {p.name for p in self.step.parameters} | set(_values(self.step)) | set(self.field_names)
+        taken = {*self.numbers.numbered, *self.attributes.values()} | set(_values(self.step)) | set(self.field_names)
         for op in self.step.flat():
             for coefficient, slope in self._wanted(op, fields):
                 if not coefficient.is_number and (coefficient, slope) not in found:
@@ -135,9 +141,11 @@ class Program:
 
 def program(scheme: Scheme, options: Options) -> Program:
     """The program of a scheme. Raises InputError when it cannot be compiled under these options."""
-    learnt = learning(
+    public = learning(
         scheme, coefficients=options.coefficients, keep_order=options.keep_order, keep_stable=options.keep_stable
     )
+    assert isinstance(options.start, Scheme)  # a name was loaded when the options were made
+    learnt, numbers = public.numbered(scheme.name, options.start.name)
     step = _with_error(lower(learnt.scheme)) if "error" in options.reveal else lower(learnt.scheme)
     one_field = options.step_weights == "shared"
     back = None
@@ -158,7 +166,7 @@ def program(scheme: Scheme, options: Options) -> Program:
         keep=options.reveal,
     )
     _prove(passes, scheme.name or scheme.family, options)
-    return Program(scheme, options, learnt, passes, back)
+    return Program(scheme, options, public.scheme, numbers, learnt, passes, back)
 
 
 def _prove(passes: tuple[Passed, ...], name: str, options: Options) -> None:

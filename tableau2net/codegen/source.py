@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Iterator
@@ -14,11 +13,13 @@ from tableau2net.codegen.emit import wrapped_call
 from tableau2net.codegen.expressions import Combination, literal, scalar, wrapped
 from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
-from tableau2net.codegen.names import check_names, class_name
+from tableau2net.codegen.names import class_name, named
 from tableau2net.codegen.options import Options
 from tableau2net.codegen.program import Program, program
 from tableau2net.codegen.startup import evaluated_parts, slope_weight
+from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
+from tableau2net.sinks import string, within
 from tableau2net.step import Combine, Evaluate, Input, Step
 from tableau2net.step.inverse import ITSELF
 
@@ -29,9 +30,12 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
     The text imports torch and our support modules alone. Raises InputError when the scheme cannot be compiled.
     """
     ready = program(scheme, options)
-    check_names(ready)
     name = class_name(scheme.name)
-    body = "\n".join(_Class(ready).lines())
+    try:
+        lines = list(_Class(ready).lines())
+    except InputError as error:
+        raise InputError(ready.numbers.named(str(error))) from None
+    body = named("\n".join(lines), ready.numbers, ready.attributes)
     parts = [
         header(ready),
         "from __future__ import annotations",
@@ -91,7 +95,7 @@ class _Class:
     def lines(self) -> Iterator[str]:
         yield from self._docstring()
         yield ""
-        yield f"scheme = {json.dumps(self.ready.declared.name)}"
+        yield f"scheme = {string(self.ready.declared.name)}"
         yield f"order = {self.ready.order}"
         yield f"evaluations = {self.step.evaluations}"
         yield f"field_names = {_names(list(self.ready.field_names))}"
@@ -99,8 +103,11 @@ class _Class:
         yield f"history = {_names(self.history)}"
         yield f"lookback = {self.ready.depth}"
         yield f"coefficients = {_names([p.name for p in self.ready.scheme.parameters])}"
+        called = [self.ready.attributes[p.name] for p in self.raw]
         if not self.ready.learning.identity:
-            yield f"raw = {_names([p.name for p in self.raw])}  # what is trained, from which the coefficients are made"
+            yield f"raw = {_names(called)}  # what is trained, from which the coefficients are made"
+        elif called != [p.name for p in self.ready.scheme.parameters]:
+            yield f"raw = {_names(called)}  # what they are called here"
         if self.ready.learning.retraction:
             order = self.options.keep_order
             yield f"conditions = (  # of order {order}, each zero"
@@ -193,7 +200,8 @@ class _Class:
                 [v.xreplace(own) for v in learning.values.values()], sympy.numbered_symbols("x"), order="none"
             )
             yield from (f"    {symbol} = {scalar(expr)}" for symbol, expr in shared)
-            entries = (f'"{name}": {scalar(v)}' for name, v in zip(learning.values, values, strict=True))
+            public = (p.name for p in self.ready.scheme.parameters)
+            entries = (f'"{name}": {scalar(v)}' for name, v in zip(public, values, strict=True))
             yield from wrapped_call("    return {", entries, "}")
         names = list(self.ready.factors.values())
         yield ""
@@ -224,7 +232,7 @@ class _Class:
         yield f"    return {', '.join(returned)}"
 
     def _start(self, start: Step) -> Iterator[str]:
-        name = "from rest" if self.step.derivative == 2 else self.options.start_scheme.name
+        name = "from rest" if self.step.derivative == 2 else within(self.options.start_scheme.name or "unnamed")
         fields = [self.ready.first_field(part) for part in evaluated_parts(start)]
         yield from self._signature("start", fields, [], start, len(start.outputs))
         yield f'    """A step until the history is there: {name}."""'

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from keyword import iskeyword
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import IDENTIFIER, parse, shown, symbol
+from tableau2net.scheme.expression import parse, shown, symbol
+from tableau2net.words import PARAMETER_LENGTH, check_line, check_name, check_parameter, quoted
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
 MAX_DIGITS = 60
@@ -55,10 +55,7 @@ class Parameter:
     init: Distribution | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not IDENTIFIER.match(self.name):
-            raise InputError(f"parameter name {shown(self.name)!r}: a letter, then letters, digits and underscores")
-        if self.name in ("h", "t", "sqrt", "y", "f") or iskeyword(self.name):
-            raise InputError(f"parameter name {self.name!r} is taken by the step itself, choose another")
+        check_parameter(self.name)
         for key, value in (("value", named(f"parameter {self.name}", self.value)), ("init", _init(self))):
             object.__setattr__(self, key, value)
         if not self.value.is_number:
@@ -110,6 +107,9 @@ class Scheme:
     digits: int | None = None
 
     def __post_init__(self) -> None:
+        check_name(self.name)
+        check_line(self.title, "title")
+        check_line(self.reference, "reference")
         object.__setattr__(self, "parameters", _parameters(self.parameters))
         if not isinstance(self.claims, Mapping) or not all(isinstance(key, str) for key in self.claims):
             raise InputError('claims: what the source says by name is expected, {"order": 4} say')
@@ -118,6 +118,8 @@ class Scheme:
         names = [p.name for p in self.parameters]
         if len(set(names)) != len(names):
             raise InputError("a parameter is declared twice")
+        if longest := [name for name in names if len(name) > PARAMETER_LENGTH]:
+            raise InputError(f"parameter name {quoted(longest[0])}: at most {PARAMETER_LENGTH} characters are read")
         if self.digits is not None and not 1 <= self.digits <= MAX_DIGITS:
             raise InputError(f"digits = {shown(self.digits)}: between 1 and {MAX_DIGITS} decimals")
         if self.digits is not None and self.parameters:
@@ -148,7 +150,7 @@ class Scheme:
 
         return f"$\\displaystyle {latex(self)}$"
 
-    def with_values(self, **values: object) -> Self:
+    def with_values(self, /, **values: object) -> Self:
         """The member of a family at the given parameter values (numbers or text); the others stay open.
 
         Raises InputError for a name that is not a parameter or a value outside the declared range."""

@@ -32,7 +32,6 @@ MAX_DIGITS_WRITTEN = 4000  # of a whole number: Python itself reads and writes 4
 MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
 # what most coefficients are: read without a syntax tree
 PLAIN = re.compile(r"(-?(?:0|[1-9][0-9]{0,99}))(?:/([1-9][0-9]{0,99}))?\Z")
-IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
 def symbol(name: str) -> sympy.Symbol:

@@ -17,6 +17,7 @@ from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.words import plain
 
 MAX_BYTES = 256 * 1024
 FORMAT = 1
@@ -71,7 +72,7 @@ def read(path: str | Path) -> Scheme:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text") from None
     try:
-        return loads(text, name=path.stem)
+        return loads(text, name=plain(path.stem))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -103,9 +104,6 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
     for key in required:
         if key not in table:
             raise InputError(f"key {key} is missing: a {family} scheme has {', '.join(required)}")
-    for key in ("name", "title", "reference"):
-        if not isinstance(table.get(key, ""), str) or not str(table.get(key, "")).isprintable():
-            raise InputError(f"{key}: one line of text is expected")
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")

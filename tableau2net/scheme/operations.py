@@ -13,6 +13,7 @@ from tableau2net.scheme.base import Parameter, Scheme, exact_vector
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.words import LINE_LENGTH, NAME_LENGTH
 
 
 def compose(schemes: Sequence[Scheme], weights: Sequence[object] | None = None, name: str = "") -> Scheme:
@@ -126,6 +127,6 @@ def _reversed_table(scheme: Multistep | AdditiveMultistep, rows: list[tuple[Expr
 
 
 def _renamed(changed: Scheme, scheme: Scheme) -> Scheme:
-    name = f"{scheme.name}-adjoint" if scheme.name else ""
-    title = f"Adjoint of {scheme.title or scheme.name}" if scheme.name else ""
+    name = f"{scheme.name[: NAME_LENGTH - 8]}-adjoint" if scheme.name else ""
+    title = f"Adjoint of {scheme.title or scheme.name}"[:LINE_LENGTH] if scheme.name else ""
     return replace(changed, name=name, title=title, claims={})

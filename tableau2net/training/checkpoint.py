@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.files import write_atomically
+from tableau2net.files import check_file, write_atomically
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.recipe import completed
@@ -23,6 +23,7 @@ from tableau2net.training.update import Update
 from tableau2net.training.way import Way
 
 FORMAT = "tableau2net-checkpoint-2"
+MOST_BYTES = 64 * 2**30
 MOST_SAID = 600  # characters of how two runs differ
 FIX = "remove its folder to start again, or choose another --out"
 
@@ -160,6 +161,7 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
     differences.
     """
     try:
+        check_file(path, MOST_BYTES)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

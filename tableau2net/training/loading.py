@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from tableau2net.children import safely
 from tableau2net.errors import InputError
 from tableau2net.training.pictures import Batch, Pictures
 
@@ -62,9 +63,11 @@ def begin(batches: DataLoader[Batch]) -> Iterator[Batch | str]:
     A process that dies is found out while its batch is waited for. Torch would raise an error as soon as the system
     tells, in the middle of whatever the main thread does then."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
-        return iter(batches)
+        with safely():
+            return iter(batches)
     before = signal.getsignal(signal.SIGCHLD)
-    found = iter(batches)
+    with safely():
+        found = iter(batches)
     signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
     return found
 

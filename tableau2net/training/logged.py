@@ -17,12 +17,14 @@ from safetensors import SafetensorError, safe_open
 
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
+from tableau2net.files import check_file
 from tableau2net.scheme import load
 from tableau2net.scheme.file import loads
 from tableau2net.training.results import RESULT, Result
 from tableau2net.training.run_folder import CHECKPOINT, LOG
 
 MAX_BYTES = 256 * 2**20
+MAX_CHECKPOINT = 64 * 2**30
 NEEDED = ("lr", "train_loss", "train_error", "test_error")
 FACTS = ("model", "scheme", "order", "depth", "options", "seed", "recipe", "data")
 
@@ -159,6 +161,7 @@ def _numbers(value: Any) -> bool:
 def _from_checkpoint(path: Path) -> tuple[dict[str, Any], Any]:
     """What a run is, and what it learnt before its first epoch; nothing where there is no checkpoint to tell it."""
     try:
+        check_file(path, MAX_CHECKPOINT)
         with safe_open(path, framework="numpy") as file:
             progress = json.loads((file.metadata() or {}).get("progress", "{}"))
         run = progress["run"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tableau2net.errors import InputError
+from tableau2net.files import check_file
 from tableau2net.training.sources import Arrays
 
 
@@ -52,6 +53,7 @@ def read_npz(path: Path) -> Arrays:
 
 def _arrays(path: Path) -> list[NDArray[Any]]:
     """The four arrays of an archive, whose headers are read first: what they say is checked before memory is taken."""
+    check_file(path, 2**40)
     with zipfile.ZipFile(path) as archive:
         total = 0
         for key, check in KEYS.items():

@@ -14,6 +14,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from tableau2net.sinks import printable
+
 BURST = 20  # lines
 EVERY = 0.25  # seconds between two pictures of the bar
 WINDOW = 8  # epochs that the pace is measured over: the first, with all that is made ready in it, is soon forgotten
@@ -27,7 +29,9 @@ class ProgressDisplay:
 
     def __init__(self, epochs: int, pictures: int, seen: int, *, quiet: bool) -> None:
         terminal = sys.stderr.isatty()  # rich takes FORCE_COLOR for one
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_terminal=terminal)
+        self.console = Console(
+            stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False, force_terminal=terminal
+        )
         self.epochs, self.pictures, self.seen = epochs, pictures, seen
         now = time.perf_counter()
         self.marks = deque([(now, seen)], maxlen=WINDOW)
@@ -72,7 +76,7 @@ class ProgressDisplay:
 
     def note(self, text: str) -> None:
         """Show a line of text."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(printable(text), soft_wrap=True)
 
     def _line(self, row: dict[str, Any]) -> str:
         errors = "  ".join(

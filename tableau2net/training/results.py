@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
+from tableau2net.files import read_text
+from tableau2net.sinks import printable
 
 RESULT = "result.json"
+MAX_BYTES = 64 * 2**20  # learnt coefficients of each step and channel are in it
 # Options that a network of a scheme has by itself: they are written into its result all the same.
 USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "stage_weights": "shared"}
 
@@ -65,10 +68,7 @@ class Result:
     @classmethod
     def read(cls, path: str | Path) -> Result:
         """The result in a file. Raises InputError, one line, when it is missing or no result of a run."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from error
+        text = read_text(Path(path), MAX_BYTES)
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -87,7 +87,16 @@ class Result:
                 raise InputError(f"{name}: has no {own.name!r}; write it again with tableau2net train")
             if not isinstance(found[own.name], _TYPES[str(own.type)]):
                 raise InputError(f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train")
-        return cls(**{own.name: found[own.name] for own in fields(cls) if own.name in found})
+        return cls(**{own.name: _plain(found[own.name]) for own in fields(cls) if own.name in found})
+
+
+def _plain(value: Any, key: str = "") -> Any:
+    """What a file says, printable: it is shown in terminals and tables. But for the text of a scheme's file."""
+    if isinstance(value, dict):
+        return {printable(name): _plain(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return printable(value) if isinstance(value, str) and key != "file" else value
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

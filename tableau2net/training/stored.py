@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
-from tableau2net.files import write_atomically
+from tableau2net.files import check_file, read_text, write_atomically
 from tableau2net.nn import create_model
 from tableau2net.nn.registry import find_model
 from tableau2net.scheme import Scheme, load
@@ -24,10 +24,11 @@ from tableau2net.scheme.file import dumps, loads
 from tableau2net.training.change import Change
 from tableau2net.training.checkpoint import detached
 from tableau2net.training.level import HALVED
-from tableau2net.training.results import RESULT, Result
+from tableau2net.training.results import MAX_BYTES, RESULT, Result
 from tableau2net.training.run_folder import WEIGHTS
 
 NETWORK = "network.json"
+MOST_WEIGHTS = 64 * 2**30  # bytes; they are mapped, and what does not fit its network is not read
 FINEST = 4096  # parts of an interval, all changes together
 
 
@@ -78,7 +79,7 @@ class Stored:
     def read(cls, path: Path) -> Stored:
         """What `network.json` says. Raises InputError, one line, for a file that says something else."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(read_text(path, MAX_BYTES))
             changes = tuple(Change(**change) for change in found["changes"])
             name, options, text, classes = (found[key] for key in ("model", "options", "scheme", "classes"))
         except (OSError, UnicodeDecodeError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
@@ -132,6 +133,7 @@ def read_network(folder: Path) -> tuple[Stored, nn.Module]:
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
+        check_file(path, MOST_WEIGHTS)
         return load_file(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); the run may not be finished") from None

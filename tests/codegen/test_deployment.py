@@ -113,14 +113,6 @@ def test_a_module_that_can_be_found():
     assert cls.__module__.endswith("_" + hashlib.sha256(source.encode()).hexdigest()[:12])
 
 
-def test_no_parameter_takes_the_place_of_an_attribute_of_a_module():
-    for name in sorted({"training"} | {n for n in dir(nn.Module) if not n.startswith("_")}):
-        parameter = t2n.Parameter(name, t2n.scheme.expression.parse("1"))
-        scheme = t2n.RungeKutta(A=[[]], b=[name], parameters=(parameter,))
-        with pytest.raises(t2n.InputError, match="taken"):
-            t2n.compile(scheme, coefficients="learnable")
-
-
 # tools that show lines
 
 

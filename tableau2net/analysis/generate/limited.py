@@ -5,13 +5,13 @@ Exact elimination can take longer than the age of the universe, inside one call 
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+
+from tableau2net.children import command, environment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,15 +27,14 @@ def within(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.
     """``function(*args, **kwargs)``, given `seconds`; everything is pickled, so the function is a module's own.
 
     Raises OutOfTimeError when it does not end in time or is short of memory, else what the function raises."""
-    path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "from tableau2net.analysis.generate.limited import answer; answer()"],
+            command("from tableau2net.analysis.generate.limited import answer; answer()"),
             input=pickle.dumps((function, args, kwargs)),
             capture_output=True,
             timeout=seconds,
             check=False,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment(),
         )
     except subprocess.TimeoutExpired:
         raise OutOfTimeError(f"not done after {seconds:.0f} seconds") from None

@@ -38,7 +38,7 @@ def eliminated(scheme: Scheme, order: int) -> Scheme | None:
         equations = [sympy.fraction(sympy.cancel(r.value))[0] for r in found.failing]
         if not family.parameters:
             raise InputError(f"keep_order={order}: the coefficients of {scheme.name} cannot all be kept to it exactly")
-        solved = _linear(family, equations)
+        solved = _linear(family, equations, scheme)
         if solved is None:
             return _rational(scheme, order)
         family = substituted(family, solved)
@@ -54,12 +54,14 @@ def _conditions(family: Scheme, order: int) -> Order:
         ) from None
 
 
-def _linear(scheme: Scheme, equations: list[Expr]) -> dict[Symbol, Expr] | None:
-    """The solution of equations that are linear in all parameters; None where they are not."""
-    symbols = _preferred(scheme)
+def _linear(scheme: Scheme, equations: list[Expr], first: Scheme) -> dict[Symbol, Expr] | None:
+    """The solution of equations that are linear in all parameters; None where they are not. `first`: the scheme before
+    anything was solved, where each parameter stands in its own place."""
+    symbols = _preferred(scheme, first)
     if any(Poly(e, *symbols, extension=True).total_degree() > 1 for e in equations):
         return None
-    groups = [[x for x in symbols if not _of_alpha(x)], [x for x in symbols if _of_alpha(x)]]
+    alpha = _only_in(first, "alpha")
+    groups = [[x for x in symbols if x not in alpha], [x for x in symbols if x in alpha]]
     return solve_linear(equations, groups, _start(scheme))
 
 
@@ -97,7 +99,7 @@ def _by_nodes(scheme: Scheme) -> Scheme | None:
 
 def _candidates(scheme: Scheme, equations: list[Expr]) -> Iterator[dict[Symbol, Expr]]:
     """Solutions that hold the start: of conditions that are linear in the weights, then of a few by general means."""
-    weights = [x for x in _preferred(scheme) if _of_weights(x)]
+    weights = [x for x in _preferred(scheme) if x in _only_in(scheme, "b")]
     small = len(scheme.parameters) <= MAX_UNKNOWNS
     if (small or len(equations) <= 2) and all(Poly(e, *weights).total_degree() <= 1 for e in equations if weights):
         found = solve_linear(equations, [weights], _start(scheme)) if len(equations) <= len(weights) else None
@@ -162,16 +164,17 @@ def _number(value: Expr, start: Numbers) -> float:
     return float(value.evalf(30, subs=start)) if value.free_symbols else float_of(value)
 
 
-def _preferred(scheme: Scheme) -> list[Symbol]:
+def _preferred(scheme: Scheme, first: Scheme | None = None) -> list[Symbol]:
     """Parameters in the order in which they are given up: weights as they come, then the rest, the last first."""
-    symbols = list(scheme.symbols.values())
-    weights = [x for x in symbols if _of_weights(x)]
+    symbols, only = list(scheme.symbols.values()), _only_in(first or scheme, "b")
+    weights = [x for x in symbols if x in only]
     return weights + [x for x in reversed(symbols) if x not in weights]
 
 
-def _of_weights(x: Symbol) -> bool:
-    return str(x).startswith("b")
-
-
-def _of_alpha(x: Symbol) -> bool:
-    return str(x).startswith("alpha")
+def _only_in(scheme: Scheme, letter: str) -> set[Symbol]:
+    """The parameters that stand in coefficients of that letter alone: "b", weights (β too), or "alpha"."""
+    inside: set[Symbol] = set()
+    outside: set[Symbol] = set()
+    for name, value in scheme.coefficients.items():
+        (inside if name.startswith(letter) else outside).update(value.free_symbols)
+    return inside - outside

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -10,6 +10,7 @@ from sympy import Expr
 
 from tableau2net.analysis import order
 from tableau2net.codegen.learnable.elimination import eliminated
+from tableau2net.codegen.learnable.numbers import Numbers, fresh, renamed, symbols
 from tableau2net.codegen.learnable.residuals import Retraction, retraction
 from tableau2net.codegen.learnable.stable import stable_maps
 from tableau2net.errors import InputError
@@ -54,6 +55,21 @@ class Learning:
         """Whether an optimiser moves the coefficients themselves."""
         return self.raw_names == self.coefficients
 
+    def numbered(self, *texts: str) -> tuple[Learning, Numbers]:
+        """The same with coefficients and raw parameters under numbers, which stand in none of the texts."""
+        numbers = Numbers.of(dict.fromkeys((*self.coefficients, *self.raw_names)), *texts)
+        return self._renamed(numbers.numbered), numbers
+
+    def _renamed(self, names: Mapping[str, str]) -> Learning:
+        others = symbols(names)
+        return Learning(
+            renamed(self.scheme, names),
+            tuple(replace(p, name=names.get(p.name, p.name)) for p in self.raw),
+            {names.get(n, n): v.xreplace(others) for n, v in self.values.items()},
+            {names.get(n, n): v.xreplace(others) for n, v in self.inverse.items()},
+            self.retraction,  # its names are in texts, and stay
+        )
+
 
 @cache
 def learning(
@@ -82,14 +98,42 @@ def learning(
     goal = _goal(scheme, keep_order, keep_stable)
     if goal is None:
         return _plain(opened)
+    numbers = Numbers.of(opened.symbols, name)
+    try:
+        found = _kept(renamed(opened, numbers.numbered), scheme, goal, keep_order, keep_stable)
+    except InputError as error:
+        raise InputError(numbers.named(str(error))) from None
+    if found is None:
+        what = f"keep_order={goal}" + (", keep_stable=True" if keep_stable else "")
+        raise InputError(f"{name}, coefficients={coefficients!r}: {what} leaves nothing to learn")
+    public = found._renamed(dict(_called(found, numbers)))
+    if public.retraction is None:
+        return public
+    conditions = tuple(map(numbers.named, public.retraction.conditions))
+    return replace(public, retraction=Retraction(public.coefficients, conditions))
+
+
+def _kept(opened: Scheme, scheme: Scheme, goal: int, keep_order: int | None, keep_stable: bool) -> Learning | None:
+    """What is learnt of a scheme, opened, where an order is kept; None where that is nothing."""
     family = eliminated(opened, goal)
     if family is None:
         return _projected(opened, goal)
     _check_start(family, scheme, keep_order, keep_stable)
     if not family.parameters:
-        what = f"keep_order={goal}" + (", keep_stable=True" if keep_stable else "")
-        raise InputError(f"{name}, coefficients={coefficients!r}: {what} leaves nothing to learn")
+        return None
     return _mapped(family) if keep_stable else _plain(family)
+
+
+def _called(found: Learning, numbers: Numbers) -> Iterator[tuple[str, str]]:
+    """What coefficients and raw parameters are called: by the names that the numbers stand for, each name once."""
+    taken = set(numbers.names)
+    own = set(numbers.numbered.values())
+    yield from ((number, name) for name, number in numbers.numbered.items())
+    for name in dict.fromkeys((*found.coefficients, *found.raw_names)):
+        if name not in own:  # a node that became a parameter, or what a map is of
+            called = fresh(numbers.named(name), taken)
+            taken.add(called)
+            yield name, called
 
 
 def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | None:

@@ -67,5 +67,5 @@ class Conversion:
 
     def __str__(self) -> str:
         text = StringIO()
-        Console(file=text, width=140).print(self)
+        Console(file=text, width=140, markup=False, emoji=False).print(self)
         return text.getvalue().rstrip()

@@ -109,7 +109,7 @@ class Summary:
 
     def __str__(self) -> str:
         text = StringIO()
-        Console(file=text, width=120).print(self)
+        Console(file=text, width=120, markup=False, emoji=False).print(self)
         return text.getvalue().rstrip()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tableau2net.children import safely
 from tableau2net.errors import InputError
 from tableau2net.training.table.grid import Run
 from tableau2net.training.table.work import Outcome, Spec, work
@@ -63,13 +64,14 @@ class Cluster:
         local = address == "local"
         try:
             _knock(address)
-            self.ray.init(
-                address=None if local else address,
-                num_cpus=jobs if local else None,
-                include_dashboard=False if local else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            with safely():
+                self.ray.init(
+                    address=None if local else address,
+                    num_cpus=jobs if local else None,
+                    include_dashboard=False if local else None,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                )
         except (ConnectionError, ValueError, RuntimeError, OSError, ray.exceptions.RayError) as error:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(

@@ -11,6 +11,7 @@ from typing import Any
 from tableau2net.errors import InputError
 from tableau2net.training.table.parts import PROTOCOL, Axes, Match, Network, Settings, Table
 from tableau2net.training.table.settings import check_setting
+from tableau2net.words import check_folder, plain
 
 MAX_BYTES = 256 * 1024
 FORMAT = 1
@@ -56,10 +57,12 @@ def parse_table(text: str, path: Path) -> Table:
     networks = found.get("networks", [])
     if not isinstance(networks, list) or not all(isinstance(network, dict) for network in networks):
         raise InputError("networks: write a [[networks]] block for each network")
+    out = _line(found.get("out", f"runs/{plain(path.stem)}"), "out")
+    check_folder(out, "out")
     table = Table(
         path=path,
-        title=_line(found.get("title", path.stem), "title"),
-        out=Path(_line(found.get("out", f"runs/{path.stem}"), "out")),
+        title=_line(found.get("title", plain(path.stem)), "title"),
+        out=Path(out),
         baseline=_line(found["baseline"], "baseline") if "baseline" in found else None,
         common=_settings(_part(found, "common"), "common", path),
         axes=_axes(_part(found, "grid"), "grid", path),

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
+from tableau2net.files import read_text
 from tableau2net.training.checkpoint import differences
 from tableau2net.training.recipe import completed
-from tableau2net.training.results import RESULT, Result
+from tableau2net.training.results import MAX_BYTES, RESULT, Result
+from tableau2net.training.run_folder import LOG
 
 BESIDE = ".table"  # a folder beside those of the runs, for what is not of their results
 DAMAGED = ".damaged"
+MAX_LOG = 256 * 2**20
 
 
 def beside(folder: Path, ending: str) -> Path:
@@ -98,8 +101,8 @@ def put_damaged_aside(folder: Path) -> str | None:
 def _told(folder: Path) -> Mapping[str, Any]:
     """The arguments that the run's last worker was given; none where that is not known."""
     try:
-        found = json.loads(beside(folder, ".json").read_text(encoding="utf-8"))["arguments"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads(read_text(beside(folder, ".json"), MAX_BYTES))["arguments"]
+    except (ValueError, KeyError, TypeError, RecursionError):  # an InputError too
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -134,7 +137,7 @@ def _differences(result: Result, arguments: Mapping[str, Any], told: Mapping[str
 def rows(folder: Path) -> list[dict[str, Any]]:
     """The epochs that a run has finished, as its log tells them; none where there is no log to read."""
     try:
-        found = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
+        found = [json.loads(line) for line in read_text(folder / LOG, MAX_LOG).splitlines()]
+    except (ValueError, RecursionError):  # an InputError too
         return []
     return [row for row in found if isinstance(row, dict)]

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tableau2net.sinks import printable
 from tableau2net.training.table.job import Job, Paces, State
 from tableau2net.training.table.work import Outcome
 
@@ -32,7 +33,7 @@ class Overview:
 
     def __init__(self, jobs: Sequence[Job], at_once: int, *, quiet: bool) -> None:
         self.jobs, self.at_once, self.quiet = jobs, at_once, quiet
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self.drawn = 0.0
         self.live: Live | None = None
         if self.console.is_terminal and not quiet:
@@ -144,7 +145,7 @@ class Overview:
 
     def _note(self, text: str, *, always: bool = False) -> None:
         if always or not self.quiet:
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(printable(text), soft_wrap=True)
 
 
 def _figures(job: Job) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import tableau2net
+from tableau2net.children import command, environment
 from tableau2net.errors import InputError
 from tableau2net.training.table.folder import beside
 from tableau2net.training.table.work import Outcome, Spec
@@ -84,20 +82,15 @@ class Processes:
     def start(self, spec: Spec) -> Process:
         """See `Workers`. Raises InputError where its files cannot be written."""
         path, errors = spec.write(), beside(Path(spec.folder), ".err")
-        package = str(Path(tableau2net.__file__).resolve().parent.parent)
-        found = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(found)}
-        if spec.threads:
-            environment["OMP_NUM_THREADS"] = str(spec.threads)
-        command = [sys.executable, "-P", "-m", "tableau2net.training.table.worker", str(path)]
+        own = environment() | ({"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {})
         try:
             with errors.open("ab") as file:
                 process = subprocess.Popen(
-                    command,
+                    command("from tableau2net.training.table.worker import main; main()", str(path)),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=file,
-                    env=environment,
+                    env=own,
                     start_new_session=True,  # ctrl-C in the terminal is for us, who ask it to stop once
                 )
         except OSError as error:
