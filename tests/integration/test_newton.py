@@ -93,6 +93,7 @@ def test_robertson_in_few_evaluations(name, bound):
     assert abs(float(found.y.sum()) - 1) < 1e-10  # mass is kept
 
 
+@pytest.mark.slow
 def test_a_stiff_gradient():
     """Of Robertson's problem by the rates and the start, by differences of a far more exact solution."""
     rates, y0 = RATES.clone().requires_grad_(), BEGIN.clone().requires_grad_()
@@ -153,7 +154,9 @@ def heat(n):
     return f
 
 
-@pytest.mark.parametrize("n", [40, 250, 400])
+@pytest.mark.parametrize(
+    "n", [40, pytest.param(250, marks=pytest.mark.slow), pytest.param(400, marks=pytest.mark.slow)]
+)
 def test_small_and_large_states(n):
     """With a matrix and without one, as without one in all."""
     y0 = torch.sin(torch.linspace(0, 2 * math.pi, n + 1, dtype=D)[:-1]) + 0.5

@@ -24,6 +24,14 @@ IMPLICIT = [
     "lobatto-iiic-iii-3", "nordsieck-bdf-2", "nordsieck-adams-3", "dimsim-type2-2", "cowell-3",
 ]  # fmt: skip
 ADAPTIVE = [name for name in IMPLICIT if one_step(load(name).at_defaults()) and t2n.order(load(name)) > 1]
+FEW = ("radau-iia-2", "kvaerno-43", "bdf-2", "ars-222", "lobatto-iiia-iiib-2", "nordsieck-bdf-2")
+
+
+def some(names):
+    """All of them, and a few where it has to be quick."""
+    return [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 MATRIX = torch.tensor([[-2.0, 1.0, 0.3], [0.5, -40.0, 1.0], [0.0, 2.0, -1.0]], dtype=D)
 Y0 = torch.tensor([1.0, -0.5, 2.0], dtype=D)
 
@@ -57,7 +65,7 @@ def agree(got, want, rtol):
         torch.testing.assert_close(a, b, rtol=rtol, atol=rtol * float(b.abs().max()))
 
 
-@pytest.mark.parametrize("name", IMPLICIT)
+@pytest.mark.parametrize("name", some(IMPLICIT))
 @settings(max_examples=3, deadline=None)
 @given(POWERS)
 def test_with_given_steps(name, power):
@@ -79,7 +87,7 @@ def test_every_implicit_scheme(name, power):
     agree(times(1 / c, integrate(name, f, times(c, y0), 0, 0.2, 12)), want, 1e-8)
 
 
-@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("name", some(ADAPTIVE))
 @settings(max_examples=2, deadline=None)
 @given(POWERS, st.booleans())
 def test_with_error_control(name, power, relative):
