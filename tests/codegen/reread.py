@@ -29,6 +29,10 @@ OPERATIONS: dict[type[ast.operator], Any] = {
 H, T = sympy.Symbol("h"), sympy.Symbol("t")
 
 
+class AmbiguousError(ValueError):
+    """Decimals were printed beyond what a double holds."""
+
+
 @dataclass
 class Box:
     """The memory of a tensor: Σ coefficient · atom, atoms being inputs, unknown states and field values."""
@@ -201,7 +205,10 @@ def number(written: float, doubles: dict[float, Expr]) -> Expr:
 def doubles_of(step: Step) -> dict[float, Expr]:
     """The doubles nearest to the magnitudes of a program's coefficients, each with what it stands for."""
     numbers = {abs(n) for c in step.coefficients() for n in {c, *c.atoms(sympy.Number)} if n.is_number}
-    return {float_of(n): n for n in numbers}
+    found = {float_of(n): n for n in numbers}
+    if len(found) < len(numbers):
+        raise AmbiguousError("two coefficients are the same double: the text does not tell which is which")
+    return found
 
 
 def hoisted(method: ast.FunctionDef, doubles: dict[float, Expr]) -> list[Expr]:
