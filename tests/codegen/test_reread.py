@@ -10,6 +10,8 @@ from sympy import S
 from tableau2net import testing
 from tableau2net.analysis.equal import changed, difference
 from tableau2net.codegen import Options, program
+from tableau2net.codegen.learnable import learning
+from tableau2net.codegen.pull import reversible_form
 from tableau2net.codegen.source import source_of
 from tableau2net.errors import InputError
 from tableau2net.scheme import RungeKutta, Scheme, list_schemes, load
@@ -34,9 +36,13 @@ def step_of_the_text(scheme: Scheme, options: dict) -> tuple[Step, Step]:
     found = methods(source_of(scheme, chosen)[1])
     doubles = doubles_of(ready.step)
     factors = hoisted(found["hoisted"], doubles) if "hoisted" in found else []
-    learnt = dict(zip(ready.factors.values(), factors, strict=True))
+    known = {"h", "t", *ready.field_names, *(i.name for i in ready.step.inputs)}
+    names = [a.arg for a in found["step"].args.args if a.arg not in known]
+    learnt = dict(zip(names, factors, strict=True))
     text = Reader(ready.step, learnt, chosen.time_dependent, doubles).read(found["step"])
-    lowered = ready.passes[0].step
+    lowered = lower(learning(scheme, coefficients=chosen.coefficients).scheme)
+    if chosen.backward == "reversible":
+        lowered = reversible_form(prune(lowered), "", chosen.coupling, chosen.step_weights == "shared")
     if not chosen.time_dependent:  # the text does not say when
         lowered = text_without_time(lowered)
     return lowered, text
