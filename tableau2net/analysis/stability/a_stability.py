@@ -11,16 +11,20 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from sympy import QQ, Float, Poly, Rational, S, Symbol, chebyshevt_poly, chebyshevu_poly
 
+from tableau2net.analysis.exact.balls import ROUNDING, UNIT, Ball, Balls
 from tableau2net.analysis.exact.complex_roots import complex_roots, context
 from tableau2net.analysis.exact.polynomials import evaluate, hurwitz, non_negative, positive_roots, sign_in
-from tableau2net.analysis.stability.linear import Curve, Z
+from tableau2net.analysis.exact.series import Series
+from tableau2net.analysis.stability.linear import Curve, Z, snapped
 from tableau2net.analysis.stability.locus import least_angle
 
 X = Symbol("x")
+BALLS = Balls(1)  # their one and zero
 BITS = 44  # of cos α, wanted to 1e-9 degrees
 
 
@@ -34,6 +38,8 @@ def no_poles_on_the_left(curve: Curve) -> bool:
 def vanishes_at_infinity(curve: Curve) -> bool:
     """Whether all roots tend to 0 as z does to infinity (HW II, IV.3, Definition 3.7; for multistep methods, σ = β_k
     ζ^k)."""
+    if curve.factors:
+        return all(map(vanishes_at_infinity, curve.factors))
     degrees = [p.degree() for p in curve.coefficients]
     return all(d < degrees[-1] for d in degrees[:-1])
 
@@ -41,6 +47,8 @@ def vanishes_at_infinity(curve: Curve) -> bool:
 def alpha_degrees(curve: Curve) -> float:
     """The largest α for which a method, stable on the negative real axis but not A-stable, is A(α)-stable; degrees,
     right to 1e-9."""
+    if curve.factors:
+        return min(map(alpha_degrees, curve.factors))
     if curve.steps > 1 and all(p.degree() <= 1 for p in curve.coefficients):
         return math.degrees(_one_root_locus(curve))
     guess = least_angle(curve)
@@ -99,7 +107,7 @@ def _along_rays(curve: Curve, guess: float) -> float:
     """The angle of a one-step method: bisection in cos α, with each ray decided exactly. The guess makes it short.
 
     Up to the first pole a stable ray means a stable sector (maximum principle); beyond, rays can be stable again."""
-    P, Q = -curve.coefficients[0], curve.coefficients[1]
+    Q, is_stable = curve.coefficients[1], partial(_ray_is_stable, curve)
     stable, unstable = Fraction(1), _cosine_of_first_pole(Q)  # cosines
     middle = max(Fraction(round(math.cos(guess) * 2**BITS), 2**BITS), unstable)
     width = Fraction(1, 2**BITS)
@@ -108,7 +116,7 @@ def _along_rays(curve: Curve, guess: float) -> float:
             tried = middle + side * width
             if not unstable < tried < stable:
                 break
-            if _ray_is_stable(P, Q, tried):
+            if is_stable(tried):
                 stable = tried
             else:
                 unstable = tried
@@ -118,7 +126,7 @@ def _along_rays(curve: Curve, guess: float) -> float:
         width = Fraction(1, 2**BITS)
     while math.acos(unstable) - math.acos(stable) > 1e-12:
         tried = (stable + unstable) / 2
-        if _ray_is_stable(P, Q, tried):
+        if is_stable(tried):
             stable = tried
         else:
             unstable = tried
@@ -133,23 +141,34 @@ def _cosine_of_first_pole(Q: Poly) -> Fraction:
     return Fraction(round(max([0, *cosines]) * 2**BITS), 2**BITS)
 
 
-def _ray_is_stable(P: Poly, Q: Poly, cosine: Fraction) -> bool:
-    """Whether |P| ≤ |Q| at z = −t e^{iα} for all t > 0: a polynomial in t, by Sturm's theorem."""
-    domain = P.domain
-    difference = _squared(Q, cosine, domain) - _squared(P, cosine, domain)
-    return non_negative(difference)
+def _ray_is_stable(curve: Curve, cosine: Fraction) -> bool:
+    """Whether |P| ≤ |Q| at z = −t e^{iα} for all t > 0: a polynomial in t, by Sturm's theorem. Its terms that may be
+    zero to printed decimals are."""
+    domain = curve.coefficients[1].domain
+    inner, outer = ([domain.convert(x) for x in reversed(p.rep.to_list())] for p in curve.coefficients)
+    at = domain.convert(QQ(cosine.numerator, cosine.denominator))
+    difference = _difference(inner, outer, at, domain)
+    if curve.rough is not None:
+        inner, outer = curve.rough
+        near = Ball(cosine.numerator * UNIT // cosine.denominator, ROUNDING)
+        difference = snapped(difference, _difference(inner, outer, near, BALLS)[: len(difference)])
+    return non_negative(Poly(list(reversed(difference)) or [0], Z, domain=domain))
 
 
-def _squared(p: Poly, cosine: Fraction, domain: Any) -> Poly:
-    """|p(−t e^{iα})|² = Σ p_j p_k (−t)^(j+k) cos (j − k)α."""
-    c = [domain.convert(x) for x in reversed(p.rep.to_list())]
-    x = domain.convert(QQ(cosine.numerator, cosine.denominator))
-    cosines = [domain.one, x]
+def _difference(inner: Series, outer: Series, cosine: Any, domain: Any) -> Series:
+    """|Q|² − |P|² there by powers of t."""
+    smaller, larger = (_squared(p, cosine, domain) for p in (inner, outer))
+    return [b - a for a, b in itertools.zip_longest(smaller, larger, fillvalue=domain.zero)]
+
+
+def _squared(c: Series, cosine: Any, domain: Any) -> Series:
+    """|p(−t e^{iα})|² = Σ p_j p_k (−t)^(j+k) cos (j − k)α, by powers of t; of numbers of any kind."""
+    cosines = [domain.one, cosine]
     while len(cosines) < len(c):
-        cosines.append(domain.convert(2) * x * cosines[-1] - cosines[-2])
-    square = [domain.zero] * (2 * len(c) - 1)
+        cosines.append((cosine + cosine) * cosines[-1] - cosines[-2])
+    square = [domain.zero] * max(2 * len(c) - 1, 0)
     for j, a in enumerate(c):
         for k, b in enumerate(c):
             term = a * b * cosines[abs(j - k)]
-            square[j + k] = square[j + k] + (-term if (j + k) % 2 else term)
-    return Poly(list(reversed(square)), Z, domain=domain)
+            square[j + k] = square[j + k] - term if (j + k) % 2 else square[j + k] + term
+    return square

@@ -6,7 +6,7 @@ Along z = −t the polynomial Φ(ζ, −t) is real; along z = iy, Φ(ζ, iy) Φ(
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -43,9 +43,17 @@ class Ray:
                 return roots[i - 1] if i else 0
         return None
 
+    @classmethod
+    def together(cls, rays: Sequence[Ray]) -> Ray:
+        """Where all of some are stable."""
+        critical = dict.fromkeys(p for ray in rays for p in ray.critical)
+        return cls(tuple(critical), lambda t: all(ray.stable(t) for ray in rays))
+
 
 def negative_axis(curve: Curve) -> Ray:
     """z = −t."""
+    if curve.factors:
+        return Ray.together([negative_axis(p) for p in curve.factors])
     if curve.steps == 1:
         P, Q = _one_step(curve)
         above, below = Q - P, Q + P
@@ -64,6 +72,8 @@ def negative_axis(curve: Curve) -> Ray:
 
 def imaginary_axis(curve: Curve) -> Ray:
     """z = iy, by w = y²."""
+    if curve.factors:
+        return Ray.together([imaginary_axis(p) for p in curve.factors])
     if curve.steps == 1:
         e = e_polynomial(curve)
         sign = sign_in(e.domain)

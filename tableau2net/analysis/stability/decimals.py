@@ -6,6 +6,7 @@ as possible, to where the conditions hold that hold to the decimals: they are li
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import factorial
 
@@ -20,7 +21,11 @@ SLACK = 100  # units of the last decimal, relative to the sum of moduli, by whic
 
 def meant(curve: Curve, digits: int, derivative: int, fields: int) -> Curve:
     """The polynomial nearest to a printed one that fulfils the conditions of order which the printed one fulfils to its
-    decimals. Whole numbers are meant as they stand. fields: how many add up, each with z."""
+    decimals. Whole numbers are meant as they stand. fields: how many add up, each with z. Of factors each by
+    itself, but for those of one root, which are read like one-step methods."""
+    if curve.factors:
+        own = (p if p.steps == 1 and p.rough else meant(p, digits, derivative, fields) for p in curve.factors)
+        return replace(curve, factors=tuple(own))
     if not curve.coefficients[-1].domain.is_QQ:
         return curve
     terms = {(j, k): Fraction(int(c.p), int(c.q)) for j, p in enumerate(curve.coefficients) for (k,), c in p.terms()}

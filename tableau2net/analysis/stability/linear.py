@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 from sympy import QQ, Poly, Symbol
 
@@ -23,6 +23,7 @@ from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
 from tableau2net.step import Combine, Evaluate, Solve, Step, lower
 from tableau2net.step.passes import prune
+from tableau2net.step.schedule import components
 
 Z = Symbol("z")
 ZETA = Symbol("zeta")
@@ -139,10 +140,13 @@ class Curve:
     """Φ(ζ, z), the characteristic polynomial of a step on y' = λy: Σ_j coefficients[j] ζ^j, each a polynomial in z.
 
     Of a one-step method it is Qζ − P. Common factors in z are cancelled; the highest power's constant term is 1.
-    rough: the same from balls, where a source printed decimals of a one-step method."""
+    rough: the same from balls, where a source printed decimals of a one-step method.
+    factors: whose product it is, where some of what is handed on never acts back on the rest (an estimate of the error
+    that is carried along, say). Their roots may coincide for every z, which decimals would not show in the product."""
 
     coefficients: tuple[Poly, ...]
     rough: tuple[Series, ...] | None = None
+    factors: tuple[Curve, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -208,25 +212,59 @@ def curve_of(step: Step, part: int | None = None, digits: int | None = None) -> 
     rough = linear(step, digits) if digits else None
     if part is not None:
         reading, rough = reading.alone(part), rough and rough.alone(part)
-    assert isinstance(reading.arithmetic, Domain)
-    exact = _coefficients(reading)
-    balls = None if rough is None else _coefficients(rough)
-    if balls is not None:
-        exact = [snapped(e, r) for e, r in zip(exact, balls, strict=True)]
-    found = _normal([Poly(list(reversed(c)) or [0], Z, domain=reading.arithmetic.domain) for c in exact])
-    return found if balls is None else replace(found, rough=tuple(balls))
+    exact = _Transfer(reading)
+    balls = None if rough is None else _Transfer(rough)
+    whole = _curve_of_rows(exact, balls, range(reading.size))
+    blocks = (balls or exact).blocks() if reading.size > 1 else []
+    factors = [_curve_of_rows(exact, balls, rows) for rows in blocks] if len(blocks) > 1 else []
+    return replace(whole, factors=tuple(p for p in factors if not p.coefficients[0].is_zero))
 
 
-def _coefficients(reading: Linear) -> list[Series]:
-    """det(I − zA)·det(ζI − M(z)), by the powers of ζ: a polynomial of degree s in z at most."""
-    ring = Ring(reading.arithmetic, len(reading.A))
-    denominator, numerators = reading.denominator(), reading.numerators()
-    if reading.size == 1:
-        return [negative(numerators[0][0], ring), denominator]
-    inverse = _inverse(denominator, ring)
-    matrix = [[times(inverse, entry, ring) for entry in row] for row in numerators]
-    found = reversed_characteristic(matrix, ring)
-    return [times(denominator, c, ring) for c in reversed(found)]
+def _curve_of_rows(exact: _Transfer, balls: _Transfer | None, rows: Sequence[int]) -> Curve:
+    """Φ of what is handed on in some rows alone."""
+    assert isinstance(exact.ring.arithmetic, Domain)
+    found = exact.characteristic(rows)
+    rough = None if balls is None else balls.characteristic(rows)
+    if rough is not None:
+        found = [snapped(e, r) for e, r in zip(found, rough, strict=True)]
+    polys = [Poly(list(reversed(c)) or [0], Z, domain=exact.ring.arithmetic.domain) for c in found]
+    if balls is None or rough is None:
+        return _normal(polys)
+    return replace(_normal(polys), rough=tuple(_divided(rough, _common(polys), balls.ring)))
+
+
+def _divided(rough: list[Series], common: Poly, ring: Ring) -> list[Series]:
+    """What is divided exactly, in balls too: else their coefficients stand beside those of other polynomials."""
+    n = len(common.rep.to_list()) - 1
+    if not n:
+        return rough
+    inverse = _inverse([ring.arithmetic.convert(c / common.nth(0)) for c in reversed(common.all_coeffs())], ring)
+    return [times(inverse, p, ring)[: max(len(p) - n, 0)] for p in rough]
+
+
+class _Transfer:
+    """M(z) times det(I − zA), and that determinant."""
+
+    def __init__(self, reading: Linear) -> None:
+        self.ring = Ring(reading.arithmetic, len(reading.A))
+        self.denominator, self.numerators = reading.denominator(), reading.numerators()
+
+    def characteristic(self, rows: Sequence[int]) -> list[Series]:
+        """det(I − zA)·det(ζI − M(z)) of some rows and columns, by the powers of ζ: a polynomial of degree s in z at
+        most."""
+        if len(rows) == 1:
+            return [negative(self.numerators[rows[0]][rows[0]], self.ring), self.denominator]
+        matrix = [[times(self._inverse, self.numerators[i][j], self.ring) for j in rows] for i in rows]
+        found = reversed_characteristic(matrix, self.ring)
+        return [times(self.denominator, c, self.ring) for c in reversed(found)]
+
+    def blocks(self) -> list[list[int]]:
+        """The rows in the classes that act on each other, for some z."""
+        return components([[j for j, entry in enumerate(row) if any(entry)] for row in self.numerators])
+
+    @cached_property
+    def _inverse(self) -> Series:
+        return _inverse(self.denominator, self.ring)
 
 
 def _inverse(series: Series, ring: Ring) -> Series:
@@ -261,17 +299,23 @@ def _normal(coefficients: list[Poly]) -> Curve:
     """Without roots ζ = 0 that hold for all z, without common factors in z, over the smallest domain."""
     while len(coefficients) > 2 and coefficients[0].is_zero:
         coefficients = coefficients[1:]
-    common = coefficients[-1]
-    for p in coefficients[:-1]:
-        if common.degree() < 1:
-            break
-        common = common.gcd(p)
+    common = _common(coefficients)
     if common.degree() > 0:
         coefficients = [p.exquo(common) for p in coefficients]
     first = coefficients[-1].nth(0)
     if first != 1 and first != 0:
         coefficients = [p.quo_ground(first) for p in coefficients]
     return Curve(_smallest(coefficients))
+
+
+def _common(coefficients: list[Poly]) -> Poly:
+    """Their greatest common divisor."""
+    common = coefficients[-1]
+    for p in coefficients[:-1]:
+        if common.degree() < 1:
+            break
+        common = common.gcd(p)
+    return common
 
 
 def _smallest(coefficients: list[Poly]) -> tuple[Poly, ...]:

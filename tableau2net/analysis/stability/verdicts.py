@@ -101,7 +101,7 @@ def _functions(shown: Curve, phi: Curve, alone: str, *, history: bool) -> dict[s
 
 def _verdicts(scheme: Scheme, phi: Curve, alone: str, stable_at_zero: bool) -> dict[str, Any]:
     """What is decided of a scheme without open parameters."""
-    if phi.steps > MAX_STEPS:
+    if max(p.steps for p in phi.factors or (phi,)) > MAX_STEPS:
         ask(f"stability intervals{alone}", lambda: _too_long(phi))
         return {"a_stable": False, "l_stable": False} if _beyond_the_barrier(scheme) else {}
     negative = partial(_reach, negative_axis, phi, stable_at_zero, scheme.digits)
