@@ -28,8 +28,8 @@ X = sympy.Symbol("x")
 
 
 def printed(scheme):
-    """The scheme as a source prints it: 16 decimals; 14 of multistep and additive methods."""
-    digits = 14 if "multistep" in scheme.family or "additive" in scheme.family else 16
+    """The scheme as a source prints it: 16 decimals."""
+    digits = 16
 
     def rounded(x):
         if x.is_Integer:

@@ -123,7 +123,7 @@ def test_parameters_stay_open():
         sympy.expand(characteristic_polynomial(load("lm")).as_expr() - (ZETA**2 - (1 - k) * ZETA - k - Z * ZETA)) == 0
     )
     family = RungeKutta(
-        A=[[], ["a"]], b=["1 - 1/(2*a)", "1/(2*a)"], parameters=(_parameter("a", HALF),), name="second order"
+        A=[[], ["a"]], b=["1 - 1/(2*a)", "1/(2*a)"], parameters=(_parameter("a", HALF),), name="second-order"
     )
     assert same(stability_function(family), 1 + Z + Z**2 / 2)
 

@@ -230,7 +230,9 @@ def _curve_of_rows(exact: _Transfer, balls: _Transfer | None, rows: Sequence[int
     polys = [Poly(list(reversed(c)) or [0], Z, domain=exact.ring.arithmetic.domain) for c in found]
     if balls is None or rough is None:
         return _normal(polys)
-    return replace(_normal(polys), rough=tuple(_divided(rough, _common(polys), balls.ring)))
+    curve = _normal(polys)
+    divided = _divided(rough, _common(polys), balls.ring)
+    return replace(curve, rough=tuple(divided[-len(curve.coefficients) :]))
 
 
 def _divided(rough: list[Series], common: Poly, ring: Ring) -> list[Series]:
