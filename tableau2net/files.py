@@ -2,11 +2,15 @@
 
 import os
 import stat
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tableau2net.errors import InputError
 
 PARTIAL = ".partial"
+MAX_BITS = 8192  # of a whole number: Python writes none of more than 4,300 digits, and TOML spells any in base 16
 
 
 def check_file(path: Path, most: int) -> None:
@@ -29,6 +33,26 @@ def read_text(path: Path, most: int) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: cannot be read (not UTF-8 text)") from None
+
+
+def decode_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """What a TOML text says. Raises InputError, one line, where it is none, or has whole numbers beyond all use."""
+    try:
+        found = tomllib.loads(text, parse_float=parse_float)
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        raise InputError(f"not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError("not valid TOML: nested too deeply") from None
+    waiting: list[Any] = [found]
+    while waiting:  # no recursion: dotted keys nest deeper than Python calls
+        match waiting.pop():
+            case dict() as table:
+                waiting += table.values()
+            case list() as entries:
+                waiting += entries
+            case int() as number if number.bit_length() > MAX_BITS:
+                raise InputError(f"a whole number of more than {MAX_BITS} bits is not read")
+    return found
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import sympy
 from sympy import Expr, Rational, expand
 
-from tableau2net.scheme.expression import float_of
+from tableau2net.errors import InputError
+from tableau2net.scheme.expression import float_of, shown
 
 EXACT_INTEGER = 2**53  # below it p / q is the double nearest to the rational
 
 
 def literal(value: Expr) -> str:
-    """The double nearest to an exact number, as ``5 / 12`` where that reads well and is correctly rounded."""
+    """The double nearest to an exact number, as ``5 / 12`` where that reads well and is correctly rounded. Raises
+    InputError where it is beyond all doubles."""
     if isinstance(value, Rational) and max(abs(value.p), value.q) < EXACT_INTEGER:
         return str(value.p) if value.q == 1 else f"{value.p} / {value.q}"
-    return repr(float_of(value))
+    near = float_of(value)
+    if not isfinite(near):
+        raise InputError(f"a factor of the step, {shown(value)}, is beyond all floating-point numbers")
+    return repr(near)
 
 
 def scalar(value: Expr) -> str:

@@ -42,8 +42,9 @@ OF_MODULES = _words("""
     set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
 """)
 RESERVED = LOCAL | GLOBAL | OWN | OF_MODULES | frozenset(kwlist) | frozenset(dir(builtins))
-# values of a step, sums in common, fields, and what the printing of expressions sets apart
-VALUE = re.compile(r"[kyfzsx]\d+(_\w+)?|z|[yfz]_\w+|new\d+|error")
+# values of a step, sums in common, fields, and what the printing of expressions sets apart; none ends in an underscore,
+# so that a parameter with one behind its name is none of them
+VALUE = re.compile(r"(?:[kyfzsx]\d+(?:_\w+)?|z|[yfz]_\w+|new\d+|error)(?<!_)")
 
 
 def attributes(numbers: Numbers) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -93,7 +94,9 @@ def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
     if not text.isascii():
         raise InputError(f"coefficient {shown!r}: only ASCII is read, write - for a minus sign")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own about text that is refused in a moment, "1if 1else 2" say
+            tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise InputError(f"coefficient {shown!r} is not an arithmetic expression") from None
     try:

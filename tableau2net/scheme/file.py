@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.errors import InputError
+from tableau2net.files import decode_toml
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
 from tableau2net.scheme.expression import parse, text_of
 from tableau2net.scheme.general_linear import GeneralLinear
@@ -79,13 +79,7 @@ def read(path: str | Path) -> Scheme:
 
 def loads(text: str, name: str = "") -> Scheme:
     """The scheme in TOML text; `name` stands in where the text has none. Raises InputError."""
-    try:
-        table = tomllib.loads(text, parse_float=_Decimal)
-    except (tomllib.TOMLDecodeError, ValueError) as error:
-        raise InputError(f"not valid TOML: {error}") from None
-    except RecursionError:
-        raise InputError("not valid TOML: nested too deeply") from None
-    return from_table({"name": name} | table)
+    return from_table({"name": name} | decode_toml(text, _Decimal))
 
 
 class _Decimal(str):

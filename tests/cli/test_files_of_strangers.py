@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 
+import tableau2net as t2n
 from tableau2net import InputError
+from tableau2net.codegen import write_source
 from tableau2net.scheme import load
+from tableau2net.scheme.expression import parse
+from tableau2net.scheme.file import loads
 from tableau2net.training.comparison.finished import read_result
 from tableau2net.training.logged import read_logged
 from tableau2net.training.results import RESULT
@@ -81,11 +86,40 @@ def test_a_table_names_no_network_that_is_none(tmp_path, monkeypatch, name):
     for text in (f"[[networks]]\nname = 'a'\nmodel = {json.dumps(name)}", f"grid.model = [{json.dumps(name)}]"):
         (tmp_path / "t.toml").write_text(f"format = 1\n{text}\n")
         done = subprocess.run(
-            [sys.executable, "-m", "tableau2net", "table", "t.toml", "--list"], capture_output=True, timeout=100
+            [sys.executable, "-m", "tableau2net", "table", "t.toml", "--dry-run"], capture_output=True, timeout=100
         )
         assert done.returncode == 2, done
         assert done.stderr.decode().rstrip("\n").isprintable()
         assert sorted(path.name for path in tmp_path.iterdir()) == ["t.toml"]
+
+
+@pytest.mark.parametrize("number", [f"0x{'f' * 5000}", f"[[{{ a = 0b{'1' * 20000} }}]]"])
+@pytest.mark.parametrize(
+    "key", ["format", "family", "digits", "name", "A", "claims", "grid", "out", "common", "nobody"]
+)
+def test_whole_numbers_that_python_does_not_write(tmp_path, key, number):
+    known = {"format": "1", "family": '"runge-kutta"'} | {key: number}
+    (tmp_path / "x.toml").write_text("".join(f"{k} = {v}\n" for k, v in known.items()))
+    refused(load, tmp_path / "x.toml")
+    refused(Grid.read, tmp_path / "x.toml")
+
+
+@pytest.mark.parametrize("text", ["1if 1else 2", "0x1for x in y", "1is 1", "'\\d'", "()()"])
+def test_a_number_that_is_none_is_one_line_and_no_warning(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        refused(parse, text)
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1e400", "1e309*sqrt(2)"])
+@pytest.mark.parametrize("options", [{}, {"coefficients": "learnable"}, {"coefficients": "free"}])
+def test_a_coefficient_beyond_floating_point_is_refused(value, options):
+    scheme = loads(
+        f'format = 1\nfamily = "multistep"\nalpha = ["k", "-1-k", "1"]\nbeta = ["0", "1", "0"]\n'
+        f'[parameters.k]\nvalue = "{value}"'
+    )
+    refused(lambda: t2n.compile(scheme, **options))
+    refused(lambda: write_source(scheme, **options))
 
 
 def test_labels_of_a_table_are_folders_in_its_own(tmp_path, monkeypatch):

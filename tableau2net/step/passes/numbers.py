@@ -6,6 +6,7 @@ it never makes equal what is not.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from sympy import QQ, Expr, Rational, expand
@@ -66,15 +67,23 @@ def expression(number: Number) -> Expr:
 
 def magnitude(number: Number) -> float:
     """|number|, for deciding what is large."""
-    return number.size if isinstance(number, Surd) else float(abs(number.numerator / number.denominator))
+    return number.size if isinstance(number, Surd) else abs(_double(number))
 
 
 def quotient_key(x: Number, y: Number) -> float | None:
     """A float that is the same wherever the quotient is (it is correctly rounded); None where that is irrational."""
     if isinstance(x, Surd) or isinstance(y, Surd):
         found = quotient(x, y)
-        return None if found is None else found.numerator / found.denominator
-    return float((x.numerator * y.denominator) / (x.denominator * y.numerator))
+        return None if found is None else _double(found)
+    return _double(x / y)
+
+
+def _double(number: Number) -> float:
+    """The double nearest to a rational; infinite where it is beyond all of them."""
+    try:
+        return int(number.numerator) / int(number.denominator)
+    except OverflowError:
+        return inf if number > 0 else -inf
 
 
 def quotient(x: Number, y: Number) -> Number | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
+from tableau2net.files import decode_toml
 from tableau2net.training.table.parts import PROTOCOL, Axes, Match, Network, Settings, Table
 from tableau2net.training.table.settings import check_setting
 from tableau2net.words import check_folder, plain
@@ -45,12 +45,7 @@ def _text(path: Path) -> str:
 
 def parse_table(text: str, path: Path) -> Table:
     """What the TOML text says of a table; schemes in files are looked for beside `path`. Raises InputError."""
-    try:
-        found = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, ValueError) as error:
-        raise InputError(f"not valid TOML: {error}") from None
-    except RecursionError:
-        raise InputError("not valid TOML: nested too deeply") from None
+    found = decode_toml(text)
     if found.get("format") != FORMAT or isinstance(found["format"], bool):
         raise InputError(f"format = {found.get('format')!r}: this version reads format = {FORMAT}")
     _known(found, KEYS, "")
