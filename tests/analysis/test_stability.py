@@ -190,7 +190,7 @@ def test_subdiagonal_pade_is_l_stable(name):
 def test_pade_03_is_only_a_alpha_stable():  # 1/(1 − z + z²/2 − z³/6); E = y⁶/36 − y⁴/12
     scheme = RungeKutta(A=[["0", "0", "0"], ["0", "0", "0"], ["0", "0", "0"]], b=["1", "0", "0"])
     companion = [["0", "1", "0"], ["0", "0", "1"], ["1/6", "-1/2", "1"]]  # det(I − zA) as wanted
-    scheme = RungeKutta(A=companion, b=companion[2], name="by rows")
+    scheme = RungeKutta(A=companion, b=companion[2], name="by-rows")
     found = stability(scheme)
     check_verdicts(scheme, found)
     extrapolated = stability(load("extrapolated-backward-euler-3"))  # HW II, IV.9: 89.85°

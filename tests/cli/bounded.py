@@ -13,7 +13,8 @@ from tableau2net.cli import main
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended: its exit status (negative: killed by a signal), what it cost, what it said on stderr."""
+    """How a command ended: its exit status (negative: killed by a signal), what it cost (memory: more than the process
+    that it was forked from holds), what it said on stderr."""
 
     status: int
     seconds: float
@@ -23,7 +24,7 @@ class Done:
 
 def bounded(arguments: list[str], *, seconds: int, mebibytes: int) -> Done:
     """Run a command in a fork, with so many seconds of the processor and so much memory more than this process has."""
-    mine = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    mine, held = (int(pages) * resource.getpagesize() for pages in Path("/proc/self/statm").read_text().split()[:2])
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -37,7 +38,8 @@ def bounded(arguments: list[str], *, seconds: int, mebibytes: int) -> Done:
     with os.fdopen(read, "rb") as pipe:
         said = pipe.read().decode()
     _, ended, used = os.wait4(child, 0)
-    return Done(os.waitstatus_to_exitcode(ended), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
+    more = used.ru_maxrss / 1024 - held / 2**20
+    return Done(os.waitstatus_to_exitcode(ended), used.ru_utime + used.ru_stime, more, said)
 
 
 def _run(arguments: list[str]) -> tuple[int, str]:
