@@ -103,7 +103,8 @@ def _both(dtype: torch.dtype) -> complex:
 
 def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
     """The tolerance for these states. Raises InputError where it is none, or finer than the numbers."""
-    if norm not in ("rms", "batch"):
+    known: Any = norm if isinstance(norm, str) else None
+    if known not in ("rms", "batch"):
         raise InputError(f"norm = {norm!r}: write 'rms' or 'batch'")
     atol = rtol if atol is None else atol
     if rtol is None:
@@ -114,7 +115,7 @@ def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
         raise InputError(f"atol: one for all, or one for each of the {len(states)} states")
     atols = tuple(_atol(a, y) for a, y in zip(atol if several else [atol] * len(states), states, strict=True))
     eps = max(torch.finfo(y.dtype).eps for y in states)
-    found = Tolerance(rtol, atols, norm, eps)
+    found = Tolerance(rtol, atols, known, eps)
     lowest = [float(torch.as_tensor(a).min()) for a in atols]
     if rtol == 0 and min(lowest) == 0:
         raise InputError("rtol = atol = 0: no step is small enough; give one of them")
@@ -133,7 +134,7 @@ def _is_number(value: Any) -> bool:
 def _allowed(value: Any, name: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name}: a number is expected; atol alone may be one for each entry of y") from None
     if not (math.isfinite(number) and number >= 0):
         raise InputError(f"{name} = {number}: a number that is not negative")
@@ -147,7 +148,7 @@ def _atol(value: Any, y: Tensor) -> float | Tensor:
     try:
         found = torch.as_tensor(value, dtype=y.real.dtype, device=y.device).detach()
         found = found.expand(y.shape).contiguous()
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"atol: a number that is not negative, or such numbers like y, {tuple(y.shape)}") from None
     if not bool((torch.isfinite(found) & (found >= 0)).all()):
         raise InputError("atol: numbers that are not negative")

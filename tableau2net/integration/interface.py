@@ -89,6 +89,8 @@ def integrate(
     moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")
     system = moving.begun(system_of(scheme, f, y0), t0, order(scheme))
+    if not isinstance(full, bool):
+        raise InputError(f"full = {full!r}: True or False")
     given = [
         name for name, value in (("steps", steps), ("grid", grid), ("rtol", rtol), ("atol", atol)) if value is not None
     ]
@@ -192,7 +194,7 @@ def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tu
 
 def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolver:
     """What solves implicit stages, for this integration."""
-    if method != "auto" and method not in SOLVER_METHODS:
+    if not isinstance(method, str) or method not in ("auto", *SOLVER_METHODS):
         raise InputError(f"solver = {method!r}: write one of auto, {', '.join(SOLVER_METHODS)}")
     tolerance = None if tolerance is None else _time(tolerance, "tolerance")
     if tolerance is not None and not tolerance > 0:

@@ -30,7 +30,7 @@ def starter(scheme: Scheme, given: Scheme | str | None) -> Scheme:
         p += 1  # first differences are divided by h once more, or a step takes more than the solution itself
     table = STARTS if own.explicit or own.derivative == 2 else IMPLICIT_STARTS
     name = next(name for enough_for, name in table if p <= enough_for)
-    chosen = given if isinstance(given, Scheme) else load(given or name)
+    chosen = given if isinstance(given, Scheme) else load(name if given is None else given)
     step = lower(chosen.at_defaults())
     if step.history or len(step.states) > 1 or step.derivative == 2 or step.parts not in (1, own.parts):
         raise InputError(f"start = {chosen.name!r}: a one-step method for the same problem is needed, such as {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ class Field:
         else:
             slope = untouched(self.function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
-        if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype:
+        if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype or slope.is_sparse:
             raise _unlike(slope, like)
         if self._reused or sys.getrefcount(slope) > HELD[0] or _is_part(slope):
             return slope.clone()
@@ -61,8 +62,8 @@ class Field:
 
     def _probed(self, slope: Tensor) -> Tensor:
         """A copy of one of the first slopes: memory that comes back while they are alive is f's own, written again."""
-        at = slope.untyped_storage().data_ptr()
-        self._reused = any(at == other.untyped_storage().data_ptr() for other in self._first)
+        at = _memory(slope)
+        self._reused = at is None or any(at == _memory(other) for other in self._first)
         self._first = [*self._first, slope] if len(self._first) < PROBES - 1 and not self._reused else _PROBED
         return slope.clone()
 
@@ -89,13 +90,40 @@ def untouched(function: Callable[..., Any], t: float, states: States, thorough: 
     keeps, and, where there is none or for a thorough look, by their values."""
     copies = tuple(y.clone() for y in states) if thorough or states[0].is_inference() else None
     versions = () if states[0].is_inference() else tuple(y._version for y in states)
-    found = function(t, *states)
+    try:
+        found = function(t, *states)
+    except TypeError:
+        if thorough:
+            _takes(function, t, states)
+        raise
     changed = any(y._version != n for y, n in zip(states, versions, strict=False))
     if copies and not changed:
         changed = any(not torch.equal(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
     if changed:
         raise InputError(CHANGES)
     return found
+
+
+def _takes(function: Callable[..., Any], t: float, states: States) -> None:
+    """Raises InputError where a function cannot be called with a time and these states."""
+    called = function.forward if isinstance(function, torch.nn.Module) else function
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):  # one that does not tell
+        return
+    try:
+        signature.bind(t, *states)
+    except TypeError as error:
+        wanted = "f(t, y)" if len(states) == 1 else f"f(t, …) with {len(states)} states"
+        raise InputError(f"f is called as {wanted}, which it does not take: {error}") from None
+
+
+def _memory(slope: Tensor) -> int | None:
+    """Where a tensor's numbers lie; None for one that stands for others, as torch.func has them."""
+    try:
+        return slope.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return None
 
 
 def _held() -> tuple[int, int]:
@@ -119,6 +147,7 @@ _PROBED: list[Tensor] = []  # stands for the first slopes when they have been lo
 
 def _unlike(slope: object, y: Tensor) -> InputError:
     found = f"{tuple(slope.shape)} {slope.dtype}" if isinstance(slope, Tensor) else type(slope).__name__
+    found = f"a sparse tensor, {found}" if isinstance(slope, Tensor) and slope.is_sparse else found
     return InputError(f"f returned {found}: it must return a tensor like the state, {tuple(y.shape)} {y.dtype}")
 
 
@@ -201,16 +230,27 @@ def _tensors(values: Sequence[Any]) -> States:
     for value in values:
         try:
             y = value.clone() if isinstance(value, Tensor) else _stacked(value)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             raise InputError("y0: a tensor is expected, or numbers") from None
         if not (y.is_floating_point() or y.is_complex()):
             raise InputError(f"y0 is of {y.dtype}: steps need floating point, y0.double() say")
         if y.numel() == 0:
             raise InputError("y0 is empty")
-        if not bool(torch.isfinite(y.detach()).all()):
+        if not _finite(y):
             raise InputError("y0 is not finite")
         found.append(y)
     return tuple(found)
+
+
+def _finite(y: Tensor) -> bool:
+    if y.layout is not torch.strided:
+        raise InputError("y0 is sparse: steps need a dense tensor, y0.to_dense()")
+    try:
+        return bool(torch.isfinite(y.detach()).all())
+    except (RuntimeError, NotImplementedError):
+        raise InputError(
+            "y0 has no numbers that can be read (torch.func.vmap, the device 'meta'); a batch is a dimension of y0"
+        ) from None
 
 
 def _stacked(value: Any) -> Tensor:
@@ -218,6 +258,8 @@ def _stacked(value: Any) -> Tensor:
     inside = list(_tensors_in(value))
     if not inside:
         numbers = np.asarray(value)
+        if numbers.dtype.kind == "O" and any(x is None for x in numbers.flat):
+            raise TypeError  # numpy takes None for nan
         return torch.tensor(np.array(numbers, dtype=complex if numbers.dtype.kind == "c" else float))
     dtype = reduce(torch.promote_types, (x.dtype for x in inside))
     if not (dtype.is_floating_point or dtype.is_complex):
