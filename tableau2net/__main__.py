@@ -3,7 +3,11 @@
 import os
 import sys
 
-if sys.path[0] in ("", os.getcwd()):
+try:
+    here = os.getcwd()
+except OSError:  # the current folder has been removed
+    here = ""
+if sys.path[0] in ("", here):
     del sys.path[0]  # before anything else is imported: `python -m` would look in the current folder first
 
 from tableau2net.cli import main

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ from tableau2net.training.logged import read_logged
 from tableau2net.training.results import RESULT
 from tableau2net.training.stored import read_network
 from tableau2net.training.table.grid import Grid
+
+ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def never_ending(folder):
@@ -86,7 +89,10 @@ def test_a_table_names_no_network_that_is_none(tmp_path, monkeypatch, name):
     for text in (f"[[networks]]\nname = 'a'\nmodel = {json.dumps(name)}", f"grid.model = [{json.dumps(name)}]"):
         (tmp_path / "t.toml").write_text(f"format = 1\n{text}\n")
         done = subprocess.run(
-            [sys.executable, "-m", "tableau2net", "table", "t.toml", "--dry-run"], capture_output=True, timeout=100
+            [sys.executable, "-m", "tableau2net", "table", "t.toml", "--dry-run"],
+            env={**os.environ, "PYTHONPATH": ROOT},
+            capture_output=True,
+            timeout=100,
         )
         assert done.returncode == 2, done
         assert done.stderr.decode().rstrip("\n").isprintable()

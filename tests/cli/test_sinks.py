@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tableau2net.plot.stability import draw_stability
 from tableau2net.scheme import load
 from tableau2net.scheme.file import read
 
+ROOT = str(Path(__file__).resolve().parents[2])
 TITLE = r"[/] [bold]x[/bold] [link=http://a] :smile: $\frac$ $x <script>a('1')</script> \input{a} % & # _ | =cmd {0}"
 SCHEME = """
 format = 1
@@ -30,7 +32,7 @@ FOLDERS = ["[bold] [link=x] [x]", "$\\frac$ $", "-rf", "a\nb", "\x1b[31mred\x1b[
 
 
 def run(folder, *arguments, status=0):
-    environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1", "PYTHONPATH": ROOT}
     done = subprocess.run(
         [sys.executable, "-m", "tableau2net", *arguments], cwd=folder, env=environment, capture_output=True, timeout=300
     )

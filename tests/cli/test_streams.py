@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +74,20 @@ def test_closed_streams():
     code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     run = subprocess.run([sys.executable, "-c", code, "-m", "tableau2net", "list", "rk*"])
     assert run.returncode == 0
+
+
+def test_an_environment_that_matplotlib_refuses_and_a_folder_that_has_been_removed(tmp_path):
+    code = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'tableau2net', *sys.argv[1:]])"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code, "plot", "stability", "euler", "-o", str(tmp_path / "a.png")],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "nonsense", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "a.png").exists()
