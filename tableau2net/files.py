@@ -63,12 +63,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     if not path.name:
         raise InputError(f"{path}: is a folder; name a file in it")
+    if _is_device(path):
+        raise InputError(f"{path}: not a file, it would be lost; name a file")
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with partial.open("wb") as file:
+            with open(partial, "wb", opener=opened) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -80,6 +82,21 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"{path}: cannot be written ({reason}); make room there, or use another folder") from error
+
+
+def opened(path: str | Path, flags: int) -> int:
+    """A handle of a file to be written that a folder may hold already, but of no link, which could lead anywhere, and
+    of no pipe that nobody reads. OSError where it is one."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a device, a pipe or an open stream goes by that name, which a file would take the place of."""
+    try:
+        stream = path.is_symlink() and str(path.readlink()).startswith(("/proc/", "/dev/"))
+        return stream or (path.exists() and not path.is_file() and not path.is_dir())
+    except OSError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

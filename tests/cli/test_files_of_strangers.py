@@ -12,6 +12,7 @@ import pytest
 import tableau2net as t2n
 from tableau2net import InputError
 from tableau2net.codegen import write_source
+from tableau2net.files import PARTIAL, write_atomically
 from tableau2net.scheme import load
 from tableau2net.scheme.expression import parse
 from tableau2net.scheme.file import loads
@@ -19,6 +20,7 @@ from tableau2net.training.comparison.finished import read_result
 from tableau2net.training.logged import read_logged
 from tableau2net.training.results import RESULT
 from tableau2net.training.stored import read_network
+from tableau2net.training.table.folder import beside, lock
 from tableau2net.training.table.grid import Grid
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -139,3 +141,29 @@ def test_labels_of_a_table_are_folders_in_its_own(tmp_path, monkeypatch):
         return
     assert {run.folder.parent for run in runs} == {runs[0].folder.parent}
     assert all(run.folder.name not in ("", ".", "..") for run in runs)
+
+
+def test_nothing_is_written_in_the_place_of_a_device(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    (tmp_path / "stream").symlink_to("/proc/self/fd/1")
+    before = sorted(path.lstat().st_ino for path in tmp_path.iterdir())
+    for name in ("pipe", "device", "stream"):
+        refused(write_atomically, tmp_path / name, "x")
+    assert sorted(path.lstat().st_ino for path in tmp_path.iterdir()) == before
+
+
+def test_nothing_is_written_through_a_link_or_a_pipe(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    for name, trap in (("a", os.symlink), ("b", None)):
+        partial = tmp_path / f".{name}{PARTIAL}"
+        trap(precious, partial) if trap else os.mkfifo(partial)
+        refused(write_atomically, tmp_path / name, "x")
+    beside(tmp_path / "run", ".lock").parent.mkdir()
+    beside(tmp_path / "run", ".lock").symlink_to(tmp_path / "made")
+    refused(lock(tmp_path / "run").__enter__)
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "c").symlink_to(precious)
+    write_atomically(tmp_path / "c", "x")
+    assert precious.read_text() == "mine"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
-from tableau2net.files import read_text
+from tableau2net.files import opened, read_text
 from tableau2net.training.checkpoint import differences
 from tableau2net.training.recipe import completed
 from tableau2net.training.results import MAX_BYTES, RESULT, Result
@@ -40,7 +40,7 @@ def lock(folder: Path) -> Iterator[None]:
     path = beside(folder, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = opened(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
     try:

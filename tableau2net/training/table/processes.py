@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tableau2net.children import command, environment
 from tableau2net.errors import InputError
+from tableau2net.files import opened
 from tableau2net.training.table.folder import beside
 from tableau2net.training.table.work import Outcome, Spec
 
@@ -84,7 +85,7 @@ class Processes:
         path, errors = spec.write(), beside(Path(spec.folder), ".err")
         own = environment() | ({"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {})
         try:
-            with errors.open("ab") as file:
+            with open(errors, "ab", opener=opened) as file:
                 process = subprocess.Popen(
                     command("from tableau2net.training.table.worker import main; main()", str(path)),
                     stdin=subprocess.PIPE,
