@@ -339,7 +339,8 @@ def test_blocks_called_with_more_than_the_state() -> None:
         assert torch.equal(torch.load(stored, weights_only=False)(x), expected)
         assert torch.equal(copy.deepcopy(net)(x), expected)
         if "backward" not in options:
-            assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(x), expected)
+            compiled = torch.compile(net, fullgraph=True, backend="eager")
+            torch.testing.assert_close(compiled(x), expected, rtol=1e-14, atol=1e-14)  # h in a product of its own
             assert torch.equal(torch.export.export(net, (x,)).module()(x), expected)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from torch import fx, nn
 
 from tableau2net.nn.conversion.modes import merged
+from tableau2net.nn.conversion.rows import called_whole
 from tableau2net.nn.conversion.sums import NotResidualError, Sum, residual_sums
 from tableau2net.nn.conversion.surroundings import switched
 from tableau2net.nn.conversion.trace import UntraceableError, own_graphs
@@ -74,12 +75,14 @@ def find_runs(model: nn.Module) -> Iterator[tuple[Block, ...] | Left]:
 
 
 def _visit(
-    module: nn.Module, where: str, taken: Set[nn.Module], known: dict[str, Mapping[str, Any]]
+    module: nn.Module, where: str, taken: Set[nn.Module], known: dict[str, Mapping[str, Any]], seen: bool = True
 ) -> Iterator[tuple[Block, ...] | Left]:
     """The runs among the modules that one module calls, then those inside the others.
 
-    taken: are in a run already.  known: constants that modules are called with, by the modules' names; grows."""
+    taken: are in a run already.  known: constants that modules are called with, by the modules' names; grows.
+    seen: its owner calls it as one. What is in a Sequential may else be called in parts, so a run is one block."""
     inside = set(taken)
+    whole, opaque = not isinstance(module, nn.Sequential) or seen, not seen and isinstance(module, _CONTAINERS)
     if not isinstance(module, nn.ModuleList | nn.ModuleDict):  # these have no forward: their owner calls the members
         try:
             graphs = _graphs_as_called(module, known.get(where))
@@ -89,14 +92,18 @@ def _visit(
                     if any(block.module in taken for block in found):
                         continue
                     inside.update(block.module for block in found)
-                yield found
+                    yield from [found] if whole else [(block,) for block in found]
+                else:
+                    yield found
         except UntraceableError as error:
+            opaque = True
             if next(module.children(), None) is not None:  # a layer that decides by itself holds no blocks
                 holds = any(not _builtin(child) for child in module.children())
                 yield Left(where, type(module).__name__, str(error), opaque=True, holds=holds)
     for name, child in module.named_children():
         if child not in inside and _worth_a_look(child):
-            yield from _visit(child, _join(where, name), inside, known)
+            row = not opaque or called_whole(module, name)
+            yield from _visit(child, _join(where, name), inside, known, row)
 
 
 def _graphs_as_called(module: nn.Module, known: Mapping[str, Any] | None) -> list[fx.Graph]:
@@ -221,6 +228,8 @@ def _block(module: nn.Module, where: str, known: Mapping[str, Any] | None = None
         return Left(where, kind, str(error)) if error.adds else None
     if words := [word for each in (graph, *others) for word in switched(each)]:
         return Left(where, kind, f"its forward switches {' and '.join(dict.fromkeys(words))}, and a step would not")
+    if changes := [name for each in (graph, *others) for name in each.output_node().meta["changes"]]:
+        return Left(where, kind, f"its forward sets {' and '.join(dict.fromkeys(changes))}, and a step would not")
     if not same:
         return Left(where, kind, _MODES)
     if (why := _more_than_forward(module, graph)) is not None:

@@ -73,6 +73,8 @@ def residual_sums(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> tuple[Su
         raise NotResidualError("it returns its input")
     if _writes_into_a_part(graph, modules):
         raise NotResidualError("it writes into a part of a tensor in place", adds=True)
+    if (kept := _overwritten_attribute(graph, modules)) is not None:
+        raise NotResidualError(f"its forward overwrites {kept}, and a step would not", adds=True)
     if found.view is not None:
         raise NotResidualError(f"{found.view.target} after an addition: the state changes its shape inside", adds=True)
     return found.sums
@@ -276,6 +278,17 @@ def _writes_into_a_part(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bo
             if view is not None and any(place[user] > place[node] for user in view.users):
                 return True
     return False
+
+
+def _overwritten_attribute(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> str | None:
+    """The name of a tensor of the module itself that a call overwrites in place; None where there is none."""
+    for node in graph.nodes:
+        first = overwritten(node, modules)
+        while first is not None and (first.target in _VIEWS or first.target is operator.getitem):
+            first = first.args[0] if first.args and isinstance(first.args[0], fx.Node) else None
+        if first is not None and first.op == "get_attr":
+            return str(first.target)
+    return None
 
 
 def _is_view(node: fx.Node, state: fx.Node) -> bool:

@@ -32,12 +32,12 @@ def surroundings() -> State:
 
 
 @contextmanager
-def kept_surroundings() -> Iterator[None]:
-    """Gradients are kept for the while, whatever was before; afterwards all is as it was that a forward may leave
-    switched."""
+def kept_surroundings(gradients: bool = True) -> Iterator[None]:
+    """Gradients are kept for the while, or not, whatever was before; afterwards all is as it was that a forward may
+    leave switched."""
     dtype = torch.get_default_dtype()
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.set_grad_enabled(gradients):
             yield
     finally:
         torch.set_default_dtype(dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import operator
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -12,9 +13,10 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules import transformer
 
+from tableau2net.nn.conversion.effects import put_back
 from tableau2net.nn.conversion.surroundings import kept_surroundings, surroundings
 
 _IN_PLACE = tuple(getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "ipow"))
@@ -31,7 +33,23 @@ class _Plain(fx.Proxy):
     is_nested = False
 
 
+class _Kept(_Plain):
+    """A buffer, of which the shape and the kind are known and the values are not."""
+
+    def __init__(self, node: fx.Node, tracer: fx.Tracer, buffer: Tensor) -> None:
+        super().__init__(node, tracer)
+        self.shape, self.ndim, self.dtype, self.device = buffer.shape, buffer.ndim, buffer.dtype, buffer.device
+        self.size, self.dim, self.numel = buffer.size, buffer.dim, buffer.numel
+
+
 class _OwnForward(fx.Tracer):
+    proxy_buffer_attributes = True  # else what is computed of them alone is a constant
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        value = super().getattr(attr, attr_val, parameter_proxy_cache)
+        known = isinstance(value, fx.Proxy) and not isinstance(attr_val, nn.Parameter)
+        return _Kept(value.node, self, attr_val) if known else value
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return True
 
@@ -91,19 +109,48 @@ def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> lis
     known: the other arguments that are constants, by their names; None for all at their defaults.
     Raises UntraceableError where the calls depend on the tensor's values."""
     constants = _defaults(module) if known is None else dict(known)
-    graphs = []
-    for training in (True, False):
-        try:
-            with _mode(module, training), _written_out(), kept_surroundings():
-                graphs.append(_OwnForward().trace(module, constants))
-        except Exception as error:  # a forward may fail in any way on a proxy
-            raise UntraceableError(f"its forward cannot be traced ({_first_line(error)})") from None
+    graphs = [_traced(module, constants, training) for training in (True, False)]
+    asked = any(graph.output_node().meta["asked"] for graph in graphs)
+    if asked and str(_traced(module, constants, False, keeps=False)) != str(graphs[1]):
+        raise UntraceableError("the calls of its forward depend on whether gradients are kept")
     if str(graphs[0]) == str(graphs[1]) and [_around(n) for n in graphs[0].nodes] == [
         _around(n) for n in graphs[1].nodes
     ]:
         graphs.pop()
     plain = [_without_subtraction(_without_identities(_without_constants(graph), module)) for graph in graphs]
     return [_in_order(_read_once(graph), module) for graph in plain]
+
+
+def _traced(module: nn.Module, constants: dict[str, Any], training: bool, keeps: bool = True) -> fx.Graph:
+    """The calls of a forward in one mode, with gradients or without, as they come; the output says what changes."""
+    try:
+        with (
+            _mode(module, training),
+            _written_out(),
+            kept_surroundings(keeps),
+            put_back(module) as changes,
+            _asked() as asked,
+        ):
+            graph = _OwnForward().trace(module, constants)
+    except Exception as error:  # a forward may fail in any way on a proxy
+        raise UntraceableError(f"its forward cannot be traced ({_first_line(error)})") from None
+    graph.output_node().meta.update(changes=changes, asked=asked)
+    return graph
+
+
+@contextmanager
+def _asked() -> Iterator[list[str]]:
+    """The names of the modules, none of torch's or ours, that ask for the while whether gradients are kept."""
+    names: list[str] = []
+    answer = torch.is_grad_enabled
+
+    def listening() -> bool:
+        name = str(sys._getframe(1).f_globals.get("__name__"))
+        names.extend([name] * (name.split(".")[0] not in ("torch", "tableau2net")))
+        return answer()
+
+    with patch.object(torch, "is_grad_enabled", listening):
+        yield names
 
 
 @contextmanager

@@ -162,11 +162,10 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
         return block
     for each in run[1:]:
         owner, _, name = each.where.rpartition(".")
-        parent = network.get_submodule(owner)
-        if isinstance(parent, nn.Sequential) and each.owner == owner:
-            del parent._modules[name]  # not `del parent[i]`, which would rename what comes behind
-        else:
-            parent.add_module(name, known_as(Passed() if each.arguments else nn.Identity(), each.module))
+        passed = (
+            Passed() if each.arguments else nn.Identity()
+        )  # as many modules as there were: a forward may count them
+        network.get_submodule(owner).add_module(name, known_as(passed, each.module))
     known_as(block, run[0].module)
     network.set_submodule(run[0].where, block)
     return network
