@@ -183,8 +183,6 @@ class Reading:
         """What an input holds at one tree: the exact solution in the past, or what an earlier step gave."""
         if given.stage:
             return self._past.series[given.stage][tree]
-        if self._elsewhere(given, tree):
-            return self._arithmetic.zero
         return self._exact(given, tree, -self._shift)
 
     def _elsewhere(self, given: Input, tree: int) -> bool:
@@ -194,6 +192,8 @@ class Reading:
 
     def _exact(self, given: Input, tree: int, time: int) -> Element:
         """What an input stands for at the time `time`·h: the solution, time^|t|/γ(t), and its derivatives."""
+        if self._elsewhere(given, tree):
+            return self._arithmetic.zero
         n, gamma = self.forest.order[tree], self.forest.gamma[tree]
         if given.nordsieck is not None:
             powers = sum(

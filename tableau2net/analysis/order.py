@@ -157,19 +157,9 @@ def _search(
 
 
 def _handed_on(step: Step) -> list[tuple[str, Input]]:
-    """The values at the end of a step that can be wrong, and what they stand for: each state, and what general linear
-    methods combine. What is handed on unchanged, or is the field at a stage by definition, is right by itself."""
-    pairs = zip(step.outputs, step.inputs, strict=True)
-    combined = {op.target for op in step.flat() if not isinstance(op, Evaluate)}
-    return [(name, given) for name, given in pairs if name in combined or given in step.states or _sampled(step, given)]
-
-
-def _sampled(step: Step, given: Input) -> bool:
-    """Whether a field value is handed on as that at the solution, though taken at a stage that only may be it."""
-    exact = {*(i.name for i in step.inputs), step.result}
-    made = {op.target: op.values for op in step.flat() if isinstance(op, Evaluate)}
-    name = step.outputs[step.inputs.index(given)]
-    return given.kind == "f" and not given.stage and name in made and not exact.issuperset(made[name])
+    """The values at the end of a step and what they stand for. Each can be wrong, one that is kept for ever too, or a
+    field value that is taken a step too early; only the field at a stage is right by definition."""
+    return [(name, given) for name, given in zip(step.outputs, step.inputs, strict=True) if not given.stage]
 
 
 def _failing(

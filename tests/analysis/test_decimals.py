@@ -141,3 +141,11 @@ def test_rounded_fractions_are_told_to_how_many_decimals_they_hold():
 def test_a_root_of_a_long_polynomial_is_shown_by_its_decimals():
     polynomial = sum((k + 1) * X**k for k in range(2, 30)) - 7
     assert number(sympy.CRootOf(polynomial, 0)).endswith("(a root of a polynomial of degree 29)")
+
+
+@pytest.mark.parametrize("digits", [3, 4, 6, 12])
+def test_decimals_that_are_near_a_method_of_higher_order_are_not_it(digits):
+    """θ = 0.495 is not the trapezoidal rule to three decimals: stable to 2/(1 − 2θ) = 200."""
+    found = stability(Multistep(alpha=[-1, 1], beta=["0.505", "0.495"], digits=digits))
+    assert (found.a_stable, found.imaginary_interval) == (False, 0)
+    assert float(found.real_interval) == pytest.approx(200)

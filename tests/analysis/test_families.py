@@ -362,3 +362,32 @@ def test_every_family_goes_through_a_file(data):
 def test_bad_tables_are_one_line(text, message):
     with pytest.raises(InputError, match=message):
         loads("format = 1\n" + text)
+
+
+@pytest.mark.parametrize(
+    ("change", "order", "value"),
+    [
+        ({"V": [[0, 1], [1, 0]]}, 2, sympy.Rational(-2, 3)),  # the leapfrog: y₊ = y₋ + 2hf(y)
+        ({"V": [[0, 1], [0, 1]]}, 0, -1),  # with a y₋ that is kept for ever
+    ],
+)
+def test_a_state_that_is_handed_on_too_old(change, order, value):
+    scheme = GeneralLinear(A=[[0]], U=[[1, 0]], B=[[2], [0]], external=("y", "y-1"), **change)
+    found = order_conditions(scheme)
+    assert (found.order, found.failing[0].value) == (order, value)
+
+
+@pytest.mark.parametrize(("external", "order"), [("f-1", 2), ("f", 1)])
+def test_a_field_value_that_is_handed_on_too_old(external, order):
+    """Adams and Bashforth's second: 3/2 f_n − 1/2 f_{n−1}; the slope at y_n stands for f_{n−1} in the next step."""
+    scheme = GeneralLinear(A=[[0]], U=[[1, 0]], B=[["3/2"], [1]], V=[[1, "-1/2"], [0, 0]], external=("y", external))
+    assert order_conditions(scheme).order == order
+    # with h²y'' beside it, right to order 2 by itself
+    both = GeneralLinear(
+        A=[[0]],
+        U=[[1, 0, 0]],
+        B=[["3/2"], [1], [1]],
+        V=[[1, "-1/2", "1/2" if external == "f" else 0], [0, 0, 0], [0, -1, 1 if external == "f" else 0]],
+        external=("y", external, (0, 0, 1)),
+    )
+    assert order_conditions(both).order == order

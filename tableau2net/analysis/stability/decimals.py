@@ -13,30 +13,30 @@ from math import factorial
 from sympy import QQ, Poly
 from sympy.polys.matrices import DomainMatrix
 
+from tableau2net.analysis.exact.series import Series
 from tableau2net.analysis.stability.linear import Curve
 
 LARGEST = 24  # conditions that are tried
-SLACK = 100  # units of the last decimal, relative to the sum of moduli, by which a condition may be missed
 
 
-def meant(curve: Curve, digits: int, derivative: int, fields: int) -> Curve:
+def meant(curve: Curve, derivative: int, fields: int) -> Curve:
     """The polynomial nearest to a printed one that fulfils the conditions of order which the printed one fulfils to its
     decimals. Whole numbers are meant as they stand. fields: how many add up, each with z. Of factors each by
     itself, but for those of one root, which are read like one-step methods."""
     if curve.factors:
-        own = (p if p.steps == 1 and p.rough else meant(p, digits, derivative, fields) for p in curve.factors)
+        own = (p if p.steps == 1 and p.rough else meant(p, derivative, fields) for p in curve.factors)
         return replace(curve, factors=tuple(own))
-    if not curve.coefficients[-1].domain.is_QQ:
+    if curve.rough is None or not curve.coefficients[-1].domain.is_QQ:
         return curve
     terms = {(j, k): Fraction(int(c.p), int(c.q)) for j, p in enumerate(curve.coefficients) for (k,), c in p.terms()}
     free = [place for place, c in terms.items() if c.denominator > 1]
-    unit = Fraction(SLACK, 10**digits)
+    radius = {place: Fraction(_radius(curve.rough, place)) for place in terms}
     rows: list[list[Fraction]] = []
     missed: list[Fraction] = []
     for order in range(LARGEST if free else 0):
         weights = {place: _weight(place, order, derivative, fields) for place in terms}
         off = sum((weights[place] * c for place, c in terms.items()), Fraction(0))
-        if abs(off) > unit * sum((abs(weights[place] * c) for place, c in terms.items()), Fraction(0)):
+        if abs(off) > sum((abs(weights[place]) * radius[place] for place in terms), Fraction(0)):
             break
         rows.append([weights[place] for place in free])
         missed.append(off)
@@ -48,6 +48,12 @@ def meant(curve: Curve, digits: int, derivative: int, fields: int) -> Curve:
     gen = curve.coefficients[-1].gen
     moved = [Poly.from_dict(column or {(0,): QQ(0)}, gen, domain=QQ) for column in columns]
     return Curve(tuple(moved))
+
+
+def _radius(rough: tuple[Series, ...], place: tuple[int, int]) -> float:
+    """How far a coefficient may be off."""
+    j, k = place
+    return rough[j][k].radius if k < len(rough[j]) else 0.0
 
 
 def _weight(place: tuple[int, int], order: int, derivative: int, fields: int) -> Fraction:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
-from sympy import QQ, Poly, Symbol
+from sympy import QQ, Expr, Poly, Symbol
 
 from tableau2net.analysis.exact.balls import Balls
 from tableau2net.analysis.exact.domain import Domain, Element, domain_of
@@ -140,7 +140,7 @@ class Curve:
     """Φ(ζ, z), the characteristic polynomial of a step on y' = λy: Σ_j coefficients[j] ζ^j, each a polynomial in z.
 
     Of a one-step method it is Qζ − P. Common factors in z are cancelled; the highest power's constant term is 1.
-    rough: the same from balls, where a source printed decimals of a one-step method.
+    rough: the same from balls, where a source printed decimals.
     factors: whose product it is, where some of what is handed on never acts back on the rest (an estimate of the error
     that is carried along, say). Their roots may coincide for every z, which decimals would not show in the product."""
 
@@ -228,10 +228,12 @@ def _curve_of_rows(exact: _Transfer, balls: _Transfer | None, rows: Sequence[int
     if rough is not None:
         found = [snapped(e, r) for e, r in zip(found, rough, strict=True)]
     polys = [Poly(list(reversed(c)) or [0], Z, domain=exact.ring.arithmetic.domain) for c in found]
-    if balls is None or rough is None:
-        return _normal(polys)
+    return _normal(polys) if balls is None or rough is None else _with_balls(polys, rough, balls.ring.arithmetic)
+
+
+def _with_balls(polys: list[Poly], rough: list[Series], arithmetic: Balls) -> Curve:
     curve = _normal(polys)
-    divided = _divided(rough, _common(polys), balls.ring)
+    divided = _divided(rough, _common(polys), Ring(arithmetic, max(map(len, rough)) - 1))
     return replace(curve, rough=tuple(divided[-len(curve.coefficients) :]))
 
 
@@ -284,12 +286,20 @@ def _multistep(scheme: Multistep | AdditiveMultistep, part: int | None) -> Curve
     """ρ − zσ, σ the sum of all where there are several."""
     betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
     chosen = betas if part is None else (betas[part],)
-    domain = domain_of([*scheme.alpha, *(b for beta in chosen for b in beta)])
-    coefficients = []
-    for j, alpha in enumerate(scheme.alpha):
-        sigma = sum((domain.convert(beta[j]) for beta in chosen), domain.zero)
-        coefficients.append(Poly([-sigma, domain.convert(alpha)], Z, domain=domain.domain))
-    return _normal(coefficients)
+    exact = domain_of([*scheme.alpha, *(b for beta in chosen for b in beta)])
+    polys = [Poly(list(reversed(p)), Z, domain=exact.domain) for p in _rho_and_sigma(scheme.alpha, chosen, exact)]
+    if scheme.digits is None:
+        return _normal(polys)
+    return _with_balls(polys, _rho_and_sigma(scheme.alpha, chosen, Balls(scheme.digits)), Balls(scheme.digits))
+
+
+def _rho_and_sigma(alpha: Sequence[Expr], betas: Sequence[Sequence[Expr]], arithmetic: Domain | Balls) -> list[Series]:
+    """α_j − zΣβ_j."""
+    found = []
+    for j, a in enumerate(alpha):
+        sigma = sum((arithmetic.convert(beta[j]) for beta in betas), arithmetic.zero)
+        found.append([arithmetic.convert(a), arithmetic.zero - sigma])
+    return found
 
 
 def snapped(exact: Series, rough: Series) -> Series:

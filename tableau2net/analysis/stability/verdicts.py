@@ -87,7 +87,7 @@ def _stability(scheme: Scheme, part: int | None) -> Stability:
         return unknown
     step = lower(scheme)
     if step.history and scheme.digits:
-        phi = meant(phi, scheme.digits, step.derivative, step.parts if part is None else 1)
+        phi = meant(phi, step.derivative, step.parts if part is None else 1)
     known = replace(unknown, **_functions(shown, phi, alone, history=bool(step.history)))
     return known if stable_at_zero is None else replace(known, **_verdicts(fixed, phi, alone, stable_at_zero))
 
