@@ -74,8 +74,8 @@ def integrate(
         through p + 1 neighbouring values.
     start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
     solver, tolerance: of implicit stages. "auto": Newton's method, with a Jacobian that is kept over steps for a state
-        of up to 256 numbers, without a matrix above; the others see `compile`. By default stages take a hundredth of
-        what rtol and atol allow, and with given steps are solved nearly to rounding.
+        of up to 256 numbers, without a matrix above (up to 1024, until that takes long); the others see `compile`. By
+        default stages take a hundredth of what rtol and atol allow, and with given steps are solved nearly to rounding.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
     Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants. Those by t0,

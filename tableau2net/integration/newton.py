@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,10 +21,11 @@ from tableau2net.codegen.support.krylov import gmres
 from tableau2net.codegen.support.solve import ConvergenceError, RandomState, Solver, solve
 from tableau2net.codegen.support.vectors import Layout, StateMeasure, length
 from tableau2net.integration.control import Tolerance
+from tableau2net.integration.factors import DENSE, Factors, Weights, factors_of
 from tableau2net.integration.jacobian import jacobian
 
-DENSE = 256  # numbers in a state up to which its Jacobian is a matrix
-INVERTED = 32  # equations up to which a product with the inverse is quicker than with triangles
+AFTER_ALL = 1024  # where that is so after products with the Jacobian have led nowhere soon
+SOON = 10  # evaluations of the stages in one search
 ITERATIONS = 10  # of a search with one matrix
 SLOW = 0.03  # a rate of convergence at which the next search begins with a new Jacobian
 FASTEST = 1e-3  # rate that is relied on before there is a second step to compare with
@@ -33,37 +34,7 @@ FAR = 30.0  # what the last stages may count in a guess, in all: more is far awa
 KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
 ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
 
-Weights = tuple[tuple[float, ...], ...]
 Solved = tuple[Tensors, Tensors]
-
-
-class Factors(NamedTuple):
-    """I − h A ⊗ J as triangles, or inverted where it is small, which is exact enough for steps that are corrected.
-
-    jacobians: of each slope. inverse: of h A, where stages are stiff, have an evaluation each, and it has one."""
-
-    triangles: tuple[Tensor, Tensor] | None
-    inverted: Tensor | None
-    jacobians: list[Tensor]
-    inverse: Tensor | None
-
-    def solve(self, right: Tensor, transposed: bool = False) -> Tensor:
-        """The x with M x = right, or Mᵀ x = right."""
-        if self.inverted is not None:
-            return right @ self.inverted if transposed else self.inverted @ right
-        assert self.triangles is not None
-        found: Tensor = torch.linalg.lu_solve(*self.triangles, right[:, None], adjoint=transposed)
-        return found[:, 0]
-
-    def change(self, of: Sequence[int], step: Tensor, beyond: Tensor) -> Tensor:
-        """By how much slopes change with a step of the stages, J·step, a row each: by what it takes to leave the
-        stages the sums that they are, `beyond`, where h J would make rounding large."""
-        if self.inverse is not None:
-            if len(self.inverse) == 1:
-                return beyond * self.inverse[0]
-            return self.inverse @ beyond.view(len(self.inverse), -1)
-        rows = step.view(-1, len(self.jacobians[0]))
-        return torch.stack([own @ rows[i] for i, own in zip(of, self.jacobians, strict=True)])
 
 
 class Controlled(StateMeasure):
@@ -91,6 +62,7 @@ class StageSolver:
         self.jacobians: dict[Any, Tensor] = {}
         self.factors: dict[tuple[Any, ...], Factors] = {}
         self.layouts: dict[Any, Layout] = {}
+        self.hard = False  # whether a search without a matrix took long
         self.differentiable = False  # whether slopes or states want a gradient
         self.rate = 1.0  # of the last search
         self.stale = True  # whether it was slow
@@ -110,8 +82,13 @@ class StageSolver:
         them; times: of the slopes. Without weights the equations are known by their values alone."""
         key = (len(guess), guess[0].shape, guess[0].dtype) if weights else None
         layout = self.layouts.get(key) or self.layouts.setdefault(key, Layout.of(guess)) if key else Layout.of(guess)
-        if self.method != "auto" or not weights or guess[0].numel() * (1 + guess[0].is_complex()) > DENSE:
+        numbers = guess[0].numel() * (1 + guess[0].is_complex())
+        if self.method != "auto" or not weights or numbers > AFTER_ALL:
             return self.without_a_matrix(stages, guess, layout)
+        if numbers > DENSE and not self.hard:
+            found = self.tried_without(stages, guess, layout)
+            if found is not None:
+                return found
         return _Search(self, stages, guess, layout, fields, of, weights, times).solved()
 
     def without_a_matrix(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved:
@@ -123,13 +100,31 @@ class StageSolver:
             )
         return solve(stages, guess, Solver(method, self.tolerance or 1e-10, 50, "implicit"))
 
+    def tried_without(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved | None:
+        """The same; None where it does not converge. Where it takes long, as with fields that are stiff in many
+        directions, a matrix is the quicker way from now on."""
+        evaluations = 0
+
+        def counted(*states: Tensor) -> Solved:
+            nonlocal evaluations
+            evaluations += 1
+            return stages(*states)
+
+        try:
+            return self.without_a_matrix(counted, guess, layout)
+        except ConvergenceError:
+            evaluations = SOON + 1
+            return None
+        finally:
+            self.hard = evaluations > SOON
+
     def factorised(self, fields: Sequence[Any], of: Sequence[int], weights: Weights) -> Factors:
         """The matrix of the stages from the Jacobians at hand, factorised once."""
         key = (*fields, *of, weights)
         if key not in self.factors:
             if len(self.factors) >= KEPT:
                 self.factors.pop(next(iter(self.factors)))
-            self.factors[key] = _factors([self.jacobians[f] for f in fields], of, weights)
+            self.factors[key] = factors_of([self.jacobians[f] for f in fields], of, weights)
         return self.factors[key]
 
     def renew(self, fields: Sequence[Any], layout: Layout, point: Tensor, times: Sequence[float]) -> None:
@@ -173,30 +168,6 @@ def _lagrange(nodes: Sequence[float], t: float) -> list[float]:
         (t - a) * (t - c) / ((b - a) * (b - c)),
         (t - a) * (t - b) / ((c - a) * (c - b)),
     ]
-
-
-def _factors(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Factors:
-    n, s = len(jacobians[0]), len(weights)
-    a = torch.tensor(weights, dtype=jacobians[0].dtype, device=jacobians[0].device)
-    eye = torch.eye(s * n, dtype=a.dtype, device=a.device)
-    alone = tuple(of) == tuple(range(s))
-    if alone and s == 1:
-        coupling = jacobians[0] * weights[0][0]
-    elif alone and all(own is jacobians[0] for own in jacobians):
-        coupling = a[:, None, :, None] * jacobians[0][:, None]
-    else:
-        coupling = a.new_zeros(s, n, s, n)
-        for j, (i, own) in enumerate(zip(of, jacobians, strict=True)):
-            coupling[:, :, i] += a[:, j, None, None] * own
-    matrix = coupling.view(s * n, s * n)
-    inverse = None
-    if alone and float(matrix.abs().amax()) > 1:
-        inverse = a.reciprocal() if s == 1 else torch.linalg.inv_ex(a)[0]
-        inverse = inverse if math.isfinite(float(inverse.sum())) else None
-    matrix = eye.sub_(matrix)
-    if len(matrix) <= INVERTED:
-        return Factors(None, torch.linalg.inv_ex(matrix)[0], jacobians, inverse)
-    return Factors(torch.linalg.lu_factor_ex(matrix)[:2], None, jacobians, inverse)
 
 
 class _Search:

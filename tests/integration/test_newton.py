@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from tableau2net.integration import integrate
+from tableau2net.integration import factors, integrate, newton
 from tableau2net.integration.jacobian import jacobian
 from tests.integration.problems import D, reference, van_der_pol
 
@@ -211,3 +211,42 @@ def test_a_field_that_is_a_gradient_itself(how):
     got, want = (integrate("gauss-2", g, z0, 0, 2, **how) for g in (f, plain))
     torch.testing.assert_close(got, want, rtol=1e-7, atol=1e-7)
     assert float(energy(got) - energy(z0)) == pytest.approx(0, abs=1e-5)
+
+
+def line(n):
+    """u_t = u_xx on a line of n points, and its solution by sines."""
+
+    def f(t, u):
+        wide = torch.nn.functional.pad(u, (1, 1))
+        return (wide[2:] - 2 * u + wide[:-2]) * (n + 1) ** 2
+
+    k = torch.arange(1, n + 1, dtype=D)
+    start = torch.exp(-50 * (k / (n + 1) - 0.3) ** 2)
+    sines = torch.sin(math.pi * torch.outer(k, k) / (n + 1))
+    rates = -4 * (n + 1) ** 2 * torch.sin(math.pi * k / (2 * (n + 1))) ** 2
+    return f, start, lambda t: sines @ (sines @ start * 2 / (n + 1) * torch.exp(rates * t))
+
+
+@pytest.mark.parametrize(("how", "most"), [({"rtol": 1e-4, "atol": 1e-6}, 20), ({"steps": 10}, 2)])
+def test_many_stiff_directions_are_not_searched_without_a_matrix_for_long(how, most, monkeypatch):
+    f, start, solution = line(300)
+    searches, plain = [], newton.StageSolver.without_a_matrix
+    monkeypatch.setattr(newton.StageSolver, "without_a_matrix", lambda *given: searches.append(0) or plain(*given))
+    found = integrate("radau-iia-3", f, start, 0, 0.1, **how)
+    assert ((found - solution(0.1)).abs() <= 1e-6 + 1e-4 * solution(0.1).abs()).all()
+    assert 1 <= len(searches) <= most
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("s", [2, 3, 4])
+def test_stages_taken_apart_are_those_of_the_whole_matrix(s, transposed):
+    torch.manual_seed(s)
+    a, j, right = torch.rand(s, s, dtype=D) - 0.5, torch.randn(7, 7, dtype=D), torch.randn(7 * s, dtype=D)
+    whole = torch.eye(7 * s, dtype=D) - torch.kron(a, j)
+    apart = factors.Apart.of(a, j)
+    expected = torch.linalg.solve(whole.T if transposed else whole, right)
+    assert apart.solve(right, transposed).numpy() == pytest.approx(expected.numpy(), rel=1e-9, abs=1e-11)
+
+
+def test_a_matrix_of_stages_without_eigenvectors_is_not_taken_apart():
+    assert factors.Apart.of(torch.tensor([[0.5, 0.0], [1.0, 0.5]], dtype=D), torch.eye(3, dtype=D)) is None
