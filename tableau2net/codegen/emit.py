@@ -89,7 +89,7 @@ class Emission:
         guess = _tuple(_begin(o, op, step) for o in sums)
         if self.solver == FIELD:
             arguments = ("stages", guess, *self._structure(sums, evaluations))
-            head = f"{_tuple(states)}, {_tuple(slopes)} = {self.field(evaluations[0])}.solver("
+            head = f"{_tuple(states)}, {_tuple(slopes)} = own_solver({self.field(evaluations[0])})("
             yield from wrapped_call(head, arguments, ")")
             return
         fields = _tuple(dict.fromkeys(self.field(o) for o in evaluations))

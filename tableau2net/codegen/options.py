@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral, Real
 from typing import Literal, get_args, get_type_hints
 
 from sympy import Expr
@@ -32,6 +33,11 @@ def check_names(given: Iterable[str], own: Iterable[str] = ()) -> None:
             near = difflib.get_close_matches(name, known, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
             raise InputError(f"{name[:60]}: unknown option; {hint}")
+
+
+def _is(kind: type, value: object) -> bool:
+    """Whether a value is a number of a kind, which True and False are not."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 @cache
@@ -97,15 +103,20 @@ class Options:
             object.__setattr__(self, "start", load(self.start))
         if self.coupling is not None and not isinstance(self.coupling, Expr):
             object.__setattr__(self, "coupling", parse(self.coupling))
+        if not isinstance(self.reveal, tuple | list):
+            raise InputError(f"reveal={self.reveal!r}: write a list of names, ['k1'] say")
         object.__setattr__(self, "reveal", tuple(self.reveal))
         self._check_numbers()
 
     def _check_numbers(self) -> None:
+        tolerance, iterations, limit, order = self.tolerance, self.iterations, self.growth_limit, self.keep_order
         rules = (
-            ("tolerance", math.isfinite(self.tolerance) and self.tolerance >= 0, "a finite number, at least 0"),
-            ("iterations", self.iterations >= 1, "at least 1"),
-            ("growth_limit", self.growth_limit >= 1, "at least 1; math.inf for no limit"),
-            ("keep_order", self.keep_order is None or self.keep_order >= 1, "an order, at least 1, or None"),
+            ("keep_stable", isinstance(self.keep_stable, bool), "True or False"),
+            ("time_dependent", isinstance(self.time_dependent, bool), "True or False"),
+            ("tolerance", _is(Real, tolerance) and 0 <= tolerance < math.inf, "a finite number, at least 0"),
+            ("iterations", _is(Integral, iterations) and iterations >= 1, "at least 1, a whole number"),
+            ("growth_limit", _is(Real, limit) and limit >= 1, "at least 1; math.inf for no limit"),
+            ("keep_order", order is None or (_is(Real, order) and order >= 1), "an order, at least 1, or None"),
         )
         for name, holds, wanted in rules:
             if not holds:

@@ -56,8 +56,8 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 
 SUPPORT = {
     "solve": ("Solver", "solve"),
-    "resolved": ("resolved",),
-    "given": ("listed_fields", "nested_fields", "single_field", "step_size"),
+    "resolved": ("own_solver", "resolved"),
+    "given": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),
     "untouched": ("untouched",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
@@ -157,7 +157,7 @@ class _Class:
             called, more = ("listed_fields", (f"{count}",)) if self.several else ("single_field", ())
             lines = wrapped_call(f"self.field = {called}(", ("field", f'"{what}"', *more), ")")
             yield from (f"    {line}" for line in lines)
-            yield "    self.steps = steps"
+            yield '    self.steps = whole_number(steps, "steps")'
         elif self.several:
             what = f'"fields: for each step a list of {count} modules, {names}"'
             yield from (
@@ -170,8 +170,8 @@ class _Class:
         if self.options.time_dependent:
             yield "    self.t0 = t0"
         if self.ready.depth:
-            yield "    self.given = given"
-            yield f"    self.startup = max(0, {self.ready.depth} - given)  # steps taken before the history is there"
+            yield f'    self.given = whole_number(given, "given", {self.ready.depth})'
+            yield f"    self.startup = {self.ready.depth} - self.given  # steps taken before the history is there"
         if self.raw:
             steps = "steps" if self.one_field else "len(self.fields)"
             steps = f"max(0, {steps} - self.startup)" if self.ready.depth else steps
@@ -250,8 +250,9 @@ class _Class:
             promised = [f"({i.age}, {i.name})" for i in self.step.history if i.age]
             if promised:
                 yield f"    for age, past in ({', '.join(promised)}{',' * (len(promised) == 1)}):"
-                yield "        if age <= self.given and past is None:"
-                yield '            raise ValueError(f"given={self.given}: the call must hand in that many past steps")'
+                yield "        if (age <= self.given) == (past is None):"
+                what = "the call must hand in that many past steps, no more"
+                yield f'            raise ValueError(f"given={{self.given}}: {what}")'
         else:
             yield f"def forward({', '.join(arguments)}) -> {result}:"
         yield "    h = self.h"
@@ -302,8 +303,9 @@ class _Class:
         # float32 coefficients must not widen a state of half precision: by promotion with a factor a channel, and by
         # autocast with any, which on a GPU computes addcmul in the widest type given
         cast = f".to({self.states[0]}.dtype)"
+        factor = f"per_channel(factor{cast}, {self.states[0]})" if self.channel else f"factor{cast}"
         unbind = ".unbind()" * self.per_step
-        yield f"{unpacked(names)} = (factor{cast}{unbind} for factor in self.hoisted())"
+        yield f"{unpacked(names)} = ({factor}{unbind} for factor in self.hoisted())"
 
     @property
     def loop_head(self) -> str:

@@ -51,6 +51,8 @@ def refine(network: Network, factor: int = 2) -> Network:
     """
     if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
         raise InputError(f"factor = {factor}: the steps that take the place of one are at least 2")
+    if not isinstance(network, nn.Module):
+        raise InputError(f"network is no network ({type(network).__name__}): give an nn.Module")
     if callable(getattr(network, "refine", None)):
         raise InputError(f"{type(network).__name__} refines itself, by grids of its own: write network.refine(…)")
     refined = copy.deepcopy(network)

@@ -23,11 +23,15 @@ COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names for `create_model` as published, matching a shell pattern. Other depths and widths can be made."""
+    if not isinstance(pattern, str):
+        raise InputError(f"pattern={pattern!r}: write a text, '*lm*' say")
     return [name for entry in ENTRIES for name in entry.published if fnmatchcase(name, pattern)]
 
 
 def find_model(name: str) -> tuple[Entry, dict[str, Any]]:
     """The family that a name belongs to, and what the name says to it. Raises InputError, with the nearest names."""
+    if not isinstance(name, str):
+        raise InputError(f"name={name!r}: write the name of a network, 'resnet20' say")
     for entry in ENTRIES:
         groups = entry.groups(name)
         if groups is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +50,25 @@ def step_size(h: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"h: a finite number; got {number}")
     return number
+
+
+def whole_number(value: Any, name: str, most: int | None = None) -> int:
+    """A number of steps from 0 on, `most` at most. TypeError where it is no whole number, ValueError beyond."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: a whole number; got {_named(value)}") from None
+    if number < 0 or (most is not None and number > most):
+        raise ValueError(f"{name}: a whole number{' from 0' if most is None else f' from 0 to {most}'}; got {value!r}")
+    return number
+
+
+def per_channel(factor: Tensor, state: Tensor) -> Tensor:
+    """Factors (steps, channels, 1, 1) so that they count along dimension 1 of a state (batch, channels, …). ValueError
+    where it has other channels."""
+    if state.dim() < 2 or state.shape[1] != factor.shape[1]:
+        raise ValueError(f"a state of {factor.shape[1]} channels in dimension 1 is wanted; got {tuple(state.shape)}")
+    return factor.reshape(*factor.shape[:2], *[1] * (state.dim() - 2))
 
 
 def _named(value: Any) -> str:

@@ -110,8 +110,9 @@ class _Watch:
                     f"the field {type(field).__name__} overwrites the slope of an earlier evaluation, which the step "
                     "still needs: let it return a new tensor each time"
                 )
-        if isinstance(slope, Tensor):
-            self.returned.append((weakref.ref(slope), _state(slope)))
+        if not isinstance(slope, Tensor):
+            raise TypeError(f"the field {type(field).__name__} returns a {type(slope).__name__}: a tensor is wanted")
+        self.returned.append((weakref.ref(slope), _state(slope)))
 
 
 def _state(tensor: Tensor) -> Any:

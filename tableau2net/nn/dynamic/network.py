@@ -114,6 +114,9 @@ class DynamicNetwork(nn.Module):
     def clip_(self, kernels: float = 0.5, scalings: float = 1.5) -> None:
         """Weights back into their bounds, as after each update in the authors' runs: convolutions, with their biases,
         within ±kernels, weights of the head and of normalisation within ±scalings; other biases are free."""
+        for name, bound in (("kernels", kernels), ("scalings", scalings)):
+            if isinstance(bound, bool) or not isinstance(bound, int | float) or not bound > 0:
+                raise InputError(f"{name}={bound!r}: write a bound, a number above 0")
         for module in self.modules():
             kernel = isinstance(module, nn.Conv2d)
             for name in ("weight", "bias") if kernel else ("weight",):
@@ -154,6 +157,8 @@ class OutputDifference:
 def compare_outputs(before: nn.Module, after: nn.Module, x: Tensor) -> OutputDifference:
     """How much the outputs of a network have changed, by `refine` say; both in evaluation mode for the while."""
     a, b = _evaluated(before, x), _evaluated(after, x)
+    if a.shape != b.shape:
+        raise InputError(f"outputs of {tuple(a.shape)} and {tuple(b.shape)}: no two of one network")
     apart = (a - b).float() if a.dtype != torch.float64 else a - b
     return OutputDifference(
         float(apart.abs().max()),
