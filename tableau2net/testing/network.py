@@ -207,6 +207,8 @@ def _multistep(network: Network, scheme: Multistep | AdditiveMultistep, y: Tenso
     betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
     k, parts = scheme.steps, range(len(betas))
     implicit = [not beta[k].is_zero for beta in betas]
+    # a slope that no later step reads is not remembered
+    remembered = [not beta[k].is_zero and any(not b.is_zero for b in beta[:k]) for beta in betas]
     states: dict[int, Tensor] = {0: y}
     slopes: dict[tuple[int, int], Tensor] = {}
     for (kind, age, part), x in network.past.items():
@@ -223,9 +225,8 @@ def _multistep(network: Network, scheme: Multistep | AdditiveMultistep, y: Tenso
             if (part, 0) not in slopes and (n == 0 or not implicit[part]) and any(not b.is_zero for b in betas[part]):
                 slopes[part, 0] = at.field(part, 0, [states[0]])
         if n < oldest - network.given:
-            new = _start_multistep(
-                network, scheme, n, states[0], {p: slopes[p, 0] for p in parts if implicit[p] and (p, 0) in slopes}
-            )
+            here = {p: slopes[p, 0] for p in parts if remembered[p] and (p, 0) in slopes}
+            new = _start_multistep(network, scheme, n, states[0], here)
         else:
             known = {("y", age, 0): x for age, x in states.items()}
             known |= {("f", age, part): x for (part, age), x in slopes.items()}

@@ -17,6 +17,7 @@ from tableau2net.scheme import (
     PartitionedRungeKutta,
     RungeKutta,
 )
+from tableau2net.testing.module import SOLVING
 from tests.codegen.drawn import UNBOUNDED, Case, cases, disagreement, integration_disagreement
 
 drawn = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
@@ -37,6 +38,8 @@ KNOWN = [
     Case(Multistep(alpha=["1/8", "1"], beta=["0", "0"]), {**REVERSIBLE, "coupling": "1/2"}),
     Case(Multistep(alpha=["-1", "0", "0", "1"], beta=["0"] * 4), REVERSIBLE, given=1),
     Case(Multistep(alpha=["-1", "0", "0", "1"], beta=["1/2", "0", "0", "0"]), {"coefficients": "free"}),
+    # a slope at the end alone is not remembered: a step of start-up asks its own field
+    Case(Multistep(alpha=["-2/3", "1/4", "1/4", "1"], beta=["0", "0", "0", "-2/3"]), SOLVING),
     # parts that nothing reads, alone and with a start-up step
     Case(AdditiveMultistep(alpha=["0", "0", "1"], betas=[["0"] * 3, ["1/4", "1/4", "0"]])),
     Case(AdditiveMultistep(alpha=["0", "1"], betas=[["0", "0"], ["1/8", "0"], ["0", "0"]]), {"step_weights": "shared"}),
