@@ -72,6 +72,7 @@ class Budget:
     _known: dict[tuple[object, ...], object] = field(default_factory=dict)
     _shares: list[_Share] = field(default_factory=list)
     _closed: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # whoever stops a part, or leaves it
 
     def ask(self, name: str, question: Callable[[], T], *about: object, silent: bool = False) -> T | None:
         """The answer, or None where it is left out."""
@@ -89,11 +90,11 @@ class Budget:
             try:
                 return question()
             finally:
-                del self._shares[depth:]
+                self._leave(depth)
         except TooMuch as counted:
             why = str(counted)
         except (_Stopped, MemoryError, RecursionError) as stop:
-            del self._shares[depth:]  # once more: it may have come while the first was under way
+            self._leave(depth)  # once more: it may have come while the first was under way
             why = share.why or WHY[type(stop)]
             for forget in BUILT:
                 forget()
@@ -101,11 +102,17 @@ class Budget:
             self.left_out.append(LeftOut(name, why))
         return None
 
+    def _leave(self, depth: int) -> None:
+        with self._lock:
+            del self._shares[depth:]
+        _arrive()
+
     def __post_init__(self) -> None:
         self._thread = threading.get_ident()
         self._end = self._clock() + self.seconds
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
         with suppress(RuntimeError):  # no thread is to be had: then nothing is stopped
-            threading.Thread(target=self._watch, daemon=True).start()
+            self._watcher.start()
 
     def _clock(self) -> float:
         """Seconds of the processor that the thread which asks has used; where that is not known, of the day."""
@@ -116,12 +123,11 @@ class Budget:
     def _watch(self) -> None:
         wait = TICK
         while not self._closed.wait(wait):
-            share = self._shares[-1] if self._shares else None
             wait = TICK
-            if share is None or not self._used_up(share):
-                continue
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stopped))
-            wait = AGAIN
+            with self._lock:
+                if self._shares and self._used_up(self._shares[-1]):
+                    _raise_in(self._thread)
+                    wait = AGAIN
 
     def _used_up(self, share: _Share) -> bool:
         if _size() > share.size:
@@ -133,7 +139,20 @@ class Budget:
     def close(self) -> None:
         """Nothing is stopped any more."""
         self._closed.set()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
+        if self._watcher.ident is not None:
+            self._watcher.join()
+
+
+def _raise_in(thread: int) -> None:
+    """Raise `_Stopped` in a thread, at its next bytecode that looks. It must arrive: what is withdrawn (by NULL) leaves
+    the interpreter looking for it for ever, and under a debugger nothing else is done then (CPython 3.11's ceval.c)."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Stopped))
+
+
+def _arrive() -> None:
+    """What has been raised in this thread and has not arrived yet arrives here: the end of a loop looks for it."""
+    for _ in range(3):
+        pass
 
 
 _CURRENT: ContextVar[Budget | None] = ContextVar("budget", default=None)

@@ -1,6 +1,8 @@
 """What a report costs is bounded, and what does not fit is said."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -115,3 +117,22 @@ def test_numbers_of_thousands_of_digits_are_short():
     assert record["order"] == 0
     assert record["stability"]["function"]["exact"] is None
     assert record["stability"]["function"]["digits"] > 4000
+
+
+TRACED = """
+import sys
+from tableau2net.analysis.budget import ask, budget
+def endless():
+    while True:
+        pass
+with budget(0.3):
+    assert ask("given", lambda: 1) == 1 and ask("endless", endless) is None
+sys.settrace(lambda *seen: None)
+print(sum(map(lambda x: x, range(5))))
+"""
+
+
+def test_a_debugger_goes_on_after_a_report():
+    """What is withdrawn from a thread, not raised in it, leaves a traced interpreter in a loop of its own."""
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "10\n"
