@@ -15,7 +15,7 @@ EULER = t2n.RungeKutta(A=[[]], b=["1"])
 FIRST = t2n.RungeKutta(A=[[], ["1"]], b=["1", "0"])  # evaluated at y; the second stage starts from what it gave
 SECOND = t2n.RungeKutta(A=[[], ["0"]], b=["0", "1"])  # evaluated there
 HEUN = t2n.RungeKutta(A=[[], ["1"]], b=["1/2", "1/2"])
-TRANSFORMERS = {"parallel": (EULER, EULER), "one after the other": (FIRST, SECOND), "second order": (HEUN, HEUN)}
+TRANSFORMERS = {"parallel": (EULER, EULER), "one-after-the-other": (FIRST, SECOND), "second-order": (HEUN, HEUN)}
 
 
 class Attention(nn.Module):

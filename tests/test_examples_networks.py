@@ -39,15 +39,15 @@ def test_vit_additive(capsys):
     text = said("vit_additive", capsys, pictures=10, passes=2)
     assert re.findall(r"^(.*): order (\d), (\d) evaluations", text, re.MULTILINE) == [
         ("parallel", "1", "2"),
-        ("one after the other", "1", "2"),
-        ("second order", "2", "4"),
+        ("one-after-the-other", "1", "2"),
+        ("second-order", "2", "4"),
     ]
 
 
 def test_the_second_transformer_is_the_usual_one():
     """z = y + attention(y), y⁺ = z + mlp(z), layer by layer."""
     module = example("vit_additive")
-    net = module.ViT(t2n.AdditiveRungeKutta(module.TRANSFORMERS["one after the other"])).double()
+    net = module.ViT(t2n.AdditiveRungeKutta(module.TRANSFORMERS["one-after-the-other"])).double()
     y = tokens = torch.randn(2, 16, 32, dtype=torch.float64)
     for attention, mlp in net.block.fields:
         y = y + attention(y)

@@ -110,9 +110,12 @@ class _Watch:
                     f"the field {type(field).__name__} overwrites the slope of an earlier evaluation, which the step "
                     "still needs: let it return a new tensor each time"
                 )
-        if not isinstance(slope, Tensor):
-            raise TypeError(f"the field {type(field).__name__} returns a {type(slope).__name__}: a tensor is wanted")
-        self.returned.append((weakref.ref(slope), _state(slope)))
+        # a map between resolutions is handed several states and returns as many
+        slopes = slope if isinstance(slope, tuple) and len(slope) == len(given) > 1 else (slope,)
+        for each in slopes:
+            if not isinstance(each, Tensor):
+                raise TypeError(f"the field {type(field).__name__} returns a {type(each).__name__}: a tensor is wanted")
+            self.returned.append((weakref.ref(each), _state(each)))
 
 
 def _state(tensor: Tensor) -> Any:
