@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import torch
@@ -13,7 +13,14 @@ from tableau2net.codegen import Options, compile
 from tableau2net.codegen.learnable import learning
 from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
-from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, Scheme
+from tableau2net.scheme import (
+    AdditiveMultistep,
+    AdditiveRungeKutta,
+    GeneralLinear,
+    Multistep,
+    PartitionedRungeKutta,
+    Scheme,
+)
 from tableau2net.scheme.expression import float_of
 from tableau2net.testing.network import Network, computed, evaluated, live_stages
 
@@ -39,6 +46,27 @@ class Field(nn.Module):
         for i, y in enumerate(states[1:], 1):
             mixed = mixed + y @ self.weight.roll(i, 0)
         return torch.tanh(mixed + torch.cos(torch.as_tensor(t, dtype=torch.float64) + self.shift))
+
+
+def check_unique(scheme: Scheme, fields: Iterable[Field], h: float) -> None:
+    """ArithmeticError unless implicit stages have one solution for certain: h |A| L < 1, so that a sweep over them is a
+    contraction (Banach). Where there are several, two solvers may find two, both right. L: of the fields, of which each
+    component of a system is read at most once."""
+    if scheme.explicit:  # type: ignore[attr-defined]
+        return
+    start = scheme.at_defaults()
+    steep = max((float(torch.linalg.matrix_norm(f.weight.detach(), 2)) for f in fields), default=0.0)
+    if isinstance(start, Multistep | AdditiveMultistep):
+        betas = (start.beta,) if isinstance(start, Multistep) else start.betas
+        power = start.derivative if isinstance(start, Multistep) else 1
+        if h**power * steep * sum(abs(float_of(beta[-1])) for beta in betas) >= 1:
+            raise ArithmeticError("the implicit stage may have more than one solution")
+        return
+    tables: Any = start.parts if isinstance(start, AdditiveRungeKutta | PartitionedRungeKutta) else (start,)
+    rows = ([abs(float_of(a)) for table in tables for a in table.A[i]] for i in range(tables[0].stages))
+    largest = max(map(sum, rows))
+    if h * steep * largest >= 1:
+        raise ArithmeticError("the implicit stages may have more than one solution")
 
 
 class Compared:
@@ -101,8 +129,10 @@ class Compared:
         return age > 0 or not betas[part][-1].is_zero
 
     def formula(self) -> tuple[Tensor, ...]:
-        """The states after all steps. Raises ArithmeticError where implicit stages do not settle."""
+        """The states after all steps. Raises ArithmeticError where implicit stages do not settle, or may have more than
+        one solution."""
         scheme, o = self.learning.scheme, self.options
+        check_unique(self.scheme, [f for own in self.fields for f in own.values()], self.h)
         live = live_stages(scheme)
         learnt = self.block.learnt() if self.learning.raw else {}
         by_part = any("_" in name for name in self.cls.field_names)

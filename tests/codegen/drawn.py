@@ -14,7 +14,7 @@ from tableau2net.codegen import write_source
 from tableau2net.integration.interface import integrate
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, PartitionedRungeKutta, Scheme
-from tableau2net.testing.module import SOLVING, T0, Compared, Field, H, gradients
+from tableau2net.testing.module import SOLVING, T0, Compared, Field, H, check_unique, gradients
 from tableau2net.testing.network import Network, computed
 
 STEPS = 4
@@ -92,6 +92,7 @@ def integration_disagreement(scheme: Scheme, steps: int = 6) -> str | None:
     several = isinstance(scheme, PartitionedRungeKutta) and parts > 1
     fields = [Field(part, True) for part in range(parts)]
     y = [torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in range(2 + parts)]
+    check_unique(scheme, fields, H)
     start = [x.requires_grad_() for x in y[: parts if several else 1 + second]]
     end = T0 + steps * H
     expected = _integrated(scheme, fields, start, steps)
