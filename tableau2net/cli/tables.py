@@ -110,9 +110,10 @@ def _text(cell: Cell, rounded: bool) -> str:
 
 
 def _number(value: Expr, rounded: bool) -> str:
-    """The number exactly, or where it is to be `rounded` and long, `SHOWN_DIGITS` of it and an ellipsis."""
-    exact = text_of(value)
-    if not rounded or len(exact) <= SHOWN_DIGITS:
+    """The number exactly; where it is to be `rounded` and long, or has thousands of digits, `SHOWN_DIGITS` of it and an
+    ellipsis."""
+    exact = "" if is_long(value) else text_of(value)  # of thousands of digits: none is written out
+    if exact and (not rounded or len(exact) <= SHOWN_DIGITS):
         return exact
     return f"{float_of(value):.{SHOWN_DIGITS}g}…"
 

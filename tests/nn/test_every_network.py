@@ -224,7 +224,7 @@ def test_one_graph_for_evaluation(name):
 def test_exported(name):
     net, x = make(name).eval(), images()
     if name == ADAPTIVE:
-        with pytest.raises(RuntimeError, match="data-dependent"):
+        with pytest.raises((RuntimeError, t2n.InputError), match=r"data-dependent|no numbers that can be read"):
             torch.export.export(net, (x,))
     else:
         torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
