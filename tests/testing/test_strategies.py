@@ -245,7 +245,6 @@ def test_degenerate_schemes_are_degenerate_in_every_way():
         assert seen(GeneralLinear, lambda s, meaning=meaning: meaning in s.external)
     assert seen(GeneralLinear, lambda s: any(not isinstance(x, str) for x in s.external))
     assert {bool(scheme.parameters) for scheme in drawn} == {True, False}
-    small = find(degenerate(["runge-kutta"], with_parameter=False), bool, settings=settings(database=None))
-    assert small.stages == 1
+    assert find(degenerate(["runge-kutta"], with_parameter=False), bool, settings=settings(database=None)).stages <= 2
     with pytest.raises(InputError, match="families='euler'"):
         find(degenerate(["euler"]), bool, settings=settings(database=None))
