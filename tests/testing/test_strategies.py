@@ -245,6 +245,7 @@ def test_degenerate_schemes_are_degenerate_in_every_way():
         assert seen(GeneralLinear, lambda s, meaning=meaning: meaning in s.external)
     assert seen(GeneralLinear, lambda s: any(not isinstance(x, str) for x in s.external))
     assert {bool(scheme.parameters) for scheme in drawn} == {True, False}
-    assert find(degenerate(["runge-kutta"], with_parameter=False), bool, settings=settings(database=None)).stages <= 2
+    again = settings(database=None, derandomize=True)  # the same search each time, as above
+    assert find(degenerate(["runge-kutta"]), bool, settings=again).stages == 1
     with pytest.raises(InputError, match="families='euler'"):
         find(degenerate(["euler"]), bool, settings=settings(database=None))
