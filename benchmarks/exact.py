@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tableau2net.analysis import check, order_conditions
-from tableau2net.analysis.order import conditions
+from tableau2net.analysis.order.conditions import conditions
 from tableau2net.scheme import list_schemes, load
 
 NAMES = (

@@ -35,8 +35,8 @@ from benchmarks import script
 from benchmarks.goals import Goal
 from benchmarks.goals import sheet as goal_sheet
 from benchmarks.sheet import Sheet, number, processor
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.training import ImageData, Recipe, environment
-from tableau2net.training.feed import ResidentFeed
 
 BATCH = 128
 AHEAD = 8  # batches of the script that are not timed: what workers have made before somebody asks

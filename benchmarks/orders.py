@@ -23,11 +23,11 @@ from rich.table import Table
 from sympy import Rational
 from sympy.core.cache import clear_cache
 
-from tableau2net.analysis.bseries import Reading
-from tableau2net.analysis.exact.domain import _number_field
-from tableau2net.analysis.order import conditions, order
-from tableau2net.analysis.trees import Forest, forest
+from tableau2net.analysis.order.conditions import conditions, order
+from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import _number_field
 from tableau2net.scheme import RungeKutta, load
 from tableau2net.step import lower
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tableau2net.exact.text import float_of
 from tableau2net.scheme import Multistep, RungeKutta
-from tableau2net.scheme.expression import float_of
 
 
 class TableauLoop(nn.Module):

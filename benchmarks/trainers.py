@@ -18,15 +18,15 @@ import torch
 import tableau2net as t2n
 from benchmarks import floors, script
 from benchmarks.loader import arrays, image_data
+from tableau2net.data.resident_feed import feed_of
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe
-from tableau2net.training.engine import Recorded, record_cuda
+from tableau2net.training.capture import Recorded, record_cuda
 from tableau2net.training.evaluation import Evaluation
-from tableau2net.training.feed import feed_of
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way
 
 BATCH = 128
 SCRIPT = "script"  # the engine of what people write

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import tableau2net as t2n
-from tableau2net.plot.convergence import draw_convergence
+from tableau2net.plot.schemes.convergence import draw_convergence
 
 KNOWN_BAD = Path(__file__).parents[1] / "tests" / "known_bad"
 

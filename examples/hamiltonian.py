@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import tableau2net as t2n
-from tableau2net.nn.symmetric import Symmetric
+from tableau2net.nn.fields.transposed import Symmetric
 
 EULER = t2n.RungeKutta(A=[[]], b=["1"])
 SCHEMES = {

@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional
 
 import tableau2net as t2n
+from tableau2net.data.glyphs import draw_glyphs
 from tableau2net.nn import parameter_groups
-from tableau2net.nn.made import blocks_of
+from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.refinement import refine
-from tableau2net.training.glyphs import draw_glyphs
 
 
 def main(pictures: int = 120, passes: int = 8, levels: int = 3, name: str = "lm_resnet14") -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 import tableau2net as t2n
+from tableau2net.data.glyphs import draw_glyphs
 from tableau2net.nn.families.ode import ODENetwork
-from tableau2net.training.glyphs import draw_glyphs
 
 
 def saved_bytes(net: torch.nn.Module, x: Tensor) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import tableau2net as t2n
-from tableau2net.analysis.nominal import independent_order
+from tableau2net.analysis.order.independent import independent_order
 from tableau2net.nn import DynamicBlock, PreActivation
 
 TABLEAUX = ("euler", "explicit-midpoint", "improved-euler", "kutta-3", "rk4", "dormand-prince-54", "radau-iia-2")

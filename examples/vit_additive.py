@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import tableau2net as t2n
-from tableau2net.training.glyphs import draw_glyphs
+from tableau2net.data.glyphs import draw_glyphs
 
 EULER = t2n.RungeKutta(A=[[]], b=["1"])
 FIRST = t2n.RungeKutta(A=[[], ["1"]], b=["1", "0"])  # evaluated at y; the second stage starts from what it gave

@@ -9,7 +9,8 @@
 Names are imported when first used: `import tableau2net` waits for nothing, analysing a scheme never for torch.
 """
 
-__version__ = "0.1.0"
+from tableau2net._version import __version__ as __version__
+
 TYPE_CHECKING = False  # typing's own would be looked for in the current folder by `python -m`, before we can help it
 
 if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the same to the interpreter

@@ -13,8 +13,8 @@ from benchmarks.counting import held_bytes, kernels, passes, peak_tensors, saved
 from benchmarks.fields import FIELDS, Cheap
 from benchmarks.goals import Goal
 from benchmarks.sheet import Sheet
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.training import Recipe
-from tableau2net.training.feed import ResidentFeed
 
 SHAPE = (4, 16, 8, 8)
 

@@ -12,13 +12,13 @@ from sympy import Rational, binomial
 
 import tableau2net as t2n
 from tableau2net.analysis import ssp
-from tableau2net.analysis.claims import check
+from tableau2net.analysis.report.claims import check
 from tableau2net.cli import main
 from tableau2net.nn import coefficient_values
 from tableau2net.scheme import GeneralLinear, Multistep, Scheme
 from tableau2net.scheme.file import loads
-from tableau2net.training.table import Grid, Run
-from tableau2net.training.table.check import check_runs
+from tableau2net.tables import Grid, Run
+from tableau2net.tables.preflight import check_runs
 
 FOLDER = Path(__file__).parents[1] / "examples"
 OURS = {path.stem: path for path in sorted((FOLDER / "new_schemes").glob("*.toml"))}

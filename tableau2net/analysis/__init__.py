@@ -1,19 +1,19 @@
 """Exact readings of a scheme, its claims proved or refuted, and the report of everything known of it."""
 
 from tableau2net.analysis.backward import differential_form, modified_equation, modifying_integrator
-from tableau2net.analysis.claims import Claim, Verdict, check
-from tableau2net.analysis.errors import errors
 from tableau2net.analysis.generate import generate_imex_multistep, generate_multistep, generate_runge_kutta
-from tableau2net.analysis.nominal import independent_order
-from tableau2net.analysis.order import Order, Residual, order, order_conditions
+from tableau2net.analysis.order.assumptions import simplifying
+from tableau2net.analysis.order.conditions import Order, Residual, order, order_conditions
+from tableau2net.analysis.order.error_constants import errors
+from tableau2net.analysis.order.independent import independent_order
+from tableau2net.analysis.reading.linear import characteristic_polynomial, stability_function
+from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.region import Region, a_stable_region, region_text, zero_stable_region
-from tableau2net.analysis.report import Report, report
-from tableau2net.analysis.simplifying import simplifying
+from tableau2net.analysis.report.claims import Claim, Verdict, check
+from tableau2net.analysis.report.findings import Report, report
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, effective_step, stability, zero_stable
-from tableau2net.analysis.stability.linear import characteristic_polynomial, stability_function
 from tableau2net.analysis.structure import Structure, fsal, reduced, stage_order, stiffly_accurate, structure
-from tableau2net.analysis.trees import trees
 
 __all__ = [
     "SSP",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from tableau2net import __version__
+from tableau2net._version import __version__
 from tableau2net.children import SAFE
 from tableau2net.cli.check import check
 from tableau2net.cli.compare import compare
@@ -17,7 +17,7 @@ from tableau2net.cli.compile import compile
 from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
 from tableau2net.cli.models import models
-from tableau2net.cli.numbers import bounded
+from tableau2net.cli.number_types import bounded
 from tableau2net.cli.plot import plot
 from tableau2net.cli.refine import refine
 from tableau2net.cli.show import show

@@ -13,14 +13,14 @@ from sympy import Expr, Float
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
-from tableau2net.analysis.budget import budget
-from tableau2net.analysis.facts.pieces import LONGEST, number
-from tableau2net.analysis.order import Residual
-from tableau2net.analysis.record import json_of, residuals_json
+from tableau2net.analysis.order.conditions import Residual
+from tableau2net.analysis.report.budget import budget
+from tableau2net.analysis.report.facts.pieces import LONGEST, number
+from tableau2net.analysis.report.record import json_of, residuals_json
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
+from tableau2net.exact.text import is_long
 from tableau2net.scheme import load
-from tableau2net.scheme.expression import is_long
 from tableau2net.sinks import printable
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for

@@ -11,18 +11,18 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.analysis import effective_step, order_conditions, stability, zero_stable
-from tableau2net.analysis.record import json_of
+from tableau2net.analysis.report.record import json_of
 from tableau2net.codegen import Options
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
 from tableau2net.files import write_atomically
-from tableau2net.nn.learnt import LearntScheme, learning_of, learnt_schemes
-from tableau2net.nn.made import blocks_of
+from tableau2net.nn.blocks import blocks_of
+from tableau2net.nn.learnt.schemes import LearntScheme, learning_of, learnt_schemes
+from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.stored import read_network
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.expression import float_of
 from tableau2net.scheme.file import dumps
 from tableau2net.step import lower
-from tableau2net.training.results import RESULT, Result
-from tableau2net.training.stored import read_network
 
 DIGITS = 6  # conditions that hold to 1e-6 count as kept: float32 holds no more
 

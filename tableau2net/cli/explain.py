@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 from sympy import Expr
 
-from tableau2net.analysis.equal import Equality, equality
-from tableau2net.codegen.options import Options
-from tableau2net.codegen.program import program
+from tableau2net.analysis.order.equality import Equality, equality
+from tableau2net.codegen.compile_options import Options
+from tableau2net.codegen.emitted import program
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of, text_of
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.expression import float_of, text_of
 from tableau2net.step import Combine, Cost, Evaluate, Passed, Solve, Step, cost, in_place
 from tableau2net.step.passes.share import MAX_TERMS, terms
 

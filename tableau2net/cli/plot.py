@@ -55,19 +55,19 @@ def _drawing(picture: str) -> Draw:
     """The function that draws; matplotlib is imported here, when it is wanted."""
     match picture:
         case "stability":
-            from tableau2net.plot.stability import draw_stability
+            from tableau2net.plot.schemes.stability_region import draw_stability
 
             return draw_stability
         case "order-star":
-            from tableau2net.plot.order_star import draw_order_stars
+            from tableau2net.plot.schemes.order_star import draw_order_stars
 
             return draw_order_stars
         case "convergence":
-            from tableau2net.plot.convergence import draw_convergence
-            from tableau2net.plot.measured import ROUNDING, global_error
+            from tableau2net.plot.schemes.convergence import draw_convergence
+            from tableau2net.step.measured import ROUNDING, global_error
 
             return partial(draw_convergence, error=global_error, rounding=ROUNDING)
         case _:
-            from tableau2net.plot.error_constants import draw_error_constants
+            from tableau2net.plot.schemes.accuracy import draw_error_constants
 
             return draw_error_constants

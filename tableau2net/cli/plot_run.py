@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tableau2net.errors import InputError
-from tableau2net.training.logged import Logged, read_logged
-from tableau2net.training.recipe import completed
+from tableau2net.recipes.recipe import completed
+from tableau2net.runs.logged import Logged, read_logged
 
 LONGEST = 3  # differences that a label names
 
@@ -29,17 +29,17 @@ def draw(picture: str, folders: Sequence[str], format: str) -> bytes:
 
 def _training(runs: Sequence[Logged], format: str) -> bytes:
     if len(runs) == 1:
-        from tableau2net.plot.curves import draw_curves
+        from tableau2net.plot.runs.curves import draw_curves
 
         (run,) = runs
         return draw_curves(run.rows, run.before, run.title, format)
-    from tableau2net.plot.runs import draw_runs
+    from tableau2net.plot.runs.overlay import draw_runs
 
     return draw_runs({label: [run.rows for run in group] for label, group in labelled(runs).items()}, format)
 
 
 def _coefficients(run: Logged, format: str) -> bytes:
-    from tableau2net.plot.coefficients import draw_coefficients
+    from tableau2net.plot.runs.learnt_coefficients import draw_coefficients
 
     if not run.learns:
         raise InputError(f"{run.folder}: nothing is learnt, {_why_not(run)}")
@@ -47,7 +47,7 @@ def _coefficients(run: Logged, format: str) -> bytes:
 
 
 def _effective_step(run: Logged, format: str) -> bytes:
-    from tableau2net.plot.effective_step import draw_effective_step, step_length
+    from tableau2net.plot.runs.effective_step import draw_effective_step, step_length
 
     family = run.family()
     length = step_length(family.scheme)

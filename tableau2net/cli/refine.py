@@ -27,11 +27,11 @@ def refine(
     json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, and nothing else.")] = False,
 ) -> None:
     """Refine or coarsen the grids of a trained network, measure it before and after, and write it to a folder."""
-    from tableau2net.training.change import Change
-    from tableau2net.training.data import load_data
+    from tableau2net.data.load import load_data
+    from tableau2net.nn.change import Change
+    from tableau2net.runs.stored import find_network, read_network, write_network
     from tableau2net.training.environment import choose_device
     from tableau2net.training.evaluation import compare_accuracy
-    from tableau2net.training.stored import find_network, read_network, write_network
 
     change = Change("coarsen" if coarsen else "refine", states, controls)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

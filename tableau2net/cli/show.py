@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tableau2net.analysis.budget import budget
-from tableau2net.analysis.report import report
+from tableau2net.analysis.report.budget import budget
+from tableau2net.analysis.report.findings import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
@@ -24,7 +24,7 @@ def show(
         raise InputError("--json and --latex: choose one")
     loaded = load(scheme)
     if latex:
-        from tableau2net.step.typeset import document
+        from tableau2net.step.typeset_step import document
 
         print(document(loaded))
         return
@@ -33,7 +33,7 @@ def show(
         if json:
             print_json(found.to_dict())
             return
-        from tableau2net.cli.tables import scheme_view
+        from tableau2net.cli.scheme_display import scheme_view
         from tableau2net.cli.terminal import Terminal
 
         view = scheme_view(found)

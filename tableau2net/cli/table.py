@@ -13,8 +13,8 @@ from tableau2net.files import write_atomically
 from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
-    from tableau2net.training.comparison import Finished, Published
-    from tableau2net.training.table import Grid, Ran
+    from tableau2net.comparison import Finished, Published
+    from tableau2net.tables import Grid, Ran
 
 ENDINGS = (".md", ".tex", ".csv", ".json")
 
@@ -78,8 +78,8 @@ def table(
     if said and not files:
         raise InputError(f"--{said[0].replace('_', '-')}: is for a grid; name its FILE.toml")
 
-    from tableau2net.training.comparison import Table, read_finished
-    from tableau2net.training.comparison.formats import FORMATS
+    from tableau2net.comparison import Table, read_finished
+    from tableau2net.comparison.formats import FORMATS
 
     runs: list[Finished] = read_finished(source for source in sources if source.suffix != ".toml")
     published, title, status = None, None, 0
@@ -112,8 +112,8 @@ def table(
         _end(status)
         return
     from tableau2net.cli.table_view import show
-    from tableau2net.training.comparison.sheet import pivot as pivoted
-    from tableau2net.training.comparison.sheet import sheet
+    from tableau2net.comparison.sheet import pivot as pivoted
+    from tableau2net.comparison.sheet import sheet
 
     show(pivoted(whole) if turned else sheet(whole))
     for path in output or ():
@@ -128,8 +128,8 @@ def _end(status: int) -> None:
 
 def _finished(ran: Ran) -> list[Finished]:
     """The finished runs of a grid, as rows know them."""
-    from tableau2net.training.comparison import Finished, read_result
-    from tableau2net.training.results import RESULT
+    from tableau2net.comparison import Finished, read_result
+    from tableau2net.runs.result import RESULT
 
     return [
         Finished(read_result(run.folder / RESULT), run.folder, run.label, run.published, run.depth)
@@ -138,7 +138,7 @@ def _finished(ran: Ran) -> list[Finished]:
 
 
 def _published(grid: Grid) -> Published | None:
-    from tableau2net.training.comparison import Published
+    from tableau2net.comparison import Published
 
     return Published(**{"source": "source not said", **grid.published}) if grid.published else None
 

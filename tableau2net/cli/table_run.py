@@ -13,8 +13,8 @@ from tableau2net.errors import InputError
 from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
-    from tableau2net.training.table import Grid, Ran, Run
-    from tableau2net.training.table.processes import Workers
+    from tableau2net.tables import Grid, Ran, Run
+    from tableau2net.tables.processes import Workers
 
 
 def run_grid(
@@ -38,9 +38,9 @@ def run_grid(
 
     Raises InputError, one line, for all that is wrong with the file, before the first run starts.
     """
-    from tableau2net.training.table import Grid, Ran, Runner
-    from tableau2net.training.table.check import check_data, check_runs
-    from tableau2net.training.table.folder import is_finished
+    from tableau2net.tables import Grid, Ran, Runner
+    from tableau2net.tables.preflight import check_data, check_runs
+    from tableau2net.tables.standing import is_finished
 
     grid = Grid.read(path).with_overrides(**overrides)
     if baseline is not None and baseline not in grid.labels:
@@ -63,12 +63,12 @@ def run_grid(
 def _workers(ray: str | None, jobs: int | None, left: Sequence[Run]) -> Iterator[tuple[Workers, int, int | None]]:
     """What starts workers, how many at a time, and how many threads each has."""
     if ray is None:
-        from tableau2net.training.table.processes import Processes
+        from tableau2net.tables.processes import Processes
 
         at_once = jobs or 1
         yield Processes(), at_once, _threads(at_once)
         return
-    from tableau2net.training.table.cluster import Cluster
+    from tableau2net.tables.cluster import Cluster
 
     with Cluster(ray, jobs, left) as cluster:
         yield cluster, cluster.at_once, cluster.threads
@@ -106,7 +106,7 @@ def _list(grid: Grid, parameters: Mapping[str, int]) -> None:
 
 
 def _cell(heading: str, run: Run, parameters: Mapping[str, int]) -> str:
-    from tableau2net.training.table.folder import is_finished, rows
+    from tableau2net.tables.standing import is_finished, rows
 
     match heading:
         case "network":

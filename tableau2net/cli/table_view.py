@@ -12,7 +12,7 @@ from rich.text import Text
 from tableau2net.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from tableau2net.training.comparison.sheet import Sheet
+    from tableau2net.comparison.sheet import Sheet
 
 GAP = 2  # between columns
 # The first to go where a terminal is too narrow for all; then columns from the right.
@@ -27,7 +27,7 @@ TELLING = ("coefficients", "scheme", "data", "preset", "precision", "parameters"
 
 def show(sheet: Sheet) -> None:
     """Print the sheet with the columns that there is room for, the caption below it."""
-    from tableau2net.training.comparison.formats import sentences
+    from tableau2net.comparison.formats import sentences
 
     console = Terminal()
     left_out = _left_out(sheet, console.width)

@@ -11,7 +11,7 @@ import typer
 
 from tableau2net.analysis import report
 from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights, key_value
-from tableau2net.cli.tables import scheme_view
+from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.cli.terminal import Terminal
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
@@ -155,9 +155,9 @@ def train(
         raise InputError(f"--num-threads {str(num_threads)[:20]}: at most {MOST_THREADS}")
     import torch
 
+    from tableau2net.recipes.presets import find_preset
     from tableau2net.training import Recipe, Stopped
     from tableau2net.training import train as run
-    from tableau2net.training.presets import find_preset
 
     if num_threads is not None:
         torch.set_num_threads(num_threads)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tableau2net.codegen.growth import growth_lines
-from tableau2net.codegen.program import Program
+from tableau2net.codegen.emitted import Program
+from tableau2net.codegen.growth_method import growth_lines
 from tableau2net.codegen.pull import pull_lines
 from tableau2net.errors import InputError
 

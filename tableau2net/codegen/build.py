@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from tableau2net.codegen.compile_options import Options, check_names
 from tableau2net.codegen.inline import standalone
-from tableau2net.codegen.options import Options, check_names
 from tableau2net.codegen.source import source_of
 from tableau2net.scheme import Scheme, load
 

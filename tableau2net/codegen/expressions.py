@@ -12,7 +12,7 @@ import sympy
 from sympy import Expr, Rational, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import float_of, shown
+from tableau2net.exact.text import float_of, shown
 
 EXACT_INTEGER = 2**53  # below it p / q is the double nearest to the rational
 

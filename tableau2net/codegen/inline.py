@@ -6,7 +6,7 @@ import ast
 import re
 from importlib.resources import files
 
-SUPPORT = "tableau2net.codegen.support"
+SUPPORT = "tableau2net.runtime"
 
 
 def standalone(source: str) -> str:

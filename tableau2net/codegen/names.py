@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from keyword import kwlist
 
-from tableau2net.codegen.learnable.numbers import Numbers, fresh
+from tableau2net.codegen.learnable.placeholders import Numbers, fresh
 
 
 def _words(text: str) -> frozenset[str]:
@@ -99,7 +99,7 @@ def _of_files() -> frozenset[str]:
 
 def _support() -> list[str]:
     """The texts of the support modules."""
-    folder = files("tableau2net.codegen.support")
+    folder = files("tableau2net.runtime")
     return [item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".py")]
 
 

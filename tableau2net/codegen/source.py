@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import sympy
 
 from tableau2net.codegen.backward import Driver, driver, unpacked
+from tableau2net.codegen.compile_options import Options
 from tableau2net.codegen.emit import wrapped_call
+from tableau2net.codegen.emitted import Program, program
 from tableau2net.codegen.expressions import Combination, literal, scalar, wrapped
 from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
 from tableau2net.codegen.names import class_name, named
-from tableau2net.codegen.options import Options
-from tableau2net.codegen.program import Program, program
 from tableau2net.codegen.startup import evaluated_parts, slope_weight
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
@@ -55,14 +55,14 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 
 
 SUPPORT = {
-    "solve": ("Solver", "solve"),
+    "stage_solve": ("Solver", "solve"),
     "resolved": ("own_solver", "resolved"),
-    "given": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),
+    "construction": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),
     "untouched": ("untouched",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
     "reversible": ("factor_cotangent", "reversible"),
-    "growth": ("check_growth", "rounding_growth"),
+    "rounding": ("check_growth", "rounding_growth"),
     "adjoint": ("adjoint",),
     "retraction": ("Retraction",),
 }
@@ -74,7 +74,7 @@ def _support(body: str) -> Iterator[str]:
     for module, names in SUPPORT.items():
         used = [name for name in names if re.search(rf"(?<![\w.]){name}\b[^'\"]", body)]
         if used:
-            lines.append(f"from tableau2net.codegen.support.{module} import {', '.join(used)}")
+            lines.append(f"from tableau2net.runtime.{module} import {', '.join(used)}")
     yield from [*lines, ""] if lines else []
 
 

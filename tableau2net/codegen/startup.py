@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sympy import Expr, Rational, S
 
-from tableau2net.codegen.options import Options
+from tableau2net.codegen.compile_options import Options
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta
 from tableau2net.step import Combine, Evaluate, Input, Operation, Step, lower, prune, rename

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.integration.control import Controller, Tolerance, first_step
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
+from tableau2net.runtime.stage_solve import ConvergenceError
 
 
 def adaptive(

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tableau2net.codegen.support.vectors import Layout
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
+from tableau2net.runtime.vectors import Layout
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0  # of the factor between one step and the next
 BETA = 0.04  # the integral part's share: Gustafsson's stabilisation as in DOPRI5 (HW II, IV.2)

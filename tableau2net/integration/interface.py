@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 
 from tableau2net.analysis import order
-from tableau2net.analysis.pairs import useless_estimate
-from tableau2net.codegen.support.solve import SOLVER_METHODS, ConvergenceError
+from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.moving import Moving
-from tableau2net.integration.multistep import multistep
 from tableau2net.integration.newton import StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.system import System, system_of
+from tableau2net.integration.with_history import multistep
+from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower
 

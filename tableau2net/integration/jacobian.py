@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tableau2net.codegen.support.vectors import Layout
+from tableau2net.runtime.vectors import Layout
 
 DIFFERENCED = 10  # numbers in a state up to which so many evaluations cost less than autograd does
 MIXED = 1e-6  # a number so small beside another that a difference of f may drown in rounding

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tableau2net.codegen.support.anderson import VectorMap
-from tableau2net.codegen.support.implicit import Stages, Tensors, with_implicit_gradient
-from tableau2net.codegen.support.krylov import gmres
-from tableau2net.codegen.support.solve import ConvergenceError, RandomState, Solver, solve
-from tableau2net.codegen.support.vectors import Layout, StateMeasure, length
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import DENSE, Factors, Weights, factors_of
 from tableau2net.integration.jacobian import jacobian
+from tableau2net.runtime.anderson import VectorMap
+from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
+from tableau2net.runtime.krylov import gmres
+from tableau2net.runtime.stage_solve import ConvergenceError, RandomState, Solver, solve
+from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
 AFTER_ALL = 1024  # where that is so after products with the Jacobian have led nowhere soon
 SOON = 10  # evaluations of the stages in one search
@@ -53,7 +53,7 @@ class Controlled(StateMeasure):
 class StageSolver:
     """Called by the generated step with the equations of its implicit stages; returns the stages and their slopes.
 
-    method: "auto", or one of `codegen.support.solve`. tolerance: of that, relative to the state; by default as fine
+    method: "auto", or one of `runtime.stage_solve`. tolerance: of that, relative to the state; by default as fine
     as `wanted`, the tolerance of the steps, makes sensible, and where there is none nearly to rounding.
     """
 

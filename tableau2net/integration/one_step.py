@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from tableau2net.analysis import order, order_conditions
-from tableau2net.analysis.dense import Dense, dense_weights, stages_at_ends
+from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages_at_ends
 from tableau2net.codegen.build import compile
 from tableau2net.errors import InputError
 from tableau2net.integration.system import Field, States, System

@@ -1,14 +1,19 @@
 """Fields, transitions, networks and their registry."""
 
-from tableau2net.nn.coefficients import coefficient_values, exact_coefficients, named_coefficients, parameter_groups
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
-from tableau2net.nn.fields import PreActivation
-from tableau2net.nn.network import ResidualNetwork
+from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.learnt.coefficients import (
+    coefficient_values,
+    exact_coefficients,
+    named_coefficients,
+    parameter_groups,
+)
 from tableau2net.nn.overview import summary
 from tableau2net.nn.refinement import refine
 from tableau2net.nn.registry import create_model, list_models, model_name
-from tableau2net.nn.transition import Transition
+from tableau2net.nn.skeleton.residual_network import ResidualNetwork
+from tableau2net.nn.skeleton.transition import Transition
 
 __all__ = [
     "DynamicBlock",

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from tableau2net.codegen.options import Options
-from tableau2net.codegen.support.growth import check_growth
+from tableau2net.codegen.compile_options import Options
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.dynamic.block import DynamicBlock
-from tableau2net.nn.made import blocks_of
+from tableau2net.runtime.rounding import check_growth
 
 Network = TypeVar("Network", bound=nn.Module)
 

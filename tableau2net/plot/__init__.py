@@ -1,5 +1,5 @@
 """Pictures, each a function from plain data to the bytes of a PNG."""
 
-from tableau2net.plot.curves import draw_curves
+from tableau2net.plot.runs.curves import draw_curves
 
 __all__ = ["draw_curves"]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import parse, shown, symbol
+from tableau2net.exact.text import parse, shown, symbol
 from tableau2net.words import PARAMETER_LENGTH, check_line, check_name, check_parameter, quoted
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute

@@ -10,9 +10,9 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
-from tableau2net.scheme.expression import parse, text_of
 from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, Integer, S, expand
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import shown
 from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
-from tableau2net.scheme.expression import shown
 from tableau2net.scheme.runge_kutta import Matrix, matrix_named, named_matrix
 
 External = str | tuple[Expr, ...]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tableau2net.errors import InputError
 from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.endless import registry
+from tableau2net.scheme.constructed import patterns as registry
 
 
 @cache

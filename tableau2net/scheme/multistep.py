@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import shown
 from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, exact_vector, whole_number
-from tableau2net.scheme.expression import shown
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ except ModuleNotFoundError as error:
     ) from None
 from tableau2net.testing.consistent import Consistency, assert_consistent, schemes_in
 from tableau2net.testing.degenerate import FAMILIES, degenerate
-from tableau2net.testing.general_linear import as_general_linear, general_linear
-from tableau2net.testing.measure import measured_order
-from tableau2net.testing.multistep import additive_multistep, multistep
-from tableau2net.testing.parts import additive_runge_kutta, partitioned_runge_kutta
-from tableau2net.testing.runge_kutta import runge_kutta
+from tableau2net.testing.measured_order import measured_order
+from tableau2net.testing.random_general_linear import as_general_linear, general_linear
+from tableau2net.testing.random_multistep import additive_multistep, multistep
+from tableau2net.testing.random_parts import additive_runge_kutta, partitioned_runge_kutta
+from tableau2net.testing.random_runge_kutta import runge_kutta
 
 __all__ = [
     "FAMILIES",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tableau2net.analysis import check, order_conditions
-from tableau2net.analysis.order import Order
+from tableau2net.analysis.order.conditions import Order
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower
-from tableau2net.testing.measure import DECIMAL_TOLERANCE, TOLERANCE, measured_order
+from tableau2net.testing.measured_order import DECIMAL_TOLERANCE, TOLERANCE, measured_order
 
 
 @dataclass(frozen=True)

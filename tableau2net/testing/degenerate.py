@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from hypothesis import strategies as st
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import parse
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -23,8 +24,7 @@ from tableau2net.scheme import (
     RungeKutta,
     Scheme,
 )
-from tableau2net.scheme.expression import parse
-from tableau2net.testing.tableau import Shape
+from tableau2net.testing.random_tableau import Shape
 
 Family = Literal[
     "runge-kutta",

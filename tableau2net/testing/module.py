@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import Options, compile
 from tableau2net.codegen.learnable import learning
-from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -21,8 +22,7 @@ from tableau2net.scheme import (
     PartitionedRungeKutta,
     Scheme,
 )
-from tableau2net.scheme.expression import float_of
-from tableau2net.testing.network import Network, computed, evaluated, live_stages
+from tableau2net.testing.network_formula import Network, computed, evaluated, live_stages
 
 H, T0 = 0.125, 0.25
 TOLERANCE = 1e-12

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sympy import Expr
 
 from tableau2net.testing.draw import distinct, simple
-from tableau2net.testing.linear import solution
+from tableau2net.testing.linear_equations import solution
 
 Node = Any  # a Fraction, or a sympy number
 ANYWHERE = simple(-1, 2, 4)

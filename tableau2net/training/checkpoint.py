@@ -15,12 +15,13 @@ from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.files import check_file, write_atomically
+from tableau2net.recipes.recipe import completed
+from tableau2net.runs.run_folder import BEFORE, CHECKPOINT
+from tableau2net.runs.stored import detached
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
-from tableau2net.training.recipe import completed
-from tableau2net.training.run_folder import BEFORE, CHECKPOINT
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way
 
 FORMAT = "tableau2net-checkpoint-2"
 MOST_BYTES = 64 * 2**30
@@ -193,11 +194,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         elif a != b:
             found.append(f"{prefix}{key}: {a} there, {b} here")
     return found
-
-
-def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU, contiguous and sharing no memory, as safetensors wants them."""
-    return {k: v.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for k, v in tensors.items()}
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

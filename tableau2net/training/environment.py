@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tableau2net import __version__
+from tableau2net._version import __version__
 from tableau2net.errors import InputError
 
 USABLE = ("cpu", "cuda", "mps", "xpu")

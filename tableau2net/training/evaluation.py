@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tableau2net.data.load import Data, Part
 from tableau2net.nn.refinement import steps_of
-from tableau2net.training.data import Data, Part
-from tableau2net.training.way import computing
+from tableau2net.training.execution import computing
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from tableau2net.errors import InputError
+from tableau2net.nn.change import HALVED
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.training import network
 from tableau2net.training.average import Average
-from tableau2net.training.change import Change
 from tableau2net.training.parallel import Ranks, synchronised
-from tableau2net.training.recipe import Recipe
 
-HALVED = Change("refine", 2, 2)
 ALONE = Ranks()
 
 

@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from tableau2net.data.given import checked_data
+from tableau2net.data.load import Data, ImageData, load_data
 from tableau2net.errors import InputError
+from tableau2net.recipes.presets import find_preset
+from tableau2net.recipes.recipe import Recipe
+from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.run_folder import find_run
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, find_checkpoint, take_back
-from tableau2net.training.data import Data, ImageData, load_data
-from tableau2net.training.given import check_network_fits, checked_data
+from tableau2net.training.execution import Way
+from tableau2net.training.fits import check_network_fits
 from tableau2net.training.level import Level, check_network
 from tableau2net.training.parallel import joined
-from tableau2net.training.presets import find_preset
 from tableau2net.training.progress import ProgressDisplay
-from tableau2net.training.recipe import Recipe
-from tableau2net.training.results import RESULT, Result
 from tableau2net.training.resumed import check_coefficients, check_progress, check_tensors
 from tableau2net.training.run import Run
-from tableau2net.training.run_folder import find_run
 from tableau2net.training.stop import Stop
-from tableau2net.training.way import Way
 
 if TYPE_CHECKING:
     from tableau2net.training.tensorboard import Board

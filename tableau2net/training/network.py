@@ -11,11 +11,11 @@ from torch import nn
 
 from tableau2net import analysis
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
-from tableau2net.nn.made import blocks_of
+from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.registry import find_model
+from tableau2net.runs.result import USUAL
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
-from tableau2net.training.results import USUAL
 
 
 @dataclass(frozen=True)

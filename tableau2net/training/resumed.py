@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.training.checkpoint import Checkpoint, Progress, tensors_of
 from tableau2net.training.evaluation import AccuracyChange
 from tableau2net.training.level import Level
-from tableau2net.training.recipe import Recipe
 
 NUMBERS = ("lr", "train_loss", "train_error", "test_error", "images_per_second", "seconds")
 OPTIONAL = ("validation_error", "smoothness")

@@ -14,25 +14,26 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save
 from torch import Tensor
 
-from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.data.load import Data
+from tableau2net.data.resident_feed import feed_of
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn.overview import cost
-from tableau2net.plot.curves import draw_curves
+from tableau2net.plot.runs.curves import draw_curves
+from tableau2net.recipes.recipe import Recipe
+from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
+from tableau2net.runs.stored import detached
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
-from tableau2net.training.checkpoint import Progress, detached, random_state, tensors_of, write_checkpoint
-from tableau2net.training.data import Data
-from tableau2net.training.engine import Recorded, record_cuda
+from tableau2net.training.capture import Recorded, record_cuda
+from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
-from tableau2net.training.feed import feed_of
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
 from tableau2net.training.progress import ProgressDisplay
-from tableau2net.training.recipe import Recipe
-from tableau2net.training.results import RESULT, Result
-from tableau2net.training.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
 from tableau2net.training.stop import Stop, Stopped
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way
 
 if TYPE_CHECKING:
     from tableau2net.training.tensorboard import Board

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from tableau2net.errors import InputError
-from tableau2net.plot.levels import leaves
-from tableau2net.training.logged import read_log
-from tableau2net.training.run_folder import LOG
+from tableau2net.plot.runs.levels import leaves
+from tableau2net.runs.logged import read_log
+from tableau2net.runs.run_folder import LOG
 
 FOLDER = "tensorboard"
 TAGS = {

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tableau2net.data.memory import fill
+from tableau2net.data.resident_feed import Feed
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.training.average import weights_at
-from tableau2net.training.feed import Feed
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
-from tableau2net.training.memory import fill
 from tableau2net.training.parallel import total_gradients
-from tableau2net.training.recipe import Recipe
-from tableau2net.training.way import Way
 
 
 class Update:

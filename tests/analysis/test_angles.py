@@ -12,8 +12,8 @@ from sympy import Rational, oo
 
 from tableau2net import testing
 from tableau2net.analysis import stability
-from tableau2net.plot.amplification import amplification
 from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, RungeKutta
+from tableau2net.step.amplification import amplification
 from tableau2net.testing.roots import CIRCLE, INSIDE_PAIR, INSIDE_REAL, MINUS_ONE, ONE, OUTSIDE_REAL, product
 
 mp = mpmath.MPContext()

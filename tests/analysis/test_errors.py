@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sympy import Max, Rational, S, sqrt
 
 from tableau2net.analysis import order
-from tableau2net.analysis.errors import Errors, errors
-from tableau2net.analysis.simplifying import simplifying
+from tableau2net.analysis.order import error_norms
+from tableau2net.analysis.order.assumptions import simplifying
+from tableau2net.analysis.order.error_constants import Errors, errors
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -210,7 +211,7 @@ def test_what_does_not_apply_is_none():
 
 def test_unwieldy_fractions_and_printed_decimals_give_floats_near_the_exact_number(monkeypatch):
     exact = errors(load("dormand-prince-54"))
-    monkeypatch.setattr("tableau2net.analysis.norms.LONGEST", 10)
+    monkeypatch.setattr(error_norms, "LONGEST", 10)
     long = errors(replace(load("dormand-prince-54"), name="long"))
     monkeypatch.undo()
     table = {n: c.evalf(40) for n, c in load("dormand-prince-54").coefficients.items()}
@@ -234,6 +235,6 @@ def test_of_long_methods_what_takes_too_many_trees_is_left_out():
     ("name", "evaluations"), [("dormand-prince-54", 6), ("bogacki-shampine-32", 3), ("rk4", 4), ("trapezoid", 1)]
 )
 def test_work_counts_what_a_step_among_many_evaluates(name, evaluations):  # first same as last: HNW I, II.5
-    from tableau2net.plot.error_constants import _evaluations
+    from tableau2net.plot.schemes.accuracy import _evaluations
 
     assert _evaluations(load(name)) == evaluations

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from tableau2net.analysis import order, order_conditions
-from tableau2net.analysis.nominal import independent_order
-from tableau2net.analysis.trees import Forest
+from tableau2net.analysis.order.independent import independent_order
+from tableau2net.analysis.reading.trees import Forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import (
     AdditiveMultistep,

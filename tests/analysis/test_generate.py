@@ -17,8 +17,8 @@ from tableau2net.analysis.generate.families import generate_imex_multistep, gene
 from tableau2net.analysis.generate.limited import OutOfTimeError, within
 from tableau2net.analysis.generate.solve import BeyondSolvingError, solve
 from tableau2net.errors import InputError
+from tableau2net.exact.text import symbol
 from tableau2net.scheme import Multistep, load
-from tableau2net.scheme.expression import symbol
 from tableau2net.scheme.file import dumps, loads
 from tests.reference import multistep_order, runge_kutta_order
 

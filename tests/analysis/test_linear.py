@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Matrix, Poly, Rational, eye, ones
 
-from tableau2net.analysis.stability.linear import ZETA, Z, characteristic_polynomial, curve_of, stability_function
+from tableau2net.analysis.reading.linear import ZETA, Z, characteristic_polynomial, curve_of, stability_function
 from tableau2net.analysis.stability.multivariate import multivariate_stability_function
 from tableau2net.errors import InputError
-from tableau2net.plot.amplification import amplification
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -23,6 +22,7 @@ from tableau2net.scheme import (
     load,
 )
 from tableau2net.step import lower
+from tableau2net.step.amplification import amplification
 from tests.strategies import explicit_runge_kutta, multistep, rationals
 
 HALF = Rational(1, 2)

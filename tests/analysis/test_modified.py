@@ -16,9 +16,9 @@ from sympy import Rational, S, Symbol, factor
 from tableau2net.analysis.backward.differential import DifferentialForm, differential_form
 from tableau2net.analysis.backward.modified import modified_equation, modifying_integrator
 from tableau2net.analysis.backward.substitution import MAX_TREES, solve, substitute, trees_up_to
-from tableau2net.analysis.exact.domain import domain_of
-from tableau2net.analysis.trees import Forest
+from tableau2net.analysis.reading.trees import Forest
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from sympy import Integer, Rational, sympify
 
 from tableau2net.analysis import check, order, order_conditions, report
-from tableau2net.analysis.order import _search
+from tableau2net.analysis.order.conditions import _search
 from tableau2net.errors import InputError
+from tableau2net.exact.text import parse
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
-from tableau2net.scheme.expression import parse
 from tableau2net.scheme.library import catalogue
 from tableau2net.testing import assert_consistent, measured_order, multistep, runge_kutta
 from tests.reference import multistep_order, runge_kutta_order

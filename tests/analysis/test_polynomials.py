@@ -6,7 +6,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sympy import QQ, CRootOf, Poly, Rational, Symbol, prod, sqrt
 
-from tableau2net.analysis.exact.polynomials import (
+from tableau2net.exact.polynomials import (
     X,
     count_real_roots,
     hurwitz,

@@ -8,7 +8,7 @@ from hypothesis import given
 from sympy import Rational
 
 from tableau2net.analysis import order
-from tableau2net.analysis.simplifying import Simplifying, simplifying
+from tableau2net.analysis.order.assumptions import Simplifying, simplifying
 from tableau2net.scheme import AdditiveRungeKutta, Parameter, RungeKutta, load
 from tests.strategies import explicit_runge_kutta
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sympy import QQ, Integer, Pow, Rational, count_ops, sqrt
 
-from tableau2net.analysis.exact.square_roots import TooLargeError, square_root, square_root_field
-from tableau2net.scheme.endless.surd import Root, expression
+from tableau2net.exact.square_roots import TooLargeError, square_root, square_root_field
+from tableau2net.exact.surds import Root, expression
 
 FIELDS = [
     ([sqrt(2)], 2),

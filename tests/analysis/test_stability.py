@@ -9,8 +9,8 @@ from sympy import Poly, Rational, Symbol, oo, sqrt
 
 from tableau2net.analysis import effective_step, stage_order, zero_stable
 from tableau2net.analysis.stability.verdicts import root_condition, stability
-from tableau2net.plot.amplification import amplification
 from tableau2net.scheme import AdditiveRungeKutta, GeneralLinear, Multistep, RungeKutta, load
+from tableau2net.step.amplification import amplification
 from tests.analysis.test_linear import implicit_runge_kutta
 from tests.strategies import explicit_runge_kutta, multistep, rationals
 
@@ -239,7 +239,7 @@ def test_leapfrog_written_as_general_linear_method():
 
 
 def test_the_angle_in_floating_point_agrees_with_the_polynomial_one():
-    from tableau2net.analysis.stability.linear import curve
+    from tableau2net.analysis.reading.linear import curve
     from tableau2net.analysis.stability.locus import least_angle
 
     for k in (3, 4, 5, 6):

@@ -13,7 +13,7 @@ from sympy import Rational
 
 from tableau2net import testing
 from tableau2net.analysis import errors, order_conditions
-from tableau2net.analysis.order import nodes_are_row_sums
+from tableau2net.analysis.order.conditions import nodes_are_row_sums
 from tableau2net.scheme import AdditiveRungeKutta, GeneralLinear, PartitionedRungeKutta, RungeKutta
 from tableau2net.testing.draw import rationals
 

@@ -4,7 +4,7 @@ from math import factorial
 
 import pytest
 
-from tableau2net.analysis.trees import Forest, bracket, forest, trees
+from tableau2net.analysis.reading.trees import Forest, bracket, forest, trees
 from tests.reference import density, nested_trees
 
 

@@ -10,9 +10,10 @@ import matplotlib.mathtext
 import pytest
 from hypothesis import given, settings
 
-from tableau2net.analysis.facts.notebook import html as report_html
-from tableau2net.analysis.facts.notebook import latex as report_latex
-from tableau2net.analysis.report import report
+from tableau2net.analysis.report.findings import report
+from tableau2net.analysis.report.notebook import html as report_html
+from tableau2net.analysis.report.notebook import latex as report_latex
+from tableau2net.exact.text import float_of
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -23,11 +24,10 @@ from tableau2net.scheme import (
     RungeKutta,
     load,
 )
-from tableau2net.scheme.expression import float_of
 from tableau2net.scheme.typeset import html, latex
 from tableau2net.step import lower
-from tableau2net.step.typeset import document
-from tableau2net.step.typeset import latex as step_latex
+from tableau2net.step.typeset_step import document
+from tableau2net.step.typeset_step import latex as step_latex
 from tests.strategies import explicit_runge_kutta, multistep
 
 IMEX = AdditiveRungeKutta(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sympy import Add, Integer, Mul, Pow, Rational, Symbol, sqrt
 
 from tableau2net.analysis import effective_step
+from tableau2net.exact.typeset_numbers import html_number, latex_number
 from tableau2net.scheme import load
-from tableau2net.scheme.typeset.numbers import html_number, latex_number
 
 K, H = Symbol("k"), Symbol("h")
 VALUES = {"k": 0.37, "h": 1.71}

@@ -9,16 +9,16 @@ import pytest
 import tableau2net as t2n
 from tableau2net import InputError
 from tableau2net.codegen import write_source
+from tableau2net.exact.text import parse
 from tableau2net.files import PARTIAL, write_atomically
+from tableau2net.runs.finished import read_result
+from tableau2net.runs.logged import read_logged
+from tableau2net.runs.result import RESULT
+from tableau2net.runs.stored import read_network
 from tableau2net.scheme import load
-from tableau2net.scheme.expression import parse
 from tableau2net.scheme.file import loads
-from tableau2net.training.comparison.finished import read_result
-from tableau2net.training.logged import read_logged
-from tableau2net.training.results import RESULT
-from tableau2net.training.stored import read_network
-from tableau2net.training.table.folder import beside, lock
-from tableau2net.training.table.grid import Grid
+from tableau2net.tables.grid import Grid
+from tableau2net.tables.standing import beside, lock
 
 
 def never_ending(folder):

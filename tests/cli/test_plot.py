@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tableau2net.analysis.order import order
-from tableau2net.plot.amplification import amplification
-from tableau2net.plot.convergence import draw_convergence
-from tableau2net.plot.measured import global_error
-from tableau2net.plot.stability import draw_stability, stability_figure
-from tableau2net.plot.window import window
+from tableau2net.analysis.order.conditions import order
+from tableau2net.exact.text import float_of
+from tableau2net.plot.schemes.convergence import draw_convergence
+from tableau2net.plot.schemes.stability_region import draw_stability, stability_figure
+from tableau2net.plot.schemes.window import window
 from tableau2net.scheme import load
-from tableau2net.scheme.expression import float_of
+from tableau2net.step.amplification import amplification
+from tableau2net.step.measured import global_error
 from tests.analysis.test_typeset import CNAB, IMEX, STORMER, TWO_STEP, VERLET
 from tests.strategies import explicit_runge_kutta, multistep
 

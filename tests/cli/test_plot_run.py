@@ -14,14 +14,16 @@ from tableau2net.analysis import effective_step
 from tableau2net.cli.plot_run import labelled
 from tableau2net.codegen.learnable import learning
 from tableau2net.errors import InputError
-from tableau2net.plot import coefficients, curves, runs
-from tableau2net.plot import effective_step as lengths_of
-from tableau2net.plot.effective_step import lengths, step_length
-from tableau2net.plot.levels import levels
+from tableau2net.plot.runs import curves
+from tableau2net.plot.runs import effective_step as lengths_of
+from tableau2net.plot.runs import learnt_coefficients as coefficients
+from tableau2net.plot.runs import overlay as runs
+from tableau2net.plot.runs.effective_step import lengths, step_length
+from tableau2net.plot.runs.levels import levels
+from tableau2net.runs.logged import read_logged
 from tableau2net.scheme import load
 from tableau2net.scheme.file import dumps
 from tableau2net.training import Recipe, Result, train
-from tableau2net.training.logged import read_logged
 
 K = {"blocks.0.k": [-0.25, 0.5], "blocks.1.k": [0.0]}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tableau2net.cli.options import labelled
-from tableau2net.plot.stability import draw_stability
+from tableau2net.plot.schemes.stability_region import draw_stability
 from tableau2net.scheme import load
 from tableau2net.scheme.file import read
 

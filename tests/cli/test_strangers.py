@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tableau2net.scheme.endless.registry import FAMILIES
+from tableau2net.scheme.constructed.patterns import FAMILIES
 from tableau2net.scheme.library import list_schemes
 from tests.cli.bounded import bounded
 from tests.cli.strangers import stranger_file
@@ -24,9 +24,9 @@ WORST = ("gauss-9", "gauss-10", "gauss-24", "radau-iia-11", "rkc1-64", "rkc2-30"
 def ready():
     """What the commands import, once."""
     import tableau2net.cli.explain
-    import tableau2net.cli.tables
+    import tableau2net.cli.scheme_display
     import tableau2net.codegen
-    import tableau2net.plot.stability  # noqa: F401
+    import tableau2net.plot.schemes.stability_region  # noqa: F401
 
 
 def try_file(seed, folder):

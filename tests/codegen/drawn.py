@@ -15,7 +15,7 @@ from tableau2net.integration.interface import integrate
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, PartitionedRungeKutta, Scheme
 from tableau2net.testing.module import SOLVING, T0, Compared, Field, H, check_unique, gradients
-from tableau2net.testing.network import Network, computed
+from tableau2net.testing.network_formula import Network, computed
 
 STEPS = 4
 UNBOUNDED = 1e300

@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Rational, S
 
-from tableau2net.scheme.expression import float_of
+from tableau2net.exact.text import float_of
 from tableau2net.step import Combine, Evaluate, Step
 from tableau2net.step.schedule import scheduled
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.codegen import compile as compiled
-from tableau2net.codegen.support.adjoint import adjoint
-from tableau2net.codegen.support.checkpointed import checkpointed
-from tableau2net.codegen.support.growth import rounding_growth
-from tableau2net.codegen.support.statistics import frozen_statistics
 from tableau2net.errors import InputError
+from tableau2net.runtime.adjoint import adjoint
+from tableau2net.runtime.checkpointed import checkpointed
+from tableau2net.runtime.rounding import rounding_growth
+from tableau2net.runtime.statistics import frozen_statistics
 from tableau2net.scheme import Multistep, list_schemes, load
 from tableau2net.step import lower, prune
 
@@ -80,7 +80,7 @@ def differences(left: Gradients, right: Gradients) -> float:
 
 def compared(name: str, steps: int = 3, **options: Any) -> float:
     """How far the gradient of a reversible class is from that of its steps recorded: inputs, weights, coefficients."""
-    from tableau2net.codegen.support.reversible import reversible
+    from tableau2net.runtime.reversible import reversible
 
     torch.manual_seed(0)
     block: Any = reversible_class(name, time_dependent=True, sharing="shared", **options)
@@ -220,7 +220,7 @@ def test_autocast_is_that_of_the_forward_pass() -> None:
 @pytest.mark.parametrize(("name", "coupling"), [("nystrom-2", None), ("rk4", LAMBDA), ("dormand-prince-54", LAMBDA)])
 def test_float32_where_growth_is_small(name: str, coupling: str | None) -> None:
     """Fields as of a network that is in good health: gradients to 1e-5 in float32 over 20 steps."""
-    from tableau2net.codegen.support.reversible import reversible
+    from tableau2net.runtime.reversible import reversible
 
     torch.manual_seed(0)
     fields = [nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)) for _ in range(20)]
@@ -357,7 +357,7 @@ def test_growth_is_seen_beforehand_and_afterwards() -> None:
     assert 1e18 < block.growth() < 1e20
     with pytest.raises(ValueError, match=r"growth_limit=1e\+?0?4|growth_limit=10000"):
         compiled("lm", coefficients="learnable", backward="reversible")(fields)
-    from tableau2net.codegen.support.reversible import reversible
+    from tableau2net.runtime.reversible import reversible
 
     factors = [x[0] for x in block.hoisted()]
     x = torch.randn(2, 3, requires_grad=True)

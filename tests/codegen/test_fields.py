@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm
 
 import tableau2net as t2n
-from tableau2net.codegen.support.untouched import SEEN, untouched
+from tableau2net.runtime.untouched import SEEN, untouched
 
 # What overwrites a state
 

@@ -14,8 +14,8 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net.codegen import write_source
+from tableau2net.exact.text import float_of, parse, symbol
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
-from tableau2net.scheme.expression import float_of
 from tableau2net.testing import multistep, runge_kutta
 
 H = 0.3
@@ -281,8 +281,8 @@ def test_what_cannot_be_compiled(scheme, options, says):
 def test_a_parameter_may_be_called_as_the_code_calls_something(name):
     scheme = RungeKutta(
         A=[[]],
-        b=[t2n.scheme.expression.symbol(name)],
-        parameters=(t2n.Parameter(name, t2n.scheme.expression.parse("1")),),
+        b=[symbol(name)],
+        parameters=(t2n.Parameter(name, parse("1")),),
     )
     block = t2n.compile(scheme, coefficients="learnable")([nn.Identity()])
     assert list(block.learnt()) == [name]
@@ -299,8 +299,8 @@ def test_multistep_with_a_runge_kutta_start():
 
 def test_the_start_of_a_slope_whose_node_is_learnt():
     """A slope is remembered from where its stage lies: that is learnt, and starts from where it is declared."""
-    c = t2n.scheme.expression.symbol("c")
-    half, whole = (t2n.scheme.expression.parse(text) for text in ("1/2", "3/2"))
+    c = symbol("c")
+    half, whole = (parse(text) for text in ("1/2", "3/2"))
     scheme = t2n.GeneralLinear(
         A=[[0]], U=[[1, c]], B=[[whole - c], [1]], V=[[1, c - half], [0, 0]], external=("y", "k1"),
         parameters=(t2n.Parameter("c", half),),

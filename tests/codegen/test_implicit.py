@@ -14,9 +14,9 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net.codegen import write_source
-from tableau2net.codegen.support.solve import ConvergenceError
+from tableau2net.exact.text import float_of
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
-from tableau2net.scheme.expression import float_of
 from tableau2net.step import Combine, lower
 
 H, T = 0.3, 0.7

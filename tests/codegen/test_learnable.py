@@ -17,12 +17,12 @@ from torch import nn
 import tableau2net as t2n
 from tableau2net.codegen.learnable import learning
 from tableau2net.codegen.learnable.pivots import pivots
-from tableau2net.codegen.learnable.stable import reflected, reflections
-from tableau2net.codegen.support.retraction import Retraction
+from tableau2net.codegen.learnable.stable_maps import reflected, reflections
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of, symbol
+from tableau2net.runtime.retraction import Retraction
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, load
 from tableau2net.scheme.base import Distribution
-from tableau2net.scheme.expression import float_of, symbol
 from tableau2net.testing import multistep, runge_kutta
 
 

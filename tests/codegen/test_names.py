@@ -14,9 +14,10 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net.codegen import Options, write_source
-from tableau2net.codegen.learnable.numbers import renamed
+from tableau2net.codegen.learnable.placeholders import renamed
 from tableau2net.codegen.names import LOCAL, OF_MODULES, OWN, RESERVED, VALUE, class_name, needed
 from tableau2net.codegen.source import source_of
+from tableau2net.exact.text import parse
 from tableau2net.scheme.file import loads
 
 PARAMETERS = """
@@ -391,7 +392,7 @@ def test_no_name_of_a_parameter_can_be_code():
         None,
     ]:
         with pytest.raises(t2n.InputError, match="parameter name"):
-            t2n.Parameter(name, t2n.scheme.expression.parse("1"))
-    long = t2n.Parameter("x" * 41, t2n.scheme.expression.parse("1"))
+            t2n.Parameter(name, parse("1"))
+    long = t2n.Parameter("x" * 41, parse("1"))
     with pytest.raises(t2n.InputError, match="parameter name"):
         t2n.RungeKutta(A=[[]], b=["1"], parameters=(long,))

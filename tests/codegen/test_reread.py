@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from sympy import S
 
 from tableau2net import testing
-from tableau2net.analysis.equal import changed, difference
-from tableau2net.codegen import Options, program
+from tableau2net.analysis.order.equality import changed, difference
+from tableau2net.codegen import Options
+from tableau2net.codegen import emitted as program
 from tableau2net.codegen.learnable import learning
 from tableau2net.codegen.pull import reversible_form
 from tableau2net.codegen.source import source_of

@@ -13,10 +13,10 @@ from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-from tableau2net.codegen.support.anderson import AndersonMixing, relax
-from tableau2net.codegen.support.krylov import Jacobian, gmres, newton_krylov
-from tableau2net.codegen.support.solve import ConvergenceError, Solver, solve
-from tableau2net.codegen.support.vectors import length
+from tableau2net.runtime.anderson import AndersonMixing, relax
+from tableau2net.runtime.krylov import Jacobian, gmres, newton_krylov
+from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
+from tableau2net.runtime.vectors import length
 
 METHODS = ("fixed-point", "anderson", "newton-krylov")
 ITERATED = METHODS[:2]

@@ -13,9 +13,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import tableau2net as t2n
-from tableau2net.nn.made import made_of
-from tableau2net.nn.steps import Survival
-from tableau2net.nn.surrounded import surrounded
+from tableau2net.nn.around.steps import Survival
+from tableau2net.nn.around.surrounded import surrounded
+from tableau2net.nn.blocks import made_of
 from tableau2net.training.average import Average
 
 LM = t2n.compile("lm", coefficients="learnable")

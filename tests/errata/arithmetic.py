@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from sympy import Expr, Rational
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import parse
+from tableau2net.exact.text import parse
 
 BIG = re.compile(r'big"([^"]*)"|BigFloat\(\s*"([^"]*)"\s*\)|parse\([^,()]*,\s*"([^"]*)"\)|(?:Q|R)\("([^"]*)"\)')
 CONVERT = re.compile(r"\bconvert\(\s*\w+\s*,")

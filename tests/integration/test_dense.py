@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import tableau2net as t2n
 from tableau2net.analysis import order
-from tableau2net.analysis.dense import dense_weights
+from tableau2net.analysis.order.dense_output import dense_weights
+from tableau2net.exact.text import parse
 from tableau2net.testing import runge_kutta
 from tests.reference import measured_order
 
@@ -61,9 +62,9 @@ def test_every_condition_holds_inside_the_step(name):
     scheme = t2n.load(name)
     said = dense_weights(scheme).order
     assert dense_weights(scheme).exact
-    assert order(at_theta(scheme, t2n.scheme.expression.parse("2/7"))) == said
+    assert order(at_theta(scheme, parse("2/7"))) == said
     if scheme.explicit:
-        assert measured_order(at_theta(scheme, t2n.scheme.expression.parse("3/5"))) == pytest.approx(said, abs=0.05)
+        assert measured_order(at_theta(scheme, parse("3/5"))) == pytest.approx(said, abs=0.05)
 
 
 @settings(max_examples=20)
@@ -72,7 +73,7 @@ def test_random_schemes(scheme, nineths):
     """Exact: the order inside, and that values and derivatives join at both ends."""
     dense = dense_weights(scheme)
     assert dense.order >= 3
-    assert order(at_theta(scheme, t2n.scheme.expression.parse(f"{nineths}/9")), dense.order) >= dense.order
+    assert order(at_theta(scheme, parse(f"{nineths}/9")), dense.order) >= dense.order
     for i, row in enumerate(dense.weights):
         slope_at_0, value, slope_at_1 = row[1], sum(row), sum(m * x for m, x in enumerate(row))
         wanted = scheme.b[i] if i < scheme.stages else 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tableau2net as t2n
-from tableau2net.analysis.pairs import useless_estimate
+from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.integration import integrate
 from tableau2net.scheme import RungeKutta, load
 from tableau2net.step import lower

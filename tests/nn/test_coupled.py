@@ -15,8 +15,8 @@ from tableau2net.nn.families.hamiltonian import hamiltonian, leapfrog, midpoint
 from tableau2net.nn.families.imexnet import imexnet
 from tableau2net.nn.families.polynet import polynet
 from tableau2net.nn.families.revnet import revnet
-from tableau2net.nn.fourier import Diffusion, Rest
-from tableau2net.nn.symmetric import Antisymmetric, Symmetric
+from tableau2net.nn.fields.fourier import Diffusion, Rest
+from tableau2net.nn.fields.transposed import Antisymmetric, Symmetric
 
 SMALL = (4, 6)
 NETWORKS = {

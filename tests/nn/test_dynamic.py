@@ -13,8 +13,8 @@ from torch.nn import functional
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic import Controls, coarsened, refined
 from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.nn.dynamic.dynamic_network import DynamicNetwork, compare_outputs
 from tableau2net.nn.dynamic.layers import LAYERS, PixelNorm, layer_of
-from tableau2net.nn.dynamic.network import DynamicNetwork, compare_outputs
 
 STATES = (0.0, 0.2, 0.3, 0.7)
 KNOTS = (0.0, 0.25, 0.4, 0.7)

@@ -15,10 +15,10 @@ import tableau2net as t2n
 from tableau2net.cli import app
 from tableau2net.errors import InputError
 from tableau2net.nn import coefficient_values, create_model, named_coefficients, parameter_groups
-from tableau2net.nn.learnt import learnt_schemes, shortest
+from tableau2net.nn.learnt.schemes import learnt_schemes, shortest
+from tableau2net.runs.result import Result
 from tableau2net.scheme import load
 from tableau2net.scheme.file import dumps
-from tableau2net.training.results import Result
 
 RESULT = Result(
     model="", scheme="", order=1, depth=8, parameters=1, options={}, seed=3, recipe={}, data={"source": "glyphs"},

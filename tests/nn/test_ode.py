@@ -7,7 +7,7 @@ from torch.nn import functional
 import tableau2net as t2n
 from tableau2net.nn import named_coefficients
 from tableau2net.nn.families.ode import ENTRIES, AdaptiveBlock, ANODENetwork, ODENetwork, TimeField, ode_block
-from tableau2net.nn.learnt import learnt_schemes
+from tableau2net.nn.learnt.schemes import learnt_schemes
 from tableau2net.nn.refinement import refine
 
 

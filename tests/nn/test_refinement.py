@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 import tableau2net as t2n
-from tableau2net.nn.made import blocks_of
+from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.refinement import refine
 
 

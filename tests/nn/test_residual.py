@@ -267,8 +267,8 @@ def test_a_step_survives_as_a_whole_and_survivors_are_scaled():
             return self.c * y
 
     from tableau2net.codegen import Options
-    from tableau2net.nn.steps import Survival, set_survival
-    from tableau2net.nn.surrounded import surrounded
+    from tableau2net.nn.around.steps import Survival, set_survival
+    from tableau2net.nn.around.surrounded import surrounded
 
     torch.manual_seed(0)
     for drop in ("batch", "sample"):

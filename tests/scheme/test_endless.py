@@ -10,14 +10,15 @@ import pytest
 from sympy import Poly, Rational, Symbol, chebyshevt, expand, factorial, gegenbauer, jacobi, legendre
 
 from tableau2net.analysis import check, order
-from tableau2net.analysis.collocation_order import order_by_simplifying, proved_by_simplifying
-from tableau2net.analysis.order import order_conditions
+from tableau2net.analysis.order.by_assumptions import order_by_simplifying, proved_by_simplifying
+from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.errors import InputError
+from tableau2net.exact.surds import conjugate_roots, expression, quadratic_roots
 from tableau2net.scheme import RungeKutta, load
-from tableau2net.scheme.endless import collocation, implicit, polynomial, registry
-from tableau2net.scheme.endless.extrapolation import aitken_neville
-from tableau2net.scheme.endless.quadrature import is_exact, nodes
-from tableau2net.scheme.endless.surd import conjugate_roots, expression, quadratic_roots
+from tableau2net.scheme.constructed import collocation, implicit, polynomial
+from tableau2net.scheme.constructed import patterns as registry
+from tableau2net.scheme.constructed.extrapolation import aitken_neville
+from tableau2net.scheme.constructed.quadrature import is_exact, nodes
 from tableau2net.scheme.file import read
 from tests.reference import measured_order, number, one_step, runge_kutta_order
 
@@ -354,7 +355,7 @@ def test_pairs_are_symplectic(s):
 @pytest.mark.parametrize("outer", [2, 4])
 def test_composition_weights(outer):
     """Σ γ = 1 and Σ γ^(p+1) = 0 for odd powers up to the order (HLW II.4, eq. 4.4)."""
-    from tableau2net.scheme.endless.composition import weights
+    from tableau2net.scheme.constructed.composition import weights
 
     for order_ in (4, 6, 8):
         gammas = weights(outer, order_)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sympy import Integer, Rational, cancel, sqrt
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import (
+from tableau2net.exact.text import (
     MAX_DEGREE,
     MAX_TERMS,
     _degree,

@@ -5,8 +5,8 @@ from hypothesis import given
 from sympy import Integer
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import symbol
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
-from tableau2net.scheme.expression import symbol
 from tableau2net.scheme.file import dumps, loads
 from tableau2net.testing import multistep, runge_kutta
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, S
 
-from tableau2net.analysis.bseries import reading
-from tableau2net.analysis.growth import backward_growth, backward_matrix
-from tableau2net.analysis.order import order
-from tableau2net.analysis.trees import forest
+from tableau2net.analysis.order.conditions import order
+from tableau2net.analysis.reading.bseries import reading
+from tableau2net.analysis.reading.trees import forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveRungeKutta, Multistep, RungeKutta, load
 from tableau2net.step import Combine, Step, lower
 from tableau2net.step.coupled import coupled
+from tableau2net.step.growth import backward_growth, backward_matrix
 from tableau2net.step.inverse import inverted
 from tests.strategies import explicit_runge_kutta
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sympy import Rational, S
 
 from tableau2net import testing
-from tableau2net.analysis.bseries import BSeriesError
-from tableau2net.analysis.equal import _in_normal_form, _over_series, _together, difference, equality
+from tableau2net.analysis.order.equality import _in_normal_form, _over_series, _together, difference, equality
+from tableau2net.analysis.reading.bseries import BSeriesError
 from tableau2net.scheme import GeneralLinear, list_schemes, load
 from tableau2net.step import Combine, Evaluate, Solve, cost, in_place, lower, optimise
 from tests.step import interpret

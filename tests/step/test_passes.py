@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sympy import Rational, S, Symbol, sqrt
 
-from tableau2net.analysis.equal import equality
+from tableau2net.analysis.order.equality import equality
 from tableau2net.scheme import RungeKutta, list_schemes, load
 from tableau2net.step import (
     Combine,

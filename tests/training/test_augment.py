@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from tableau2net.data.augment import EpochDraw, blotted
+from tableau2net.data.normalise import Normalise
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.training import ImageData, Recipe
-from tableau2net.training.augment import EpochDraw, blotted
-from tableau2net.training.feed import ResidentFeed
-from tableau2net.training.normalise import Normalise
 
 CPU = torch.device("cpu")
 

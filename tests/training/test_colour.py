@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
+from tableau2net.data.colour import decode
+from tableau2net.data.decoding import Pictures
+from tableau2net.data.image_folder import FolderData
 from tableau2net.errors import InputError
 from tableau2net.training import load_data
-from tableau2net.training.colour import decode
-from tableau2net.training.folder import FolderData
-from tableau2net.training.pictures import Pictures
 
 RAMP = np.arange(16 * 12).reshape(16, 12) / 191  # from black to white, in [0, 1]
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=-1)

@@ -13,11 +13,11 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from tableau2net.cli.table import table
+from tableau2net.comparison import Finished, Published, Table, compare, read_finished
+from tableau2net.comparison.protocol import protocol
+from tableau2net.comparison.sheet import pivot, sheet
 from tableau2net.errors import InputError
 from tableau2net.training import Result
-from tableau2net.training.comparison import Finished, Published, Table, compare, read_finished
-from tableau2net.training.comparison.protocol import protocol
-from tableau2net.training.comparison.sheet import pivot, sheet
 
 RESULT = Result(
     model="resnet20", scheme="lm", order=1, depth=20, parameters=272_386, options={"coefficients": "learnable"},

@@ -10,8 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tableau2net.plot import coefficients, curves, draw_curves
-from tableau2net.plot.levels import drops, leaves, levels, refinements
+from tableau2net.plot import draw_curves
+from tableau2net.plot.runs import curves
+from tableau2net.plot.runs import learnt_coefficients as coefficients
+from tableau2net.plot.runs.levels import drops, leaves, levels, refinements
 
 
 def log(epochs: int, *, held: bool, learnt: dict[str, Any] | None, loss: float = 1.0) -> list[dict[str, Any]]:

@@ -19,12 +19,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tableau2net import cli
+from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn import create_model
 from tableau2net.training import Recipe, Result, Stopped, checkpoint, load_data, train
 from tableau2net.training.checkpoint import Progress, read_checkpoint, tensors_of, write_checkpoint
-from tableau2net.training.data import Data
 from tableau2net.training.level import Level
 from tableau2net.training.progress import ProgressDisplay
 

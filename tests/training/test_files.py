@@ -8,7 +8,7 @@ import pytest
 
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
-from tableau2net.training.run_folder import find_run
+from tableau2net.runs.run_folder import find_run
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])

@@ -15,15 +15,15 @@ import pytest
 import torch
 from PIL import Image
 
+from tableau2net.data.augment import EpochDraw
+from tableau2net.data.folder_feed import FolderFeed
+from tableau2net.data.glyphs import draw_glyphs
+from tableau2net.data.image_folder import FolderData
+from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.training import load_data
-from tableau2net.training.augment import EpochDraw
-from tableau2net.training.data import Data
-from tableau2net.training.folder import FolderData
-from tableau2net.training.folder_feed import FolderFeed
-from tableau2net.training.glyphs import draw_glyphs
-from tableau2net.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 CLASSES = tuple(f"digit {i}" for i in range(4))

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tableau2net.comparison import Finished, Published, Table
+from tableau2net.comparison.formats import FORMATS, _mark, latex, markdown, safe, tex
+from tableau2net.comparison.rows import plain
+from tableau2net.comparison.sheet import pivot, sheet
 from tableau2net.training import Result
-from tableau2net.training.comparison import Finished, Published, Table
-from tableau2net.training.comparison.formats import FORMATS, _mark, latex, markdown, safe, tex
-from tableau2net.training.comparison.rows import plain
-from tableau2net.training.comparison.sheet import pivot, sheet
 
 RESULT = Result(
     model="resnet20", scheme="euler", order=1, depth=20, parameters=272_378, options={"coefficients": "fixed"},

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from torch import nn
 
+from tableau2net.data.glyphs import FONTS, _atlas, draw_glyphs
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, load_data, train
-from tableau2net.training.glyphs import FONTS, _atlas, draw_glyphs
 
 
 def test_the_same_arguments_draw_the_same_pictures() -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe, train
+from tableau2net.training.capture import Recorded, record_cuda
 from tableau2net.training.checkpoint import Checkpoint, Progress, random_state, tensors_of
-from tableau2net.training.engine import Recorded, record_cuda
-from tableau2net.training.feed import ResidentFeed
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

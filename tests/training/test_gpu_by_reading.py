@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
 from tableau2net.training.average import Average
-from tableau2net.training.feed import ResidentFeed
+from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
 from tableau2net.training.network import groups
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way
 from tests.training.test_update import Waits
 
 META = torch.device("meta")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tableau2net.errors import InputError
+from tableau2net.recipes.presets import find_preset
+from tableau2net.recipes.recipe import SCHEDULES, completed
 from tableau2net.training import PRESETS, Recipe
-from tableau2net.training.presets import find_preset
-from tableau2net.training.recipe import SCHEDULES, completed
 
 
 def test_the_published_schedule() -> None:

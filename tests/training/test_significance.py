@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tableau2net.training.comparison.significance import holm, mcnemar, paired_t
+from tableau2net.comparison.significance import holm, mcnemar, paired_t
 
 errors = st.integers(0, 10_000)
 

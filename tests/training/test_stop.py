@@ -21,11 +21,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tableau2net import cli
+from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, Result, Stopped, load_data, train
 from tableau2net.training import stop as stop_module
 from tableau2net.training.checkpoint import read_checkpoint
-from tableau2net.training.data import Data
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop
 

@@ -17,9 +17,9 @@ from tableau2net.cli.check_run import lines, read_run
 from tableau2net.cli.refine import refine as refine_command
 from tableau2net.cli.train import train as train_command
 from tableau2net.errors import InputError
+from tableau2net.nn.change import Change
 from tableau2net.nn.refinement import refine
 from tableau2net.training import ImageData, Recipe, load_data, load_network, train
-from tableau2net.training.change import Change
 
 APP = typer.Typer()
 APP.command("train")(train_command)

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
-from tableau2net.training.engine import Recorded, Run
-from tableau2net.training.feed import ResidentFeed
+from tableau2net.training.capture import Recorded, Run
+from tableau2net.training.execution import Way, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
-from tableau2net.training.way import Way, choose_engine
 
 CPU = torch.device("cpu")
 EVERYTHING = Recipe(

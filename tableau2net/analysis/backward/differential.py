@@ -14,8 +14,8 @@ from math import factorial
 import sympy
 from sympy import Expr, Rational, S
 
-from tableau2net.analysis.exact.domain import Domain, Element, domain_of
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.scheme import Multistep, Scheme
 
 MAX_TERMS = 100

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 
-from tableau2net.analysis.exact.domain import Domain, Element
-from tableau2net.analysis.trees import Forest
+from tableau2net.analysis.reading.trees import Forest
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import Domain, Element
 
 MAX_TREES = 1300  # all of up to 10 nodes, 6 with two colours; a tree of n nodes is cut in 2^(n−1) ways
 MAX_MONOMIALS = 20_000  # in all coefficients together, where they are polynomials in parameters: a few seconds

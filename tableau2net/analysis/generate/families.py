@@ -14,7 +14,6 @@ from functools import cmp_to_key
 import sympy
 from sympy import Expr, S, Symbol
 
-from tableau2net.analysis.bseries import Reading
 from tableau2net.analysis.generate.limited import OutOfTimeError, within
 from tableau2net.analysis.generate.settle import NotStableError, at, fits, settle, substituted
 from tableau2net.analysis.generate.shapes import (
@@ -25,14 +24,15 @@ from tableau2net.analysis.generate.shapes import (
     runge_kutta_shape,
 )
 from tableau2net.analysis.generate.solve import BeyondSolvingError, Solution, solve
-from tableau2net.analysis.order import order_conditions
+from tableau2net.analysis.order.conditions import order_conditions
+from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.region.line import compare
 from tableau2net.analysis.region.regions import ZERO_STABLE
 from tableau2net.analysis.stability.zero_stability import zero_stable
-from tableau2net.analysis.trees import forest
 from tableau2net.errors import InputError
+from tableau2net.exact.text import parse, symbol
 from tableau2net.scheme import AdditiveMultistep, Multistep, RungeKutta, Scheme
-from tableau2net.scheme.expression import parse, symbol
 from tableau2net.step import lower
 
 SECONDS = 55.0  # of solving, before a system is given up

@@ -9,9 +9,9 @@ from itertools import zip_longest
 from sympy import Expr, Rational, S, Symbol
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import symbol
 from tableau2net.scheme import AdditiveMultistep, Multistep, RungeKutta, Scheme
 from tableau2net.scheme.base import Parameter
-from tableau2net.scheme.expression import symbol
 
 MAX_STEPS = 16
 MAX_STAGES = 9

@@ -16,7 +16,7 @@ import sympy
 from sympy import QQ, Expr, Poly, Symbol
 from sympy.polys.rings import ring
 
-from tableau2net.analysis.exact.domain import domain_of
+from tableau2net.exact.domain import domain_of
 
 Element = Any  # a polynomial in all symbols: sympy's PolyElement
 MAX_BRANCHES = 400

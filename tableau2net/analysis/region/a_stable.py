@@ -11,10 +11,10 @@ import itertools
 from sympy import Expr, Poly, S, Symbol
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.exact.domain import domain_of
-from tableau2net.analysis.exact.polynomials import hurwitz, non_negative
 from tableau2net.analysis.region.line import Interval, Line, compare, decide
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import domain_of
+from tableau2net.exact.polynomials import hurwitz, non_negative
 from tableau2net.scheme import RungeKutta
 
 Z = Symbol("z")

@@ -13,7 +13,7 @@ from sympy import QQ, Expr, Integer, Poly, Rational, S, Symbol
 from sympy.polys.polyerrors import CoercionFailed
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.expression import text_of
+from tableau2net.exact.text import text_of
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import sympy
 from sympy import CRootOf, Expr, Poly, S, Symbol
 
-from tableau2net.analysis.exact.domain import domain_of
 from tableau2net.analysis.region.a_stable import a_stable_intervals
 from tableau2net.analysis.region.inequalities import circle, schur
 from tableau2net.analysis.region.line import Interval, Line, compare, decide
@@ -23,9 +22,10 @@ from tableau2net.analysis.region.seen import root_condition_seen
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import Z, zero_stable
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import domain_of
+from tableau2net.exact.text import parse, text_of
 from tableau2net.scheme import RungeKutta, Scheme
 from tableau2net.scheme.base import substitute
-from tableau2net.scheme.expression import parse, text_of
 from tableau2net.step import lower
 
 

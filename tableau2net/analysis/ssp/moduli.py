@@ -6,7 +6,7 @@ from math import log2
 
 from sympy import Poly
 
-from tableau2net.analysis.exact.complex_roots import complex_roots, context
+from tableau2net.exact.complex_roots import complex_roots, context
 
 MAX_DIGITS = 5000  # that are carried for the proof
 

@@ -10,7 +10,7 @@ import mpmath
 from mpmath import iv
 from sympy import Expr, Poly
 
-from tableau2net.analysis.exact.enclosure import Enclosure, enclose
+from tableau2net.exact.enclosure import Enclosure, enclose
 
 BITS = 320  # of the enclosures
 

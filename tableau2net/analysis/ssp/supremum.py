@@ -16,8 +16,8 @@ from typing import Protocol
 from mpmath import iv
 from sympy import QQ, Expr, Poly, Rational, Symbol, oo, rootof
 
-from tableau2net.analysis.exact.enclosure import Enclosure, enclose, holds_zero, precision
-from tableau2net.analysis.exact.polynomials import sign_in
+from tableau2net.exact.enclosure import Enclosure, enclose, holds_zero, precision
+from tableau2net.exact.polynomials import sign_in
 
 R = Symbol("r")
 WIDTH = Fraction(1, 10**13)  # of an isolating interval, relative to r where r > 1

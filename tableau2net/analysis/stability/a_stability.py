@@ -16,12 +16,12 @@ from typing import Any
 
 from sympy import QQ, Float, Poly, Rational, S, Symbol, chebyshevt_poly, chebyshevu_poly
 
-from tableau2net.analysis.exact.balls import ROUNDING, UNIT, Ball, Balls
-from tableau2net.analysis.exact.complex_roots import complex_roots, context
-from tableau2net.analysis.exact.polynomials import evaluate, hurwitz, non_negative, positive_roots, sign_in
-from tableau2net.analysis.exact.series import Series
-from tableau2net.analysis.stability.linear import Curve, Z, snapped
+from tableau2net.analysis.reading.linear import Curve, Z, snapped
 from tableau2net.analysis.stability.locus import least_angle
+from tableau2net.exact.balls import ROUNDING, UNIT, Ball, Balls
+from tableau2net.exact.complex_roots import complex_roots, context
+from tableau2net.exact.polynomials import evaluate, hurwitz, non_negative, positive_roots, sign_in
+from tableau2net.exact.series import Series
 
 X = Symbol("x")
 BALLS = Balls(1)  # their one and zero

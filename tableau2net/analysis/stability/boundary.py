@@ -13,11 +13,11 @@ from typing import Any
 
 from sympy import Poly, Rational
 
-from tableau2net.analysis.exact.balls import Ball
-from tableau2net.analysis.exact.polynomials import Root, evaluate, positive_roots, samples, sign_in
-from tableau2net.analysis.exact.series import Series
-from tableau2net.analysis.stability.linear import ZETA, Curve, Z, snapped
+from tableau2net.analysis.reading.linear import ZETA, Curve, Z, snapped
 from tableau2net.analysis.stability.unit_disk import in_closed_disk
+from tableau2net.exact.balls import Ball
+from tableau2net.exact.polynomials import Root, evaluate, positive_roots, samples, sign_in
+from tableau2net.exact.series import Series
 
 MAX_STEPS = 16  # of a history: beyond, resultants take more than seconds
 ZERO = Ball(0, 0.0)

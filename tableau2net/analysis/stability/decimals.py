@@ -13,8 +13,8 @@ from math import factorial
 from sympy import QQ, Poly
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.exact.series import Series
-from tableau2net.analysis.stability.linear import Curve
+from tableau2net.analysis.reading.linear import Curve
+from tableau2net.exact.series import Series
 
 LARGEST = 24  # conditions that are tried
 

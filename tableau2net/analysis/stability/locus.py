@@ -8,8 +8,8 @@ from typing import Any
 
 from sympy import Expr, Poly
 
-from tableau2net.analysis.exact.complex_roots import complex_roots, context, numbers
-from tableau2net.analysis.stability.linear import ZETA, Curve
+from tableau2net.analysis.reading.linear import ZETA, Curve
+from tableau2net.exact.complex_roots import complex_roots, context, numbers
 
 POINTS = 2001
 MINIMA, NEAR = 8, 0.002  # local minima that are looked at closely, if so near the least

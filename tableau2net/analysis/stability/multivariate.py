@@ -7,10 +7,10 @@ from typing import Any
 
 from sympy import Expr, Symbol, symbols
 
-from tableau2net.analysis.exact.domain import Domain
-from tableau2net.analysis.exact.series import Ring, reversed_characteristic
-from tableau2net.analysis.stability.linear import Row, linear
+from tableau2net.analysis.reading.linear import Row, linear
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import Domain
+from tableau2net.exact.series import Ring, reversed_characteristic
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
 from tableau2net.step.passes import prune

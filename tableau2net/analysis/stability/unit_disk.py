@@ -6,7 +6,7 @@ from typing import Any
 
 from sympy import Poly
 
-from tableau2net.analysis.exact.polynomials import count_real_roots, evaluate, sign_in
+from tableau2net.exact.polynomials import count_real_roots, evaluate, sign_in
 
 
 def root_condition(p: Poly, multiplicity: int = 1) -> bool:

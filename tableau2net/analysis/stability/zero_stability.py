@@ -7,12 +7,12 @@ from functools import cache
 from sympy import Expr, Poly, Rational, Symbol, cancel, sqrt
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.exact.domain import Domain, domain_of
-from tableau2net.analysis.exact.polynomials import evaluate
-from tableau2net.analysis.exact.series import Ring, reversed_characteristic
-from tableau2net.analysis.stability.linear import linear
+from tableau2net.analysis.reading.linear import linear
 from tableau2net.analysis.stability.unit_disk import root_condition, split
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import Domain, domain_of
+from tableau2net.exact.polynomials import evaluate
+from tableau2net.exact.series import Ring, reversed_characteristic
 from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
 from tableau2net.step import Step, lower
 

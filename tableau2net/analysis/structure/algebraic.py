@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tableau2net.analysis.structure.numbers import Matrix, Numbers, tables
+from tableau2net.analysis.reading.tables import Matrix, Numbers, tables
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.scheme import RungeKutta, Scheme
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from sympy import Expr, expand
 
-from tableau2net.analysis.exact.domain import Element
-from tableau2net.analysis.structure.numbers import Matrix, Numbers, tables
+from tableau2net.analysis.reading.tables import Matrix, Numbers, tables
 from tableau2net.analysis.structure.reducible import main
+from tableau2net.exact.domain import Element
 from tableau2net.scheme import RungeKutta, Scheme
 
 MAX_REGISTERS = 4

@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 
 from sympy import Expr
 
-from tableau2net.analysis.exact.domain import Element
-from tableau2net.analysis.ssp.general_form import Row, class_of, class_sums, coarsest_partition
-from tableau2net.analysis.structure.numbers import Numbers, Table, tables
+from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition
+from tableau2net.analysis.reading.tables import Numbers, Table, tables
+from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from tableau2net.analysis.reading.tables import Numbers, Table, tables
 from tableau2net.analysis.structure.irreducible import Evaluations, irreducible
-from tableau2net.analysis.structure.numbers import Numbers, Table, tables
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, Scheme
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tableau2net.analysis.exact.balls import Balls
-from tableau2net.analysis.exact.domain import Domain, domain_of
-from tableau2net.analysis.order import order
-from tableau2net.analysis.simplifying import nodes
+from tableau2net.analysis.order.assumptions import nodes
+from tableau2net.analysis.order.conditions import order
+from tableau2net.exact.balls import Balls
+from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.scheme import RungeKutta, Scheme
 
 

@@ -9,13 +9,13 @@ from functools import cache
 from sympy import Expr
 
 from tableau2net.analysis import order
-from tableau2net.codegen.learnable.elimination import eliminated
-from tableau2net.codegen.learnable.numbers import Numbers, fresh, renamed, symbols
+from tableau2net.codegen.learnable.order_kept import eliminated
+from tableau2net.codegen.learnable.placeholders import Numbers, fresh, renamed, symbols
 from tableau2net.codegen.learnable.residuals import Retraction, retraction
-from tableau2net.codegen.learnable.stable import stable_maps
+from tableau2net.codegen.learnable.stable_maps import stable_maps
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
 from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
-from tableau2net.scheme.expression import float_of
 from tableau2net.step import lower, prune
 
 START_MOVES = 1e-9  # how much a coefficient may move at the start: roots that were found in floating point

@@ -9,12 +9,12 @@ import sympy
 from sympy import Expr, Matrix, Poly, Rational
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.bseries import BSeriesError, Reading
-from tableau2net.analysis.exact.domain import Domain
-from tableau2net.analysis.trees import forest
+from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.trees import forest
 from tableau2net.errors import InputError
+from tableau2net.exact.domain import Domain
+from tableau2net.exact.text import float_of
 from tableau2net.scheme import RungeKutta, Scheme
-from tableau2net.scheme.expression import float_of
 from tableau2net.step import Input, lower
 
 MAX_TERMS = 5000  # they are written into the generated code
@@ -25,7 +25,7 @@ class Retraction:
     """Conditions to project on.
 
     names: the learnt coefficients.  conditions: polynomials in them as text, each to be 0: blanks about + and -,
-    factors with *, powers written out (``"a21*b2 + a32*b3 - 1/2"``). See `codegen.support.retraction`."""
+    factors with *, powers written out (``"a21*b2 + a32*b3 - 1/2"``). See `runtime.retraction`."""
 
     names: tuple[str, ...]
     conditions: tuple[str, ...]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion.report import Conversion
+from tableau2net.nn.conversion.conversion_report import Conversion
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules import transformer
 
 from tableau2net.nn.conversion.effects import put_back
-from tableau2net.nn.conversion.surroundings import kept_surroundings, surroundings
+from tableau2net.nn.conversion.torch_state import kept_surroundings, surroundings
 
 _IN_PLACE = tuple(getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "ipow"))
 _SUBTRACTIONS = {operator.sub: operator.add, operator.isub: operator.iadd, torch.sub: torch.add, "sub": torch.add}

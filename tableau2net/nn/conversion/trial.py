@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tableau2net.codegen.support.solve import ConvergenceError
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion.checks import copied
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.step.lower import lower
 from tableau2net.step.program import Solve
 

@@ -13,16 +13,16 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tableau2net.codegen import Options, compile
-from tableau2net.codegen.options import check_names
+from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion.blocks import Context, Passed, known_as
+from tableau2net.nn.around.steps import After
+from tableau2net.nn.around.surrounded import Around, surrounded
+from tableau2net.nn.conversion.arguments import Context, Passed, known_as
+from tableau2net.nn.conversion.chains import Block, Left, find_runs
 from tableau2net.nn.conversion.checks import check_model, checked_step, copied
+from tableau2net.nn.conversion.conversion_report import Conversion, Run
 from tableau2net.nn.conversion.fields import Field, field_of
-from tableau2net.nn.conversion.report import Conversion, Run
-from tableau2net.nn.conversion.runs import Block, Left, find_runs
 from tableau2net.nn.conversion.trial import try_step
-from tableau2net.nn.steps import After
-from tableau2net.nn.surrounded import Around, surrounded
 from tableau2net.scheme import Scheme, load
 
 Activation = Literal["keep", "move"]

@@ -2,9 +2,9 @@
 
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.dynamic.controls import Controls
-from tableau2net.nn.dynamic.grid import checked_grid, coarsened, refined
+from tableau2net.nn.dynamic.dynamic_network import DynamicNetwork, compare_outputs
 from tableau2net.nn.dynamic.interpolation import Interpolation, interpolation_weights
-from tableau2net.nn.dynamic.network import DynamicNetwork, compare_outputs
+from tableau2net.nn.dynamic.time_grid import checked_grid, coarsened, refined
 
 __all__ = [
     "Controls",

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.codegen import compile
-from tableau2net.codegen.support.checkpointed import checkpointed
-from tableau2net.codegen.support.untouched import untouched
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic.controls import Controls, Theta, evaluate
-from tableau2net.nn.dynamic.grid import Grid, checked_grid, is_uniform
 from tableau2net.nn.dynamic.interpolation import AT_A_KNOT, Interpolation, Weights
+from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, is_uniform
 from tableau2net.nn.dynamic.transfer import carry_statistics
+from tableau2net.runtime.checkpointed import checkpointed
+from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
 from tableau2net.step.program import Solve

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from tableau2net.errors import InputError
-from tableau2net.nn.dynamic.grid import Grid, checked_grid
 from tableau2net.nn.dynamic.interpolation import Interpolation, Weights, interpolation_weights
+from tableau2net.nn.dynamic.time_grid import Grid, checked_grid
 
 Theta = dict[str, Tensor]
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tableau2net.nn.dynamic.grid import Grid
+from tableau2net.nn.dynamic.time_grid import Grid
 
 Interpolation = Literal["constant", "linear", "cubic"]
 

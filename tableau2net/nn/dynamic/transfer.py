@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tableau2net.nn.dynamic.grid import Grid
+from tableau2net.nn.dynamic.time_grid import Grid
 
 Points = tuple[Grid, Sequence[nn.Module]]  # of a step: when it is evaluated, and the buffers it has there
 

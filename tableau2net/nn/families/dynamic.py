@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from tableau2net.nn.dynamic.network import DynamicNetwork
+from tableau2net.nn.dynamic.dynamic_network import DynamicNetwork
 from tableau2net.nn.entry import Entry
 from tableau2net.scheme import Scheme
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.fields import conv3x3
-from tableau2net.nn.stack import Head
+from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.skeleton.stack import Head
 from tableau2net.scheme import GeneralLinear
 
 MAX_COLUMNS = 6  # 63 stages

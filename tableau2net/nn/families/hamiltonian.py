@@ -13,8 +13,8 @@ from torch import nn
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.stack import Pool, Stack, by_name, stack
-from tableau2net.nn.symmetric import Activation, Antisymmetric, Symmetric
+from tableau2net.nn.fields.transposed import Activation, Antisymmetric, Symmetric
+from tableau2net.nn.skeleton.stack import Pool, Stack, by_name, stack
 from tableau2net.scheme import Scheme, load
 
 Transitions = Literal["pool", "conv"]

@@ -11,9 +11,9 @@ from torch import nn
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.fields import PreActivation
-from tableau2net.nn.fourier import Diffusion, Rest
-from tableau2net.nn.stack import Stack, like_resnet
+from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.fields.fourier import Diffusion, Rest
+from tableau2net.nn.skeleton.stack import Stack, like_resnet
 from tableau2net.scheme import AdditiveRungeKutta, Scheme, load
 
 

@@ -23,8 +23,8 @@ from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.integration import integrate
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.fields import conv3x3
-from tableau2net.nn.transition import Shortcut, Transition
+from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower
 

@@ -10,8 +10,8 @@ from torch import nn
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.fields import PreActivation
-from tableau2net.nn.stack import Stack, by_name, like_resnet
+from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.skeleton.stack import Stack, by_name, like_resnet
 
 # the kind → its scheme, how its stages come by their weights, the fields of a step
 KINDS = {

@@ -11,11 +11,11 @@ from typing import Any, cast
 from sympy import Expr
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import parse
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.fields import FieldKind, Relu
-from tableau2net.nn.network import ResidualNetwork
+from tableau2net.nn.fields.branches import FieldKind, Relu
+from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.scheme import Multistep, Parameter, Scheme, load
-from tableau2net.scheme.expression import parse
 
 DEPTHS = (20, 32, 44, 56, 110)
 BOTTLENECK_DEPTHS = (164, 1001)

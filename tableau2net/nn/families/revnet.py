@@ -9,10 +9,10 @@ from typing import Any, Literal, cast, get_args
 from torch import Tensor, nn
 
 from tableau2net.codegen import compile
-from tableau2net.codegen.support.checkpointed import checkpointed
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import Entry
-from tableau2net.nn.stack import Head, Pool, Same, Stack, States, by_name, check_widths
+from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, States, by_name, check_widths
+from tableau2net.runtime.checkpointed import checkpointed
 
 Layers = Literal["counted", "paper"]
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import Options
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import made_of
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.families.fractal import FractalBlock
-from tableau2net.nn.made import made_of
 from tableau2net.scheme import Scheme
 
 

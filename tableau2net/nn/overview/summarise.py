@@ -8,10 +8,11 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from tableau2net.analysis.nominal import independent_order
+from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.stability import stability
-from tableau2net.codegen.options import Backward
+from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
 from tableau2net.nn.families.ode import AdaptiveBlock
 from tableau2net.nn.overview.compiled import (
     Calls,
@@ -22,10 +23,9 @@ from tableau2net.nn.overview.compiled import (
     random_images,
     with_backward,
 )
-from tableau2net.nn.overview.measure import flops, lipschitz, receptive_field, saved_bytes
-from tableau2net.nn.overview.report import BlockSummary, Summary
+from tableau2net.nn.overview.network_report import BlockSummary, Summary
+from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.expression import float_of
 
 WAYS = tuple(way for way in get_args(Backward) if way != "adjoint")  # whose gradient is of something else
 MEASURED = 3  # fields of a block whose steepness is estimated: the first, one in the middle, the last

@@ -6,9 +6,9 @@ from html import escape
 
 from sympy import Expr
 
+from tableau2net.exact.typeset_numbers import html_number
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.typeset.layout import Cell, Grid, Label, grids
-from tableau2net.scheme.typeset.numbers import html_number
 
 LINE = "1px solid currentColor"
 

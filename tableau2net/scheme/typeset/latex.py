@@ -12,10 +12,10 @@ from typing import Any
 
 from sympy import Expr, Rational, S
 
+from tableau2net.exact.typeset_numbers import latex_number
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.typeset.layout import Cell, Grid, Label, grids, indexed
-from tableau2net.scheme.typeset.numbers import latex_number
 
 
 def latex(scheme: Scheme) -> str:

@@ -8,8 +8,8 @@ from itertools import combinations
 
 from sympy import QQ
 
-from tableau2net.step.passes.numbers import Number, Surd, magnitude, quotient
-from tableau2net.step.passes.rows import GROWTH, Row, Rows, Size, Terms, in_proportion
+from tableau2net.exact.radicals import Number, Surd, magnitude, quotient
+from tableau2net.step.passes.matrix import GROWTH, Row, Rows, Size, Terms, in_proportion
 
 MAX_SUMS = 64  # partial sums that are introduced
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sympy import QQ
 
-from tableau2net.step.passes.numbers import Number, magnitude
-from tableau2net.step.passes.rows import GROWTH, Row, Rows, Terms, available, in_proportion
+from tableau2net.exact.radicals import Number, magnitude
+from tableau2net.step.passes.matrix import GROWTH, Row, Rows, Terms, available, in_proportion
 
 BEAM = 6  # how many ways to write a row are followed further
 DEPTH = 4  # how many bases a row may have

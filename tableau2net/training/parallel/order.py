@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from torch import nn
 
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import Made, blocks_of, made_of
 from tableau2net.nn.dynamic.block import DynamicBlock
-from tableau2net.nn.made import Made, blocks_of, made_of
 from tableau2net.step.lower import lower
 from tableau2net.step.program import Solve
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tableau2net.errors import InputError
+from tableau2net.recipes.presets import PRESETS
+from tableau2net.tables import Grid
+from tableau2net.tables.preflight import check_data, check_runs
+from tableau2net.tables.settings import call_of
+from tableau2net.tables.table_file import MAX_BYTES
 from tableau2net.training import Recipe
-from tableau2net.training.presets import PRESETS
-from tableau2net.training.table import Grid
-from tableau2net.training.table.check import check_data, check_runs
-from tableau2net.training.table.file import MAX_BYTES
-from tableau2net.training.table.settings import call_of
 
 Writer = Callable[[str], Path]
 

@@ -7,8 +7,8 @@ import pytest
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.nn.overview import cost
-from tableau2net.training.table import Grid
-from tableau2net.training.table.check import check_runs
+from tableau2net.tables import Grid
+from tableau2net.tables.preflight import check_runs
 
 TABLE = """
 format = 1

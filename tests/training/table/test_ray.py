@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 
 from tableau2net.cli.table_run import run_grid
 from tableau2net.errors import InputError
+from tableau2net.tables import Grid
+from tableau2net.tables.cluster import Cluster
+from tableau2net.tables.settings import call_of
+from tableau2net.tables.standing import is_taken
+from tableau2net.tables.work import Spec
 from tableau2net.training import train
-from tableau2net.training.table import Grid
-from tableau2net.training.table.cluster import Cluster
-from tableau2net.training.table.folder import is_taken
-from tableau2net.training.table.settings import call_of
-from tableau2net.training.table.work import Spec
 
 TABLE = """
 format = 1

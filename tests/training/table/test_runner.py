@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 
 from tableau2net.cli.table_run import run_grid
 from tableau2net.errors import InputError
-from tableau2net.training.results import Result
-from tableau2net.training.table import Grid, Ran, Runner
-from tableau2net.training.table.folder import BESIDE, Taken, is_taken, lock
-from tableau2net.training.table.overview import Overview
-from tableau2net.training.table.processes import Processes
-from tableau2net.training.table.work import Outcome, Spec, work
+from tableau2net.runs.result import Result
+from tableau2net.tables import Grid, Ran, Runner
+from tableau2net.tables.overview import Overview
+from tableau2net.tables.processes import Processes
+from tableau2net.tables.standing import BESIDE, Taken, is_taken, lock
+from tableau2net.tables.work import Outcome, Spec, work
 
 TABLE = """
 format = 1

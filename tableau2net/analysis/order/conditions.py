@@ -1,0 +1,235 @@
+"""The order of a scheme, exactly, with the residual of every condition that the next order would need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from math import factorial
+
+from sympy import Expr, Rational, S, expand, factor
+
+from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.bseries import reading as shared
+from tableau2net.analysis.reading.trees import Forest, bracket, forest
+from tableau2net.analysis.report.budget import ask
+from tableau2net.errors import InputError
+from tableau2net.exact.text import digits_in, is_long
+from tableau2net.scheme import Scheme
+from tableau2net.step import Evaluate, Input, Step, lower
+from tableau2net.step.passes import prune
+
+DEFAULT_LIMIT = 12
+FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
+MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some seconds
+MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
+
+
+@dataclass(frozen=True)
+class Residual:
+    """An order condition that fails: a(t) − 1/γ(t) at the tree with this level sequence.
+
+    The empty tree stands for the constant term: what the step leaves of y when f = 0, minus 1.
+    colours: with several fields, which of them each node is, from 1 (0: a derivative in time).
+    of: the value handed on that misses it, where that is not the state."""
+
+    tree: tuple[int, ...]
+    value: Expr
+    colours: tuple[int, ...] = ()
+    of: str = ""
+
+    def __str__(self) -> str:
+        value = f"a number of {digits_in(self.value):,} digits" if is_long(self.value) else self.value
+        return f"{bracket(self.tree, self.colours)}{f' of {self.of}' if self.of else ''}: {value}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is known of the order.
+
+    order: the largest p with every condition up to p fulfilled; −1 when not even a constant solution is kept.
+    kind: "exact"; "all parameters" when it holds identically in the scheme's parameters; "decimal" when the source
+        printed decimals, and the conditions hold as far as those go; "linear" when a stage starts from no y, so that
+        there is an order for linear fields only.
+    complete: False when the search ended at its limit with nothing failing: the order is at least `order`.
+    failing: the conditions of order `order` + 1 that do not hold, those with a derivative in time last.
+    autonomous: the order where the field does not depend on time, which is higher if the nodes c are wrong.
+    """
+
+    order: int
+    kind: str
+    complete: bool
+    failing: tuple[Residual, ...]
+    autonomous: int
+
+
+def order(scheme: Scheme, limit: int | None = None) -> int:
+    """The order of a scheme, exact; with parameters, the order that holds for all their values.
+
+    It is searched for until a condition fails, to `limit` at most (default 12; methods whose conditions reduce to
+    quadrature, as linear multistep methods do, are searched until one fails). There are three times as many trees
+    with each order: 32,973 of order 14, over a million of order 18.
+    Raises InputError when the coefficients lie outside what can be computed exactly.
+    """
+    return order_conditions(scheme, limit).order
+
+
+def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:
+    """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none).
+
+    As a part of a report that has no time for all of it: as far as it was found, not `complete`."""
+    name = "embedded order" if embedded else "order"
+    asked = (scheme, limit, embedded)  # one way to ask, so that one answer is kept
+    return ask(name, lambda: conditions(*asked), *asked) or _as_far_as_it_is_known(name, scheme, embedded)
+
+
+def _as_far_as_it_is_known(name: str, scheme: Scheme, embedded: bool) -> Order:
+    known: Order | None = None
+    for limit in range(1, DEFAULT_LIMIT + 1):
+        asked = (scheme, limit, embedded)
+        found = ask(f"{name} to {limit}", partial(conditions, *asked), *asked, silent=True)
+        if found is None:
+            break
+        known = found
+        if found.complete:
+            break
+    if known is None:
+        raise InputError(
+            f"the {name} of {scheme.name or 'the scheme'} is more work than it may be; shorten its numbers"
+        )
+    return known
+
+
+@cache
+def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
+    """`order_conditions`, remembered."""
+    from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
+
+    if limit is not None and limit < 1:
+        raise InputError(f"limit = {limit}: an order is searched for up to 1 at least")
+    step = lower(scheme)
+    result = step.estimate if embedded else step.result
+    if result is None:
+        raise ValueError(f"{scheme.name} has no embedded method")
+    if _is_quadrature(step):
+        return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
+    if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
+        proved = proved_by_simplifying(scheme, embedded=embedded, least=FEW_TREES)
+        if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
+            return proved
+    try:
+        found = _search(scheme, embedded, limit)
+    except BSeriesError:
+        return _linear(scheme)
+    if found.order < 1 or nodes_are_row_sums(scheme):
+        return found
+    # conditions with derivatives in time as well: they lower the order that was found, or fail beside what ends it
+    timed = _search(scheme, embedded, found.order + found.complete, with_time=True)
+    return replace(timed, autonomous=found.order) if timed.complete else found
+
+
+def _search(
+    scheme: Scheme, embedded: bool, limit: int | None, *, with_time: bool = False, quadrature: bool = False
+) -> Order:
+    step = lower(scheme)
+    kind = "all parameters" if step.parameters else "exact" if scheme.digits is None else "decimal"
+    grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=step.reads)
+    reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
+    checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
+    delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
+
+    def order_before(n: int) -> int:
+        return max(-1, n - 1 - delay)
+
+    for name, given in checked:
+        constant = reading.empty[name]
+        if constant is not None and (wrong := constant - reading.domain.convert((given.nordsieck or (S.One,))[0])):
+            return Order(-1, kind, True, (Residual((), _tidy(reading.domain.expression(wrong))),), -1)
+    for n in range(1, (limit or DEFAULT_LIMIT) + delay + 1):
+        if limit is None and n > 1 and (grown.count(n) > MAX_TREES or reading.work(n) > MAX_WORK):
+            return Order(order_before(n), kind, False, (), order_before(n))
+        reading.extend(n)
+        failing = tuple(sorted(_failing(step, reading, grown, n, checked), key=lambda r: min(r.tree) < 0))
+        if failing:
+            return Order(order_before(n), kind, True, failing, order_before(n))
+    reached = limit or DEFAULT_LIMIT
+    return Order(reached, kind, False, (), reached)
+
+
+def _handed_on(step: Step) -> list[tuple[str, Input]]:
+    """The values at the end of a step and what they stand for. Each can be wrong, one that is kept for ever too, or a
+    field value that is taken a step too early; only the field at a stage is right by definition."""
+    return [(name, given) for name, given in zip(step.outputs, step.inputs, strict=True) if not given.stage]
+
+
+def _failing(
+    step: Step, reading: Reading, grown: Forest, n: int, checked: list[tuple[str, Input]]
+) -> Iterator[Residual]:
+    for name, given in checked:
+        for tree in grown.of_order(n):
+            if len(step.states) > 1 and grown.colour[tree] != given.component:
+                continue  # a tree of another state
+            if not reading.matches(name, tree, given):
+                value = _tidy(reading.residual(name, tree, given))
+                of = "" if given in step.states else name
+                yield Residual(grown.levels(tree), value, grown.colouring(tree), of)
+
+
+def _linear(scheme: Scheme) -> Order:
+    """The order on y' = λy: how far the stability function follows exp."""
+    from tableau2net.analysis.reading.linear import stability_function
+
+    if lower(scheme).history or len(lower(scheme).states) > 1:
+        raise InputError(
+            f"{scheme.name or scheme.family}: a stage starts from a state that does not begin with y, so that no order "
+            "can be told of a scheme that remembers more than y"
+        )
+    numerator, denominator = (p.all_coeffs()[::-1] for p in stability_function(scheme))
+    series: list[Expr] = []
+    for n in range(DEFAULT_LIMIT + 1):
+        known = sum((q * series[n - j] for j, q in enumerate(denominator[1 : n + 1], 1)), S.Zero)
+        series.append(expand((numerator[n] if n < len(numerator) else S.Zero) - known))
+        wrong = expand(series[n] - Rational(1, factorial(n)))
+        if wrong != 0:
+            return Order(n - 1, "linear", True, (Residual(tuple(range(1, n + 1)), wrong),), n - 1)
+    return Order(DEFAULT_LIMIT, "linear", False, (), DEFAULT_LIMIT)
+
+
+def _tidy(residual: Expr) -> Expr:
+    """An equation in parameters reads best in factors, a number multiplied out."""
+    return factor(residual) if residual.free_symbols else expand(residual)
+
+
+def _is_quadrature(step: Step) -> bool:
+    """Whether the field is only evaluated at states that are exact to the order of the method itself (inputs, or
+    the result), at their own time: then every condition of one order is the same number, and the bushy tree stands
+    for all."""
+    times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+    alone = len(step.states) == 1 and bool(step.history)
+    return alone and all(op.value in times and op.time == times[op.value] for op in evaluations)
+
+
+def nodes_are_row_sums(scheme: Scheme) -> bool:
+    """Whether each evaluation's time is that of the state it is made at, so that t may be counted into y: into one of
+    the states that a field reads, where there are several. Where it is not, there are conditions with derivatives in
+    time."""
+    step = lower(scheme)
+    # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
+    grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
+    reading = shared(step, grown, digits=scheme.digits)
+    reading.extend(1)
+    used = {op.target for op in prune(step).flat()}
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate) and op.target in used]
+    trees = grown.of_order(1)
+    if len(step.states) == 1:
+        return not any(reading.value(op.value, tree) - reading.time(op.target) for op in evaluations for tree in trees)
+
+    def runs_with(part: int, state: int) -> bool:
+        """Whether t may be counted into a state for one field."""
+        own = [op for op in evaluations if op.part == part]
+        places = [(op.target, op.values[op.reads.index(state)]) for op in own]
+        return not any(reading.value(value, state) - reading.time(target) for target, value in places)
+
+    reads = {op.part: op.reads for op in evaluations}
+    return all(any(runs_with(part, state) for state in states) for part, states in reads.items())

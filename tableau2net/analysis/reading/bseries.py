@@ -1,0 +1,285 @@
+"""The step program read over B-series: every value becomes its exact expansion in elementary differentials.
+
+A state is B(a, y) = a(∅) y + Σ_t h^|t|/σ(t) a(t) F(t)(y), and the program acts on the coefficients a(t):
+a combination adds them, and an evaluation at the state Y and time c gives, with this normalisation,
+
+    (h f(t + c h, Y))(t) = Π_i Y(u_i) · c^m      for t = [u_1, …, u_r, m time leaves]
+
+(HNW I, II.12, Corollary 12.7; HLW III.1, Lemma 1.9). An evaluation needs Y only at smaller trees, so implicit stages
+take no solving: tree by tree, evaluations first and then combinations.
+
+With several fields, trees are coloured: the value of field ν has trees with a root of colour ν alone (HNW I, II.15).
+With several states, a branch of colour μ is looked up in the state μ.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from math import lcm, perm
+from typing import Any
+
+from sympy import Expr, Integer, S
+
+from tableau2net.analysis.reading.trees import TIME, Forest
+from tableau2net.analysis.report.budget import BUILT
+from tableau2net.exact.balls import Balls
+from tableau2net.exact.domain import Domain, Element, domain_of
+from tableau2net.exact.integers import Scaled, is_integral
+from tableau2net.step import Combine, Evaluate, Input, Step
+
+LONGEST = 16_000  # bits of a common denominator: numbers that have so little in common are shorter as fractions
+
+
+class BSeriesError(ValueError):
+    """A field is evaluated at a state whose expansion does not begin with y itself."""
+
+
+def reading(step: Step, forest: Forest, *, digits: int | None = None, quadrature: bool = False) -> Reading:
+    """The reading of a step over a forest, shared: what the order needs, the error norms need again."""
+    return _reading(step, forest, digits, quadrature)
+
+
+@lru_cache(maxsize=16)  # of a function without defaults: a cache takes an argument left out for another call
+def _reading(step: Step, forest: Forest, digits: int | None, quadrature: bool) -> Reading:
+    return Reading(step, forest, digits=digits, quadrature=quadrature)
+
+
+BUILT.append(_reading.cache_clear)
+
+
+class Reading:
+    """The B-series of every value of a step, over the domain of its coefficients, as far as asked.
+
+    Inputs are exact: y of age a is the solution at −a h, and f of age a its derivative there; a field value at a
+    stage of an earlier step is what the step itself gives when it starts from the solution.
+    Coefficients are kept times scale^|t|: see `integers`; the scale is 1 where that does not apply. length: the bits of
+    a common denominator, as far as `LONGEST`.
+
+    digits: the decimals that the coefficients were printed to; values are then balls, see `balls`.
+    quadrature: whether the field is evaluated on the solution itself only, so that field values are exact too.
+    """
+
+    def __init__(
+        self, step: Step, forest: Forest, *, digits: int | None = None, quadrature: bool = False, shift: int = 0
+    ) -> None:
+        self.step, self.forest, self._digits, self._quadrature, self._shift = step, forest, digits, quadrature, shift
+        self.domain = domain_of(step.coefficients()) if digits is None else Balls(digits)
+        self._arithmetic = _arithmetic(step, self.domain)
+        scaled = self._arithmetic.convert
+        self.scale = self._arithmetic.scale if isinstance(self._arithmetic, Scaled) else 1
+        self.length = max(self.scale.bit_length(), 0 if digits is not None else _length(step))
+        self._evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+        self._times = {op.target: scaled(op.time - shift) for op in self._evaluations}
+        combinations = _in_order([op for op in step.flat() if isinstance(op, Combine)])
+        self.empty = self._constant_terms(combinations)
+        states = {name for name, constant in self.empty.items() if constant is not None}
+
+        def factor(coefficient: Expr, value: str) -> Element:
+            """A field value counts with h, so with the scale; a state does not."""
+            if not isinstance(self._arithmetic, Scaled):
+                return scaled(coefficient)
+            return int(coefficient) if value in states else self._arithmetic.multiplier(coefficient)
+
+        made = [(op.target, [(factor(c, v), v) for c, v in op.terms]) for op in combinations]
+        last = _closure(combinations, {*step.outputs, *([step.estimate] if step.estimate else [])})
+        self._at_end = [entry for entry in made if entry[0] in last]
+        self._at_stages = [entry for entry in made if entry[0] not in last]
+        self.series: dict[str, list[Element]] = {name: [] for name in self.empty}
+        self._evaluated = self._ended = self._combined = 0  # orders read so far
+        self._several = len(step.states) > 1
+
+    def _constant_terms(self, combinations: list[Combine]) -> dict[str, Any]:
+        """The coefficient of y itself in each state, what the step does when f = 0; None for field values."""
+        zero = self.domain.zero
+        constant: dict[str, Any] = {
+            i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) if i.kind == "y" else None
+            for i in self.step.inputs
+        }
+        constant |= {op.target: None for op in self._evaluations}
+        for op in combinations:
+            states = [(c, constant[v]) for c, v in op.terms if constant[v] is not None]
+            constant[op.target] = sum((self.domain.convert(c) * y for c, y in states), zero)
+        return constant
+
+    def work(self, order: int) -> int:
+        """The bits of the numbers that all trees of an order multiply."""
+        products = len(self._evaluations) + sum(len(terms) for _, terms in (*self._at_end, *self._at_stages))
+        return self.forest.count(order) * products * (64 + order * self.length)
+
+    def extend(self, order: int) -> None:
+        """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
+        for op in self._evaluations:
+            for value in op.values:
+                if self.empty[value] - self.domain.one:
+                    raise BSeriesError(f"{value} does not start from y")
+        self._end_to(order)
+
+    def value(self, name: str, tree: int) -> Element:
+        """The coefficient (times scale^|t|) of any value of the step at one tree."""
+        self._combine_to(self.forest.order[tree])
+        return self.series[name][tree]
+
+    def time(self, evaluation: str) -> Element:
+        """When an evaluation is made, in units of h (times the scale)."""
+        return self._times[evaluation]
+
+    @cached_property
+    def _past(self) -> Reading:
+        """The same step, one step earlier: where the field values at stages of an earlier step come from."""
+        return Reading(self.step, self.forest, digits=self._digits, shift=self._shift + 1)
+
+    def _evaluate_to(self, order: int) -> None:
+        for n in range(self._evaluated + 1, order + 1):
+            self._combine_to(n - 1)
+            for tree in self.forest.of_order(n):
+                for op in self._evaluations:
+                    self.series[op.target].append(self._evaluate(op, tree))
+            self._evaluated = n
+
+    def _end_to(self, order: int) -> None:
+        """What a step takes and what it hands on. Of the highest order, nothing else is ever asked for."""
+        if order <= self._ended:
+            return
+        self._evaluate_to(order)
+        stages = any(i.stage for i in self.step.inputs)
+        for n in range(self._ended + 1, order + 1):
+            if stages:
+                self._past._evaluate_to(n)
+            for tree in self.forest.of_order(n):
+                for given in self.step.inputs:
+                    self.series[given.name].append(self._given(given, tree))
+                self._combine(self._at_end, tree)
+            self._ended = n
+
+    def _combine_to(self, order: int) -> None:
+        self._end_to(order)
+        for n in range(self._combined + 1, order + 1):
+            for tree in self.forest.of_order(n):
+                self._combine(self._at_stages, tree)
+            self._combined = n
+
+    def _combine(self, combinations: list[tuple[str, list[tuple[Element, str]]]], tree: int) -> None:
+        series, zero = self.series, self._arithmetic.zero
+        for target, terms in combinations:
+            total = zero
+            for coefficient, value in terms:
+                total = total + coefficient * series[value][tree]
+            series[target].append(total)
+
+    def _evaluate(self, op: Evaluate, tree: int) -> Element:
+        if self.forest.colour[tree] != op.part and self.forest.colours > 1:
+            return self._arithmetic.zero
+        if self._quadrature:
+            return self._slope(tree, op.time)
+        if tree < self.forest.colours:
+            return self._arithmetic.one
+        head, tail = self.forest.head[tree], self.forest.tail[tree]
+        if tail == TIME:
+            return self.series[op.target][head] * self._times[op.target]
+        value = op.values[op.reads.index(self.forest.colour[tail]) if self._several else 0]
+        return self.series[op.target][head] * self.series[value][tail]
+
+    def _given(self, given: Input, tree: int) -> Element:
+        """What an input holds at one tree: the exact solution in the past, or what an earlier step gave."""
+        if given.stage:
+            return self._past.series[given.stage][tree]
+        return self._exact(given, tree, -self._shift)
+
+    def _elsewhere(self, given: Input, tree: int) -> bool:
+        """Whether a tree belongs to another state, or another field, than the input."""
+        colour = self.forest.colour[tree]
+        return colour != (given.component if self._several else given.part if given.kind == "f" else colour)
+
+    def _exact(self, given: Input, tree: int, time: int) -> Element:
+        """What an input stands for at the time `time`·h: the solution, time^|t|/γ(t), and its derivatives."""
+        if self._elsewhere(given, tree):
+            return self._arithmetic.zero
+        n, gamma = self.forest.order[tree], self.forest.gamma[tree]
+        if given.nordsieck is not None:
+            powers = sum(
+                (q * perm(n, k) * Integer(time) ** (n - k) for k, q in enumerate(given.nordsieck) if k <= n), S.Zero
+            )
+            return self.domain.convert(powers / gamma)
+        if given.kind == "f":
+            return self._slope(tree, Integer(time - given.age))
+        return self._fraction((time - given.age) ** n, gamma)
+
+    def _slope(self, tree: int, time: Expr) -> Element:
+        """h^d times the d-th derivative of the solution at `time`·h."""
+        n, d = self.forest.order[tree], self.step.derivative
+        return (
+            self._fraction(perm(n, d) * int(time) ** (n - d), self.forest.gamma[tree])
+            if n >= d
+            else self._arithmetic.zero
+        )
+
+    def _fraction(self, p: int, q: int) -> Element:
+        return self.domain.rational(p, q) if p else self._arithmetic.zero
+
+    def matches(self, name: str, tree: int, given: Input | None = None) -> bool:
+        """Whether a value at the end of the step is at one tree what `given` (the state) stands for, one step on."""
+        return not self._difference(name, tree, given)
+
+    def residual(self, name: str, tree: int, given: Input | None = None) -> Expr:
+        """How far it is from that, for the state a(t) − 1/γ(t), at one tree."""
+        return self.domain.expression(self.error(name, tree, given))
+
+    def error(self, name: str, tree: int, given: Input | None = None) -> Element:
+        """`residual` as an element of the domain."""
+        found = self._difference(name, tree, given)
+        if isinstance(self._arithmetic, Scaled):
+            found = self._arithmetic.over_domain(found, self.forest.order[tree])
+        return found * self.domain.rational(1, self.forest.gamma[tree])
+
+    def _difference(self, name: str, tree: int, given: Input | None) -> Element:
+        """γ(t) times the residual, times scale^|t|."""
+        gamma, found = self.forest.gamma[tree], self.series[name][tree]
+        if given is None or given in self.step.states:
+            return found * gamma - self._arithmetic.one * self.scale ** self.forest.order[tree]
+        return (found - self._exact(given, tree, 1)) * self.domain.rational(gamma, 1)
+
+
+def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
+    """Integers where nothing but field values has a fractional coefficient, else the domain as it is."""
+    if isinstance(domain, Balls) or step.history or not is_integral(domain):
+        return domain
+    state_factors = [c for op in step.flat() if isinstance(op, Combine) for c, v in op.terms if step.kind(v) == "y"]
+    if not all(c.is_Integer for c in state_factors):
+        return domain
+    return domain if _length(step) > LONGEST else Scaled(domain, step.coefficients())
+
+
+def _length(step: Step) -> int:
+    """The bits of a common denominator of the rational coefficients; not counted further than over `LONGEST`."""
+    scale = 1
+    for c in set(step.coefficients()):
+        if c.is_Rational:
+            scale = lcm(scale, int(c.q))
+        if scale.bit_length() > LONGEST:
+            break
+    return scale.bit_length()
+
+
+def _closure(combinations: list[Combine], names: set[str]) -> set[str]:
+    """The names, and all that they are combined of without an evaluation between; `combinations` are in order."""
+    needed = set(names)
+    for op in reversed(combinations):
+        if op.target in needed:
+            needed |= {value for _, value in op.terms}
+    return needed
+
+
+def _in_order(combinations: list[Combine]) -> list[Combine]:
+    """Combinations after those whose targets they read (inside a coupled solve they are written in any order)."""
+    targets = {op.target for op in combinations}
+    done: set[str] = set()
+    ordered: list[Combine] = []
+    waiting = list(combinations)
+    while waiting:
+        ready = [op for op in waiting if all(v in done or v not in targets for _, v in op.terms)]
+        if not ready:
+            raise BSeriesError("states are defined by each other without an evaluation between them")
+        ordered += ready
+        done |= {op.target for op in ready}
+        waiting = [op for op in waiting if op.target not in done]
+    return ordered

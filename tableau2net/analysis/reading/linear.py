@@ -1,0 +1,357 @@
+"""The step program read on y' = λy (and y'' = λy): the stability function and the characteristic polynomial, exactly.
+
+With f linear each value of a step is a combination of what the step is given and of its field values, so any program is
+
+    Y = A F + U x,    x⁺ = B F + V x,    F = zY,    z = h^d λ,
+
+the general linear form (HW II, V.4), and x⁺ = M(z) x with M = V + zB(I − zA)^{-1}U. Nothing is divided: det(I − zA) is
+multiplied together from the groups that are solved for, and the numerators are cut from the power series of M.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+
+from sympy import QQ, Expr, Poly, Symbol
+
+from tableau2net.errors import InputError
+from tableau2net.exact.balls import Balls
+from tableau2net.exact.components import components
+from tableau2net.exact.domain import Domain, Element, domain_of
+from tableau2net.exact.series import Ring, Series, determinant, negative, reversed_characteristic, times
+from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
+from tableau2net.step import Combine, Evaluate, Solve, Step, lower
+from tableau2net.step.passes import prune
+
+Z = Symbol("z")
+ZETA = Symbol("zeta")
+MAX_SYMBOLS, MAX_OPEN_STAGES = 8, 8  # beyond these, parameters are set to their declared values
+
+Row = dict[int, Element]  # the nonzero entries by column
+Matrix = tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A step on a linear problem: Y = A F + U x, x⁺ = B F + V x with the rows of A, U, B, V by column.
+
+    fields: for each of F, which of an additive method's fields it is.  groups: the field values that are solved for
+    together, in order; A is lower triangular but for them."""
+
+    arithmetic: Domain | Balls
+    A: Matrix
+    U: Matrix
+    B: Matrix
+    V: Matrix
+    fields: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """How many values are handed from step to step."""
+        return len(self.V)
+
+    def alone(self, part: int) -> Linear:
+        """The same step where every other field is zero."""
+        kept = {j: n for n, j in enumerate(j for j, field in enumerate(self.fields) if field == part)}
+        groups = (tuple(kept[j] for j in group if j in kept) for group in self.groups)
+        return replace(
+            self,
+            A=tuple(_columns(self.A[j], kept) for j in kept),
+            U=tuple(self.U[j] for j in kept),
+            B=tuple(_columns(row, kept) for row in self.B),
+            fields=tuple(self.fields[j] for j in kept),
+            groups=tuple(group for group in groups if group),
+        )
+
+    def denominator(self) -> Series:
+        """det(I − zA), lowest power first."""
+        ring = Ring(self.arithmetic, len(self.A))
+        product = [ring.one]
+        for group in self.groups:
+            inner = [[self.A[i].get(j, ring.zero) for j in group] for i in group]
+            product = times(product, determinant(inner, ring), ring)
+        return product
+
+    def numerators(self) -> list[list[Series]]:
+        """det(I − zA)·M(z), entry by entry: polynomials of degree s at most."""
+        s, r = len(self.A), self.size
+        ring = Ring(self.arithmetic, s)
+        denominator = self.denominator()
+        series = [[[row.get(j, ring.zero)] for j in range(r)] for row in self.V]
+        power = list(self.U)  # A^k U
+        for k in range(s):
+            for i, row in enumerate(_product(self.B, power)):
+                for j in range(r):
+                    series[i][j].append(row.get(j, ring.zero))
+            power = _product(self.A, power) if k + 1 < s else power
+        return [[times(denominator, entry, ring) for entry in row] for row in series]
+
+
+def linear(step: Step, digits: int | None = None) -> Linear | None:
+    """The linear reading of a step program; None where there is no single state.
+
+    digits: read coefficients as known to so many decimals. Raises InputError where states define each other."""
+    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
+    if len(step.states) != 1 or any(len(op.values) != 1 for op in evaluations):
+        return None
+    arithmetic = Balls(digits) if digits else domain_of(step.coefficients())
+    inputs = {given.name: i for i, given in enumerate(step.inputs)}
+    column = {op.target: j for j, op in enumerate(evaluations)}
+    combinations = {op.target: op for op in step.flat() if isinstance(op, Combine)}
+    done: dict[str, tuple[Row, Row]] = {}
+    waiting: set[str] = set()
+
+    def row(name: str) -> tuple[Row, Row]:
+        """A value by (field values, inputs)."""
+        if name in inputs:
+            return {}, {inputs[name]: arithmetic.one}
+        if name in column:
+            return {column[name]: arithmetic.one}, {}
+        if name not in done:
+            if name in waiting:
+                raise InputError(f"{name} is defined by itself without an evaluation of the field between")
+            waiting.add(name)
+            terms = [(arithmetic.convert(c), row(v)) for c, v in combinations[name].terms]
+            done[name] = _sum([(c, r[0]) for c, r in terms]), _sum([(c, r[1]) for c, r in terms])
+        return done[name]
+
+    stages = [row(op.value) for op in evaluations]
+    outputs = [row(name) for name in step.outputs]
+    groups = []
+    for op in step.operations:
+        inner = op.operations if isinstance(op, Solve) else (op,)
+        groups.append(tuple(column[o.target] for o in inner if isinstance(o, Evaluate)))
+    return Linear(
+        arithmetic,
+        A=tuple(fields for fields, _ in stages),
+        U=tuple(given for _, given in stages),
+        B=tuple(fields for fields, _ in outputs),
+        V=tuple(given for _, given in outputs),
+        fields=tuple(op.part for op in evaluations),
+        groups=tuple(group for group in groups if group),
+    )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Φ(ζ, z), the characteristic polynomial of a step on y' = λy: Σ_j coefficients[j] ζ^j, each a polynomial in z.
+
+    Of a one-step method it is Qζ − P. Common factors in z are cancelled; the highest power's constant term is 1.
+    rough: the same from balls, where a source printed decimals.
+    factors: whose product it is, where some of what is handed on never acts back on the rest (an estimate of the error
+    that is carried along, say). Their roots may coincide for every z, which decimals would not show in the product."""
+
+    coefficients: tuple[Poly, ...]
+    rough: tuple[Series, ...] | None = None
+    factors: tuple[Curve, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """The degree in ζ."""
+        return len(self.coefficients) - 1
+
+    @property
+    def poly(self) -> Poly:
+        """Φ as a sympy polynomial in ζ and z."""
+        terms = {(j, *m): c for j, p in enumerate(self.coefficients) for m, c in p.as_dict().items()}
+        return Poly(terms or {(0, 0): 0}, ZETA, Z, domain=self.coefficients[-1].domain)
+
+
+def stability_function(scheme: Scheme, *, part: int | None = None, embedded: bool = False) -> tuple[Poly, Poly]:
+    """P and Q in z = hλ, coprime, Q(0) = 1, with y_{n+1} = P/Q y_n on y' = λy (HW II, IV.3).
+
+    With several fields: z the same in each, or, with `part`, zero in all others. `embedded`: of the embedded method.
+    Parameters stay open where that is possible. Raises InputError where there is none: multistep methods, several
+    states.
+    """
+    curve = _curve(scheme, part, embedded)
+    if curve is None or len(curve.coefficients) != 2 or lower(scheme).history:
+        raise InputError(f"{scheme.name or 'scheme'}: not a one-step method for one state, so no stability function")
+    return -curve.coefficients[0], curve.coefficients[1]
+
+
+def characteristic_polynomial(scheme: Scheme, *, part: int | None = None) -> Poly:
+    """Φ in ζ and z whose roots ζ are the factors by which solutions of y' = λy grow in a step, roots 0 left out:
+    ρ(ζ) − zσ(ζ) for a linear multistep method (HW II, V.1), Qζ − P for a one-step method.
+
+    For methods for y'' = f, z stands for h²λ with y'' = λy. Raises InputError where there are several states."""
+    curve = _curve(scheme, part, False)
+    if curve is None:
+        raise InputError(f"{scheme.name or 'scheme'}: several states, so there is no single z = hλ")
+    return curve.poly
+
+
+def curve(scheme: Scheme, part: int | None = None, *, embedded: bool = False) -> Curve | None:
+    """Φ(ζ, z) of a scheme; None where there are several states."""
+    return _curve(scheme, part, embedded)
+
+
+@cache
+def _curve(scheme: Scheme, part: int | None, embedded: bool) -> Curve | None:
+    if isinstance(scheme, Multistep | AdditiveMultistep):
+        return _multistep(scheme, part)
+    step = lower(scheme)
+    if embedded:
+        if step.estimate is None:
+            raise InputError(f"{scheme.name or 'scheme'} has no embedded method")
+        step = replace(step, outputs=(step.estimate, *step.outputs[1:]), estimate=None)
+    step = prune(step)
+    if len(step.parameters) > MAX_SYMBOLS or (step.parameters and step.evaluations > MAX_OPEN_STAGES):
+        return _curve(scheme.at_defaults(), part, embedded)
+    return curve_of(step, part, scheme.digits)
+
+
+def curve_of(step: Step, part: int | None = None, digits: int | None = None) -> Curve | None:
+    """Φ(ζ, z) of a step program."""
+    reading = linear(step)
+    if reading is None:
+        return None
+    rough = linear(step, digits) if digits else None
+    if part is not None:
+        reading, rough = reading.alone(part), rough and rough.alone(part)
+    exact = _Transfer(reading)
+    balls = None if rough is None else _Transfer(rough)
+    whole = _curve_of_rows(exact, balls, range(reading.size))
+    blocks = (balls or exact).blocks() if reading.size > 1 else []
+    factors = [_curve_of_rows(exact, balls, rows) for rows in blocks] if len(blocks) > 1 else []
+    return replace(whole, factors=tuple(p for p in factors if not p.coefficients[0].is_zero))
+
+
+def _curve_of_rows(exact: _Transfer, balls: _Transfer | None, rows: Sequence[int]) -> Curve:
+    """Φ of what is handed on in some rows alone."""
+    assert isinstance(exact.ring.arithmetic, Domain)
+    found = exact.characteristic(rows)
+    rough = None if balls is None else balls.characteristic(rows)
+    if rough is not None:
+        found = [snapped(e, r) for e, r in zip(found, rough, strict=True)]
+    polys = [Poly(list(reversed(c)) or [0], Z, domain=exact.ring.arithmetic.domain) for c in found]
+    return _normal(polys) if balls is None or rough is None else _with_balls(polys, rough, balls.ring.arithmetic)
+
+
+def _with_balls(polys: list[Poly], rough: list[Series], arithmetic: Balls) -> Curve:
+    curve = _normal(polys)
+    divided = _divided(rough, _common(polys), Ring(arithmetic, max(map(len, rough)) - 1))
+    return replace(curve, rough=tuple(divided[-len(curve.coefficients) :]))
+
+
+def _divided(rough: list[Series], common: Poly, ring: Ring) -> list[Series]:
+    """What is divided exactly, in balls too: else their coefficients stand beside those of other polynomials."""
+    n = len(common.rep.to_list()) - 1
+    if not n:
+        return rough
+    inverse = _inverse([ring.arithmetic.convert(c / common.nth(0)) for c in reversed(common.all_coeffs())], ring)
+    return [times(inverse, p, ring)[: max(len(p) - n, 0)] for p in rough]
+
+
+class _Transfer:
+    """M(z) times det(I − zA), and that determinant."""
+
+    def __init__(self, reading: Linear) -> None:
+        self.ring = Ring(reading.arithmetic, len(reading.A))
+        self.denominator, self.numerators = reading.denominator(), reading.numerators()
+
+    def characteristic(self, rows: Sequence[int]) -> list[Series]:
+        """det(I − zA)·det(ζI − M(z)) of some rows and columns, by the powers of ζ: a polynomial of degree s in z at
+        most."""
+        if len(rows) == 1:
+            return [negative(self.numerators[rows[0]][rows[0]], self.ring), self.denominator]
+        matrix = [[times(self._inverse, self.numerators[i][j], self.ring) for j in rows] for i in rows]
+        found = reversed_characteristic(matrix, self.ring)
+        return [times(self.denominator, c, self.ring) for c in reversed(found)]
+
+    def blocks(self) -> list[list[int]]:
+        """The rows in the classes that act on each other, for some z."""
+        return components([[j for j, entry in enumerate(row) if any(entry)] for row in self.numerators])
+
+    @cached_property
+    def _inverse(self) -> Series:
+        return _inverse(self.denominator, self.ring)
+
+
+def _inverse(series: Series, ring: Ring) -> Series:
+    """1/series, for a series that begins with 1."""
+    found = [ring.one]
+    for n in range(1, ring.degree + 1):
+        total = ring.zero
+        for j in range(1, min(n, len(series) - 1) + 1):
+            total = total - series[j] * found[n - j]
+        found.append(total)
+    return found
+
+
+def _multistep(scheme: Multistep | AdditiveMultistep, part: int | None) -> Curve:
+    """ρ − zσ, σ the sum of all where there are several."""
+    betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
+    chosen = betas if part is None else (betas[part],)
+    exact = domain_of([*scheme.alpha, *(b for beta in chosen for b in beta)])
+    polys = [Poly(list(reversed(p)), Z, domain=exact.domain) for p in _rho_and_sigma(scheme.alpha, chosen, exact)]
+    if scheme.digits is None:
+        return _normal(polys)
+    return _with_balls(polys, _rho_and_sigma(scheme.alpha, chosen, Balls(scheme.digits)), Balls(scheme.digits))
+
+
+def _rho_and_sigma(alpha: Sequence[Expr], betas: Sequence[Sequence[Expr]], arithmetic: Domain | Balls) -> list[Series]:
+    """α_j − zΣβ_j."""
+    found = []
+    for j, a in enumerate(alpha):
+        sigma = sum((arithmetic.convert(beta[j]) for beta in betas), arithmetic.zero)
+        found.append([arithmetic.convert(a), arithmetic.zero - sigma])
+    return found
+
+
+def snapped(exact: Series, rough: Series) -> Series:
+    """What may be zero to the printed decimals, as zero."""
+    return [e if r else e * 0 for e, r in zip(exact, rough, strict=True)]
+
+
+def _normal(coefficients: list[Poly]) -> Curve:
+    """Without roots ζ = 0 that hold for all z, without common factors in z, over the smallest domain."""
+    while len(coefficients) > 2 and coefficients[0].is_zero:
+        coefficients = coefficients[1:]
+    common = _common(coefficients)
+    if common.degree() > 0:
+        coefficients = [p.exquo(common) for p in coefficients]
+    first = coefficients[-1].nth(0)
+    if first != 1 and first != 0:
+        coefficients = [p.quo_ground(first) for p in coefficients]
+    return Curve(_smallest(coefficients))
+
+
+def _common(coefficients: list[Poly]) -> Poly:
+    """Their greatest common divisor."""
+    common = coefficients[-1]
+    for p in coefficients[:-1]:
+        if common.degree() < 1:
+            break
+        common = common.gcd(p)
+    return common
+
+
+def _smallest(coefficients: list[Poly]) -> tuple[Poly, ...]:
+    """Over ℚ, where every coefficient is rational though it was found in a number field."""
+    domain = coefficients[-1].domain
+    if not domain.is_AlgebraicField:
+        return tuple(coefficients)
+    entries = [[domain.convert(c).to_list() for c in p.rep.to_list()] for p in coefficients]
+    if any(len(c) > 1 for p in entries for c in p):
+        return tuple(coefficients)
+    return tuple(Poly([c[0] if c else QQ(0) for c in p] or [0], Z, domain=QQ) for p in entries)
+
+
+def _sum(terms: Sequence[tuple[Element, Row]]) -> Row:
+    total: Row = {}
+    for factor, row in terms:
+        for j, x in row.items():
+            total[j] = total[j] + factor * x if j in total else factor * x
+    return total
+
+
+def _product(left: Matrix, right: Sequence[Row]) -> list[Row]:
+    return [_sum([(x, right[j]) for j, x in row.items()]) for row in left]
+
+
+def _columns(row: Row, kept: Mapping[int, int]) -> Row:
+    return {kept[j]: x for j, x in row.items() if j in kept}

@@ -1,0 +1,142 @@
+"""The options of a compilation: everything beside the scheme that decides what code is written."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from numbers import Integral, Real
+from typing import Literal, get_args, get_type_hints
+
+from sympy import Expr
+
+from tableau2net.errors import InputError
+from tableau2net.exact.text import parse
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, load
+
+Coefficients = Literal["fixed", "learnable", "free"]
+Sharing = Literal["shared", "step", "channel"]
+StageWeights = Literal["shared", "independent"]
+StepWeights = Literal["independent", "shared"]
+Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
+Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent", "field"]
+Gradient = Literal["implicit", "unrolled"]
+
+
+def check_names(given: Iterable[str], own: Iterable[str] = ()) -> None:
+    """InputError, with the nearest names, where one is no option: neither of a compilation nor one of the `own`."""
+    known = [*own, *Options.__dataclass_fields__]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+            raise InputError(f"{name[:60]}: unknown option; {hint}")
+
+
+def _is(kind: type, value: object) -> bool:
+    """Whether a value is a number of a kind, which True and False are not."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The options that are one of a few words, and the words."""
+    words = {name: get_args(hint) for name, hint in get_type_hints(Options).items()}
+    return {name: allowed for name, allowed in words.items() if allowed and all(isinstance(a, str) for a in allowed)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a scheme becomes a module.
+
+    coefficients: "fixed" (parameters at their declared values, literals in the code), "learnable" (the scheme's own
+        parameters, starting from their declared distribution), "free" (each nonzero coefficient by itself).
+    keep_order: learnt coefficients move only where all conditions up to this order hold.
+    keep_stable: learnt coefficients of a multistep scheme stay where it is zero-stable.
+    sharing: a learnt coefficient is one number for the whole block ("shared"), one a step ("step"), or one for each
+        step and channel ("channel"; the block is then told its channel count).
+    stage_weights: "shared" (one field a step, used by all its stages) or "independent" (a field for each stage).
+    step_weights: "independent" (a field for each step) or "shared" (one field for all: ``Block(field, steps=N)``).
+    start: the one-step method that a multistep scheme takes until its history is there; the plain residual step
+        ("euler") is what networks do, an accurate start for an ODE needs a Runge–Kutta method of nearly the order.
+        Nordsieck vectors that are not handed in start from y and h f(y), derivatives beyond counting as 0.
+    time_dependent: whether fields are called as f(t, y) instead of f(y).
+    backward: what the backward pass has at hand. "store": all that autograd keeps. "checkpoint": the state before each
+        step, which is taken again. "reversible": the last state, the others by the inverse of the step, derived from
+        it, or of its coupled form. "adjoint": the adjoint differential equation, solved by torchdiffeq; inexact.
+    coupling: λ of the coupled form that is reversible for every explicit one-step scheme (McCallum & Foster 2024);
+        None where the scheme has an inverse of its own.
+    growth_limit: how many times a rounding error may grow on the way back.
+    solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.runtime.stage_solve`. With
+        solver="resolvent" a field solves its own: ``f.resolvent(known, c)`` is the y with y = known + c·f(y), as a
+        linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field. With
+        solver="field" the stages are handed to ``f.solver(stages, guess, fields, of, weights, times)``, which may
+        keep what it likes between steps: see `tableau2net.integration.newton.StageSolver`.
+    reveal: names of further values of a step that its `step` returns, "error" or "k1" say.
+    """
+
+    coefficients: Coefficients = "fixed"
+    keep_order: int | None = None
+    keep_stable: bool = False
+    sharing: Sharing = "step"
+    stage_weights: StageWeights = "shared"
+    step_weights: StepWeights = "independent"
+    start: Scheme | str = "euler"
+    time_dependent: bool = False
+    backward: Backward = "store"
+    coupling: Expr | str | int | None = None
+    growth_limit: float = 1e4
+    solver: Method = "newton-krylov"
+    tolerance: float = 1e-6
+    iterations: int = 50
+    gradient: Gradient = "implicit"
+    reveal: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, allowed in _choices().items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise InputError(f"{name}={value!r}: write one of {', '.join(map(repr, allowed))}")
+        if not isinstance(self.start, Scheme):
+            object.__setattr__(self, "start", load(self.start))
+        if self.coupling is not None and not isinstance(self.coupling, Expr):
+            object.__setattr__(self, "coupling", parse(self.coupling))
+        if not isinstance(self.reveal, tuple | list):
+            raise InputError(f"reveal={self.reveal!r}: write a list of names, ['k1'] say")
+        object.__setattr__(self, "reveal", tuple(self.reveal))
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        tolerance, iterations, limit, order = self.tolerance, self.iterations, self.growth_limit, self.keep_order
+        rules = (
+            ("keep_stable", isinstance(self.keep_stable, bool), "True or False"),
+            ("time_dependent", isinstance(self.time_dependent, bool), "True or False"),
+            ("tolerance", _is(Real, tolerance) and 0 <= tolerance < math.inf, "a finite number, at least 0"),
+            ("iterations", _is(Integral, iterations) and iterations >= 1, "at least 1, a whole number"),
+            ("growth_limit", _is(Real, limit) and limit >= 1, "at least 1; math.inf for no limit"),
+            ("keep_order", order is None or (_is(Real, order) and order >= 1), "an order, at least 1, or None"),
+        )
+        for name, holds, wanted in rules:
+            if not holds:
+                raise InputError(f"{name}={getattr(self, name)!r}: it is {wanted}")
+        if (self.keep_order is not None or self.keep_stable) and self.coefficients == "fixed":
+            kept = "keep_stable" if self.keep_order is None else "keep_order"
+            raise InputError(f"{kept}: fixed coefficients move nowhere; write coefficients='free' or 'learnable'")
+        if self.coupling is not None and self.backward != "reversible":
+            raise InputError("coupling: it is what makes a step reversible; write backward='reversible' too")
+        if self.reveal and self.backward == "reversible":
+            raise InputError("reveal: a step that is taken back returns what it hands on, no more; drop one of the two")
+        if self.solver == "field" and self.coefficients != "fixed":
+            raise InputError("solver='field': it is given factors as numbers; write coefficients='fixed'")
+        if self.solver == "newton-krylov" and self.gradient == "unrolled":
+            raise InputError("gradient='unrolled': Newton's iterations are not unrolled; write solver='fixed-point'")
+
+    @property
+    def start_scheme(self) -> RungeKutta | AdditiveRungeKutta:
+        """The scheme of the start-up steps, without open parameters; InputError unless it is a Runge–Kutta method."""
+        assert isinstance(self.start, Scheme)  # a name was loaded when the options were made
+        if not isinstance(self.start, RungeKutta | AdditiveRungeKutta):
+            raise InputError(f"start={self.start.name!r}: a Runge–Kutta method is needed to start a multistep one")
+        return self.start.at_defaults()

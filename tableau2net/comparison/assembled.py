@@ -1,0 +1,66 @@
+"""A whole table: its rows, what they are measured by, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from tableau2net.comparison.baseline import Against, against
+from tableau2net.comparison.protocol import Published, caption
+from tableau2net.comparison.rows import Row, compare, plain
+from tableau2net.runs.finished import Finished
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with what each is against the baseline, where one is named. notes: what is to be said besides."""
+
+    rows: tuple[Row, ...]
+    published: Published | None = None
+    baseline: str | None = None
+    notes: tuple[str, ...] = ()
+    title: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        runs: Iterable[Finished],
+        published: Published | None = None,
+        baseline: str | None = None,
+        notes: Iterable[str] = (),
+        title: str | None = None,
+    ) -> Table:
+        """The table of these runs. Raises InputError for a baseline that none of them is."""
+        table = cls(tuple(compare(runs)), published, baseline, tuple(notes), title)
+        assert table.against is not None
+        return table
+
+    @cached_property
+    def against(self) -> list[Against]:
+        """What each row is against the baseline."""
+        if self.baseline is None:
+            return [Against()] * len(self.rows)
+        return against(self.rows, self.baseline)
+
+    @cached_property
+    def caption(self) -> tuple[str, ...]:
+        """What belongs below the table in every format."""
+        title = () if self.title is None else (f"{plain(self.title).rstrip('.')}.",)
+        return (*title, *caption(self.rows, self.published, self.baseline, self.against), *self.notes)
+
+    @cached_property
+    def best(self) -> frozenset[int]:
+        """The rows with the lowest mean test error of their depth and protocol, where others are beside them; short
+        runs rank nothing."""
+        found: set[int] = set()
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for index, row in enumerate(self.rows):
+            if not row.short:
+                place = (row.column, row.data, row.train, row.held_out, row.test, row.epochs)
+                groups.setdefault(place, []).append(index)
+        for group in groups.values():
+            lowest = min(self.rows[index].test_error.mean for index in group)
+            if len(group) > 1:
+                found |= {index for index in group if self.rows[index].test_error.mean == lowest}
+        return frozenset(found)

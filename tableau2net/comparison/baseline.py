@@ -1,0 +1,139 @@
+"""Rows against a baseline: which run is paired with which, and what the paired test says."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from tableau2net.comparison.rows import Row, data_of, plain, recipe_of
+from tableau2net.comparison.significance import holm, mcnemar, paired_t
+from tableau2net.errors import InputError
+from tableau2net.runs.finished import Finished
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Against:
+    """A row against its baseline.
+
+    difference: of the test errors in points, row minus baseline, the mean over the seeds that both have, and std its
+    standard deviation. p is of the test named, on n pairs; p_holm corrected for all tests of the table. Where there is
+    no p, `why` says so. discordant: the pictures that only the row, and only the baseline, got right.
+    """
+
+    difference: float | None = None
+    std: float | None = None
+    test: str | None = None
+    n: int | None = None
+    discordant: tuple[int, int] | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    why: str | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether p, corrected, is below 0.05."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def against(rows: Sequence[Row], name: str) -> list[Against]:
+    """Each row against the baseline of this label, or network's name, at the same depth and on the same data.
+
+    Raises InputError where no row has the name, or where several could be meant.
+    """
+    known = list(dict.fromkeys(each for names in zip(*map(_names, rows), strict=True) for each in names))
+    if plain(name) not in known:
+        near = difflib.get_close_matches(plain(name), known, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise InputError(f"baseline {plain(name)!r}: no row has this name{hint}; there are {', '.join(known[:8])}")
+    found = [_against(row, _baseline(row, rows, plain(name))) for row in rows]
+    tested = [index for index, each in enumerate(found) if each.p is not None]
+    for index, p in zip(tested, holm([p for each in found if (p := each.p) is not None]), strict=True):
+        found[index] = replace(found[index], p_holm=p)
+    return found
+
+
+def _baseline(row: Row, rows: Sequence[Row], name: str) -> Row | None:
+    """The row that this one is measured by. A label counts for more than a name, and an equal recipe than another."""
+    near = [each for each in rows if _place(each) == _place(row)]
+    for names in zip(*map(_names, near), strict=True):
+        fit = [each for each, own in zip(near, names, strict=True) if own == name]
+        if any(each is row for each in fit):
+            return row
+        for alike in (_terms, _recipe):
+            fit = [each for each in fit if alike(each) == alike(row)] or fit if len(fit) > 1 else fit
+        if len(fit) > 1:
+            ways = list(zip(*map(_names, fit), strict=True))[1:4]  # the first that tells them apart
+            called = next((names for names in ways if len(set(names)) == len(fit)), ways[-1])
+            full = ", ".join(map(repr, called[:3]))
+            raise InputError(f"baseline {name!r}: {row.network} has {len(fit)} rows of this name beside it, {full}")
+        if fit:
+            return fit[0]
+    return None
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """What a row may be called, the best name first."""
+    ends = ("", f" {row.coefficients}", f" {row.scheme}", f" {row.scheme} {row.coefficients}")
+    return tuple(name + end for name in (row.network, row.model) for end in ends)
+
+
+def _place(row: Row) -> str:
+    """What two rows must share to be compared."""
+    return json.dumps([row.column, data_of(row.runs[0].result), row.epochs], sort_keys=True)
+
+
+def _recipe(row: Row) -> str:
+    return json.dumps(recipe_of(row.runs[0].result), sort_keys=True)
+
+
+def _terms(row: Row) -> str:
+    return json.dumps([_recipe(row), row.coefficients, row.precision, row.device])
+
+
+def _against(row: Row, baseline: Row | None) -> Against:
+    if baseline is row:
+        return Against(why="the baseline itself")
+    if baseline is None:
+        return Against(why="no baseline of the same depth, data and epochs")
+    common = [seed for seed in row.by_seed if seed in baseline.by_seed]
+    pairs = [(_error(row.by_seed[seed]), _error(baseline.by_seed[seed])) for seed in common]
+    differences = [first - second for first, second in pairs]
+    if not differences:
+        return Against(why="no seed in common")
+    if len(differences) == 1:
+        (seed,) = common
+        told = Against(difference=float(differences[0]))
+        return _by_pictures(told, row.by_seed[seed], baseline.by_seed[seed])
+    floats = list(map(float, differences))
+    told = Against(fmean(floats), stdev(floats), "paired t", len(floats), p=paired_t(differences))
+    return told if told.p is not None else replace(told, why="the same difference for every seed")
+
+
+def _error(runs: Sequence[Finished]) -> Fraction:
+    return sum((run.exact_error for run in runs), Fraction(0)) / len(runs)
+
+
+def _by_pictures(told: Against, first: Sequence[Finished], second: Sequence[Finished]) -> Against:
+    """McNemar's test, where one run of each network has left what it said of the same test pictures."""
+    if len(first) > 1 or len(second) > 1:
+        return replace(told, why="one seed in common, run more than once")
+    said, base = first[0].predictions(), second[0].predictions()
+    if said is None or base is None:
+        return replace(told, why="one seed in common, and no predictions.safetensors of both")
+    if not np.array_equal(said.truth, base.truth):
+        return replace(told, why="one seed in common, and other test pictures")
+    only = int(np.sum(said.right & ~base.right)), int(np.sum(base.right & ~said.right))
+    return replace(told, test="McNemar", n=len(said.truth), discordant=only, p=float(mcnemar(*only)))

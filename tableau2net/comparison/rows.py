@@ -1,0 +1,204 @@
+"""Rows of a table: runs that differ by their seed alone taken together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from tableau2net.recipes.presets import PRESETS
+from tableau2net.recipes.recipe import Recipe, completed
+from tableau2net.runs.finished import Finished
+from tableau2net.runs.result import USUAL, Result
+
+LONGEST = 100  # of a name, in letters; strangers' may be longer
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds, and their sample standard deviation (None for a single one)."""
+
+    mean: float
+    std: float | None
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """The spread of the values; None where one of them is None."""
+        found = list(values)
+        known = [value for value in found if value is not None]
+        if len(known) < len(found):
+            return None
+        return cls(fmean(known), stdev(known) if len(known) > 1 else None)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" if self.std is None else f"{self.mean:.2f} ± {self.std:.2f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a comparison: runs alike in all but their seed. Errors are per cent.
+
+    network: the label of a grid where there is one, else the network's name with the options that it does not have by
+    itself. column: the depth that it stands for; its own, but where a grid matches networks. train, held_out, test:
+    pictures. full_epochs: those of the recipe as published. seconds: of a run. A seed that was run more than once
+    counts once, by its mean.
+    """
+
+    network: str
+    model: str
+    scheme: str | None
+    order: int | None
+    depth: int | None
+    column: int | None
+    coefficients: str | None
+    parameters: int
+    flops: int | None
+    evaluations: int | None
+    data: str
+    train: int | None
+    held_out: int | None
+    test: int | None
+    epochs: int
+    full_epochs: int
+    preset: str | None
+    precision: str
+    seeds: tuple[int, ...]
+    validation_error: Spread | None
+    test_error: Spread
+    published: float | None
+    seconds: float
+    images_per_second: float
+    device: str
+    runs: tuple[Finished, ...] = field(repr=False)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether `network` is the label of a grid."""
+        return self.runs[0].label is not None
+
+    @property
+    def short(self) -> bool:
+        """Whether there were fewer epochs than the recipe has as published."""
+        return self.epochs < self.full_epochs
+
+    @cached_property
+    def by_seed(self) -> dict[int, list[Finished]]:
+        """The runs of each seed, seeds increasing."""
+        return _by_seed(self.runs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = {own.name: getattr(self, own.name) for own in fields(self) if own.name != "runs"}
+        return {key: asdict(value) if isinstance(value, Spread) else value for key, value in found.items()}
+
+
+def compare(runs: Iterable[Finished]) -> list[Row]:
+    """A row for each set of runs that differ in nothing but seed, speed and outcome.
+
+    Rows of a grid come in its order, by depth for each label; others by depth.
+    """
+    alike: dict[str, list[Finished]] = defaultdict(list)
+    labels: dict[str | None, int] = {None: -1}
+    for run in runs:
+        labels.setdefault(run.label, len(labels))
+        alike[_setting(run)].append(run)
+    rows = map(_row, alike.values())
+    return sorted(
+        rows,
+        key=lambda row: (row.data, row.train or 0, row.epochs, labels[row.runs[0].label], row.column or 0),
+    )
+
+
+def recipe_of(result: Result) -> dict[str, Any]:
+    """The recipe of a run, with the numbers that older versions did not write."""
+    return dict(completed({"recipe": result.recipe})["recipe"])
+
+
+def data_of(result: Result) -> dict[str, Any]:
+    """What is said of the pictures but their place: a copy elsewhere is the same data."""
+    return {key: value for key, value in result.data.items() if key != "source"}
+
+
+def _setting(run: Finished) -> str:
+    """All that was chosen but the seed, and the device, as text."""
+    r = run.result
+    chosen = (r.model, r.scheme, r.order, r.depth, r.parameters, r.options, r.preset, r.precision)
+    device = {name: value for name, value in r.device.items() if name != "threads"}  # of them speed alone depends
+    return json.dumps([run.label, *chosen, recipe_of(r), data_of(r), device], sort_keys=True)
+
+
+def _by_seed(runs: Iterable[Finished]) -> dict[int, list[Finished]]:
+    found: dict[int, list[Finished]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.result.seed):
+        found[run.result.seed].append(run)
+    return dict(found)
+
+
+def _row(runs: list[Finished]) -> Row:
+    first, result = runs[0], runs[0].result
+    seeds = _by_seed(runs)
+    held = [run.result.validation_error for run in runs]
+    test = Spread.of(fmean(run.result.test_error for run in same) for same in seeds.values())
+    assert test is not None  # every result has one
+    preset = PRESETS.get(result.preset or "")
+    return Row(
+        network=plain(first.label or named(result)),
+        model=plain(result.model),
+        scheme=result.scheme and plain(result.scheme),
+        order=result.order,
+        depth=result.depth,
+        column=result.depth if first.column is None else first.column,
+        coefficients=_text(result.options.get("coefficients")),
+        parameters=result.parameters,
+        flops=result.flops,
+        evaluations=result.evaluations,
+        data=plain(Path(str(result.data.get("source"))).name),
+        train=first.count("train"),
+        held_out=first.count("validation"),
+        test=first.count("test"),
+        epochs=result.epochs,
+        full_epochs=(preset.recipe if preset else Recipe()).epochs,
+        preset=result.preset and plain(result.preset),
+        precision=plain(result.precision),
+        seeds=tuple(seeds),
+        validation_error=None
+        if None in held
+        else Spread.of(fmean(run.result.validation_error or 0.0 for run in same) for same in seeds.values()),
+        test_error=test,
+        published=first.published,
+        seconds=fmean(run.result.seconds for run in runs),
+        images_per_second=fmean(run.result.images_per_second for run in runs),
+        device=plain(str(result.device.get("name"))),
+        runs=tuple(runs),
+    )
+
+
+def named(result: Result) -> str:
+    """The name of a network with the options that it does not have by itself."""
+    return ", ".join([result.model, *_unusual(result.options)])
+
+
+def _unusual(options: Mapping[str, Any]) -> list[str]:
+    """The options of a network that are not what it has by itself; what coefficients and scheme are is said anyway."""
+    told = {**USUAL, "coefficients": options.get("coefficients"), "scheme": options.get("scheme")}
+    return [f"{name}={_text(value)}" for name, value in options.items() if told.get(name) != value]
+
+
+def _text(value: Any) -> str | None:
+    """A value of an option, short."""
+    if value is None or isinstance(value, str):
+        return value and plain(value)
+    return plain(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def plain(text: str) -> str:
+    """A stranger's name in one line: what cannot be printed told by its code, and not endlessly long."""
+    shown = re.sub(r"\s", " ", text[: LONGEST + 1])
+    shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in shown)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"

@@ -1,0 +1,116 @@
+"""What somebody hands to training as an object of their own: whether it has all that is asked of it, said in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.errors import InputError
+
+if TYPE_CHECKING:
+    from tableau2net.data.load import Data, Part
+    from tableau2net.data.resident_feed import Feed
+
+EVALUATED: tuple[Part, ...] = ("validation", "test")
+
+Rule = tuple[str, Callable[[Any], bool], str]  # a name, whether what it stands for will do, and what would
+
+
+def _whole(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+DATA: tuple[Rule, ...] = (
+    ("name", lambda v: isinstance(v, str) and v != "" and v.isprintable(), "a line of text"),
+    ("classes", lambda v: _whole(v, 1), "a whole number, at least 1"),
+    ("flip", lambda v: isinstance(v, bool), "True or False"),
+    (
+        "shape",
+        lambda v: isinstance(v, tuple) and len(v) == 3 and all(_whole(n, 1) for n in v),
+        "a tuple of three whole numbers: channels, rows, columns",
+    ),
+    *((name, callable, "a method") for name in ("counts", "digest", "to", "has", "batches", "feed")),
+)
+FEED: tuple[Rule, ...] = (
+    ("count", lambda v: _whole(v, 1), "a whole number, at least 1"),
+    ("state", lambda v: isinstance(v, tuple) and all(isinstance(t, Tensor) for t in v), "a tuple of tensors"),
+    *((name, callable, "a method") for name in ("start", "advance", "take")),
+)
+
+
+def checked_data(data: Data) -> Data:
+    """The data, which have all that `Data` asks for, in the right form. Raises InputError naming what they lack.
+
+    What its methods give is looked at too, up to the first pictures to test on."""
+    _obeys(data, DATA, "data", "see tableau2net.training.Data")
+    kind = type(data).__name__
+    counts = data.counts()
+    few = {"train": 1, "validation": 0, "test": 1}
+    if not (isinstance(counts, Mapping) and counts.keys() == few.keys()) or not all(
+        _whole(counts[part], least) for part, least in few.items()
+    ):
+        raise InputError(f"data: {kind}.counts() is {short(counts)}; it must be {short(few)}, or more of each")
+    if not isinstance(digest := data.digest(), str):
+        raise InputError(
+            f"data: {kind}.digest() is {short(digest)}; it must be text that tells any change of the data"
+        )
+    for part in EVALUATED:
+        if bool(has := data.has(part)) != bool(counts[part]):
+            raise InputError(f"data: {kind}.has({part!r}) is {short(has)}, but counts() says {counts[part]}")
+    first = next(iter(data.batches("test", torch.device("cpu"))), None)
+    check_batch(data, 'batches("test")', first)
+    return data
+
+
+def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> tuple[Tensor, Tensor]:
+    """Pictures and labels that a method of the data has given. Raises InputError for what is none, or too few."""
+    kind = f"data: {what} of a {type(data).__name__}"
+    if not (isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(t, Tensor) for t in given)):
+        raise InputError(f"{kind} gives {short(given)}; it must give pictures and labels, two tensors")
+    x, y = given
+    wanted = (len(x) if count is None and x.dim() else count or 1, *data.shape)
+    if x.dtype != torch.float32 or x.shape != wanted:
+        raise InputError(f"{kind} gives pictures {_tensor(x)}; they must be float32 {wanted}")
+    if y.dtype != torch.int64 or y.shape != wanted[:1]:
+        raise InputError(f"{kind} gives labels {_tensor(y)}; they must be int64 ({wanted[0]},)")
+    if y.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < data.classes:
+        raise InputError(
+            f"{kind} gives labels from {int(y.min())} to {int(y.max())}; with {data.classes} classes they count from 0"
+        )
+    return x, y
+
+
+def checked_feed(data: Data, feed: Feed) -> Feed:
+    """The feed of data, which has all that `Feed` asks for. Raises InputError naming what it lacks."""
+    _obeys(feed, FEED, f"data: the feed of a {type(data).__name__}", "see tableau2net.data.resident_feed.Feed")
+    if feed.count != (count := data.counts()["train"]):
+        raise InputError(f"data: the feed of a {type(data).__name__} has {feed.count} pictures, counts() says {count}")
+    return feed
+
+
+def _obeys(given: object, rules: tuple[Rule, ...], what: str, where: str) -> None:
+    if isinstance(given, type):
+        raise InputError(f"{what}: is the class {given.__name__}; give an object of it")
+    kind = type(given).__name__
+    for name, holds, wanted in rules:
+        if not hasattr(given, name):
+            raise InputError(f"{what}: a {kind} has no {name}; it must be {wanted}, {where}")
+        if not holds(value := getattr(given, name)):
+            raise InputError(f"{what}: {name} of a {kind} is {short(value)}; it must be {wanted}, {where}")
+
+
+def _tensor(value: Tensor) -> str:
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+
+
+def short(value: object) -> str:
+    """A value in a few words: its text where that is short, its kind where it is not."""
+    if isinstance(value, Tensor):
+        return _tensor(value)
+    if isinstance(value, str | int | float | bool | tuple | list | Mapping | type(None)):
+        text = " ".join(repr(value).split())
+        return text if len(text) <= 80 else f"{text[:77]}..."
+    return f"a {type(value).__name__}"

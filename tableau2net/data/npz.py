@@ -1,0 +1,160 @@
+"""Reading pictures from a .npz archive of anybody's: what it says of itself is checked before memory is taken."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tableau2net.errors import InputError
+from tableau2net.files import check_file
+from tableau2net.data.sources import Arrays
+
+
+def read_npz(path: Path) -> Arrays:
+    """The four arrays of a .npz file, each checked.
+
+    The number of classes is one more than the largest label of y_train. Raises InputError naming the file,
+    the key and the fix when something is missing, of a wrong type, shape or range, or unreadable.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give --data the path of an existing .npz")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a .npz archive, or cut short; write it again with numpy.savez")
+    try:
+        x_train, y_train, x_test, y_test = _arrays(path)
+    except InputError:
+        raise
+    except Exception as error:  # whatever readers make of a stranger's bytes
+        raise InputError(f"{path}: cannot be read ({_reason(error)}); write it again with numpy.savez") from error
+    for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
+        if len(x) != len(y):
+            raise InputError(f"{path}: x_{part} has {len(x)} pictures, y_{part} has {len(y)} labels; make them agree")
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise InputError(
+            f"{path}: x_train has pictures of {x_train.shape[1]}×{x_train.shape[2]}, x_test of "
+            f"{x_test.shape[1]}×{x_test.shape[2]}; make them the same size"
+        )
+    classes = int(y_train.max()) + 1
+    if classes > len(y_train):
+        raise InputError(
+            f"{path}: y_train has the label {classes - 1} but only {len(y_train)} pictures; number the classes from 0"
+        )
+    if y_test.max() >= classes:
+        raise InputError(f"{path}: y_test has the label {y_test.max()}, but the labels of y_train end at {classes - 1}")
+    return Arrays(x_train, y_train, x_test, y_test, classes)
+
+
+def _arrays(path: Path) -> list[NDArray[Any]]:
+    """The four arrays of an archive, whose headers are read first: what they say is checked before memory is taken."""
+    check_file(path, 2**40)
+    with zipfile.ZipFile(path) as archive:
+        total = 0
+        for key, check in KEYS.items():
+            header = _header(path, archive, key)
+            check(path, key, header.dtype, header.shape)
+            total += header.bytes
+        if total > (memory := _memory()):
+            raise InputError(
+                f"{path}: its arrays are {total / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB of memory; "
+                "keep fewer pictures, or give a folder of them"
+            )
+    with np.load(path, allow_pickle=False) as file:
+        return [_values(path, key, _array(path, file, key)) for key in KEYS]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What an array says of itself, and how many bytes its values are."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    bytes: int
+
+
+def _header(path: Path, archive: zipfile.ZipFile, key: str) -> _Header:
+    names = archive.namelist()
+    if f"{key}.npy" not in names:
+        if key in names:
+            raise InputError(f"{path}: {key} is not an array; write the file with numpy.savez")
+        raise InputError(f"{path}: has no {key}; it needs x_train, y_train, x_test and y_test")
+    try:
+        with archive.open(f"{key}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            if version not in _READERS:
+                raise ValueError(f"version {version} of its format is not read")
+            shape, _, dtype = _READERS[version](member)
+            size = math.prod(shape) * dtype.itemsize
+            if dtype.kind != "O" and member.tell() + size != archive.getinfo(f"{key}.npy").file_size:
+                raise ValueError(f"its header says {size:,} bytes of {dtype}, there are others")
+    except Exception as error:  # whatever readers make of a stranger's bytes
+        raise _unreadable(path, key, error) from error
+    return _Header(dtype, shape, size)
+
+
+_READERS: dict[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def _unreadable(path: Path, key: str, error: BaseException) -> InputError:
+    return InputError(f"{path}: {key} cannot be read ({_reason(error)}); save it as a plain number array")
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _array(path: Path, archive: Any, key: str) -> NDArray[Any]:
+    try:
+        value = archive[key]
+    except Exception as error:  # whatever readers make of a stranger's bytes
+        raise _unreadable(path, key, error) from error
+    if not isinstance(value, np.ndarray):  # a member that is no .npy file comes back as bytes
+        raise InputError(f"{path}: {key} is not an array; write the file with numpy.savez")
+    return value
+
+
+def _check_pictures(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    if dtype != np.uint8:
+        raise InputError(f"{path}: {key} is {dtype}; it must be uint8, 0 to 255")
+    if len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < 8 or shape[0] == 0:
+        raise InputError(
+            f"{path}: {key} has shape {shape}; it must be (N, height, width, 3), N at least 1, height and width 8"
+        )
+
+
+def _check_labels(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    if not np.issubdtype(dtype, np.integer):
+        raise InputError(f"{path}: {key} is {dtype}; labels must be integers")
+    if len(shape) != 1 or shape[0] == 0:
+        raise InputError(f"{path}: {key} has shape {shape}; labels must be (N,), N at least 1")
+
+
+KEYS = {"x_train": _check_pictures, "y_train": _check_labels, "x_test": _check_pictures, "y_test": _check_labels}
+
+
+def _values(path: Path, key: str, found: NDArray[Any]) -> NDArray[Any]:
+    """Pictures as they are; labels as int64, from 0. Raises InputError."""
+    if KEYS[key] is _check_pictures:
+        return found
+    if found.min() < 0:
+        raise InputError(f"{path}: {key} has the label {found.min()}; labels must count from 0")
+    if found.max() > np.iinfo(np.int32).max:
+        raise InputError(f"{path}: {key} has the label {found.max()}; labels must count from 0")
+    return found.astype(np.int64)
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has; where it does not tell, as many as there can be."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 63

@@ -1,0 +1,1 @@
+"""What holds blocks together: a row of them with transitions, an opening and a head."""

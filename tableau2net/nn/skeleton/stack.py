@@ -1,0 +1,171 @@
+"""A network of compiled blocks of any family: opening, for each resolution a transition and a block, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tableau2net.errors import InputError
+from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.skeleton.transition import Transition
+
+States = tuple[Tensor, ...]
+
+
+class Stack(nn.Module):
+    """States go through transitions and blocks in turn; several states are parts of the channels, one after another.
+
+    opening: from the image to the first states, all in one tensor.
+    transitions, blocks: one of each a resolution; ``transition(*states)`` gives states, ``block(*states)`` a state or
+        a tuple of them.
+    head: from the states in one tensor to (N, num_classes).
+    states: into how many equal parts the opening's channels are split.
+    """
+
+    def __init__(
+        self,
+        opening: nn.Module,
+        transitions: Sequence[nn.Module],
+        blocks: Sequence[nn.Module],
+        head: nn.Module,
+        states: int = 1,
+    ) -> None:
+        super().__init__()
+        self.states = states
+        self.opening = opening
+        self.transitions = nn.ModuleList(transitions)
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        states: States = self.opening(x).chunk(self.states, 1)
+        for transition, block in zip(self.transitions, self.blocks, strict=True):
+            states = as_tuple(block(*transition(*states)))
+        return cast(Tensor, self.head(torch.cat(states, 1)))
+
+
+def stack(
+    block: Any,
+    fields: Callable[[int], Any],
+    steps: Sequence[int],
+    *,
+    widths: Sequence[int],
+    transition: Callable[[int, int], nn.Module],
+    num_classes: int = 10,
+    states: int = 1,
+    h: float = 1.0,
+    normal_opening: bool = False,
+) -> Stack:
+    """The network whose blocks are all of one kind.
+
+    block: a compiled class, or what else makes a module of fields and h.
+    fields: for the channels of one state, what the block takes for one step: a field, or a list of them.
+    steps: how many steps each resolution takes, beside its transition.
+    transition: for the channels of one state before and after, the module between two resolutions.
+    normal_opening: whether BN–ReLU follow the opening convolution.
+    states: how many states the channels are shared out to. Raises InputError where the numbers do not fit.
+    """
+    if num_classes < 1 or len(steps) != len(widths) or not widths:
+        raise InputError(f"widths={tuple(widths)}: one for each of the {len(steps)} resolutions, and num_classes >= 1")
+    check_widths(widths, states)
+    if min(steps) < 0 or sum(steps) < 1:
+        raise InputError(f"{min(steps)} steps in a resolution: the network needs more depth")
+    own = [width // states for width in widths]
+    try:
+        blocks = [block([fields(width) for _ in range(count)], h) for width, count in zip(own, steps, strict=True)]
+    except ValueError as error:  # rounding errors would grow too much on the way back
+        raise InputError(str(error)) from None
+    between = [Same(), *(transition(a, b) for a, b in pairwise(own))]
+    opening: nn.Module = conv3x3(3, widths[0])
+    if normal_opening:
+        opening = nn.Sequential(opening, nn.BatchNorm2d(widths[0]), nn.ReLU())
+    return Stack(opening, between, blocks, Head(widths[-1], num_classes), states)
+
+
+def like_resnet(
+    name: str, depth: int, block: Any, fields: Callable[[int], Any], *, widths: Sequence[int], **options: Any
+) -> Stack:
+    """The network of `stack` with the depth, 6n + 2, the steps a resolution and the transitions of a ResNet.
+
+    name: what the depth is a part of, for InputError where there is no such depth."""
+    if depth < 8 or (depth - 2) % 6:
+        raise InputError(f"{name}{depth}: the depth is 6n + 2 with n at least 1, such as {name}20")
+    n = (depth - 2) // 6
+    return stack(block, fields, [n, *[n - 1] * (len(widths) - 1)], widths=widths, transition=Residual, **options)
+
+
+def by_name(options: Mapping[str, Any], scheme: str) -> None:
+    """InputError where a scheme is asked of a network that is one by name."""
+    if "scheme" in options:
+        raise InputError(f"scheme: this network is {scheme} by name; resnetD, hamiltonianD and imexnetD take a scheme")
+
+
+def check_widths(widths: Sequence[int], states: int) -> None:
+    """InputError unless the channels can be shared out to the states."""
+    if any(width < 1 or width % states for width in widths):
+        raise InputError(f"widths={tuple(widths)}: each is shared out to {states} states, write multiples of {states}")
+
+
+def as_tuple(states: Tensor | States) -> States:
+    """What a block returns, as a tuple."""
+    return (states,) if isinstance(states, Tensor) else tuple(states)
+
+
+class Head(nn.Module):
+    """BN–ReLU (where `norm` says so), mean over the image, linear."""
+
+    def __init__(self, width: int, num_classes: int, norm: bool = True) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(width) if norm else None
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, y: Tensor) -> Tensor:
+        if self.bn is not None:
+            y = functional.relu(self.bn(y))
+        return cast(Tensor, self.linear(y.mean((2, 3))))
+
+
+class Same(nn.Module):
+    """No transition."""
+
+    def forward(self, *states: Tensor) -> States:
+        return states
+
+
+class Pool(nn.Module):
+    """Each state's mean over 2×2 pixels (`stride`), with zero channels on either side: a linear map with no weights."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 2) -> None:
+        super().__init__()
+        if outputs < inputs:
+            raise InputError(f"widths: a transition with zero channels cannot go from {inputs} down to {outputs}")
+        self.stride = stride
+        self.before = (outputs - inputs) // 2
+        self.after = outputs - inputs - self.before
+
+    def one(self, y: Tensor) -> Tensor:
+        """A single state's."""
+        pooled = functional.avg_pool2d(y, self.stride) if self.stride > 1 else y
+        return functional.pad(pooled, (0, 0, 0, 0, self.before, self.after))
+
+    def forward(self, *states: Tensor) -> States:
+        return tuple(self.one(y) for y in states)
+
+
+class Residual(nn.Module):
+    """The plain residual step of `Transition`, between blocks of one state that forget their history."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.step = Transition(inputs, outputs, "bn-relu-conv")
+
+    def forward(self, y: Tensor) -> States:
+        return (self.step(y).y,)

@@ -1,0 +1,71 @@
+"""Transitions: the step that opens a new resolution, with half the image size and another width."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, cast
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tableau2net.nn.around.steps import draw
+from tableau2net.nn.fields.branches import FieldKind
+
+Shortcut = Literal["pad", "conv", "bn-relu-conv", "conv-bn"]
+
+
+class Crossed(NamedTuple):
+    """What a transition hands on: the new state, and as history the projected old one and the branch's value."""
+
+    y: Tensor
+    y_prev: Tensor
+    f_prev: Tensor
+
+
+class Transition(nn.Module):
+    """A plain residual step y⁺ = P(y) + h f(y), where P projects the state to the new shape.
+
+    shortcut: how it does. "pad": every stride-th pixel, zero channels on either side (option A of He et al. 2016).
+        "conv": a 1×1 convolution of the branch's own first activation. "conv-bn": a 1×1 convolution of the state,
+        then BatchNorm (option B). "bn-relu-conv": BN–ReLU–1×1 convolution with a BatchNorm of its own, as LM-ResNet
+        has it.
+    kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        shortcut: Shortcut,
+        stride: int = 2,
+        kind: FieldKind | None = None,
+        h: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.shortcut = shortcut
+        kind = kind or FieldKind()
+        self.field = kind(inputs, outputs, stride=stride)
+        self.relu = None if kind.preactivation else kind.relu
+        self.padding = outputs - inputs
+        self.stride = stride
+        self.h = h
+        if shortcut != "pad":
+            convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+            own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut == "bn-relu-conv" else []
+            normal = [nn.BatchNorm2d(outputs)] if shortcut == "conv-bn" else []
+            self.project = nn.Sequential(*own, convolution, *normal)
+
+    def forward(self, y: Tensor) -> Crossed:
+        a = self.field.activate(y)
+        slope = self.field.branch(a)
+        if self.shortcut == "pad":
+            before = self.padding // 2
+            seen = y[:, :, :: self.stride, :: self.stride]
+            projected = functional.pad(seen, (0, 0, 0, 0, before, self.padding - before))
+        else:
+            projected = self.project(a if self.shortcut == "conv" else y)
+        if self.relu == "increment":
+            slope = functional.relu(projected + slope) - projected
+        if self.training and getattr(self.field, "survival", 1) < 1:
+            slope = slope * draw(cast(Any, self.field), slope).to(slope.dtype)
+        new = projected + slope if self.h == 1 else projected.add(slope, alpha=self.h)
+        return Crossed(functional.relu(new) if self.relu == "step" else new, projected, slope)

@@ -1,0 +1,1 @@
+"""Training recipes: what is tuned of a run, as data."""

@@ -1,0 +1,56 @@
+"""Recipes by name: the published ones, each with its source, and one of our own that takes far fewer epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tableau2net.errors import InputError
+from tableau2net.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe, where it was published, and the options that its networks have besides."""
+
+    name: str
+    reference: str
+    recipe: Recipe
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "lm-2018",
+            "Lu, Zhong, Li, Dong 2018 (ResNeXt: --weight-decay 5e-4; CIFAR-100: --epochs 300)",
+            Recipe(),
+        ),
+        Preset("adamnet-2019", "Yan 2019, as LM-ResNet's for CIFAR-10", Recipe()),
+        Preset(
+            "dynamicblocks-2019",
+            "Onken, Li, Liu, Ruthotto 2019",
+            Recipe(epochs=120, batch_size=125, weight_decay=4e-4, milestones=(1 / 2, 2 / 3, 5 / 6), clip=(0.5, 1.5)),
+        ),
+        Preset(
+            "stochastic-depth",
+            "Huang et al. 2016, as Lu et al. 2018 train LM-ResNet-56 (110: --option survival=0.5)",
+            Recipe(epochs=500),
+            {"survival": 0.8},
+        ),
+        Preset(
+            "modern",
+            "our own: one cycle of Nesterov's momentum",
+            Recipe(epochs=60, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),
+        ),
+    )
+}  # fmt: skip
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name. Raises InputError, with those that there are."""
+    if name not in PRESETS:
+        raise InputError(f"--preset {name[:40]}: must be one of {', '.join(PRESETS)}")
+    return PRESETS[name]

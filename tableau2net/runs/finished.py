@@ -1,0 +1,118 @@
+"""A finished run, as its folder has it: the result, and what the network said of each test picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from tableau2net.errors import InputError
+from tableau2net.runs.result import RESULT, Result
+
+PREDICTIONS = "predictions.safetensors"
+MOST_PICTURES = 2**17  # of a test; exact binomials of these take three seconds
+_MOST_BYTES = 2 * 8 * MOST_PICTURES + 2**16
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is over.
+
+    Of a grid it has a label, its network's there; the error published for it, per cent; and the depth of its column,
+    which where networks are matched is not its own.
+    """
+
+    result: Result
+    folder: Path
+    label: str | None = None
+    published: float | None = None
+    column: int | None = None
+
+    def count(self, part: str) -> int | None:
+        """How many pictures there were to "train", "validation" or "test"; None where that is not said."""
+        found = self.result.data.get(part)
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    @property
+    def exact_error(self) -> Fraction:
+        """The test error, per cent: a whole number of wrong answers, which a float need not be."""
+        error, count = self.result.test_error, self.count("test")
+        if count is not None and 0 < count <= 10**9:
+            wrong = Fraction(100 * round(error * count / 100), count)
+            if math.isclose(wrong, error, rel_tol=1e-5, abs_tol=1e-5):
+                return wrong
+        return Fraction(error)
+
+    def predictions(self) -> Predictions | None:
+        """What the network said of the test pictures; None where the folder does not hold that, with their labels.
+
+        Raises InputError, one line, for a damaged file.
+        """
+        path = self.folder / PREDICTIONS
+        if not path.is_file():
+            return None
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise InputError(f"{path}: is larger than {MOST_PICTURES:,} test pictures need; remove it")
+            tensors = load(path.read_bytes())
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); remove it, or train again") from error
+        if "test" not in tensors or "truth" not in tensors:
+            return None
+        said, truth = tensors["test"], tensors["truth"]
+        whole = all(np.issubdtype(labels.dtype, np.integer) for labels in (said, truth))
+        if not whole or said.ndim != 1 or said.shape != truth.shape or not 1 <= len(said) <= MOST_PICTURES:
+            raise InputError(f"{path}: 'test' and 'truth' are not labels of the same pictures; train again")
+        found = Predictions(said, truth)
+        wrong = 100 * (1 - float(found.right.mean()))
+        if abs(wrong - self.result.test_error) > max(0.1, 200 / len(said)):  # but for a picture on the edge
+            raise InputError(
+                f"{path}: {wrong:.2f} % of it are wrong, {self.result.test_error:.2f} % by {RESULT}; train again"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Labels (N,) that a network gave to the test pictures, and those that are right."""
+
+    said: NDArray[Any]
+    truth: NDArray[Any]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which pictures (N,) got the right label."""
+        return np.asarray(self.said == self.truth)
+
+
+def read_finished(folders: Iterable[Path]) -> list[Finished]:
+    """Every run with a result.json in and below the folders (or given as that file); each once.
+
+    Raises InputError, one line, for a folder that has none or a file that is no result.
+    """
+    found: dict[Path, Finished] = {}
+    for folder in folders:
+        paths = [folder] if folder.is_file() else sorted(folder.rglob(RESULT))
+        if not paths:
+            raise InputError(f"{folder}: no {RESULT} in or below it; tableau2net train writes one")
+        for path in paths:
+            found.setdefault(path.resolve(), Finished(read_result(path), path.parent))
+    return list(found.values())
+
+
+def read_result(path: Path) -> Result:
+    """A result whose errors are percentages. Raises InputError, one line, for anything else."""
+    result = Result.read(path)
+    errors = {"test_error": result.test_error, "validation_error": result.validation_error}
+    for name, error in errors.items():
+        if error is not None and not 0 <= error <= 100:
+            raise InputError(f"{path}: {name!r} is {error}, no percentage; train again")
+    return result

@@ -1,0 +1,213 @@
+"""Implicit stages: the states that a map leaves where they are, and the gradient through them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.runtime.anderson import AndersonMixing, Found, PlainMixing, VectorMap, relax, repeat
+from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
+from tableau2net.runtime.krylov import gmres, newton_krylov
+from tableau2net.runtime.statistics import frozen_statistics
+from tableau2net.runtime.vectors import Layout, StateMeasure, length
+
+SOLVER_METHODS = {
+    "fixed-point": "a smaller h, more iterations, solver='anderson' or solver='newton-krylov'",
+    "anderson": "a smaller h, more iterations or solver='newton-krylov'",
+    "newton-krylov": "a smaller h, more iterations, a larger tolerance or float64",
+}
+
+
+class ConvergenceError(RuntimeError):
+    """Implicit stages that were not solved to the tolerance, forward or backward; the text says how far it came."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How implicit stages are solved, and how the gradient gets through them.
+
+    method: "fixed-point"; "anderson", the same accelerated by the last few points; "newton-krylov", Newton's method
+        with the Jacobian known by its products alone.
+    tolerance: of the residual G(y) − y: its root mean square over all states and the whole batch at once, each entry
+        relative to |y| and the root mean square of its row, the entry of the first dimension that it is in (of the
+        whole state, where that has one dimension). Of the backward solve: of its residual, relative to the root mean
+        square of each row of its right side.
+        What rounding does not let it reach is not asked for: it is at least 7e-15 in float64, 4e-6 in float32, 0.03
+        in bfloat16 and under its autocast. 0, with gradient="unrolled": exactly `iterations` evaluations, nothing
+        checked.
+    iterations: at most so many: evaluations of the map, steps of Newton's method; the backward solve of the latter
+        may take as many cycles of 30 products.
+    gradient: "implicit", of the solution, by the implicit function theorem; "unrolled", of the iterations made.
+
+    Raises ValueError where these do not go together.
+    """
+
+    method: str
+    tolerance: float
+    iterations: int
+    gradient: str
+
+    def __post_init__(self) -> None:
+        rules = (
+            (self.method in SOLVER_METHODS, f"method={self.method!r}: write one of {', '.join(SOLVER_METHODS)}"),
+            (
+                self.gradient in ("implicit", "unrolled"),
+                f"gradient={self.gradient!r}: write 'implicit' or 'unrolled'",
+            ),
+            (
+                self.tolerance >= 0 and math.isfinite(self.tolerance),
+                f"tolerance={self.tolerance}: it is a finite number, at least 0",
+            ),
+            (self.iterations >= 1, f"iterations={self.iterations}: it is at least 1"),
+            (
+                self.method != "newton-krylov" or self.gradient != "unrolled",
+                "gradient='unrolled': Newton's iterations are not unrolled; use method='fixed-point'",
+            ),
+            (
+                self.tolerance > 0 or self.gradient == "unrolled",
+                "tolerance=0 means a fixed number of iterations, which goes with gradient='unrolled' alone",
+            ),
+        )
+        for holds, fault in rules:
+            if not holds:
+                raise ValueError(fault)
+
+
+def solve(
+    stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any] = (), measure: StateMeasure | None = None
+) -> tuple[Tensors, Tensors]:
+    """States y with G(y) = y, and the field values at them, where ``stages(*y)`` is ``(G(y), field values)``.
+
+    guess: where the search begins; it gives shapes, dtypes and device, and has no part in an implicit gradient.
+    modules: the fields. Their running statistics are updated by one evaluation, the last, and by none before it.
+    measure: what the tolerance is measured by, if not by the state.
+
+    What is returned is one plain evaluation of `stages` at the point found, so that the new states fit the field
+    values exactly. Raises ConvergenceError, never returns a point whose residual is above the tolerance; so does the
+    backward pass. The implicit gradient is exact for the solution, keeps the graph of that one evaluation alone, and
+    cannot be differentiated again or in forward mode: it says so.
+
+    torch's random numbers are the same in every evaluation (dropout masks stand still, and afterwards the generators
+    are where one evaluation leaves them); other generators, and randomness that depends on the values, are not held.
+    Under ``torch.compile`` a fixed number of iterations is traced, and then each draws its own random numbers; the
+    other solves run as they are, between the graphs.
+    """
+    if solver.tolerance == 0 and solver.method == "fixed-point":
+        return _repeated(stages, guess, solver.iterations, modules)
+    if torch.compiler.is_compiling():
+        uncompiled: Callable[..., tuple[Tensors, Tensors]] = torch.compiler.disable(_searched)  # type: ignore[no-untyped-call]
+        return uncompiled(stages, guess, solver, modules, measure)
+    return _searched(stages, guess, solver, modules, measure)
+
+
+def _repeated(stages: Stages, guess: Tensors, iterations: int, modules: Sequence[Any]) -> tuple[Tensors, Tensors]:
+    random = None if torch.compiler.is_compiling() else RandomState(guess[0].device)
+    states = guess
+    with frozen_statistics(modules):
+        for _ in range(iterations - 1):
+            states, _ = stages(*states)
+            if random:
+                random.restore()
+    return stages(*states)
+
+
+def _searched(
+    stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any], measure: StateMeasure | None
+) -> tuple[Tensors, Tensors]:
+    layout = Layout.of(guess)
+    random, enough = RandomState(guess[0].device), _enough(solver, layout, guess[0].device)
+
+    def image_of(vector: Tensor) -> Tensor:
+        random.restore()
+        return layout.join(stages(*layout.split(vector))[0])
+
+    def at(states: Tensors) -> tuple[Tensors, Tensors]:
+        random.restore()
+        return stages(*states)
+
+    implicit = solver.gradient == "implicit"
+    with ExitStack() as stack:
+        if implicit:  # forward mode is switched off in inference mode, but Newton's method needs it
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.no_grad())
+            guess = tuple(s.clone() if s.is_inference() else s.detach() for s in guess)
+        stack.enter_context(frozen_statistics(modules))
+        point = _search(image_of, layout.join(guess), solver, enough, measure or StateMeasure(layout))
+    states = layout.split(point)
+    return with_implicit_gradient(at, states, partial(adjoint, solver, enough, layout)) if implicit else at(states)
+
+
+def _enough(solver: Solver, layout: Layout, device: torch.device) -> float:
+    if solver.tolerance == 0:
+        return 0.0
+    cast = (torch.get_autocast_dtype(device.type),) if torch.is_autocast_enabled(device.type) else ()
+    return max(solver.tolerance, layout.reachable(*cast))
+
+
+def _search(image_of: VectorMap, point: Tensor, solver: Solver, enough: float, measure: StateMeasure) -> Tensor:
+    if solver.tolerance == 0:  # one evaluation, the last, is still to come
+        return repeat(image_of, point, _mixing(solver), solver.iterations - 1)
+    if solver.method == "newton-krylov":
+        found = newton_krylov(image_of, point, enough, solver.iterations, measure)
+    else:
+        found = relax(image_of, point, _mixing(solver), enough, solver.iterations, measure)
+    return _checked(found, solver, enough, "")
+
+
+def _mixing(solver: Solver) -> PlainMixing:
+    return AndersonMixing() if solver.method == "anderson" else PlainMixing()
+
+
+def _checked(found: Found, solver: Solver, enough: float, where: str) -> Tensor:
+    if not found.residual <= enough:
+        raise ConvergenceError(
+            f"implicit stages{where}: {solver.method} reached a residual of {found.residual:.1e} in "
+            f"{found.iterations} iterations, not the tolerance {enough:.1e}; try {SOLVER_METHODS[solver.method]}"
+        )
+    return found.point
+
+
+class RandomState:
+    """Where torch's generators stand: the processor's and that of a device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.processor = torch.get_rng_state()
+        module = None if device.type == "cpu" else torch.get_device_module(device)
+        self.module = module if hasattr(module, "get_rng_state") else None
+        self.state = self.module.get_rng_state(device) if self.module else None
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.processor)
+        if self.module:
+            self.module.set_rng_state(self.state, self.device)
+
+
+def adjoint(solver: Solver, enough: float, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
+    """u = right + Jᵀu by the method that solved the stages, each row relative to its own right side. A gradient that
+    is no number (a loss scaled too far, say) is handed on as one that is none anywhere."""
+    if not right.any():
+        return right
+    scale = layout.row_means(right)
+    scale = torch.where(scale > 0, scale, scale.max())
+    if not math.isfinite(length(right / scale)):
+        return torch.full_like(right, math.nan)
+    pulled: VectorMap = lambda u: transposed(u * scale) / scale  # noqa: E731
+    right = right / scale
+    if solver.method == "newton-krylov":
+        found = gmres(lambda u: u - pulled(u), right, enough, solver.iterations)
+    else:
+        size = length(right)
+
+        def measure(residual: Tensor, u: Tensor) -> float:
+            return length(residual) / size
+
+        found = relax(lambda u: right + pulled(u), right, _mixing(solver), enough, solver.iterations, measure)
+    return _checked(found, solver, enough, " in the backward pass") * scale

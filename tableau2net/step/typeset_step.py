@@ -1,0 +1,106 @@
+r"""The step program in LaTeX: an ``align*`` block, a line an operation, as a paper would write the method out."""
+
+from __future__ import annotations
+
+import re
+
+from sympy import Expr
+
+from tableau2net.exact.typeset_numbers import latex_number
+from tableau2net.scheme import Scheme
+from tableau2net.scheme.typeset.latex import latex as scheme_latex
+from tableau2net.scheme.typeset.latex import linear_combination
+from tableau2net.step.lower import lower
+from tableau2net.step.program import Combine, Evaluate, Solve, Step
+
+
+def latex(step: Step) -> str:
+    r"""An ``align*`` environment (amsmath): stages and field values in order, then what the step hands on.
+
+    Lines that have to be solved together end in the same mark, (1), (2), …"""
+    names = _names(step)
+    lines = []
+    solved = 0
+    for op in step.operations:
+        if isinstance(op, Solve):
+            solved += 1
+            lines += [f"{_line(inner, step, names)} && \\text{{solve ({solved})}}" for inner in op.operations]
+        else:
+            lines.append(_line(op, step, names))
+    return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
+
+
+def _line(op: Combine | Evaluate, step: Step, names: dict[str, str]) -> str:
+    if isinstance(op, Evaluate):
+        field = f"f^{{[{op.part + 1}]}}" if step.parts > 1 else "f"
+        values = ", ".join(names[v] for v in op.values)
+        return f"{names[op.target]} &= {field}\\left({_time(op.time)}, {values}\\right)"
+    h = "h" if step.derivative == 1 else f"h^{step.derivative}"
+    terms = [(c, f"{h} {names[v]}" if step.kind(v) == "f" else names[v]) for c, v in op.terms]
+    return f"{names[op.target]} &= {linear_combination(terms)}"
+
+
+def _time(time: Expr) -> str:
+    if time.is_zero:
+        return "t_n"
+    if time == 1:
+        return "t_{n+1}"
+    if time.is_Add:
+        return rf"t_n + \left({latex_number(time)}\right) h"
+    minus = time.could_extract_minus_sign()
+    size = -time if minus else time
+    return f"t_n {'-' if minus else '+'} {'' if size == 1 else latex_number(size) + ' '}h"
+
+
+def _names(step: Step) -> dict[str, str]:
+    """What each value is called on paper: inputs by their age, new values at n + 1, stages by number."""
+    names = {}
+    for given in step.inputs:
+        if given.stage is not None or given.nordsieck is not None:
+            names[given.name] = _spelled(given.name)
+        elif given.kind == "y":
+            letter = f"y^{{[{given.component + 1}]}}" if len(step.states) > 1 else "y"
+            names[given.name] = f"{letter}_{_index(-given.age)}"
+        else:
+            letter = f"f^{{[{given.part + 1}]}}" if step.parts > 1 else "f"
+            names[given.name] = f"{letter}_{_index(-given.age)}"
+    for op in step.flat():
+        names.setdefault(op.target, _spelled(op.target))
+    return names
+
+
+def _index(age: int) -> str:
+    return f"{{n{age:+d}}}" if age else "n"
+
+
+SPELLINGS = (  # of the names that the lowering gives; \1 and \2 are numbers
+    (r"k(\d+)", r"k_{\1}"),
+    (r"k(\d+)_(\d+)", r"k^{[\2]}_{\1}"),
+    (r"k(\d+)_prev", r"k^{(n-1)}_{\1}"),
+    (r"y(\d+)", r"Y_{\1}"),
+    (r"y(\d+)_(\d+)", r"Y^{[\1]}_{\2}"),
+    (r"y_new", r"y_{n+1}"),
+    (r"y(\d+)_new", r"y^{[\1]}_{n+1}"),
+    (r"y_hat", r"\\hat{y}_{n+1}"),
+    (r"f_n", r"f_n"),
+    (r"f_n_(\d+)", r"f^{[\1]}_n"),
+    (r"f_new", r"f_{n+1}"),
+    (r"f_new_(\d+)", r"f^{[\1]}_{n+1}"),
+    (r"z(\d+)", r"z_{\1}^{(n)}"),
+    (r"z(\d+)_new", r"z_{\1}^{(n+1)}"),
+)
+
+
+def _spelled(name: str) -> str:
+    """``k12`` is k_{12}, ``y3`` the stage Y_3; a name of another make is set upright as it is."""
+    for pattern, written in SPELLINGS:
+        if found := re.fullmatch(pattern, name):
+            return found.expand(written)
+    return rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
+
+
+def document(scheme: Scheme) -> str:
+    """What goes into a paper: a comment with name and source, the scheme displayed, and its step."""
+    about = [part for part in (scheme.name, scheme.title, scheme.reference) if part]
+    comment = "".join(f"% {' '.join(part.split())}\n" for part in about)
+    return f"{comment}\\[\n{scheme_latex(scheme)}\n\\]\n{latex(lower(scheme))}"

@@ -1,0 +1,90 @@
+"""All that can be asked of a table before its first run: networks, recipes, data and devices."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tableau2net.data.load import load_data
+from tableau2net.errors import InputError
+from tableau2net.tables.grid import Run
+from tableau2net.tables.network_cost import build, parameters_of
+from tableau2net.tables.settings import call_of
+from tableau2net.training.level import check_network
+
+OF_DATA = ("data", "data_dir", "validation", "limit_train")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Parameters of the networks of runs, by the run's key, and what there is to say of them, a line each."""
+
+    parameters: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def check_runs(runs: Iterable[Run]) -> Checked:
+    """Make the network of each run, without its weights, each once.
+
+    Raises InputError, one line with the run, for a network that there is not, or one that its recipe does not suit.
+    """
+    parameters: dict[str, int] = {}
+    known: dict[str, int] = {}
+    notes: list[str] = []
+    for run in runs:
+        alike = _text(run.arguments, leave_out={"seed", "device", "data_dir", "limit_train", "validation"})
+        if alike not in known:
+            known[alike], said = _check(run)
+            notes += [f"{_without_seed(run)}: {text}" for text in said]
+        if run.matched and not run.matched.near:
+            notes.append(f"{_without_seed(run)}: the nearest that it comes is {run.matched}")
+        parameters[run.key] = known[alike]
+    return Checked(parameters, tuple(dict.fromkeys(notes)))
+
+
+def _check(run: Run) -> tuple[int, list[str]]:
+    """The parameters of a run's network, and what making it gave reason to say."""
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            network = build(run.arguments)
+            count = parameters_of(network)
+            check_network(network, call_of(run.arguments)["recipe"])
+        _check_device(run.arguments.get("device"))
+    except InputError as error:
+        raise InputError(f"{run.key}: {error}") from None
+    return count, [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+
+
+def _without_seed(run: Run) -> str:
+    return run.key.removesuffix(f", seed {run.seed}")
+
+
+def check_data(runs: Iterable[Run]) -> None:
+    """Read the data of each run, each once, so that what has to be downloaded is so before several want it.
+
+    Raises InputError, one line, for data that cannot be read, or split as asked.
+    """
+    asked = {_text({k: v for k, v in run.arguments.items() if k in OF_DATA}): run for run in runs}
+    for text in asked:
+        own = json.loads(text)
+        load_data(own.pop("data", "glyphs"), **own)
+
+
+def _text(arguments: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
+    return json.dumps({k: v for k, v in arguments.items() if k not in leave_out}, sort_keys=True)
+
+
+def _check_device(name: str | None) -> None:
+    """By its name alone: what is asked of a GPU here would take its memory."""
+    try:
+        kind = torch.device(name or "cpu").type
+    except RuntimeError as error:
+        raise InputError(f"device {str(name)[:40]!r}: {str(error).splitlines()[0]}") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name}: there is no GPU here that torch can use; write cpu")

@@ -1,0 +1,32 @@
+"""Whether a network answers the images of a data set with a score a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tableau2net.data.given import short
+from tableau2net.data.load import Data
+from tableau2net.errors import InputError
+from tableau2net.training.evaluation import evaluating
+
+
+def check_network_fits(model: nn.Module, data: Data) -> None:
+    """Raises InputError where a network of one's own does not answer pictures like these with a score a class."""
+    kind = type(model).__name__
+    learns = next((weight for weight in model.parameters() if weight.requires_grad), None)
+    if learns is None:
+        raise InputError(f"model: a {kind} has no weight that requires a gradient; there is nothing to train")
+    x = torch.zeros(2, *data.shape, device=learns.device)
+    with evaluating(model), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            scores = model(x)
+        except Exception as error:  # whatever a network of anybody's makes of them
+            raise InputError(
+                f"model: a {kind} does not take pictures {tuple(x.shape)} ({' '.join(str(error).split())[:200]})"
+            ) from error
+    scored = isinstance(scores, Tensor) and scores.dim() == 2 and scores.is_floating_point()
+    if not scored or len(scores) != 2 or scores.shape[1] < data.classes:
+        raise InputError(
+            f"model: a {kind} answers two pictures with {short(scores)}; it must give scores (2, {data.classes})"
+        )

@@ -1,6 +1,0 @@
-"""Tables of many runs: a grid from a file, its runs each once, several at a time, resumable, whoever is at them."""
-
-from tableau2net.training.table.grid import Grid, Run
-from tableau2net.training.table.runner import Ran, Runner
-
-__all__ = ["Grid", "Ran", "Run", "Runner"]
