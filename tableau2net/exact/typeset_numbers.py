@@ -1,4 +1,4 @@
-"""Exact numbers in LaTeX and in HTML; the plain text form is `expression.text_of`."""
+"""Exact numbers in LaTeX and in HTML; the plain text form is `exact.text.text_of`."""
 
 from __future__ import annotations
 
