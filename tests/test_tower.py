@@ -1,22 +1,20 @@
 """The tower: rooms in one order; a file imports from its own room or from those below it, and never in a circle.
 
-Every import counts, those inside functions and those for type checkers too: an arrow that is hidden is still one.
+The floors are those of docs/architecture.md. Every import counts, those inside functions and those for type checkers
+too: an arrow that is hidden is still one.
 """
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1] / "tableau2net"
-TOWER = [  # ground first; rooms on one floor do not know each other
-    *("_version sinks", "errors", "words children", "extensions files", "exact", "runtime", "recipes", "scheme"),
-    *("data", "step"),
-    *("analysis", "codegen", "integration testing", "nn plot", "runs", "training comparison", "tables", "__init__"),
-    *("cli", "__main__"),
-]
-FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms.split()}
+PAGE = ROOT.parent / "docs" / "architecture.md"
+TOWER = [re.findall(r"`(\w+)`", rooms) for rooms in re.findall(r"^\| \d+ \| (.+?) \|", PAGE.read_text("utf-8"), re.M)]
+FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms}
 
 
 def module_of(path):
