@@ -17,7 +17,7 @@ from tableau2net.cli import main
 from tableau2net.nn import coefficient_values
 from tableau2net.scheme import GeneralLinear, Multistep, Scheme
 from tableau2net.scheme.file import loads
-from tableau2net.tables import Grid, Run
+from tableau2net.tables import Grid, TableRun
 from tableau2net.tables.preflight import check_runs
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -106,7 +106,7 @@ def test_networks_of_a_depth_differ_by_their_learnt_coefficients_alone(grid: Gri
             assert 0 < more <= steps * len(scheme.parameters), run.key
 
 
-def built(run: Run, depth: int = 20) -> torch.nn.Module:
+def built(run: TableRun, depth: int = 20) -> torch.nn.Module:
     torch.manual_seed(0)
     return t2n.create_model(
         f"resnet{depth}",

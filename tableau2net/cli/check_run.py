@@ -42,7 +42,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Run:
+class CheckedRun:
     """The network of a finished run, as far as its schemes go: as declared, and as learnt, with the facts of each."""
 
     folder: Path
@@ -52,7 +52,7 @@ class Run:
     options: Options
 
 
-def read_run(folder: str | Path) -> Run:
+def read_run(folder: str | Path) -> CheckedRun:
     """The schemes of a run. Raises InputError, one line, for a folder that is damaged or of something else."""
     folder = Path(folder)
     if not (folder / RESULT).is_file():
@@ -70,7 +70,7 @@ def read_run(folder: str | Path) -> Run:
         family = learning_of(made)
         where = "no block, they have start-up steps only" if family.raw else "all blocks"
         learnt = [LearntScheme(where, None, None, {}, family.scheme.at_defaults())]
-    return Run(folder, result, made.scheme, [facts(x) for x in learnt], made.options)
+    return CheckedRun(folder, result, made.scheme, [facts(x) for x in learnt], made.options)
 
 
 # ----------------------------------------------------------------------------------------------------------- facts
@@ -92,7 +92,7 @@ def facts(learnt: LearntScheme) -> Facts:
     )
 
 
-def lines(run: Run) -> list[str]:
+def lines(run: CheckedRun) -> list[str]:
     """The report as text, the verdict first."""
     head = f"{'ok' if kept(run) else 'BROKEN':8}{run.folder}: {run.result.model}, {run.scheme.name}, coefficients "
     head += " ".join([run.options.coefficients, *(f"{c['claim']}={c['declared']}" for c in claims(run))])
@@ -132,7 +132,7 @@ def _short(value: Expr) -> str:
     return "oo" if value.is_infinite else f"{float(value.evalf(10)):.4g}"
 
 
-def claims(run: Run) -> list[dict[str, Any]]:
+def claims(run: CheckedRun) -> list[dict[str, Any]]:
     """What the run promised to keep, and what is found: the least of all steps and channels."""
     made: list[dict[str, Any]] = []
     if run.options.keep_order is not None:
@@ -151,12 +151,12 @@ def claims(run: Run) -> list[dict[str, Any]]:
     return made
 
 
-def kept(run: Run) -> bool:
+def kept(run: CheckedRun) -> bool:
     """Whether everything holds that was to be kept."""
     return all(claim["ok"] for claim in claims(run))
 
 
-def record(run: Run) -> dict[str, Any]:
+def record(run: CheckedRun) -> dict[str, Any]:
     """The run as an entry of ``check --json``."""
     return {
         "source": str(run.folder),
@@ -189,7 +189,7 @@ def _entry(f: Facts) -> dict[str, Any]:
 # --------------------------------------------------------------------------------------------------------- writing
 
 
-def write(run: Run, folder: Path) -> list[Path]:
+def write(run: CheckedRun, folder: Path) -> list[Path]:
     """Write each learnt scheme as a file into `folder`; returns their paths.
 
     Raises InputError where there is nothing learnt, where each channel has a scheme of its own, or for a full disk."""
@@ -210,7 +210,7 @@ def write(run: Run, folder: Path) -> list[Path]:
     return written
 
 
-def declared(run: Run, learnt: LearntScheme) -> Scheme:
+def declared(run: CheckedRun, learnt: LearntScheme) -> Scheme:
     """A learnt scheme with a name, where it comes from, and as claims what it is."""
     base = run.scheme.name or "scheme"
     parts = [base, learnt.block.replace(".", "-")] + ([] if learnt.step is None else [f"step{learnt.step}"])

@@ -18,7 +18,7 @@ from tableau2net.analysis.report.facts.pieces import number
 from tableau2net.analysis.report.findings import Report
 from tableau2net.exact.text import float_of, is_long, text_of
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.typeset import Grid, grids
+from tableau2net.scheme.typeset import CellGrid, grids
 from tableau2net.scheme.typeset.layout import Cell, Label
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
@@ -83,7 +83,7 @@ def _verdict(claim: Claim) -> Text:
     return Text("proved", style="green") if claim.ok else Text(f"refuted: {_value(claim.found)}", style="bold red")
 
 
-def _lines(grid: Grid, *, rounded: bool) -> list[str]:
+def _lines(grid: CellGrid, *, rounded: bool) -> list[str]:
     """A table as lines of equal width, the first group of columns ruled off, and the sections from one another."""
     sections = [[[_text(cell, rounded) for cell in row] for row in section] for section in grid.sections]
     rows = [row for section in sections for row in section]

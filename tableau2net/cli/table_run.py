@@ -13,7 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
-    from tableau2net.tables import Grid, Ran, Run
+    from tableau2net.tables import Grid, Ran, TableRun
     from tableau2net.tables.processes import Workers
 
 
@@ -60,7 +60,7 @@ def run_grid(
 
 
 @contextmanager
-def _workers(ray: str | None, jobs: int | None, left: Sequence[Run]) -> Iterator[tuple[Workers, int, int | None]]:
+def _workers(ray: str | None, jobs: int | None, left: Sequence[TableRun]) -> Iterator[tuple[Workers, int, int | None]]:
     """What starts workers, how many at a time, and how many threads each has."""
     if ray is None:
         from tableau2net.tables.processes import Processes
@@ -105,7 +105,7 @@ def _list(grid: Grid, parameters: Mapping[str, int]) -> None:
     console.print(f"\n{len(grid.runs)} runs, in folders of {printable(grid.out)}", soft_wrap=True)
 
 
-def _cell(heading: str, run: Run, parameters: Mapping[str, int]) -> str:
+def _cell(heading: str, run: TableRun, parameters: Mapping[str, int]) -> str:
     from tableau2net.tables.standing import is_finished, rows
 
     match heading:

@@ -14,7 +14,7 @@ from tableau2net.analysis.order.equality import changed
 from tableau2net.codegen.compile_options import Options
 from tableau2net.codegen.emit import FIELD, Emission
 from tableau2net.codegen.expressions import Combination, mixture_in
-from tableau2net.codegen.learnable import Learning, Numbers, learning
+from tableau2net.codegen.learnable import Learning, NumberedNames, learning
 from tableau2net.codegen.names import attributes
 from tableau2net.codegen.startup import depth, startup
 from tableau2net.errors import InputError
@@ -37,7 +37,7 @@ class Program:
     declared: Scheme
     options: Options
     scheme: Scheme
-    numbers: Numbers
+    numbers: NumberedNames
     learning: Learning
     passes: tuple[Passed, ...]
     back: Inverse | None = None

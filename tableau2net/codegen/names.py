@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from keyword import kwlist
 
-from tableau2net.codegen.learnable.placeholders import Numbers, fresh
+from tableau2net.codegen.learnable.placeholders import NumberedNames, fresh
 
 
 def _words(text: str) -> frozenset[str]:
@@ -47,7 +47,7 @@ RESERVED = LOCAL | GLOBAL | OWN | OF_MODULES | frozenset(kwlist) | frozenset(dir
 VALUE = re.compile(r"(?:[kyfzsx]\d+(?:_\w+)?|z|[yfz]_\w+|new\d+|error)(?<!_)")
 
 
-def attributes(numbers: Numbers) -> dict[str, str]:
+def attributes(numbers: NumberedNames) -> dict[str, str]:
     """What each numbered parameter is called in generated code: its own name, or where the code needs that itself, the
     name with an underscore behind it."""
     found: dict[str, str] = {}
@@ -60,7 +60,7 @@ def attributes(numbers: Numbers) -> dict[str, str]:
     return found
 
 
-def named(body: str, numbers: Numbers, called: dict[str, str]) -> str:
+def named(body: str, numbers: NumberedNames, called: dict[str, str]) -> str:
     """The text of a class with names in the place of numbers."""
     if not numbers.names:
         return body

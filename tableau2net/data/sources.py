@@ -27,7 +27,7 @@ class Arrays:
 
 
 @dataclass(frozen=True)
-class Published:
+class TorchvisionSource:
     """A data set that torchvision reads: which of its classes, what the two parts are called, and its files."""
 
     reader: str
@@ -51,12 +51,12 @@ _CIFAR = {"train": {"train": True}, "test": {"train": False}}
 _SPLIT = {"train": {"split": "train"}, "test": {"split": "test"}}
 _TORONTO, _NUMBERS = "https://www.cs.toronto.edu/~kriz", "http://ufldl.stanford.edu/housenumbers"
 TORCHVISION = {
-    "cifar10": Published("CIFAR10", 10, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-10-python.tar.gz",)),
-    "cifar100": Published("CIFAR100", 100, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-100-python.tar.gz",)),
-    "stl10": Published(
+    "cifar10": TorchvisionSource("CIFAR10", 10, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-10-python.tar.gz",)),
+    "cifar100": TorchvisionSource("CIFAR100", 100, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-100-python.tar.gz",)),
+    "stl10": TorchvisionSource(
         "STL10", 10, True, **_SPLIT, addresses=("http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",)
     ),
-    "svhn": Published(  # a mirrored digit is no digit
+    "svhn": TorchvisionSource(  # a mirrored digit is no digit
         "SVHN", 10, False, **_SPLIT, addresses=(f"{_NUMBERS}/train_32x32.mat", f"{_NUMBERS}/test_32x32.mat")
     ),
 }

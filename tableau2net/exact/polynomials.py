@@ -52,7 +52,7 @@ def sign_in(domain: Any) -> Callable[[Element], int]:
 
 
 @dataclass(frozen=True)
-class Root:
+class RealRoot:
     """A real algebraic number: the only root of a square-free polynomial over ℚ in [low, high].
 
     coefficients: whole numbers, highest power first. low = high where the root is rational and known."""
@@ -61,7 +61,7 @@ class Root:
     low: Any
     high: Any
 
-    def halved(self) -> Root:
+    def halved(self) -> RealRoot:
         """The same root in an interval at most half as wide."""
         if self.low == self.high:
             return self
@@ -72,7 +72,7 @@ class Root:
         below = _value(self.coefficients, self.low)
         return replace(self, low=middle) if (below > 0) == (at > 0) else replace(self, high=middle)
 
-    def within(self, width: Any) -> Root:
+    def within(self, width: Any) -> RealRoot:
         """The same root in an interval no wider than `width`."""
         root = self
         while root.high - root.low > width:
@@ -123,12 +123,12 @@ class Root:
             return -b / (2 * a) + (root if place else -root)
         return CRootOf(minimal.as_expr(), X, place)
 
-    def _place(self, roots: list[Root]) -> int:
+    def _place(self, roots: list[RealRoot]) -> int:
         """Which of the roots of a divisor it is."""
         return next(i for i, root in enumerate(roots) if _same(root, self))
 
 
-def _same(root: Root, other: Root) -> bool:
+def _same(root: RealRoot, other: RealRoot) -> bool:
     """Whether two roots of one polynomial are the same: the interval of `other` holds only one."""
     while root.high >= other.low and root.low <= other.high:
         if other.low <= root.low and root.high <= other.high:
@@ -137,16 +137,16 @@ def _same(root: Root, other: Root) -> bool:
     return False
 
 
-def _changes_sign(p: Poly, root: Root) -> bool:
+def _changes_sign(p: Poly, root: RealRoot) -> bool:
     low, high = (_value(_whole(p), end) for end in (root.low, root.high))
     return bool((low > 0) != (high > 0))
 
 
-def positive_roots(polys: Iterable[Poly]) -> list[Root]:
+def positive_roots(polys: Iterable[Poly]) -> list[RealRoot]:
     """The positive roots of some polynomials together, each once, in order and in disjoint intervals above 0.
 
     Polynomials that vanish identically are passed over. Coefficients in ℚ or a real number field."""
-    kept: list[Root] = []
+    kept: list[RealRoot] = []
     seen: list[tuple[Poly, Poly]] = []
     for p in polys:
         if p.degree() < 1:
@@ -181,7 +181,7 @@ def _square_free_with_norm(p: Poly) -> tuple[Poly, Poly]:
     return own, _square_free(own.norm())
 
 
-def real_roots(p: Poly, positive: bool = False) -> list[Root]:
+def real_roots(p: Poly, positive: bool = False) -> list[RealRoot]:
     """The real roots of a square-free polynomial over ℚ, or those above 0, in order (by continued fractions: Vincent
     1836; Akritas 1980)."""
     whole = _whole(p)
@@ -191,7 +191,7 @@ def real_roots(p: Poly, positive: bool = False) -> list[Root]:
         for end in {low, high} if low < high else ():
             if not _value(whole, end):  # another root, known exactly
                 own = _whole(Poly.from_list(list(own), X, domain=QQ).quo(Poly([1, -_rational(end)], X, domain=QQ)))
-        root = Root(own, QQ(low), QQ(high))
+        root = RealRoot(own, QQ(low), QQ(high))
         while positive and root.low <= 0 < root.high:
             root = root.halved()
         if root.low > 0 or not positive:
@@ -199,7 +199,7 @@ def real_roots(p: Poly, positive: bool = False) -> list[Root]:
     return roots
 
 
-def _disjoint(roots: list[Root]) -> list[Root]:
+def _disjoint(roots: list[RealRoot]) -> list[RealRoot]:
     """Roots of which no two are equal, in order and in intervals with room between them."""
     ordered = sorted(roots, key=lambda r: r.low + r.high)
     i = 0
@@ -213,7 +213,7 @@ def _disjoint(roots: list[Root]) -> list[Root]:
     return ordered
 
 
-def _vanishes(p: Poly, root: Root) -> bool:
+def _vanishes(p: Poly, root: RealRoot) -> bool:
     """Whether a square-free polynomial over a number field, a factor of the root's, has it for a root too."""
     sign = sign_in(p.domain)
 
@@ -227,7 +227,7 @@ def _vanishes(p: Poly, root: Root) -> bool:
     return ends[0] == 0 if root.low == root.high else ends[0] * ends[1] < 0
 
 
-def samples(roots: Sequence[Root]) -> list[Any]:
+def samples(roots: Sequence[RealRoot]) -> list[Any]:
     """A rational point in each of the intervals that positive roots cut (0, ∞) into."""
     if not roots:
         return [QQ(1)]

@@ -11,10 +11,10 @@ from typing import Any
 
 from sympy import QQ, Expr, Rational, expand
 
-Number = Any  # an element of sympy's QQ (a Python fraction, or a faster one), or a Surd
+Number = Any  # an element of sympy's QQ (a Python fraction, or a faster one), or a Radical
 
 
-class Surd:
+class Radical:
     """An irrational number, as a sum of products of radicals; `given` is how it was written."""
 
     __slots__ = ("_size", "expr", "given")
@@ -53,26 +53,26 @@ def exact(coefficient: Expr) -> Number:
     if isinstance(coefficient, Rational):
         return QQ(int(coefficient.p), int(coefficient.q))
     found = _number(expand(coefficient))
-    return Surd(found.expr, coefficient) if isinstance(found, Surd) else found
+    return Radical(found.expr, coefficient) if isinstance(found, Radical) else found
 
 
 def _number(expr: Expr) -> Number:
-    return QQ(int(expr.p), int(expr.q)) if isinstance(expr, Rational) else Surd(expr)
+    return QQ(int(expr.p), int(expr.q)) if isinstance(expr, Rational) else Radical(expr)
 
 
 def expression(number: Number) -> Expr:
     """The number as a coefficient again."""
-    return number.given if isinstance(number, Surd) else Rational(int(number.numerator), int(number.denominator))
+    return number.given if isinstance(number, Radical) else Rational(int(number.numerator), int(number.denominator))
 
 
 def magnitude(number: Number) -> float:
     """|number|, for deciding what is large."""
-    return number.size if isinstance(number, Surd) else abs(_double(number))
+    return number.size if isinstance(number, Radical) else abs(_double(number))
 
 
 def quotient_key(x: Number, y: Number) -> float | None:
     """A float that is the same wherever the quotient is (it is correctly rounded); None where that is irrational."""
-    if isinstance(x, Surd) or isinstance(y, Surd):
+    if isinstance(x, Radical) or isinstance(y, Radical):
         found = quotient(x, y)
         return None if found is None else _double(found)
     return _double(x / y)
@@ -88,9 +88,9 @@ def _double(number: Number) -> float:
 
 def quotient(x: Number, y: Number) -> Number | None:
     """x/y where that is rational, else None."""
-    if not (isinstance(x, Surd) or isinstance(y, Surd)):
+    if not (isinstance(x, Radical) or isinstance(y, Radical)):
         return x / y
-    if not (isinstance(x, Surd) and isinstance(y, Surd)):
+    if not (isinstance(x, Radical) and isinstance(y, Radical)):
         return None
     left, right = x.expr.as_coefficients_dict(), y.expr.as_coefficients_dict()
     if left.keys() != right.keys():

@@ -17,10 +17,10 @@ from typing import Any
 import sympy
 from sympy import QQ, Expr, Poly, Pow, Rational, Symbol
 
-from tableau2net.exact.surds import Root, Surd, expression
+from tableau2net.exact.surds import AdjoinedRoot, Surd, expression
 
 Number = Any  # Fraction or Surd
-Roots = tuple[Root, ...]  # of a tower, lowest floor first
+Roots = tuple[AdjoinedRoot, ...]  # of a tower, lowest floor first
 
 
 class TooLargeError(ValueError):
@@ -45,7 +45,7 @@ def square_root_field(radicals: Sequence[Expr], largest: int) -> tuple[Any, dict
                 raise TooLargeError
             scale = lcm(*(f.denominator for f in _coordinates(radicand).values()))  # an algebraic integer to adjoin
             written = sympy.sqrt(expression(radicand * scale**2))
-            roots += (Root(radicand * scale**2, len(roots) + 1, written),)
+            roots += (AdjoinedRoot(radicand * scale**2, len(roots) + 1, written),)
             found = roots[-1].surd / scale
         elif expression(found).evalf(30) < 0:
             found = -found

@@ -17,7 +17,7 @@ from sympy import Expr, Rational
 
 
 @dataclass(frozen=True, eq=False)
-class Root:
+class AdjoinedRoot:
     """A square root adjoined: the positive √radicand, how it is written, and the floor it stands on.
 
     mate: another root whose product with this one is simpler than the two, and that product
@@ -26,7 +26,7 @@ class Root:
     radicand: Any  # Fraction or Surd
     floor: int
     written: Expr
-    mate: Root | None = None
+    mate: AdjoinedRoot | None = None
     product: Expr | None = None
 
     @property
@@ -40,7 +40,7 @@ class Surd:
 
     __slots__ = ("root", "x", "y")
 
-    def __init__(self, x: Any, y: Any, root: Root) -> None:
+    def __init__(self, x: Any, y: Any, root: AdjoinedRoot) -> None:
         self.x, self.y, self.root = x, y, root
 
     def _pair(self, other: Any) -> tuple[Any, Any]:
@@ -100,13 +100,13 @@ class Surd:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def terms(self) -> dict[tuple[Root, ...], Fraction]:
+    def terms(self) -> dict[tuple[AdjoinedRoot, ...], Fraction]:
         """The number as rational multiples of products of roots."""
         found = dict(_terms(self.x))
         return found | {(*roots, self.root): factor for roots, factor in _terms(self.y).items()}
 
 
-def _terms(number: Any) -> dict[tuple[Root, ...], Fraction]:
+def _terms(number: Any) -> dict[tuple[AdjoinedRoot, ...], Fraction]:
     if isinstance(number, Surd):
         return number.terms()
     return {(): Fraction(number)} if number else {}
@@ -119,7 +119,7 @@ def expression(number: Any) -> Expr:
     )
 
 
-def _written(roots: tuple[Root, ...]) -> Expr:
+def _written(roots: tuple[AdjoinedRoot, ...]) -> Expr:
     for root in roots:
         if root.mate in roots and root.product is not None:
             return root.product * _written(tuple(r for r in roots if r is not root and r is not root.mate))
@@ -138,7 +138,7 @@ def rational_root(square: Fraction) -> Any:
     factor = Fraction(outside, square.denominator)
     if inside == 1:
         return factor
-    return factor * Root(Fraction(inside), 1, sympy.sqrt(inside)).surd
+    return factor * AdjoinedRoot(Fraction(inside), 1, sympy.sqrt(inside)).surd
 
 
 def conjugate_roots(low: Any, high: Any) -> tuple[Any, Any]:
@@ -150,8 +150,8 @@ def conjugate_roots(low: Any, high: Any) -> tuple[Any, Any]:
     scale /= _split(gcd(int(scale**2 * low.x), int(scale**2 * low.y)))[0]
     norm = rational_root(low.x * low.x - low.y * low.y * low.root.radicand)
     radicands = [scale**2 * number for number in (low, high)]
-    first = Root(radicands[0], 2, sympy.sqrt(expression(radicands[0])))
-    second = Root(radicands[1], 3, sympy.sqrt(expression(radicands[1])), first, expression(scale**2 * norm))
+    first = AdjoinedRoot(radicands[0], 2, sympy.sqrt(expression(radicands[0])))
+    second = AdjoinedRoot(radicands[1], 3, sympy.sqrt(expression(radicands[1])), first, expression(scale**2 * norm))
     return first.surd / scale, second.surd / scale
 
 

@@ -21,7 +21,8 @@ from tableau2net.integration.jacobian import jacobian
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres
-from tableau2net.runtime.stage_solve import ConvergenceError, RandomState, Solver, solve
+from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
 AFTER_ALL = 1024  # where that is so after products with the Jacobian have led nowhere soon

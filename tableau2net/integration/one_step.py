@@ -11,7 +11,7 @@ from tableau2net.analysis import order, order_conditions
 from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages_at_ends
 from tableau2net.codegen.build import compile
 from tableau2net.errors import InputError
-from tableau2net.integration.system import Field, States, System
+from tableau2net.integration.system import CountedField, States, System
 from tableau2net.scheme import RungeKutta, Scheme
 from tableau2net.step import lower
 
@@ -19,7 +19,7 @@ HIGHEST = 8  # no table's stages give an interpolant of an order nearly as high 
 LARGEST = 1e3  # weight of an interpolant: beyond, what cancels between them is more than it is worth
 
 
-class Taken(NamedTuple):
+class TakenStep(NamedTuple):
     """A step: the states at its end, the error estimate, and slopes that were asked for, by stage."""
 
     states: States
@@ -34,7 +34,7 @@ def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
     return compile(scheme, time_dependent=True, reveal=reveal, **solver)
 
 
-def called(made: Any, system: System) -> list[Field]:
+def called(made: Any, system: System) -> list[CountedField]:
     """The fields that the step of a class takes: those of the parts in their names, ``f_2`` the second; a part that a
     step does not evaluate is not among them."""
     return [system.fields[int(name.partition("_")[2] or 1) - 1] for name in made.field_names]
@@ -71,24 +71,24 @@ class OneStep:
         largest = max(abs(float(c)) for row in dense.weights for c in row)
         return dense if dense.order >= self.order - 1 and largest <= LARGEST else None
 
-    def take(self, t: float, h: float, states: States) -> Taken:
+    def take(self, t: float, h: float, states: States) -> TakenStep:
         """A step of size h."""
         out = self._step(*self._fields, h, t, *states)
         n = self._count
         if self._plain:
-            return Taken(out if n > 1 else (out,), None, {})
+            return TakenStep(out if n > 1 else (out,), None, {})
         error = out[n : n + 1] if self.controlled else None
         found = dict(zip(self.revealed, out[n + self.controlled :], strict=True))
         if self.start in found:
             self.system.fields[0].know(t, states[0], found[self.start])
-        return Taken(out[:n], error, found)
+        return TakenStep(out[:n], error, found)
 
-    def ended(self, t: float, taken: Taken) -> None:
+    def ended(self, t: float, taken: TakenStep) -> None:
         """The step that ended at t is kept: its last slope may be the next one's first."""
         if self._last in taken.slopes:
             self.system.fields[0].know(t, taken.states[0], taken.slopes[self._last])
 
-    def between(self, t: float, h: float, states: States, taken: Taken, time: float) -> States:
+    def between(self, t: float, h: float, states: States, taken: TakenStep, time: float) -> States:
         """The states at a time inside a step: by the tableau's interpolant, or else by a step of their own."""
         if self.dense is None:
             return self._shorter.take(t, time - t, states).states
@@ -102,7 +102,9 @@ class OneStep:
             y = y.add(values[i], alpha=weight * h)
         return (y,)
 
-    def _values(self, dense: Dense, field: Field, t: float, h: float, y: Tensor, taken: Taken) -> dict[int, Tensor]:
+    def _values(
+        self, dense: Dense, field: CountedField, t: float, h: float, y: Tensor, taken: TakenStep
+    ) -> dict[int, Tensor]:
         """The slopes that the interpolant needs: f at the ends is evaluated where no stage is there."""
         values = taken.slopes
         if dense.start not in values:
@@ -136,15 +138,15 @@ class Doubled(OneStep):
             raise InputError(f"{scheme.name}: order {self.order}, whose error cannot be controlled; give steps=")
         self._middle: States = ()
 
-    def take(self, t: float, h: float, states: States) -> Taken:
+    def take(self, t: float, h: float, states: States) -> TakenStep:
         middle = super().take(t, h / 2, states).states
         new = super().take(t + h / 2, h / 2, middle).states
         whole = super().take(t, h, states).states  # last: its stages are easily guessed then
         self._middle = middle
         scale = 1 / (2**self.order - 1)
-        return Taken(new, tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True)), {})
+        return TakenStep(new, tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True)), {})
 
-    def between(self, t: float, h: float, states: States, taken: Taken, time: float) -> States:
+    def between(self, t: float, h: float, states: States, taken: TakenStep, time: float) -> States:
         half = t + h / 2
         if (time - half) * h >= 0:
             return super().take(half, time - half, self._middle).states if time != half else self._middle

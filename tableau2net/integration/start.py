@@ -13,7 +13,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.integration.one_step import OneStep
-from tableau2net.integration.system import Field, States, System
+from tableau2net.integration.system import CountedField, States, System
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import Input, Step, lower
 
@@ -53,10 +53,10 @@ def _for_start(method: Scheme, system: System) -> tuple[System, Callable[[States
     if system.velocity is not None:
         (field,) = system.fields
         both = torch.stack((system.states[0], system.velocity))
-        first_order = Field(lambda t, z: torch.stack((z[1], field(t, z[0]))), system.solver)
+        first_order = CountedField(lambda t, z: torch.stack((z[1], field(t, z[0]))), system.solver)
         return System(step, (first_order,), (both,)), lambda states: (states[0][0],)
     if step.parts < len(system.fields):
-        whole = Field(lambda t, y: system.slopes(t, (y,))[0], system.solver)
+        whole = CountedField(lambda t, y: system.slopes(t, (y,))[0], system.solver)
         return System(step, (whole,), system.states), lambda states: states
     return System(step, system.fields, system.states), lambda states: states
 

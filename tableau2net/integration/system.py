@@ -22,7 +22,7 @@ States = tuple[Tensor, ...]
 CHANGES = "f changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
 
 
-class Field:
+class CountedField:
     """A plain function f(t, y) as a field: every call is counted, and what comes back is checked.
 
     The slope at one state may be known beforehand (the last stage of the step before, the first of a rejected one).
@@ -72,7 +72,7 @@ class Field:
         self._time, self._at, self._slope = t, y, slope
 
 
-class PartField(Field):
+class PartField(CountedField):
     """A field of one state among several: called with the states that it reads; its slope is like the state `like`."""
 
     __slots__ = ("like",)
@@ -158,7 +158,7 @@ class System:
     velocity: y'(t0), where the scheme is for y'' = f."""
 
     step: Step
-    fields: tuple[Field, ...]
+    fields: tuple[CountedField, ...]
     states: States
     velocity: Tensor | None = None
 
@@ -199,7 +199,7 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
     if step.derivative == 2:
         y, velocity = _several(y0, 2, "y0", "y0 = (y, v), the state and its velocity, for a method for y'' = f")
         states = _tensors((y, velocity))
-        return System(step, (Field(_function(f)),), states[:1], states[1])
+        return System(step, (CountedField(_function(f)),), states[:1], states[1])
     if len(step.states) > 1:
         n = len(step.states)
         states = _tensors(_several(y0, n, "y0", f"a tuple of {n} states, which {scheme.name} has"))
@@ -208,8 +208,8 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
     parts = len(scheme.betas) if isinstance(scheme, AdditiveMultistep) else step.parts  # those without weights too
     if parts > 1:
         text = f"a tuple of {parts} functions, whose sum is y' ({scheme.name} treats each in its own way)"
-        return System(step, tuple(Field(_function(g)) for g in _several(f, parts, "f", text)), _tensors((y0,)))
-    return System(step, (Field(_function(f)),), _tensors((y0,)))
+        return System(step, tuple(CountedField(_function(g)) for g in _several(f, parts, "f", text)), _tensors((y0,)))
+    return System(step, (CountedField(_function(f)),), _tensors((y0,)))
 
 
 def _several(value: Any, n: int, key: str, what: str) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelEntry:
     """Networks that go by one pattern of names.
 
     pattern: a regular expression that a whole name matches; `build` gets its named groups as integers where they are

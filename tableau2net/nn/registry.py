@@ -10,14 +10,14 @@ from typing import Any
 from torch import nn
 
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.families import converted, dynamic, fractal, hamiltonian, imexnet, ode, polynet, residual, revnet
 from tableau2net.nn.families.residual import adamnet_scheme
 from tableau2net.nn.values import check_values
 from tableau2net.scheme import Multistep, Scheme, load
 
 FAMILIES = (residual, dynamic, polynet, fractal, revnet, hamiltonian, imexnet, ode, converted)
-ENTRIES: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
+ENTRIES: tuple[ModelEntry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
 COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 
 
@@ -28,7 +28,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for entry in ENTRIES for name in entry.published if fnmatchcase(name, pattern)]
 
 
-def find_model(name: str) -> tuple[Entry, dict[str, Any]]:
+def find_model(name: str) -> tuple[ModelEntry, dict[str, Any]]:
     """The family that a name belongs to, and what the name says to it. Raises InputError, with the nearest names."""
     if not isinstance(name, str):
         raise InputError(f"name={name!r}: write the name of a network, 'resnet20' say")

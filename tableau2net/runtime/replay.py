@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from tableau2net.runtime.random_state import RandomState
 
 
 class Replay:
@@ -45,7 +47,7 @@ class Replay:
         return value
 
 
-class Recorded:
+class RecordedField:
     """A field in the forward pass, that takes down the random state before the evaluations that draw from it."""
 
     def __init__(self, field: Any) -> None:
@@ -90,32 +92,3 @@ class ParameterGradients:
             self.mine.add(key)
         else:
             self.total[key] = gradient
-
-
-class RandomState:
-    """The states of the random generators of the CPU and of a device, as they are now."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.states = [torch.get_rng_state()]
-        if device.type != "cpu":
-            self.states.append(torch.get_device_module(device).get_rng_state(device))
-
-    def moved(self) -> bool:
-        """Whether random numbers have been drawn since."""
-        return not all(map(torch.equal, self.states, RandomState(self.device).states))
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """These states for the while, then those of now."""
-        now = RandomState(self.device)
-        self._put()
-        try:
-            yield
-        finally:
-            now._put()
-
-    def _put(self) -> None:
-        torch.set_rng_state(self.states[0])
-        for state in self.states[1:]:
-            torch.get_device_module(self.device).set_rng_state(state, self.device)

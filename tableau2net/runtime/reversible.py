@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.runtime.buffers import Before
-from tableau2net.runtime.replay import ParameterGradients, RandomState, Recorded, Replay
+from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.replay import ParameterGradients, RecordedField, Replay
 from tableau2net.runtime.statistics import STATISTICS_BUFFERS
 from tableau2net.runtime.surroundings import Surroundings
 from tableau2net.runtime.untouched import untouched
@@ -109,9 +110,9 @@ class ReversibleLoop:
         """The steps, one after the other."""
         before = Before(self.fields)
         for given in self.leading(factors):
-            recorded = [Recorded(a) if callable(a) else a for a in given]
+            recorded = [RecordedField(a) if callable(a) else a for a in given]
             states = _as_tuple(untouched(partial(_handed, self.step, recorded), *given, *states))
-            self.random.append([a.random for a in recorded if isinstance(a, Recorded)])
+            self.random.append([a.random for a in recorded if isinstance(a, RecordedField)])
         before.changed()
         for module, name in before.values:
             if name in STATISTICS_BUFFERS and getattr(module, "track_running_stats", False):

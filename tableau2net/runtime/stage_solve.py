@@ -15,6 +15,7 @@ from torch import Tensor
 from tableau2net.runtime.anderson import AndersonMixing, Found, PlainMixing, VectorMap, relax, repeat
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres, newton_krylov
+from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.statistics import frozen_statistics
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
@@ -172,22 +173,6 @@ def _checked(found: Found, solver: Solver, enough: float, where: str) -> Tensor:
             f"{found.iterations} iterations, not the tolerance {enough:.1e}; try {SOLVER_METHODS[solver.method]}"
         )
     return found.point
-
-
-class RandomState:
-    """Where torch's generators stand: the processor's and that of a device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.processor = torch.get_rng_state()
-        module = None if device.type == "cpu" else torch.get_device_module(device)
-        self.module = module if hasattr(module, "get_rng_state") else None
-        self.state = self.module.get_rng_state(device) if self.module else None
-
-    def restore(self) -> None:
-        torch.set_rng_state(self.processor)
-        if self.module:
-            self.module.set_rng_state(self.state, self.device)
 
 
 def adjoint(solver: Solver, enough: float, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:

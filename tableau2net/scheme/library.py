@@ -39,7 +39,7 @@ def list_schemes(pattern: str = "*") -> list[str]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A line of the library's catalogue: what a file says of itself, before anything is checked."""
 
     name: str
@@ -49,7 +49,7 @@ class Entry:
     parameters: tuple[str, ...]
 
 
-def catalogue(pattern: str = "*") -> list[Entry]:
+def catalogue(pattern: str = "*") -> list[CatalogueEntry]:
     """An entry for each of `list_schemes`, without reading any coefficient."""
     return [_entry(name) for name in list_schemes(pattern)]
 
@@ -63,14 +63,14 @@ _LINES = {
 }
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> CatalogueEntry:
     if name in _shipped():
         text = _shipped()[name].read_text(encoding="utf-8")
         found = {key: line.findall(text) for key, line in _LINES.items()}
         order = int(found["order"][0]) if found["order"] else None
-        return Entry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
+        return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
     family, n = registry.listed()[name]
-    return Entry(name, family.kind, family.title(n), family.claims(n)["order"], ())
+    return CatalogueEntry(name, family.kind, family.title(n), family.claims(n)["order"], ())
 
 
 def load(source: str | Path) -> Scheme:

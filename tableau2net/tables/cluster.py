@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from tableau2net.children import safely
 from tableau2net.errors import InputError
-from tableau2net.tables.grid import Run
+from tableau2net.tables.grid import TableRun
 from tableau2net.tables.work import Outcome, Spec, work
 
 PATIENCE = 10.0  # seconds for a cluster to answer
@@ -55,7 +55,7 @@ class Cluster:
 
     threads = 1
 
-    def __init__(self, address: str, jobs: int | None, runs: Sequence[Run]) -> None:
+    def __init__(self, address: str, jobs: int | None, runs: Sequence[TableRun]) -> None:
         try:
             import ray
         except ImportError:

@@ -15,14 +15,14 @@ from tableau2net.errors import InputError
 from tableau2net.tables.matching import Matcher
 from tableau2net.tables.settings import arguments_of, check_setting, named, stem
 from tableau2net.tables.table_file import read_table
-from tableau2net.tables.written import Matched, Network, Point, Settings, Table
+from tableau2net.tables.written import GridPoint, Matched, Settings, TableNetwork, WrittenTable
 
 MOST_RUNS = 10_000
 USUAL = {"depth": 20, "seed": 0, "data": "glyphs"}  # as of `train`
 
 
 @dataclass(frozen=True)
-class Run:
+class TableRun:
     """One run of a table.
 
     label: of its line.  depth: of its column, None where the network's name says it; a matched network may have
@@ -45,7 +45,7 @@ class Run:
 class Grid:
     """A table to be: what its file says, and the runs that come of it, in the order in which they are started."""
 
-    table: Table
+    table: WrittenTable
 
     @classmethod
     def read(cls, path: str | Path) -> Grid:
@@ -78,7 +78,7 @@ class Grid:
         return tuple(dict.fromkeys(point.label for point in self._points))
 
     @cached_property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[TableRun, ...]:
         """All the runs, seed by seed. Raises InputError for one that cannot be, or for two of one folder."""
         return tuple(_distinct(self._run(point, matched) for point, matched in self._settled()))
 
@@ -131,7 +131,7 @@ class Grid:
         return self
 
     @cached_property
-    def _points(self) -> tuple[Point, ...]:
+    def _points(self) -> tuple[GridPoint, ...]:
         """Seed by seed; within one, network by network."""
         table = self.table
         networks = table.networks or tuple(self._bare())
@@ -146,14 +146,14 @@ class Grid:
         points = [point for network, constants, axes in together for point in _product(network, constants, axes)]
         return tuple(sorted(points, key=lambda point: point.settings["seed"]))
 
-    def _bare(self) -> Iterator[Network]:
+    def _bare(self) -> Iterator[TableNetwork]:
         """Networks where the file has no block of them: those of the axes `scheme` and `model`."""
         for kind in ("scheme", "model"):
             values = self.table.axes.get(kind, ())
             values = values or ((self.table.common[kind],) if kind in self.table.common else ())
-            yield from (Network(re.sub("_?{depth}", "", stem(value)), {kind: value}, {}) for value in values)
+            yield from (TableNetwork(re.sub("_?{depth}", "", stem(value)), {kind: value}, {}) for value in values)
 
-    def _of(self, network: Network) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+    def _of(self, network: TableNetwork) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
         """Constants and axes of one network: what it says itself comes before what the table says for all."""
         own = {**network.settings, **network.axes}
         out = {"model"} if "scheme" in own and "model" not in own else set()
@@ -168,7 +168,7 @@ class Grid:
             constants.pop("depth", None)
         return {key: value for key, value in constants.items() if key not in axes}, axes
 
-    def _settled(self) -> Iterator[tuple[Point, tuple[int, Matched] | None]]:
+    def _settled(self) -> Iterator[tuple[GridPoint, tuple[int, Matched] | None]]:
         """The points, the depth of each chosen where the table matches networks."""
         if self.table.match is None:
             yield from ((point, None) for point in self._points)
@@ -180,18 +180,18 @@ class Grid:
             except InputError as error:
                 raise InputError(f"{self.table.path}: {point.label}: {error}") from None
 
-    def _arguments(self, point: Point) -> dict[str, Any]:
+    def _arguments(self, point: GridPoint) -> dict[str, Any]:
         try:
             return arguments_of(named(point.settings))
         except InputError as error:
             raise InputError(f"{self.table.path}: {point.label}: {error}") from None
 
-    def _run(self, point: Point, matched: tuple[int, Matched] | None) -> Run:
+    def _run(self, point: GridPoint, matched: tuple[int, Matched] | None) -> TableRun:
         column = point.settings.get("depth")
         settings = dict(point.settings) if matched is None else {**point.settings, "depth": matched[0]}
         depth, seed = settings.get("depth"), settings["seed"]
         parts = [point.label, *([str(depth)] if depth is not None else []), f"seed{seed}"]
-        return Run(
+        return TableRun(
             label=point.label,
             depth=column,
             seed=seed,
@@ -203,14 +203,14 @@ class Grid:
         )
 
 
-def _product(network: Network, constants: Settings, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Point]:
+def _product(network: TableNetwork, constants: Settings, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[GridPoint]:
     """Every point of the axes; what is neither depth nor seed is told in the label."""
     told = [key for key in axes if key not in ("depth", "seed") and len(axes[key]) > 1]
     for values in itertools.product(*axes.values()):
         at = dict(zip(axes, values, strict=True))
         more = [f"{key.rpartition('.')[2]}={_said(at[key])}" for key in told]
         label = f"{network.name} ({', '.join(more)})" if more else network.name
-        yield Point(network, label, {**constants, **at})
+        yield GridPoint(network, label, {**constants, **at})
 
 
 def _said(value: Any) -> str:
@@ -222,9 +222,9 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w.]+", "-", text).strip("-.")[:100]
 
 
-def _distinct(runs: Iterator[Run]) -> Iterator[Run]:
+def _distinct(runs: Iterator[TableRun]) -> Iterator[TableRun]:
     """The runs; raises InputError where two that differ would share a folder."""
-    there: dict[str, Run] = {}
+    there: dict[str, TableRun] = {}
     for run in runs:
         other = there.setdefault(str(run.folder).casefold(), run)
         if (other.label, other.folder, other.arguments) != (run.label, run.folder, run.arguments):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from tableau2net.tables.grid import Run
+from tableau2net.tables.grid import TableRun
 from tableau2net.tables.processes import Worker
 from tableau2net.tables.standing import rows
 
@@ -20,7 +20,7 @@ State = Literal["waiting", "running", "elsewhere", "done", "failed", "stopped"]
 class Job:
     """A run, its state, the worker at it, and what was said of it last. `before`: it was finished when we came."""
 
-    run: Run
+    run: TableRun
     state: State = "waiting"
     worker: Worker | None = None
     said: str = ""

@@ -12,7 +12,7 @@ from torch import nn
 from tableau2net.errors import InputError
 from tableau2net.tables.network_cost import build, evaluations_of, parameters_of
 from tableau2net.tables.settings import DEEPEST, arguments_of, named
-from tableau2net.tables.written import Match, Matched, Point
+from tableau2net.tables.written import GridPoint, Match, Matched
 
 COUNTS: Mapping[str, Callable[[nn.Module], int]] = {"parameters": parameters_of, "evaluations": evaluations_of}
 GAP = 64  # depths one after another that a family may leave out
@@ -21,12 +21,12 @@ GAP = 64  # depths one after another that a family may leave out
 class Matcher:
     """Chooses depths for the points of a table. What it has built it does not build again."""
 
-    def __init__(self, match: Match, points: Sequence[Point]) -> None:
+    def __init__(self, match: Match, points: Sequence[GridPoint]) -> None:
         self.match = match
         self.wanted = {p.settings.get("depth"): p.settings for p in reversed(points) if p.label == match.to}
         self.counted: dict[str, int | InputError] = {}
 
-    def settle(self, point: Point) -> tuple[int, Matched] | None:
+    def settle(self, point: GridPoint) -> tuple[int, Matched] | None:
         """The depth of a point's family whose number is nearest; None for the network that the others are matched to.
 
         Raises InputError where that one has no such depth, or where the point's family has none.

@@ -12,7 +12,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.overview.compiled import compiled_blocks
 from tableau2net.nn.registry import create_model, find_model
 from tableau2net.tables.settings import DEEPEST, options_of
-from tableau2net.training.network import Network
+from tableau2net.training.network import SchemeNetwork
 
 CLASSES = {"cifar100": 100}  # of the sources whose name says it; of others, 10 until they are read
 LARGEST = 10**9  # parameters
@@ -28,7 +28,7 @@ def build(arguments: Mapping[str, Any], classes: int | None = None) -> nn.Module
     with torch.device("meta"):
         if name is not None:
             return create_model(name, scheme=scheme, num_classes=classes, **options)
-        return Network("adamnet-2" if scheme is None else scheme, arguments["depth"], options).build(classes, 0)
+        return SchemeNetwork("adamnet-2" if scheme is None else scheme, arguments["depth"], options).build(classes, 0)
 
 
 def parameters_of(network: nn.Module) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
-from tableau2net.tables.grid import Run
+from tableau2net.tables.grid import TableRun
 from tableau2net.tables.network_cost import build, parameters_of
 from tableau2net.tables.settings import call_of
 from tableau2net.training.level import check_network
@@ -28,7 +28,7 @@ class Checked:
     notes: tuple[str, ...]
 
 
-def check_runs(runs: Iterable[Run]) -> Checked:
+def check_runs(runs: Iterable[TableRun]) -> Checked:
     """Make the network of each run, without its weights, each once.
 
     Raises InputError, one line with the run, for a network that there is not, or one that its recipe does not suit.
@@ -47,7 +47,7 @@ def check_runs(runs: Iterable[Run]) -> Checked:
     return Checked(parameters, tuple(dict.fromkeys(notes)))
 
 
-def _check(run: Run) -> tuple[int, list[str]]:
+def _check(run: TableRun) -> tuple[int, list[str]]:
     """The parameters of a run's network, and what making it gave reason to say."""
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -61,11 +61,11 @@ def _check(run: Run) -> tuple[int, list[str]]:
     return count, [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
 
 
-def _without_seed(run: Run) -> str:
+def _without_seed(run: TableRun) -> str:
     return run.key.removesuffix(f", seed {run.seed}")
 
 
-def check_data(runs: Iterable[Run]) -> None:
+def check_data(runs: Iterable[TableRun]) -> None:
     """Read the data of each run, each once, so that what has to be downloaded is so before several want it.
 
     Raises InputError, one line, for data that cannot be read, or split as asked.

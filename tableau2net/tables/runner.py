@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from tableau2net.errors import InputError
-from tableau2net.tables.grid import Grid, Run
+from tableau2net.tables.grid import Grid, TableRun
 from tableau2net.tables.job import Job
 from tableau2net.tables.overview import Overview
 from tableau2net.tables.processes import Workers
@@ -33,9 +33,9 @@ class Ran:
     """
 
     grid: Grid
-    finished: tuple[Run, ...] = ()
-    failed: tuple[tuple[Run, str], ...] = ()
-    left: tuple[Run, ...] = ()
+    finished: tuple[TableRun, ...] = ()
+    failed: tuple[tuple[TableRun, str], ...] = ()
+    left: tuple[TableRun, ...] = ()
     stopped: str | None = None
 
     @property

@@ -27,13 +27,13 @@ def beside(folder: Path, ending: str) -> Path:
     return folder.parent / BESIDE / f"{folder.name}{ending}"
 
 
-class Taken(Exception):
+class RunTaken(Exception):
     """Another process is at this run."""
 
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold a run for this process alone, until it ends, however it ends. Raises Taken where another has it.
+    """Hold a run for this process alone, until it ends, however it ends. Raises RunTaken where another has it.
 
     Raises InputError where a lock cannot be made.
     """
@@ -47,7 +47,7 @@ def lock(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise Taken from None
+        raise RunTaken from None
     except OSError as error:
         os.close(handle)
         raise InputError(f"{path}: cannot be locked ({error.strerror}); choose an --out on another disk") from error
@@ -62,7 +62,7 @@ def is_taken(folder: Path) -> bool:
     try:
         with lock(folder):
             return False
-    except Taken:
+    except RunTaken:
         return True
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tableau2net.errors import InputError
 from tableau2net.files import decode_toml
 from tableau2net.tables.settings import check_setting
-from tableau2net.tables.written import PROTOCOL, Axes, Match, Network, Settings, Table
+from tableau2net.tables.written import PROTOCOL, Axes, Match, Settings, TableNetwork, WrittenTable
 from tableau2net.words import check_folder, plain
 
 MAX_BYTES = 256 * 1024
@@ -19,7 +19,7 @@ KEYS = ("format", "title", "out", "baseline", "common", "grid", "networks", "pub
 LONGEST = 120  # characters of a name
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> WrittenTable:
     """What the file of a table says. Raises InputError, one line with the file, the key and the fix."""
     try:
         return parse_table(_text(path), path)
@@ -43,7 +43,7 @@ def _text(path: Path) -> str:
         raise InputError("not UTF-8 text") from None
 
 
-def parse_table(text: str, path: Path) -> Table:
+def parse_table(text: str, path: Path) -> WrittenTable:
     """What the TOML text says of a table; schemes in files are looked for beside `path`. Raises InputError."""
     found = decode_toml(text)
     if found.get("format") != FORMAT or isinstance(found["format"], bool):
@@ -54,7 +54,7 @@ def parse_table(text: str, path: Path) -> Table:
         raise InputError("networks: write a [[networks]] block for each network")
     out = _line(found.get("out", f"runs/{plain(path.stem)}"), "out")
     check_folder(out, "out")
-    table = Table(
+    table = WrittenTable(
         path=path,
         title=_line(found.get("title", plain(path.stem)), "title"),
         out=Path(out),
@@ -125,7 +125,7 @@ def _setting(key: str, value: Any, where: str, path: Path) -> Any:
     return value
 
 
-def _network(found: Mapping[str, Any], where: str, path: Path) -> Network:
+def _network(found: Mapping[str, Any], where: str, path: Path) -> TableNetwork:
     if "name" not in found:
         raise InputError(f"{where}: name is missing; say what the network's line is called")
     name = _line(found["name"], f"{where}.name")
@@ -136,7 +136,7 @@ def _network(found: Mapping[str, Any], where: str, path: Path) -> Network:
     axes = _axes(_part(found, "grid"), f"{where}.grid", path)
     if said := settings.keys() & axes.keys():
         raise InputError(f"{where}: {min(said)} is said twice, as a constant and in grid; leave one of the two out")
-    return Network(name, settings, axes, _published(found.get("published"), f"{where}.published"))
+    return TableNetwork(name, settings, axes, _published(found.get("published"), f"{where}.published"))
 
 
 def _published(found: Any, where: str) -> float | Mapping[int, float] | None:

@@ -14,7 +14,7 @@ import torch
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.tables.settings import call_of
-from tableau2net.tables.standing import Taken, beside, lock, put_damaged_aside
+from tableau2net.tables.standing import RunTaken, beside, lock, put_damaged_aside
 from tableau2net.training.loop import train
 from tableau2net.training.stop import Stopped
 
@@ -67,7 +67,7 @@ def work(spec: Spec) -> Outcome:
             train(out=folder, resume=True, quiet=True, max_seconds=left, **call_of(spec.arguments))
     except InputError as error:
         return Outcome("failed", " ".join(str(error).split()))
-    except Taken:
+    except RunTaken:
         return Outcome("taken")
     except Stopped as stopped:
         return Outcome("stopped", stopped.reason)

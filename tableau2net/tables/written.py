@@ -17,7 +17,7 @@ PROTOCOL: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Network:
+class TableNetwork:
     """A network of the table: its name, its own constants and axes, and its published error in per cent, if any."""
 
     name: str
@@ -41,7 +41,7 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Table:
+class WrittenTable:
     """A table's file, read and checked key by key. `published` is the protocol of published figures, see PROTOCOL."""
 
     path: Path
@@ -50,7 +50,7 @@ class Table:
     baseline: str | None = None
     common: Settings = field(default_factory=dict)
     axes: Axes = field(default_factory=dict)
-    networks: tuple[Network, ...] = ()
+    networks: tuple[TableNetwork, ...] = ()
     published: Mapping[str, Any] = field(default_factory=dict)
     match: Match | None = None
 
@@ -79,9 +79,9 @@ class Matched:
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """A run before its depth is settled: the network it is of, its label, and all that is set of it."""
 
-    network: Network
+    network: TableNetwork
     label: str
     settings: Settings

@@ -16,7 +16,7 @@ from tableau2net.scheme import GeneralLinear, PartitionedRungeKutta, Scheme
 from tableau2net.scheme.general_linear import age_of
 from tableau2net.step import lower
 from tableau2net.testing.formula import Advanced, advance
-from tableau2net.testing.problem import Point, Problem
+from tableau2net.testing.problem import PreciseVector, Problem
 
 START = "0.4"  # t_n
 HALVINGS = (20, 80, 200)  # h = 2^−20 is small enough, but where a condition only just fails
@@ -27,13 +27,13 @@ SPARE_DIGITS = 25
 
 
 @dataclass
-class Exact:
+class ExactStart:
     """A step that starts from the exact solution of the test problem (a `formula.Given`)."""
 
     problem: Problem
     t: Any
     h: Any
-    known_stages: tuple[Point, ...] = ()
+    known_stages: tuple[PreciseVector, ...] = ()
 
     @property
     def tolerance(self) -> Any:
@@ -42,25 +42,25 @@ class Exact:
     def number(self, value: Expr) -> Any:
         return mpf(int(value.p)) / int(value.q) if value.is_Rational else mpmath.mpmathify(value.evalf(mpmath.mp.dps))
 
-    def distance(self, a: Point, b: Point) -> Any:
+    def distance(self, a: PreciseVector, b: PreciseVector) -> Any:
         return (a - b).size
 
-    def field(self, part: int, time: Any, states: list[Point], stage: int = 0) -> Point:
+    def field(self, part: int, time: Any, states: list[PreciseVector], stage: int = 0) -> PreciseVector:
         return self.problem.field(part, self.t + time * self.h, states)
 
-    def y(self, component: int, age: int) -> Point:
+    def y(self, component: int, age: int) -> PreciseVector:
         return self.problem.solution(component, self.t - age * self.h)
 
-    def f(self, part: int, age: int) -> Point:
+    def f(self, part: int, age: int) -> PreciseVector:
         return self.field(part, -age, [self.y(0, age)])
 
-    def nordsieck(self, q: tuple[Expr, ...]) -> Point:
-        value: Point = self.number(q[0]) * self.y(0, 0)
+    def nordsieck(self, q: tuple[Expr, ...]) -> PreciseVector:
+        value: PreciseVector = self.number(q[0]) * self.y(0, 0)
         for k, weight in enumerate(q[1:], 1):
             value = value + (self.number(weight) * self.h**k) * self.problem.solution(0, self.t, k)
         return value
 
-    def k(self, stage: int) -> Point:
+    def k(self, stage: int) -> PreciseVector:
         return self.known_stages[stage] if self.known_stages else self.field(0, -1, [self.y(0, 1)])
 
 
@@ -139,20 +139,20 @@ def _error(scheme: Scheme, h: Any, expected: int, embedded: bool) -> Any:
         reads = [[q - 1 for q in states] for states in scheme.reads]
     problem = Problem(step.parts, reads, step.derivative)
     t = mpf(START)
-    stages: tuple[Point, ...] = ()
+    stages: tuple[PreciseVector, ...] = ()
     if isinstance(scheme, GeneralLinear) and any(meaning[0] == "k" for meaning in scheme.external):
         for age in range(max(expected, 0) + 3, 0, -1):  # the steps before: each is right to one order more
-            stages = advance(scheme, Exact(problem, t - age * h, h, stages)).stages
-    done = advance(scheme, Exact(problem, t, h, stages))
+            stages = advance(scheme, ExactStart(problem, t - age * h, h, stages)).stages
+    done = advance(scheme, ExactStart(problem, t, h, stages))
     if embedded:
         assert done.embedded is not None  # the scheme has b_hat
         return (done.embedded - problem.solution(0, t + h)).size
     if isinstance(scheme, GeneralLinear):
-        return max(error.size for error in _external_errors(scheme, done, Exact(problem, t + h, h)))
+        return max(error.size for error in _external_errors(scheme, done, ExactStart(problem, t + h, h)))
     return max((y - problem.solution(i, t + h)).size for i, y in enumerate(done.states))
 
 
-def _external_errors(scheme: GeneralLinear, done: Advanced, after: Exact) -> list[Point]:
+def _external_errors(scheme: GeneralLinear, done: Advanced, after: ExactStart) -> list[PreciseVector]:
     """What is handed on, minus what it stands for; the field at stages is right by definition."""
     errors = []
     for meaning, value in zip(scheme.external, done.external, strict=True):

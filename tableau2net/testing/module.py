@@ -22,16 +22,16 @@ from tableau2net.scheme import (
     PartitionedRungeKutta,
     Scheme,
 )
-from tableau2net.testing.network_formula import Network, computed, evaluated, live_stages
+from tableau2net.testing.network_formula import UnrolledNetwork, computed, evaluated, live_stages
 
 H, T0 = 0.125, 0.25
 TOLERANCE = 1e-12
 LARGEST = 1e6  # states beyond are not compared: a step amplifies their rounding
 SOLVING = {"tolerance": 1e-15, "iterations": 200}
-Key = tuple[str, int, int]  # something remembered, as `Network.past` has it
+Key = tuple[str, int, int]  # something remembered, as `UnrolledNetwork.past` has it
 
 
-class Field(nn.Module):
+class SmoothField(nn.Module):
     """A small smooth field of some states, random but the same each time; of time too, where it is called with that."""
 
     def __init__(self, seed: int, timed: bool) -> None:
@@ -48,7 +48,7 @@ class Field(nn.Module):
         return torch.tanh(mixed + torch.cos(torch.as_tensor(t, dtype=torch.float64) + self.shift))
 
 
-def check_unique(scheme: Scheme, fields: Iterable[Field], h: float) -> None:
+def check_unique(scheme: Scheme, fields: Iterable[SmoothField], h: float) -> None:
     """ArithmeticError unless implicit stages have one solution for certain: h |A| L < 1, so that a sweep over them is a
     contraction (Banach). Where there are several, two solvers may find two, both right. L: of the fields, of which each
     component of a system is read at most once."""
@@ -82,7 +82,7 @@ class Compared:
         self.one_field = o.step_weights == "shared"
         names: tuple[str, ...] = self.cls.field_names
         self.fields = [
-            {name: Field(10 * n + i, o.time_dependent) for i, name in enumerate(names)}
+            {name: SmoothField(10 * n + i, o.time_dependent) for i, name in enumerate(names)}
             for n in range(1 if self.one_field else steps)
         ]
         self.given = min(given, self.cls.lookback)
@@ -146,7 +146,7 @@ class Compared:
                 return lambda t, *y: 0 * y[0]
             return f if o.time_dependent else lambda t, *y: f(*y)
 
-        network = Network(
+        network = UnrolledNetwork(
             scheme,
             self.steps,
             fields,

@@ -32,7 +32,7 @@ Fields = Callable[[int, int, int], Callable[..., Tensor]]
 
 
 @dataclass(frozen=True)
-class Network:
+class UnrolledNetwork:
     """Some steps of a scheme, for `computed`.
 
     fields: the field of a step, a part and a stage, each counted from 0; it is called with t and the states it reads.
@@ -59,7 +59,7 @@ class Network:
 class _At:
     """One step of a network (a `formula.Given`)."""
 
-    network: Network
+    network: UnrolledNetwork
     n: int
     time: float
     h: float
@@ -109,7 +109,7 @@ def evaluated(value: Expr, values: Mapping[str, Any]) -> Any:
     return sympy.lambdify(names, value, "math")(*(values[name] for name in names))
 
 
-def computed(network: Network, *y: Tensor) -> tuple[Tensor, ...]:
+def computed(network: UnrolledNetwork, *y: Tensor) -> tuple[Tensor, ...]:
     """The states after all steps. Raises ArithmeticError where implicit stages do not settle by sweeping."""
     scheme = network.scheme
     if network.coupling is not None:
@@ -123,7 +123,7 @@ def computed(network: Network, *y: Tensor) -> tuple[Tensor, ...]:
     return y
 
 
-def _at(network: Network, n: int, y: Sequence[Tensor], values: Mapping[str, Any] | None = None) -> _At:
+def _at(network: UnrolledNetwork, n: int, y: Sequence[Tensor], values: Mapping[str, Any] | None = None) -> _At:
     scheme = network.scheme
     reads = scheme.reads if isinstance(scheme, PartitionedRungeKutta) else None
     zero_based = None if reads is None else [[q - 1 for q in own] for own in reads]
@@ -131,7 +131,7 @@ def _at(network: Network, n: int, y: Sequence[Tensor], values: Mapping[str, Any]
     return _At(network, n, network.t0 + n * network.h, network.h, y, {}, numbers, zero_based)
 
 
-def _coupled(network: Network, y: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _coupled(network: UnrolledNetwork, y: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """y⁺ = λ y + (1 − λ) z + Ψ_h(z), z⁺ = z − Ψ_{−h}(y⁺), Ψ_h(x) what a step adds to x (McCallum & Foster 2024)."""
     assert network.coupling is not None
     strength, z, y = network.coupling, list(y), list(y)
@@ -145,7 +145,7 @@ def _coupled(network: Network, y: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(y)
 
 
-def _started(network: Network, n: int, y: Tensor, remembered: Mapping[int, Tensor]) -> Tensor:
+def _started(network: UnrolledNetwork, n: int, y: Tensor, remembered: Mapping[int, Tensor]) -> Tensor:
     """A start-up step: the same tableau for each part, whose first field serves all stages; what is remembered of the
     field at y is not evaluated again, but has the weights that it had."""
     assert network.start is not None
@@ -203,7 +203,7 @@ def live_evaluations(scheme: Scheme) -> set[tuple[int, int]]:
         found |= more
 
 
-def _multistep(network: Network, scheme: Multistep | AdditiveMultistep, y: Tensor) -> Tensor:
+def _multistep(network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, y: Tensor) -> Tensor:
     betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
     k, parts = scheme.steps, range(len(betas))
     implicit = [not beta[k].is_zero for beta in betas]
@@ -241,7 +241,7 @@ def _multistep(network: Network, scheme: Multistep | AdditiveMultistep, y: Tenso
 
 
 def _start_multistep(
-    network: Network, scheme: Multistep | AdditiveMultistep, n: int, y: Tensor, remembered: Mapping[int, Tensor]
+    network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, n: int, y: Tensor, remembered: Mapping[int, Tensor]
 ) -> Tensor:
     if getattr(scheme, "derivative", 1) == 1:
         return _started(network, n, y, remembered)
@@ -250,7 +250,7 @@ def _start_multistep(
     return y + network.h**2 / 2 * slope
 
 
-def _general_linear(network: Network, scheme: GeneralLinear, y: Tensor) -> Tensor:
+def _general_linear(network: UnrolledNetwork, scheme: GeneralLinear, y: Tensor) -> Tensor:
     """The external values as they are handed on, made ready by what each stands for until all are there."""
     first = first_stage(scheme)
     known: dict[tuple[str, int, int], Tensor] = dict(network.past)
@@ -296,7 +296,7 @@ def _handed_on(
     return {key: x / h if key[0] in "fk" else x for key, x in pairs}
 
 
-def _at_node(network: Network, scheme: GeneralLinear, n: int, y: Tensor, new: Tensor, stage: int) -> Tensor:
+def _at_node(network: UnrolledNetwork, scheme: GeneralLinear, n: int, y: Tensor, new: Tensor, stage: int) -> Tensor:
     """The field where a stage would be: at the end of a start-up step of that length."""
     t = network.t0 + n * network.h
     own = {p.name: float_of(p.value) for p in scheme.parameters}

@@ -20,20 +20,20 @@ DIMENSION = 2
 FARTHEST = 1000
 
 
-class Point(tuple[Any, ...]):
+class PreciseVector(tuple[Any, ...]):
     """A vector of multiple-precision numbers."""
 
     __slots__ = ()
 
-    def __add__(self, other: object) -> Point:
-        assert isinstance(other, Point)
-        return Point(a + b for a, b in zip(self, other, strict=True))
+    def __add__(self, other: object) -> PreciseVector:
+        assert isinstance(other, PreciseVector)
+        return PreciseVector(a + b for a, b in zip(self, other, strict=True))
 
-    def __rmul__(self, factor: Any) -> Point:
-        return Point(factor * a for a in self)
+    def __rmul__(self, factor: Any) -> PreciseVector:
+        return PreciseVector(factor * a for a in self)
 
-    def __sub__(self, other: Point) -> Point:
-        return Point(a - b for a, b in zip(self, other, strict=True))
+    def __sub__(self, other: PreciseVector) -> PreciseVector:
+        return PreciseVector(a - b for a, b in zip(self, other, strict=True))
 
     @property
     def size(self) -> Any:
@@ -52,16 +52,16 @@ class Problem:
     fields: int = 1
     reads: Sequence[Sequence[int]] | None = None
     derivative: int = 1
-    _known: dict[tuple[int, Any, int], Point] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[int, Any, int], PreciseVector] = field(default_factory=dict, repr=False)
 
-    def solution(self, component: int, t: Any, derivative: int = 0) -> Point:
+    def solution(self, component: int, t: Any, derivative: int = 0) -> PreciseVector:
         """w and its derivatives: (sin ωt + 3t²/10, e^(t/2) − cos 2ωt), ω = 1 + component/3."""
         key = component, t, derivative
         if key not in self._known:
             self._known[key] = _solution(component, t, derivative)
         return self._known[key]
 
-    def field(self, part: int, t: Any, states: list[Point]) -> Point:
+    def field(self, part: int, t: Any, states: list[PreciseVector]) -> PreciseVector:
         """f^part(t, y), or f_part(t, y_1, y_2, …)."""
         if self.reads is not None:
             errors = [states[q] - self.solution(q, t) for q in self.reads[part]]
@@ -69,7 +69,9 @@ class Problem:
             for q, e in zip(self.reads[part], errors, strict=True):
                 value = value + _perturbation(7 * part + q, t, e)
             # a product, so that the states are coupled in more than a sum
-            return value + Point(mpf(3) / 10 * mpmath.fprod(mpmath.sin(e[i]) for e in errors) for i in range(DIMENSION))
+            return value + PreciseVector(
+                mpf(3) / 10 * mpmath.fprod(mpmath.sin(e[i]) for e in errors) for i in range(DIMENSION)
+            )
         e = states[0] - self.solution(0, t)
         if part < self.fields - 1:
             return _arbitrary(part, t) + _perturbation(part + 1, t, e)
@@ -79,11 +81,11 @@ class Problem:
         return value
 
 
-def _solution(component: int, t: Any, n: int) -> Point:
+def _solution(component: int, t: Any, n: int) -> PreciseVector:
     omega = 1 + mpf(component) / 3
     square = (t**2, 2 * t, mpf(2))[n] if n < 3 else mpf(0)
     quarter_turns = n * mpmath.pi / 2
-    return Point(
+    return PreciseVector(
         (
             omega**n * mpmath.sin(omega * t + quarter_turns) + 3 * square / 10,
             mpmath.exp(t / 2) / 2**n - (2 * omega) ** n * mpmath.cos(2 * omega * t + quarter_turns),
@@ -91,12 +93,12 @@ def _solution(component: int, t: Any, n: int) -> Point:
     )
 
 
-def _arbitrary(part: int, t: Any) -> Point:
+def _arbitrary(part: int, t: Any) -> PreciseVector:
     """What an arbitrary field is on the solution."""
-    return Point((mpmath.cos(2 * t + part), mpmath.sin(t + 2 * part) + mpf(1) / 2))
+    return PreciseVector((mpmath.cos(2 * t + part), mpmath.sin(t + 2 * part) + mpf(1) / 2))
 
 
-def _perturbation(seed: int, t: Any, e: Point) -> Point:
+def _perturbation(seed: int, t: Any, e: PreciseVector) -> PreciseVector:
     """G(t, e) = M(t) e + C(t) (exp(L e) − 1), with coefficients of its own for each seed.
 
     Raises OverflowError for an e out of all bounds: exp of it would eat the machine."""
@@ -114,7 +116,7 @@ def _perturbation(seed: int, t: Any, e: Point) -> Point:
         if abs(exponent) > FARTHEST:
             raise OverflowError("a stage is so far from the solution that the step is too large to tell anything")
         value.append(linear + factor * mpmath.expm1(exponent))
-    return Point(value)
+    return PreciseVector(value)
 
 
 @cache

@@ -16,13 +16,13 @@ from tableau2net.scheme import Parameter, RungeKutta
 from tableau2net.testing import random_tableau as tableau
 from tableau2net.testing.draw import Size, among, distinct, rationals, sizes, vector
 from tableau2net.testing.nodes import ANYWHERE, MAX_SUPER, nodes, super_order
-from tableau2net.testing.random_tableau import MAX_TRIANGULAR, RATIONAL, Field, Row, Shape
+from tableau2net.testing.random_tableau import MAX_TRIANGULAR, RATIONAL, NumberField, Row, Shape
 
 SHAPES: tuple[Shape, ...] = ("explicit", "diagonal", "full")
 
 
 @dataclass(frozen=True)
-class Table:
+class DrawnTableau:
     """The numbers of a tableau, in one field. `other`: the A and b of a second method, every mixture with which has the
     order too."""
 
@@ -30,7 +30,7 @@ class Table:
     b: Row
     c: Row
     other: tuple[list[Row], Row] | None = None
-    field: Field = RATIONAL
+    field: NumberField = RATIONAL
 
 
 @st.composite
@@ -99,7 +99,7 @@ def _stages(stages: Size, shape: Shape, p: int) -> list[int]:
     return [s for s in left if shape != "full" or super_order(s, p) <= MAX_SUPER]
 
 
-def _table(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> Table:
+def _table(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> DrawnTableau:
     if shape == "explicit" and p > MAX_TRIANGULAR:
         return _extrapolated(draw, s, p)
     if p <= 1 or (p == 2 and s > 1):
@@ -107,7 +107,7 @@ def _table(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> Table:
     return _triangular(draw, shape, s, p, twice) if shape != "full" else _full(draw, s, p, twice)
 
 
-def _from_entries(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> Table:
+def _from_entries(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> DrawnTableau:
     """Up to order 2: any A, its row sums for c, and weights with B(p)."""
     A = _entries(draw, shape, s)
     if p == 2 and sum(A[-1]) == sum(A[-2]):
@@ -116,7 +116,7 @@ def _from_entries(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) ->
     many = [tableau.weights(c, p, vector(draw, s)) for _ in range(1 + twice)]
     b = many[0]
     assert b is not None
-    return Table(A, b, c, (A, many[1] or b) if twice else None)
+    return DrawnTableau(A, b, c, (A, many[1] or b) if twice else None)
 
 
 def _entries(draw: st.DrawFn, shape: Shape, s: int) -> list[Row]:
@@ -127,7 +127,7 @@ def _entries(draw: st.DrawFn, shape: Shape, s: int) -> list[Row]:
     return A
 
 
-def _triangular(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> Table:
+def _triangular(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> DrawnTableau:
     """Explicit and diagonally implicit methods of orders 2 to 4: nodes first, then b, then A."""
     c: Row
     if p > s:
@@ -144,10 +144,10 @@ def _triangular(draw: st.DrawFn, shape: Shape, s: int, p: int, twice: bool) -> T
     assume(many[0] is not None)
     A = many[0]
     assert A is not None
-    return Table(A, b, c, (many[1] or A, b) if twice else None)
+    return DrawnTableau(A, b, c, (many[1] or A, b) if twice else None)
 
 
-def _full(draw: st.DrawFn, s: int, p: int, twice: bool) -> Table:
+def _full(draw: st.DrawFn, s: int, p: int, twice: bool) -> DrawnTableau:
     """Implicit methods of any order p: C(η) with the entries it leaves open drawn, and for p > s collocation or
     what is left of it when D(p − s) makes up for the last of its conditions."""
     r = super_order(s, p)
@@ -166,10 +166,10 @@ def _full(draw: st.DrawFn, s: int, p: int, twice: bool) -> Table:
         many = [tableau.collocated(c, s, [[field.lift(Fraction(0))] * s] * s)] * some
         if r < s and draw(st.booleans()):
             many = [tableau.perturbed(many[0], b, c, r, wanted(s)) for _ in range(some)]
-    return Table(many[0], b, c, (many[1], b) if twice else None, field)
+    return DrawnTableau(many[0], b, c, (many[1], b) if twice else None, field)
 
 
-def _extrapolated(draw: st.DrawFn, s: int, p: int) -> Table:
+def _extrapolated(draw: st.DrawFn, s: int, p: int) -> DrawnTableau:
     """Euler steps with n_1 < … < n_p substeps, extrapolated to order p (Aitken–Neville; HNW I, II.9)."""
     n = list(range(1, p + 1))
     spare = s - 1 - p * (p - 1) // 2
@@ -186,10 +186,10 @@ def _extrapolated(draw: st.DrawFn, s: int, p: int) -> Table:
             A.append([Fraction(1, m), *[Fraction(0)] * (start - 1), *[Fraction(1, m)] * i])
             b.append(weight)
     A = [[*row, *[Fraction(0)] * (s - len(row))] for row in A]
-    return Table(A, b, [sum(row, Fraction(0)) for row in A])
+    return DrawnTableau(A, b, [sum(row, Fraction(0)) for row in A])
 
 
-def _embedded(found: Table, p: int, wanted: Row) -> Row:
+def _embedded(found: DrawnTableau, p: int, wanted: Row) -> Row:
     """Weights of the highest order below p at which there is a choice."""
     for q in range(max(p - 1, 0), 0, -1):
         b_hat = tableau.embedded_weights(found.A, found.c, q, wanted)
@@ -199,7 +199,7 @@ def _embedded(found: Table, p: int, wanted: Row) -> Row:
     return wanted
 
 
-def _scheme(draw: st.DrawFn, found: Table, b_hat: Row | None) -> RungeKutta:
+def _scheme(draw: st.DrawFn, found: DrawnTableau, b_hat: Row | None) -> RungeKutta:
     def lowered(row: Row) -> list[Expr]:
         return [parse(found.field.lower(x)) for x in row]
 

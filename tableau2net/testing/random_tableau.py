@@ -23,23 +23,23 @@ MAX_TRIANGULAR = 4  # the order that C(1) and D(1) carry
 
 
 @dataclass(frozen=True)
-class Field:
+class NumberField:
     """Where the arithmetic of one tableau happens: ℚ as fractions, or the number field of its nodes."""
 
     lift: Callable[[Fraction], Number]
     lower: Callable[[Number], Any]
 
 
-RATIONAL = Field(lambda x: x, lambda x: x)
+RATIONAL = NumberField(lambda x: x, lambda x: x)
 
 
-def field_of(nodes: Sequence[Node]) -> tuple[Field, Row]:
+def field_of(nodes: Sequence[Node]) -> tuple[NumberField, Row]:
     """The smallest field that holds the nodes, and the nodes in it."""
     if all(isinstance(c, Fraction) for c in nodes):
         return RATIONAL, list(nodes)
     exact = [parse(c) for c in nodes]
     domain = domain_of(exact)
-    return Field(lambda x: domain.rational(x.numerator, x.denominator), domain.expression), [
+    return NumberField(lambda x: domain.rational(x.numerator, x.denominator), domain.expression), [
         domain.convert(c) for c in exact
     ]
 

@@ -18,7 +18,7 @@ Run = Callable[[], None]
 Record = Callable[[Run, Run], Run]
 
 
-class Recorded:
+class CapturedSteps:
     """Steps that are recorded at their first call with a batch size, and played again from then on.
 
     Before a step is recorded it is made a few times for what happens at the first only (kernels are chosen, memory is

@@ -28,7 +28,7 @@ from tableau2net.training.level import Level, check_network
 from tableau2net.training.parallel import joined
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.resumed import check_coefficients, check_progress, check_tensors
-from tableau2net.training.run import Run
+from tableau2net.training.run import TrainingRun
 from tableau2net.training.stop import Stop
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def train(
                 made = network.made(scheme, depth, model_name, options, data.classes, seed)
             else:
                 check_network_fits(model, data)
-                made = network.Made(model, network.own_facts(model), None)
+                made = network.ReadyNetwork(model, network.own_facts(model), None)
             check_network(made.model, recipe)
             about = made.facts | {"seed": seed, "preset": preset, "recipe": asdict(recipe), "precision": way.precision}
             about["data"] = {"source": data.name, "classes": data.classes, **data.counts(), "digest": data.digest()}
@@ -139,7 +139,7 @@ def train(
 def _run(
     folder: Path,
     about: dict[str, Any],
-    made: network.Made,
+    made: network.ReadyNetwork,
     data: Data,
     recipe: Recipe,
     way: Way,
@@ -173,7 +173,9 @@ def _run(
         ProgressDisplay(recipe.epochs, count, seen, quiet=quiet or not ranks.first) as display,
         _board(folder) if tensorboard and ranks.first else contextlib.nullcontext() as board,
     ):
-        run = Run(folder, data.to(way.place), recipe, seed, way, level, made.text, progress, display, board, stop)
+        run = TrainingRun(
+            folder, data.to(way.place), recipe, seed, way, level, made.text, progress, display, board, stop
+        )
         if checkpoint:
             if doubt:
                 display.note(f"{doubt.partition(';')[0]}; going on from the checkpoint before it")

@@ -19,7 +19,7 @@ from tableau2net.scheme.file import dumps
 
 
 @dataclass(frozen=True)
-class Made:
+class ReadyNetwork:
     """A network that is ready to be trained, its facts ready for JSON, and its scheme's text where it has one."""
 
     model: nn.Module
@@ -29,12 +29,12 @@ class Made:
 
 def made(
     scheme: str | Path | Scheme | None, depth: int, name: str | None, given: Mapping[str, Any], classes: int, seed: int
-) -> Made:
+) -> ReadyNetwork:
     """The network that a name of the registry, or without one a scheme and a depth, stand for."""
     if name is not None:
         return Named(name, {**given, "scheme": scheme}).made(classes, seed)
-    chosen = Network("adamnet-2" if scheme is None else scheme, depth, given)
-    return Made(chosen.build(classes, seed), chosen.facts(), chosen.text)
+    chosen = SchemeNetwork("adamnet-2" if scheme is None else scheme, depth, given)
+    return ReadyNetwork(chosen.build(classes, seed), chosen.facts(), chosen.text)
 
 
 def own_facts(model: nn.Module) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Named:
     name: str
     given: Mapping[str, Any] = field(default_factory=dict)
 
-    def made(self, classes: int, seed: int) -> Made:
+    def made(self, classes: int, seed: int) -> ReadyNetwork:
         """The network, its weights drawn from `seed` on the CPU, and what is known of it.
 
         Its scheme is that of its blocks, else its family's, else there is none to tell of."""
@@ -69,7 +69,7 @@ class Named:
             "options": options,
             "exact": exact_coefficients(_at_rest(scheme, model)) if scheme else {},
         }
-        return Made(model, facts, dumps(scheme) if scheme else None)
+        return ReadyNetwork(model, facts, dumps(scheme) if scheme else None)
 
 
 def _scheme_of(model: nn.Module) -> Scheme | None:
@@ -84,7 +84,7 @@ def _at_rest(scheme: Scheme, model: nn.Module) -> Scheme:
 
 
 @dataclass(frozen=True)
-class Network:
+class SchemeNetwork:
     """Which network to make: a scheme, a depth, and options of `create_model`, which its defaults are added to.
 
     `coefficients` is "learnable" by default where the scheme has parameters, else "fixed"."""

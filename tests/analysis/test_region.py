@@ -15,7 +15,7 @@ from sympy import CRootOf, Poly, Rational, S, Symbol
 from tableau2net.analysis import zero_stable
 from tableau2net.analysis.generate.families import generate_multistep, generate_runge_kutta
 from tableau2net.analysis.region.inequalities import circle, hurwitz, schur
-from tableau2net.analysis.region.line import Interval, Line, between, compare, decide
+from tableau2net.analysis.region.line import Interval, ParameterLine, between, compare, decide
 from tableau2net.analysis.region.linear_inequalities import feasible
 from tableau2net.analysis.region.regions import a_stable_region, region_text, zero_stable_region
 from tableau2net.errors import InputError
@@ -308,7 +308,7 @@ def test_points_on_the_line():
     assert (between(S.Zero, S.One), between(S.NegativeInfinity, S.Infinity)) == (Rational(1, 2), 0)
     assert sympy.sqrt(2) in Interval(S.One, sympy.sqrt(2))
     assert sympy.sqrt(2) not in Interval(S.One, sympy.sqrt(2), True, False)
-    points = Line(x, sympy.QQ).critical_points([x**2 - 2, (x - 1) * (x**2 - 2)])
+    points = ParameterLine(x, sympy.QQ).critical_points([x**2 - 2, (x - 1) * (x**2 - 2)])
     assert points == [-sympy.sqrt(2), S.One, sympy.sqrt(2)]
     assert [i.text("x") for i in decide(points, lambda v: v == 1 or v > 2)] == ["x = 1", "x > sqrt(2)"]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sympy import QQ, Integer, Pow, Rational, count_ops, sqrt
 
 from tableau2net.exact.square_roots import TooLargeError, square_root, square_root_field
-from tableau2net.exact.surds import Root, expression
+from tableau2net.exact.surds import AdjoinedRoot, expression
 
 FIELDS = [
     ([sqrt(2)], 2),
@@ -47,8 +47,8 @@ fractions = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 5))
 
 @given(a=fractions, b=fractions, c=fractions, d=fractions)
 def test_squares_are_found_and_others_are_not(a, b, c, d):
-    two = Root(Fraction(2), 1, sqrt(2))
-    nested = Root(1 + two.surd, 2, sqrt(1 + sqrt(2)))
+    two = AdjoinedRoot(Fraction(2), 1, sqrt(2))
+    nested = AdjoinedRoot(1 + two.surd, 2, sqrt(1 + sqrt(2)))
     x = a + b * two.surd + c * nested.surd + d * nested.surd * two.surd
     found = square_root(x * x, (two, nested))
     assert found in (x, -x)

@@ -14,8 +14,8 @@ from tableau2net.codegen import write_source
 from tableau2net.integration.interface import integrate
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.scheme import AdditiveMultistep, GeneralLinear, Multistep, PartitionedRungeKutta, Scheme
-from tableau2net.testing.module import SOLVING, T0, Compared, Field, H, check_unique, gradients
-from tableau2net.testing.network_formula import Network, computed
+from tableau2net.testing.module import SOLVING, T0, Compared, H, SmoothField, check_unique, gradients
+from tableau2net.testing.network_formula import UnrolledNetwork, computed
 
 STEPS = 4
 UNBOUNDED = 1e300
@@ -90,7 +90,7 @@ def integration_disagreement(scheme: Scheme, steps: int = 6) -> str | None:
     second = getattr(scheme, "derivative", 1) == 2
     parts = len(getattr(scheme, "betas", getattr(scheme, "parts", ((),))))
     several = isinstance(scheme, PartitionedRungeKutta) and parts > 1
-    fields = [Field(part, True) for part in range(parts)]
+    fields = [SmoothField(part, True) for part in range(parts)]
     y = [torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in range(2 + parts)]
     check_unique(scheme, fields, H)
     start = [x.requires_grad_() for x in y[: parts if several else 1 + second]]
@@ -132,7 +132,9 @@ def _integrated(scheme: Scheme, fields: list[Any], start: list[Tensor], steps: i
     for kind, age, part in keys if points < steps else ():
         y = path[points - age]
         past[kind, age, part] = y if kind == "y" else fields[part](at(points - age), y)
-    network = Network(scheme, steps - points, lambda n, part, stage: fields[part], H, at(points), past, given=points)
+    network = UnrolledNetwork(
+        scheme, steps - points, lambda n, part, stage: fields[part], H, at(points), past, given=points
+    )
     if isinstance(scheme, PartitionedRungeKutta):
         return computed(network, *states)
     return computed(network, path[-1])

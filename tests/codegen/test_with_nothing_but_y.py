@@ -10,7 +10,7 @@ from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.scheme import list_schemes, load
 from tableau2net.step import lower
-from tableau2net.testing.module import Field
+from tableau2net.testing.module import SmoothField
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "coefficients": ("fixed", "free", "learnable"),
@@ -29,7 +29,7 @@ def taken(name: str, options: dict[str, Any]) -> bool:
     except InputError:
         return False
     steps = cls.lookback + 2
-    fields = [[Field(10 * n + i, False) for i, _ in enumerate(cls.field_names)] for n in range(steps)]
+    fields = [[SmoothField(10 * n + i, False) for i, _ in enumerate(cls.field_names)] for n in range(steps)]
     each = [own if len(own) > 1 else own[0] for own in fields]
     shared = options["step_weights"] == "shared"
     block = (cls(each[0], steps, h=0.05) if shared else cls(each, h=0.05)).double()

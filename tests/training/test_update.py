@@ -15,7 +15,7 @@ from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
-from tableau2net.training.capture import Recorded, Run
+from tableau2net.training.capture import CapturedSteps, Run
 from tableau2net.training.execution import Way, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
@@ -124,7 +124,7 @@ def test_recorded_steps_are_called_ones(name: str, few: ImageData, network: Call
 
     called = update_of(network(), few, RECIPES[name])
     played = update_of(network(), few, RECIPES[name])
-    wanted, found = trained(called, called), trained(Recorded(played, record), played)
+    wanted, found = trained(called, called), trained(CapturedSteps(played, record), played)
     assert wanted.keys() == found.keys()
     for key, value in wanted.items():
         assert torch.equal(found[key], value), key
@@ -137,12 +137,12 @@ def test_a_step_that_cannot_be_recorded_is_called(few: ImageData, network: Calla
 
     called, refused = (update_of(network(), few, EVERYTHING) for _ in range(2))
     said: list[str] = []
-    found = trained(Recorded(refused, record, said.append), refused)
+    found = trained(CapturedSteps(refused, record, said.append), refused)
     for key, value in trained(called, called).items():
         assert torch.equal(found[key], value), key
     assert said == ["it waits"]
     with pytest.raises(InputError, match="it waits"):
-        trained(Recorded(refused, record), refused)
+        trained(CapturedSteps(refused, record), refused)
 
 
 class Waits(TorchDispatchMode):

@@ -23,7 +23,7 @@ from tableau2net.analysis.generate.shapes import (
     quadrature,
     runge_kutta_shape,
 )
-from tableau2net.analysis.generate.solve import BeyondSolvingError, Solution, solve
+from tableau2net.analysis.generate.solve import BeyondSolvingError, SymbolicSolution, solve
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.reading.bseries import Reading
 from tableau2net.analysis.reading.trees import forest
@@ -202,7 +202,7 @@ def _conditioned(
 
 def _short_solutions(
     equations: list[Expr], groups: list[list[Symbol]], starts: Mapping[str, Expr]
-) -> Iterator[Solution]:
+) -> Iterator[SymbolicSolution]:
     """Solutions that a file can hold. Where the general one is too long, what it leaves free is set to where it would
     start: the first group of unknowns, then the next, and one by one in the last."""
     closed: list[Expr] = []

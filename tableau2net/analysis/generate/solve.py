@@ -27,7 +27,7 @@ class BeyondSolvingError(Exception):
 
 
 @dataclass(frozen=True)
-class Solution:
+class SymbolicSolution:
     """values: each eliminated unknown in terms of the free symbols.
     nonzero: polynomials in the free symbols; the values are finite and solve the system where none of them is 0."""
 
@@ -50,7 +50,7 @@ class _ContradictionError(Exception):
     pass
 
 
-def solve(equations: Iterable[Expr], unknowns: Sequence[Sequence[Symbol]]) -> Iterator[Solution]:
+def solve(equations: Iterable[Expr], unknowns: Sequence[Sequence[Symbol]]) -> Iterator[SymbolicSolution]:
     """The families of solutions of polynomial equations over ℚ or a number field, the generic one first.
 
     unknowns: groups of symbols, those to eliminate first in front; other symbols in the equations are never
@@ -63,7 +63,7 @@ def solve(equations: Iterable[Expr], unknowns: Sequence[Sequence[Symbol]]) -> It
     others = sorted(set().union(*(e.free_symbols for e in equations)) - set(ours), key=str)
     if not [*ours, *others]:
         if all(e == 0 for e in equations):
-            yield Solution({}, ())
+            yield SymbolicSolution({}, ())
         return
     ground = domain_of(equations).domain
     polynomials, *_ = ring([*ours, *others], ground.domain if ground.is_Composite else ground)
@@ -78,7 +78,7 @@ class _Search:
         self.branches = 0
         self.undecided: list[str] = []
 
-    def run(self, start: _State) -> Iterator[Solution]:
+    def run(self, start: _State) -> Iterator[SymbolicSolution]:
         found = False
         for state in self._branch(start):
             found = True
@@ -304,14 +304,14 @@ def _at_root(state: _State, x: int, root: Expr) -> _State:
     return _eliminate(start, -1, x, value, bigger.one)
 
 
-def _solution(state: _State) -> Solution:
+def _solution(state: _State) -> SymbolicSolution:
     """The chain read backwards, so that only free symbols are left."""
     field = state.ring.to_field()
     known: dict[int, Any] = {}
     for x, numerator, denominator in reversed(state.chain):
         known[x] = _value(numerator, known, field) / _value(denominator, known, field)
     values = {state.ring.symbols[x]: value.as_expr() for x, value in known.items()}
-    return Solution(values, tuple(p.as_expr() for p in state.nonzero))
+    return SymbolicSolution(values, tuple(p.as_expr() for p in state.nonzero))
 
 
 def _value(p: Element, known: dict[int, Any], field: Any) -> Any:

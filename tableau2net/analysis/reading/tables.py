@@ -15,7 +15,7 @@ Matrix = list[list[Element]]
 
 
 @dataclass(frozen=True)
-class Table:
+class ExactTableau:
     """A, b, c, and b̂ where there is one, as elements of a domain."""
 
     A: Matrix
@@ -29,7 +29,7 @@ class Table:
         return len(self.b)
 
 
-class Numbers:
+class SignedDomain:
     """An exact domain with signs; a scheme whose source printed n decimals has zeros "to 1e-n"."""
 
     def __init__(self, coefficients: Iterable[Expr], digits: int | None) -> None:
@@ -57,12 +57,12 @@ class Numbers:
         return sum((x * y for x, y in zip(left, right, strict=True)), self.domain.zero)
 
 
-def tables(scheme: Scheme, parts: Sequence[RungeKutta]) -> tuple[Numbers, list[Table]]:
+def tables(scheme: Scheme, parts: Sequence[RungeKutta]) -> tuple[SignedDomain, list[ExactTableau]]:
     """The tables of a method's parts in one domain; `scheme` says how many digits are to be trusted."""
     coefficients = [x for p in parts for row in (*p.A, p.b, p.c, p.b_hat or ()) for x in row]
-    numbers = Numbers(coefficients, scheme.digits)
+    numbers = SignedDomain(coefficients, scheme.digits)
     found = [
-        Table(
+        ExactTableau(
             [numbers.row(row) for row in p.A],
             numbers.row(p.b),
             numbers.row(p.c),

@@ -11,7 +11,7 @@ import itertools
 from sympy import Expr, Poly, S, Symbol
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.region.line import Interval, Line, compare, decide
+from tableau2net.analysis.region.line import Interval, ParameterLine, compare, decide
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.polynomials import hurwitz, non_negative
@@ -33,7 +33,7 @@ def a_stable_intervals(scheme: RungeKutta) -> tuple[str | None, tuple[Interval, 
         )
     name = names[0] if names else Symbol("k")
     domain = domain_of([*numerators, *denominators, common])
-    line = Line(name, domain.domain.domain if names else domain.domain)
+    line = ParameterLine(name, domain.domain.domain if names else domain.domain)
     P, Q = _lowest_terms(*(Poly(list(reversed(c)), Z, domain=line.ground[name]) for c in (numerators, denominators)))
 
     def holds(value: Expr) -> bool:

@@ -65,7 +65,7 @@ def compare(a: Expr, b: Expr) -> int:
 
 
 @dataclass(frozen=True)
-class Line:
+class ParameterLine:
     """The values of one parameter, over ℚ or a real number field: polynomials in it, and fields that hold a value."""
 
     name: Symbol

@@ -16,7 +16,7 @@ from sympy import CRootOf, Expr, Poly, S, Symbol
 
 from tableau2net.analysis.region.a_stable import a_stable_intervals
 from tableau2net.analysis.region.inequalities import circle, schur
-from tableau2net.analysis.region.line import Interval, Line, compare, decide
+from tableau2net.analysis.region.line import Interval, ParameterLine, compare, decide
 from tableau2net.analysis.region.linear_inequalities import feasible
 from tableau2net.analysis.region.seen import root_condition_seen
 from tableau2net.analysis.stability.unit_disk import root_condition
@@ -184,7 +184,7 @@ def _mirrored(p: Poly) -> Poly:
 
 def _zero_stable_line(scheme: Scheme, alpha: tuple[Expr, ...], name: Symbol) -> tuple[Interval, ...]:
     rho, denominator = _polynomial(alpha)
-    line = Line(name, rho.domain.domain)
+    line = ParameterLine(name, rho.domain.domain)
     factors = [f for f, _ in rho.factor_list()[1] if f.degree() > 0]
     critical = [denominator, rho.LC(), rho.factor_list()[0], rho.eval(1)]
     for i, f in enumerate(factors):

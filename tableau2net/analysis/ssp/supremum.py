@@ -135,7 +135,7 @@ def simplest(low: Fraction, high: Fraction) -> Fraction:
 
 
 @dataclass(frozen=True)
-class Root:
+class SignChange:
     """A real root where a polynomial turns negative: the only one of `minimal` in [low, high], or both ends."""
 
     minimal: Poly  # over ℚ, irreducible
@@ -148,9 +148,9 @@ class Root:
         before = self.minimal.count_roots(None, _rational(self.low))
         return rootof(self.minimal, before, radicals=True)
 
-    def refined(self, bits: int) -> Root:
+    def refined(self, bits: int) -> SignChange:
         low, high = _bisected(self.minimal, self.low, self.high, Fraction(1, 2**bits))
-        return Root(self.minimal, low, high)
+        return SignChange(self.minimal, low, high)
 
     def feasible(self, constraints: Constraints) -> bool:
         """Whether every function is nonnegative at the root; False also where that could not be proved."""
@@ -206,13 +206,13 @@ def _turning(polynomial: Poly | None, low: Fraction, high: Fraction) -> Turning 
     return (polynomial, *_bisected(polynomial, low, high, Fraction(1, 2**100)))
 
 
-def _named(polynomial: Poly, low: Fraction, high: Fraction) -> Root | None:
+def _named(polynomial: Poly, low: Fraction, high: Fraction) -> SignChange | None:
     """The root there by its minimal polynomial over ℚ; None where that is not of readable size."""
     rational = simplest(low, high)
     if _sign_at(polynomial, rational) == 0:
         linear = Poly(R - _rational(rational), R, domain=QQ)
         alone = not _may_vanish(_without(polynomial, linear), rational, high)
-        return Root(linear, rational, rational) if alone else None
+        return SignChange(linear, rational, rational) if alone else None
     if polynomial.degree() > MAX_FACTORED or _bits(polynomial) > MAX_BITS_FACTORED:
         return None
     rationals = polynomial if polynomial.domain.is_QQ else polynomial.norm()
@@ -225,7 +225,7 @@ def _named(polynomial: Poly, low: Fraction, high: Fraction) -> Root | None:
     if minimal.degree() == 1:
         root = -minimal.nth(0) / minimal.nth(1)
         low = high = Fraction(int(root.p), int(root.q))
-    return Root(minimal, low, high)
+    return SignChange(minimal, low, high)
 
 
 def _bits(polynomial: Poly) -> int:

@@ -16,7 +16,7 @@ from sympy import Poly, Rational
 from tableau2net.analysis.reading.linear import ZETA, Curve, Z, snapped
 from tableau2net.analysis.stability.unit_disk import in_closed_disk
 from tableau2net.exact.balls import Ball
-from tableau2net.exact.polynomials import Root, evaluate, positive_roots, samples, sign_in
+from tableau2net.exact.polynomials import RealRoot, evaluate, positive_roots, samples, sign_in
 from tableau2net.exact.series import Series
 
 MAX_STEPS = 16  # of a history: beyond, resultants take more than seconds
@@ -31,7 +31,7 @@ class Ray:
     critical: tuple[Poly, ...]
     stable: Callable[[Any], bool]
 
-    def exit(self) -> Root | int | None:
+    def exit(self) -> RealRoot | int | None:
         """The first point after which the ray is not in the stability region: 0, a root, or None where it never is.
 
         At a point where two roots meet on the circle the region may end though both stay in the closed disk; then

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tableau2net.analysis.reading.tables import Matrix, Numbers, tables
+from tableau2net.analysis.reading.tables import Matrix, SignedDomain, tables
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -20,7 +20,7 @@ def algebraically_stable(scheme: Scheme) -> bool | None:
     return semidefinite(numbers, M)
 
 
-def semidefinite(numbers: Numbers, M: Matrix) -> bool:
+def semidefinite(numbers: SignedDomain, M: Matrix) -> bool:
     """Whether a symmetric matrix is positive semidefinite: eliminate by positive diagonal entries until none is left;
     then what remains must vanish."""
     M = [list(row) for row in M]

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition, influential
-from tableau2net.analysis.reading.tables import Table
+from tableau2net.analysis.reading.tables import ExactTableau
 from tableau2net.exact.domain import Element
 
 
@@ -30,7 +30,7 @@ class Evaluations:
 
 
 def irreducible(
-    found: Sequence[Table], reads: Sequence[Sequence[int]], times: Sequence[Sequence[Hashable]]
+    found: Sequence[ExactTableau], reads: Sequence[Sequence[int]], times: Sequence[Sequence[Hashable]]
 ) -> Evaluations:
     """The evaluations of a partitioned method that matter; reads: for each field the states it reads, from 0; times:
     for each field when its stages are."""

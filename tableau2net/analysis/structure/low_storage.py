@@ -11,7 +11,7 @@ from typing import Any
 
 from sympy import Expr, expand
 
-from tableau2net.analysis.reading.tables import Matrix, Numbers, tables
+from tableau2net.analysis.reading.tables import Matrix, SignedDomain, tables
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import RungeKutta, Scheme
@@ -58,7 +58,7 @@ def low_storage(scheme: Scheme) -> LowStorage | None:
 Coefficients = dict[str, list[Element]]
 
 
-def _williamson(numbers: Numbers, rows: Matrix) -> Coefficients | None:
+def _williamson(numbers: SignedDomain, rows: Matrix) -> Coefficients | None:
     """Row i less row i − 1 is B_i (…, A_i A_{i−1}, A_i, 1): its last two entries give B_i and A_i."""
     zero = numbers.domain.zero
     A, B = [zero], [rows[0][0]]
@@ -70,8 +70,8 @@ def _williamson(numbers: Numbers, rows: Matrix) -> Coefficients | None:
     return {"A": A, "B": B}
 
 
-def _few_diagonals(registers: int) -> Callable[[Numbers, Matrix], Coefficients | None]:
-    def find(numbers: Numbers, rows: Matrix) -> Coefficients | None:
+def _few_diagonals(registers: int) -> Callable[[SignedDomain, Matrix], Coefficients | None]:
+    def find(numbers: SignedDomain, rows: Matrix) -> Coefficients | None:
         s = len(rows)
         if s <= registers:  # every method is of this form
             return None
@@ -81,11 +81,11 @@ def _few_diagonals(registers: int) -> Callable[[Numbers, Matrix], Coefficients |
     return find
 
 
-def _partial_sums(keeps_y: bool) -> Callable[[Numbers, Matrix], Coefficients | None]:
+def _partial_sums(keeps_y: bool) -> Callable[[SignedDomain, Matrix], Coefficients | None]:
     """Each Y_{i+1} − β_i h f(Y_i) is a combination of Y_1 = y … Y_i in one way; beside Y_i itself (and y, where that is
     kept) it must be a multiple of one running sum Σ δ_l Y_l."""
 
-    def find(numbers: Numbers, rows: Matrix) -> Coefficients | None:
+    def find(numbers: SignedDomain, rows: Matrix) -> Coefficients | None:
         zero, one, s = numbers.domain.zero, numbers.domain.one, len(rows)
         betas = [rows[i][i] for i in range(s)]
         if any(map(numbers.is_zero, betas)):
@@ -118,7 +118,7 @@ def _partial_sums(keeps_y: bool) -> Callable[[Numbers, Matrix], Coefficients | N
     return find
 
 
-def _by_stages(numbers: Numbers, rows: Matrix) -> Iterator[list[Element]]:
+def _by_stages(numbers: SignedDomain, rows: Matrix) -> Iterator[list[Element]]:
     """α with Y_{i+1} = Σ_l α_il Y_l + β_i h f(Y_i), row by row: each older f(Y_l) is taken from Y_{l+1}, last first."""
     zero, one = numbers.domain.zero, numbers.domain.one
     for i, row in enumerate(rows):
@@ -158,7 +158,7 @@ def _run_sums(c: Coefficients, f: list[list[Any]], y: list[Any]) -> list[list[An
     return rows
 
 
-FORMS: list[tuple[int, str, Callable[[Numbers, Matrix], Coefficients | None]]] = [
+FORMS: list[tuple[int, str, Callable[[SignedDomain, Matrix], Coefficients | None]]] = [
     (2, "williamson-2n", _williamson),
     (2, "2R", _few_diagonals(2)),
     (2, "2S", _partial_sums(False)),
@@ -168,7 +168,7 @@ FORMS: list[tuple[int, str, Callable[[Numbers, Matrix], Coefficients | None]]] =
 ]
 
 
-def _follows(numbers: Numbers, rows: Matrix, kind: str, found: Coefficients) -> bool:
+def _follows(numbers: SignedDomain, rows: Matrix, kind: str, found: Coefficients) -> bool:
     """Whether running the form gives the tableau: on vectors of the coefficients of y and each f(Y_i)."""
     run = {"w": _run_williamson, "R": _run_diagonals, "S": _run_sums}[kind[0] if kind[0] == "w" else kind[1]]
     s, zero, one = len(rows), numbers.domain.zero, numbers.domain.one

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from sympy import Expr
 
 from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition
-from tableau2net.analysis.reading.tables import Numbers, Table, tables
+from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
     AdditiveMultistep,
@@ -43,7 +43,7 @@ def symmetric(scheme: Scheme) -> bool | None:
 
 
 def _multistep(scheme: Multistep | AdditiveMultistep, betas: Sequence[Sequence[Expr]], sign: int) -> bool:
-    numbers = Numbers([x for row in (scheme.alpha, *betas) for x in row], scheme.digits)
+    numbers = SignedDomain([x for row in (scheme.alpha, *betas) for x in row], scheme.digits)
     alpha = numbers.row(scheme.alpha)
     pairs = [a + sign * mirrored for a, mirrored in zip(alpha, reversed(alpha), strict=True)]
     for beta in map(numbers.row, betas):
@@ -51,14 +51,14 @@ def _multistep(scheme: Multistep | AdditiveMultistep, betas: Sequence[Sequence[E
     return all(map(numbers.is_zero, pairs))
 
 
-def _adjoint(table: Table) -> Table:
+def _adjoint(table: ExactTableau) -> ExactTableau:
     """a*_ij = b_j − a_ij and b* = b with the stages as they are numbered, c* = 1 − c (HLW, II.3.3, without turning the
     order of the stages round)."""
     A = [[b - a for a, b in zip(row, table.b, strict=True)] for row in table.A]
-    return Table(A, table.b, [1 - c for c in table.c])
+    return ExactTableau(A, table.b, [1 - c for c in table.c])
 
 
-def _same_results(first: list[Table], second: list[Table], reads: Sequence[Sequence[int]] | None) -> bool:
+def _same_results(first: list[ExactTableau], second: list[ExactTableau], reads: Sequence[Sequence[int]] | None) -> bool:
     """Whether two methods, each a table a field, give the same results for every f.
 
     Their evaluations are put into classes of equal values, both methods together; the results agree exactly if their
@@ -90,7 +90,7 @@ def _same_results(first: list[Table], second: list[Table], reads: Sequence[Seque
     return results[0] == results[1]
 
 
-def _mirrored(numbers: Numbers, found: list[Table]) -> bool:
+def _mirrored(numbers: SignedDomain, found: list[ExactTableau]) -> bool:
     """a_{s+1−i,s+1−j} + a_ij = b_j and b_{s+1−j} = b_j (HLW, V.2.1): the stages in their printed order, where decimals
     were printed and equality is only near."""
     s = range(found[0].stages)

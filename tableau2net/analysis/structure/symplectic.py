@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from tableau2net.analysis.reading.tables import Numbers, Table, tables
+from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.analysis.structure.irreducible import Evaluations, irreducible
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, Scheme
@@ -31,7 +31,7 @@ def symplectic_separable(scheme: Scheme) -> bool | None:
     return symplectic(scheme) if isinstance(scheme, RungeKutta) else _of_pair(scheme, SEPARABLE)
 
 
-def _of_one(numbers: Numbers, t: Table) -> bool:
+def _of_one(numbers: SignedDomain, t: ExactTableau) -> bool:
     """b_i a_ij + b_j a_ji = b_i b_j for all i, j."""
     s = range(t.stages)
     return all(numbers.is_zero(t.b[i] * t.A[i][j] + t.b[j] * t.A[j][i] - t.b[i] * t.b[j]) for i in s for j in s)
@@ -51,7 +51,7 @@ def _of_pair(scheme: Scheme, reads: tuple[tuple[int, ...], ...] | None = None) -
     return _equal_weights(numbers, pair) and _couples(numbers, pair)
 
 
-def _equal_weights(numbers: Numbers, pair: Evaluations) -> bool:
+def _equal_weights(numbers: SignedDomain, pair: Evaluations) -> bool:
     """Whether both fields count the same at each stage, equal stages together: b = b̂."""
     zero = numbers.domain.zero
     weights: dict[Hashable, list[Any]] = {}
@@ -61,7 +61,7 @@ def _equal_weights(numbers: Numbers, pair: Evaluations) -> bool:
     return all(numbers.is_zero(b - b_hat) for b, b_hat in weights.values())
 
 
-def _couples(numbers: Numbers, pair: Evaluations) -> bool:
+def _couples(numbers: SignedDomain, pair: Evaluations) -> bool:
     """b_i â_ij + b̂_j a_ji = b_i b̂_j for each evaluation i of the first field and j of the second."""
     zero: Any = numbers.domain.zero
     everything = range(len(pair.field))

@@ -10,8 +10,8 @@ from sympy import Expr
 
 from tableau2net.analysis import order
 from tableau2net.codegen.learnable.order_kept import eliminated
-from tableau2net.codegen.learnable.placeholders import Numbers, fresh, renamed, symbols
-from tableau2net.codegen.learnable.residuals import Retraction, retraction
+from tableau2net.codegen.learnable.placeholders import NumberedNames, fresh, renamed, symbols
+from tableau2net.codegen.learnable.residuals import RetractionConditions, retraction
 from tableau2net.codegen.learnable.stable_maps import stable_maps
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
@@ -38,7 +38,7 @@ class Learning:
     raw: tuple[Parameter, ...]
     values: Mapping[str, Expr]
     inverse: Mapping[str, Expr]
-    retraction: Retraction | None = None
+    retraction: RetractionConditions | None = None
 
     @property
     def coefficients(self) -> tuple[str, ...]:
@@ -55,9 +55,9 @@ class Learning:
         """Whether an optimiser moves the coefficients themselves."""
         return self.raw_names == self.coefficients
 
-    def numbered(self, *texts: str) -> tuple[Learning, Numbers]:
+    def numbered(self, *texts: str) -> tuple[Learning, NumberedNames]:
         """The same with coefficients and raw parameters under numbers, which stand in none of the texts."""
-        numbers = Numbers.of(dict.fromkeys((*self.coefficients, *self.raw_names)), *texts)
+        numbers = NumberedNames.of(dict.fromkeys((*self.coefficients, *self.raw_names)), *texts)
         return self._renamed(numbers.numbered), numbers
 
     def _renamed(self, names: Mapping[str, str]) -> Learning:
@@ -98,7 +98,7 @@ def learning(
     goal = _goal(scheme, keep_order, keep_stable)
     if goal is None:
         return _plain(opened)
-    numbers = Numbers.of(opened.symbols, name)
+    numbers = NumberedNames.of(opened.symbols, name)
     try:
         found = _kept(renamed(opened, numbers.numbered), scheme, goal, keep_order, keep_stable)
     except InputError as error:
@@ -110,7 +110,7 @@ def learning(
     if public.retraction is None:
         return public
     conditions = tuple(map(numbers.named, public.retraction.conditions))
-    return replace(public, retraction=Retraction(public.coefficients, conditions))
+    return replace(public, retraction=RetractionConditions(public.coefficients, conditions))
 
 
 def _kept(opened: Scheme, scheme: Scheme, goal: int, keep_order: int | None, keep_stable: bool) -> Learning | None:
@@ -124,7 +124,7 @@ def _kept(opened: Scheme, scheme: Scheme, goal: int, keep_order: int | None, kee
     return _mapped(family) if keep_stable else _plain(family)
 
 
-def _called(found: Learning, numbers: Numbers) -> Iterator[tuple[str, str]]:
+def _called(found: Learning, numbers: NumberedNames) -> Iterator[tuple[str, str]]:
     """What coefficients and raw parameters are called: by the names that the numbers stand for, each name once."""
     taken = set(numbers.names)
     own = set(numbers.numbered.values())

@@ -10,7 +10,7 @@ from sympy import Expr, Matrix, Poly, S, Symbol
 from sympy.polys.matrices import DomainMatrix
 
 from tableau2net.analysis.generate.settle import fits, substituted
-from tableau2net.analysis.generate.solve import BeyondSolvingError, Solution, solve
+from tableau2net.analysis.generate.solve import BeyondSolvingError, SymbolicSolution, solve
 from tableau2net.analysis.order.conditions import Order, order_conditions
 from tableau2net.codegen.learnable.pivots import Numbers, pivots
 from tableau2net.codegen.learnable.residuals import order_polynomials
@@ -113,7 +113,7 @@ def _candidates(scheme: Scheme, equations: list[Expr]) -> Iterator[dict[Symbol, 
             return
 
 
-def _through(solution: Solution, scheme: Scheme) -> dict[Symbol, Expr] | None:
+def _through(solution: SymbolicSolution, scheme: Scheme) -> dict[Symbol, Expr] | None:
     """The values of a solution, if it holds the start and no more special one does."""
     start = _start(scheme)
     if any(abs(_number(p, start)) < 1e-9 for p in solution.nonzero):

@@ -19,14 +19,14 @@ PREFIX = "theta_"
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumberedNames:
     """The names of a scheme's parameters by number. prefix: of the numbers; it stands in no text of a user's."""
 
     names: tuple[str, ...] = ()
     prefix: str = PREFIX
 
     @classmethod
-    def of(cls, names: Iterable[str], *texts: str) -> Numbers:
+    def of(cls, names: Iterable[str], *texts: str) -> NumberedNames:
         """Numbers for names; none of them can be found in the texts, or in another name."""
         names, prefix = tuple(names), PREFIX
         while any(prefix in text for text in (*names, *texts)):

@@ -21,7 +21,7 @@ MAX_TERMS = 5000  # they are written into the generated code
 
 
 @dataclass(frozen=True)
-class Retraction:
+class RetractionConditions:
     """Conditions to project on.
 
     names: the learnt coefficients.  conditions: polynomials in them as text, each to be 0: blanks about + and -,
@@ -31,7 +31,7 @@ class Retraction:
     conditions: tuple[str, ...]
 
 
-def retraction(scheme: Scheme, order: int) -> Retraction:
+def retraction(scheme: Scheme, order: int) -> RetractionConditions:
     """The conditions of an order in the parameters of a one-step scheme.
 
     Raises InputError where there are none to be had, too many, or no direction is left to move in."""
@@ -41,7 +41,7 @@ def retraction(scheme: Scheme, order: int) -> Retraction:
         raise InputError(f"keep_order={order}: the conditions of {name} on its coefficients are out of reach")
     if _rank(scheme, polynomials) == len(scheme.parameters):
         raise InputError(f"{name}: keep_order={order} leaves nothing to learn")
-    return Retraction(tuple(scheme.symbols), tuple(text(p) for p in polynomials))
+    return RetractionConditions(tuple(scheme.symbols), tuple(text(p) for p in polynomials))
 
 
 @cache
@@ -89,7 +89,7 @@ def _polynomial(reading: Reading, result: str, tree: int, given: Input) -> Poly:
 
 
 def text(p: Poly) -> str:
-    """A polynomial as `Retraction.conditions` holds it."""
+    """A polynomial as `RetractionConditions.conditions` holds it."""
     pieces = []
     for exponents, coefficient in p.terms():
         factors = [str(x) for x, e in zip(p.gens, exponents, strict=True) for _ in range(e)]

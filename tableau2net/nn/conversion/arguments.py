@@ -9,7 +9,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.around.surrounded import Around, Method
-from tableau2net.nn.conversion.fields import Field
+from tableau2net.nn.conversion.fields import BranchField
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Context(Around):
         return called
 
 
-class Passed(nn.Module):
+class Absorbed(nn.Module):
     """In the place of a block that is part of another one now: hands on the state."""
 
     def forward(self, y: Any, *others: Any, **named: Any) -> Any:
@@ -55,7 +55,7 @@ def known_as(block: nn.Module, before: nn.Module) -> nn.Module:
 class Bound(nn.Module):
     """A field with what it is called with beside the state, in one call of a network."""
 
-    def __init__(self, field: Field, context: dict[str, Any]) -> None:
+    def __init__(self, field: BranchField, context: dict[str, Any]) -> None:
         super().__init__()
         self.field = field
         self.context = context
@@ -82,7 +82,7 @@ def _same(value: Any, constant: Any) -> bool:
 def _bound(step: Any, context: dict[str, Any]) -> Any:
     """A step's field or fields, bound."""
     return (
-        [Bound(cast(Field, f), context) for f in step]
+        [Bound(cast(BranchField, f), context) for f in step]
         if isinstance(step, nn.ModuleList)
-        else Bound(cast(Field, step), context)
+        else Bound(cast(BranchField, step), context)
     )

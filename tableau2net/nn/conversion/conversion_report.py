@@ -12,7 +12,7 @@ from tableau2net.nn.conversion.chains import Left
 
 
 @dataclass(frozen=True)
-class Run:
+class ConvertedRun:
     """A run that became one block of the scheme.
 
     where: the name of the block now, that of the first one then.  last: the name of the last one then.
@@ -42,7 +42,7 @@ class Conversion:
 
     scheme: str
     equal: str
-    runs: tuple[Run, ...]
+    runs: tuple[ConvertedRun, ...]
     left: tuple[Left, ...]
 
     def __rich__(self) -> Group:

@@ -12,7 +12,7 @@ from tableau2net.nn.conversion.modes import add_choices
 from tableau2net.nn.conversion.sums import Sum, placeholders
 
 
-class Field(nn.Module):
+class BranchField(nn.Module):
     """f of a residual sum a(y + f(y)); `after` is a, which the block applies when a step is taken.
 
     Called with what else the blocks of the network were called with, by name."""
@@ -26,7 +26,7 @@ class Field(nn.Module):
         return cast(Tensor, self.branch(y, **context))
 
 
-class Moved(Field):
+class Moved(BranchField):
     """The field g(y) = a(y + f(y)) − y: a plain Euler step with it, h = 1, is the residual sum up to rounding."""
 
     def forward(self, y: Tensor, **context: Any) -> Tensor:
@@ -34,7 +34,7 @@ class Moved(Field):
         return cast(Tensor, self.after(y + self.branch(y, **context))) - y
 
 
-def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> Field:
+def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> BranchField:
     """The field of one sum of a block, sharing its submodules and parameters."""
     add_choices(block, graph)
     field = _field(block, graph, residual, moved)
@@ -42,18 +42,18 @@ def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> F
     return field
 
 
-def _field(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> Field:
+def _field(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> BranchField:
     name = type(block).__name__
     branch = _branch(block, graph, residual, f"{name}Branch")
     if not residual.after:
-        return Field(branch)
+        return BranchField(branch)
     after = _after(block, residual, f"{name}After")
     for node in residual.after:  # what a step hands on may be seen elsewhere: nothing of it is overwritten
         if node.op == "call_module" and getattr(after.get_submodule(str(node.target)), "inplace", False):
             harmless = copy.copy(after.get_submodule(str(node.target)))
             setattr(harmless, "inplace", False)  # noqa: B010 (not an attribute of every module)
             after.set_submodule(str(node.target), harmless)
-    return Moved(branch, after) if moved else Field(branch, after)
+    return Moved(branch, after) if moved else BranchField(branch, after)
 
 
 def _branch(block: nn.Module, graph: fx.Graph, residual: Sum, name: str) -> fx.GraphModule:

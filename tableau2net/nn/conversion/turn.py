@@ -17,11 +17,11 @@ from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.around.steps import After
 from tableau2net.nn.around.surrounded import Around, surrounded
-from tableau2net.nn.conversion.arguments import Context, Passed, known_as
+from tableau2net.nn.conversion.arguments import Absorbed, Context, known_as
 from tableau2net.nn.conversion.chains import Block, Left, find_runs
 from tableau2net.nn.conversion.checks import check_model, checked_step, copied
-from tableau2net.nn.conversion.conversion_report import Conversion, Run
-from tableau2net.nn.conversion.fields import Field, field_of
+from tableau2net.nn.conversion.conversion_report import Conversion, ConvertedRun
+from tableau2net.nn.conversion.fields import BranchField, field_of
 from tableau2net.nn.conversion.trial import try_step
 from tableau2net.scheme import Scheme, load
 
@@ -56,7 +56,7 @@ def convert(
     compiled: Any = compile(loaded, **vars(chosen))
     _check_shape(loaded, compiled)
     network = copied(model)
-    runs: list[Run] = []
+    runs: list[ConvertedRun] = []
     left: list[Left] = []
     for found in list(find_runs(network)):
         why = _misfit(found, compiled) if not isinstance(found, Left) else None
@@ -138,7 +138,7 @@ def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, aft
     if run[0].arguments:
         block.arguments, block.context = run[0].arguments, tuple(run[0].context)  # type: ignore[assignment]
         block.constants = dict(run[0].constants)  # type: ignore[assignment]
-    inside = {module for field in block.modules() if isinstance(field, Field) for module in field.modules()}
+    inside = {module for field in block.modules() if isinstance(field, BranchField) for module in field.modules()}
     for module in set(block.modules()) - inside:  # the fields have the modes that the blocks had
         module.training = run[0].module.training
     place = next(run[0].module.parameters(), None)
@@ -149,7 +149,7 @@ def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, aft
     return block
 
 
-def _copies(step: Field | list[Field], compiled: Any) -> list[Field]:
+def _copies(step: BranchField | list[BranchField], compiled: Any) -> list[BranchField]:
     """A field for each stage: the first is the network's own, the others start from a copy."""
     if isinstance(step, list):
         raise InputError("stage_weights='independent': with a scheme of several fields it is not done; drop it")
@@ -163,7 +163,7 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
     for each in run[1:]:
         owner, _, name = each.where.rpartition(".")
         passed = (
-            Passed() if each.arguments else nn.Identity()
+            Absorbed() if each.arguments else nn.Identity()
         )  # as many modules as there were: a forward may count them
         network.get_submodule(owner).add_module(name, known_as(passed, each.module))
     known_as(block, run[0].module)
@@ -171,16 +171,16 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
     return network
 
 
-def _about(run: Sequence[Block], block: Any, h: float) -> Run:
+def _about(run: Sequence[Block], block: Any, h: float) -> ConvertedRun:
     steps = len(block.fields)
     startup = getattr(block, "startup", 0)
     kinds = Counter(type(b.module).__name__ for b in run)
-    afters = [field.after for field in block.modules() if isinstance(field, Field) and field.after is not None]
+    afters = [field.after for field in block.modules() if isinstance(field, BranchField) and field.after is not None]
     after = ", ".join(sorted({_what(a) for a in afters}))
     notes = tuple(_notes(block, block.evaluations))
     evaluations = startup + (steps - startup) * block.evaluations
     where, last = run[0].where or "the network", run[-1].where or "the network"
-    return Run(where, last, " and ".join(kinds), len(run), steps, startup, evaluations, after, notes)
+    return ConvertedRun(where, last, " and ".join(kinds), len(run), steps, startup, evaluations, after, notes)
 
 
 def _what(after: nn.Module) -> str:

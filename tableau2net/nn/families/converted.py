@@ -11,7 +11,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion import convert
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.scheme import Scheme
 
 PRETRAINED = "DEFAULT"
@@ -103,14 +103,14 @@ def _renew_head(network: nn.Module, num_classes: int) -> None:
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
 
 ENTRIES = (
-    Entry(
+    ModelEntry(
         r"torchvision/(?P<model>[A-Za-z]\w*)",
         tuple(f"torchvision/{name}" for name in RESNETS),
         of_torchvision,
         "",
         "any residual network of torchvision on any scheme=, see docs/convert.md",
     ),
-    Entry(
+    ModelEntry(
         r"timm/(?P<model>[A-Za-z][\w.-]*)",
         ("timm/resnet18", "timm/resnet50"),
         of_timm,

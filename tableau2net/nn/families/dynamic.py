@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from tableau2net.nn.dynamic.dynamic_network import DynamicNetwork
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.scheme import Scheme
 
 ONE_STATE_LAYERS = ("double", "parabolic", "preact", "bottleneck")
@@ -23,8 +23,8 @@ def _maker(own: str) -> Callable[..., nn.Module]:
     return build
 
 
-def _entry(integrator: str, scheme: str, about: str) -> Entry:
-    return Entry(
+def _entry(integrator: str, scheme: str, about: str) -> ModelEntry:
+    return ModelEntry(
         rf"dynamic_{integrator}_(?P<layer>{'|'.join(ONE_STATE_LAYERS)})",
         tuple(f"dynamic_{integrator}_{layer}" for layer in ONE_STATE_LAYERS),
         _maker(scheme),
@@ -33,18 +33,18 @@ def _entry(integrator: str, scheme: str, about: str) -> Entry:
     )
 
 
-ENTRIES: tuple[Entry, ...] = (
+ENTRIES: tuple[ModelEntry, ...] = (
     _entry("rk1", "euler", f"forward Euler steps with weights θ(t) ({PAPER})"),
     _entry("rk4", "rk4", f"fourth-order Runge–Kutta steps with weights θ(t) ({PAPER})"),
     _entry("ab2", "adams-bashforth-2", f"two-step Adams–Bashforth with weights θ(t), the blocks of {PAPER}"),
-    Entry(
+    ModelEntry(
         "dynamic_hamiltonian",
         ("dynamic_hamiltonian",),
         _maker("symplectic-euler-p"),
         "symplectic-euler-p",
         f"symplectic Euler on two halves of the channels (Chang et al. 2018) with weights θ(t) ({PAPER})",
     ),
-    Entry(
+    ModelEntry(
         "dynamic_verlet_hamiltonian",
         ("dynamic_verlet_hamiltonian",),
         _maker("stormer-verlet-velocity"),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.skeleton.stack import Head
 from tableau2net.scheme import GeneralLinear
@@ -214,7 +214,7 @@ def _scaled(field: nn.Module, factor: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 ENTRIES = (
-    Entry(
+    ModelEntry(
         r"fractalnet(?P<depth>\d{1,4})",
         ("fractalnet20", "fractalnet40"),
         fractalnet,

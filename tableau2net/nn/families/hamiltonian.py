@@ -12,7 +12,7 @@ from torch import nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.transposed import Activation, Antisymmetric, Symmetric
 from tableau2net.nn.skeleton.stack import Pool, Stack, by_name, stack
 from tableau2net.scheme import Scheme, load
@@ -128,21 +128,21 @@ class PoolProject(Pool):
 
 
 ENTRIES = (
-    Entry(
+    ModelEntry(
         r"hamiltonian(?P<depth>\d{1,4})",
         ("hamiltonian74", "hamiltonian218"),
         hamiltonian,
         "symplectic-euler-p",
         "Hamiltonian network, any partitioned scheme (scheme=); Chang et al. 2018",
     ),
-    Entry(
+    ModelEntry(
         r"midpoint(?P<depth>\d{1,4})",
         ("midpoint26", "midpoint62"),
         midpoint,
         "leapfrog-2",
         "Midpoint network with antisymmetric convolutions; Chang et al. 2018",
     ),
-    Entry(
+    ModelEntry(
         r"leapfrog(?P<depth>\d{1,4})",
         ("leapfrog26", "leapfrog62"),
         leapfrog,

@@ -10,7 +10,7 @@ from torch import nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.fourier import Diffusion, Rest
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
@@ -47,7 +47,7 @@ def fields(channels: int) -> list[nn.Module]:
 
 
 ENTRIES = (
-    Entry(
+    ModelEntry(
         r"imexnet(?P<depth>\d{1,4})",
         ("imexnet20", "imexnet32", "imexnet56"),
         imexnet,

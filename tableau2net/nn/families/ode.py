@@ -22,7 +22,7 @@ from torch.nn import functional
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.integration import integrate
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.scheme import Scheme, load
@@ -266,22 +266,22 @@ def _anode(scheme: str | Scheme, steps: int, **options: Any) -> nn.Module:
 
 STEPS = r"(?P<scheme>[a-z][a-z0-9-]*)_(?P<steps>\d{1,4})"
 
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
         "neural_ode_adaptive",
         ("neural_ode_adaptive",),
         _adaptive,
         "dormand-prince-54",
         "Neural ODE with adaptive steps (rtol=1e-3, scheme=): Chen, Rubanova, Bettencourt, Duvenaud 2018",
     ),
-    Entry(
+    ModelEntry(
         f"neural_ode_{STEPS}",
         ("neural_ode_euler_10", "neural_ode_explicit-midpoint_5", "neural_ode_rk4_4"),
         _neural_ode,
         "",
         "Neural ODE with so many steps of a scheme, one θ: Chen, Rubanova, Bettencourt, Duvenaud 2018",
     ),
-    Entry(
+    ModelEntry(
         f"anode_{STEPS}",
         ("anode_euler_2", "anode_euler_5", "anode_improved-euler_2"),
         _anode,

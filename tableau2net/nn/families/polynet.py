@@ -9,7 +9,7 @@ from torch import nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.skeleton.stack import Stack, by_name, like_resnet
 
@@ -48,8 +48,8 @@ def polynet(
     return like_resnet(f"polynet_{kind}_", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
 
 
-def _entry(kind: str, says: str) -> Entry:
-    return Entry(
+def _entry(kind: str, says: str) -> ModelEntry:
+    return ModelEntry(
         rf"polynet_(?P<kind>{kind})_(?P<depth>\d{{1,4}})",
         tuple(f"polynet_{kind}_{depth}" for depth in (20, 32, 56)),
         polynet,

@@ -12,7 +12,7 @@ from sympy import Expr
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import FieldKind, Relu
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.scheme import Multistep, Parameter, Scheme, load
@@ -230,37 +230,38 @@ def _depths(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
 _DEPTH = r"(?P<depth>\d{1,4})"
 _CARDINAL = r"(?P<depth>\d{1,4})_(?P<groups>\d{1,3})x(?P<base>\d{1,4})d"
 
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
         f"resnet{_DEPTH}",
         _depths("resnet", DEPTHS + BOTTLENECK_DEPTHS),
         resnet,
         "euler",
         "pre-activation ResNet, or the network of any scheme=, He et al. 2016",
     ),
-    Entry(
+    ModelEntry(
         f"lm_resnet{_DEPTH}", _depths("lm_resnet", (*DEPTHS, 164)), lm_resnet, "lm", "LM-ResNet, Lu et al. 2018"
     ),
-    Entry(rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}", _depths("adamnet2_") + _depths("adamnet3_"), adamnet, "",
-          "AdamNet of k steps, adamnet-k, Yan 2019"),
-    Entry(rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}", _depths("adamnet2pc_"), adamnet_pc, "",
-          "AdamNet by predictor and corrector, abm-k"),
-    Entry(f"post_resnet{_DEPTH}", _depths("post_resnet"), post_resnet, "euler",
-          "ResNet with a ReLU after the addition, He et al. 2016"),
-    Entry(
+    ModelEntry(rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}", _depths("adamnet2_") + _depths("adamnet3_"), adamnet, "",
+               "AdamNet of k steps, adamnet-k, Yan 2019"),
+    ModelEntry(rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}", _depths("adamnet2pc_"), adamnet_pc, "",
+               "AdamNet by predictor and corrector, abm-k"),
+    ModelEntry(f"post_resnet{_DEPTH}", _depths("post_resnet"), post_resnet, "euler",
+               "ResNet with a ReLU after the addition, He et al. 2016"),
+    ModelEntry(
         r"wide_resnet(?P<depth>\d{1,4})_(?P<k>\d{1,3})",
         ("wide_resnet16_8", "wide_resnet22_8", "wide_resnet28_10", "wide_resnet40_4"),
         wide_resnet, "euler", "Wide-ResNet, Zagoruyko and Komodakis 2016",
     ),
-    Entry(f"resnext{_CARDINAL}", ("resnext29_8x64d", "resnext29_16x64d"), resnext, "euler", "ResNeXt, Xie et al. 2017"),
-    Entry(f"lm_resnext{_CARDINAL}", ("lm_resnext29_8x64d", "lm_resnext29_16x64d"), lm_resnext, "lm",
-          "LM-ResNeXt, Lu et al. 2018"),
-    Entry(f"momentum_resnet{_DEPTH}", _depths("momentum_resnet"), momentum_resnet, "momentum-resnet",
-          "Momentum ResNet, Sander et al. 2021"),
-    Entry(f"ie_resnet{_DEPTH}", _depths("ie_resnet"), ie_resnet, "backward-euler",
-          "implicit Euler skip connections, unrolled, Li, He and Lin 2020"),
-    Entry(f"damped_resnet{_DEPTH}", _depths("damped_resnet"), damped_resnet, "",
-          "damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020"),
-    Entry(f"small_step_resnet{_DEPTH}", _depths("small_step_resnet"), small_step_resnet, "euler",
-          "ResNet of step size h = 0.1, Zhang et al. 2019"),
+    ModelEntry(f"resnext{_CARDINAL}", ("resnext29_8x64d", "resnext29_16x64d"), resnext, "euler",
+               "ResNeXt, Xie et al. 2017"),
+    ModelEntry(f"lm_resnext{_CARDINAL}", ("lm_resnext29_8x64d", "lm_resnext29_16x64d"), lm_resnext, "lm",
+               "LM-ResNeXt, Lu et al. 2018"),
+    ModelEntry(f"momentum_resnet{_DEPTH}", _depths("momentum_resnet"), momentum_resnet, "momentum-resnet",
+               "Momentum ResNet, Sander et al. 2021"),
+    ModelEntry(f"ie_resnet{_DEPTH}", _depths("ie_resnet"), ie_resnet, "backward-euler",
+               "implicit Euler skip connections, unrolled, Li, He and Lin 2020"),
+    ModelEntry(f"damped_resnet{_DEPTH}", _depths("damped_resnet"), damped_resnet, "",
+               "damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020"),
+    ModelEntry(f"small_step_resnet{_DEPTH}", _depths("small_step_resnet"), small_step_resnet, "euler",
+               "ResNet of step size h = 0.1, Zhang et al. 2019"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import Entry
+from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, States, by_name, check_widths
 from tableau2net.runtime.checkpointed import checkpointed
 
@@ -143,7 +143,7 @@ def _widen(rule: Any, f: nn.Module, g: nn.Module, project: nn.Module, y1: Tensor
 
 
 ENTRIES = (
-    Entry(
+    ModelEntry(
         r"revnet(?P<depth>\d{1,4})",
         ("revnet38", "revnet110", "revnet164"),
         revnet,

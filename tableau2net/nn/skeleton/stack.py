@@ -99,7 +99,7 @@ def like_resnet(
     if depth < 8 or (depth - 2) % 6:
         raise InputError(f"{name}{depth}: the depth is 6n + 2 with n at least 1, such as {name}20")
     n = (depth - 2) // 6
-    return stack(block, fields, [n, *[n - 1] * (len(widths) - 1)], widths=widths, transition=Residual, **options)
+    return stack(block, fields, [n, *[n - 1] * (len(widths) - 1)], widths=widths, transition=ResidualStep, **options)
 
 
 def by_name(options: Mapping[str, Any], scheme: str) -> None:
@@ -160,7 +160,7 @@ class Pool(nn.Module):
         return tuple(self.one(y) for y in states)
 
 
-class Residual(nn.Module):
+class ResidualStep(nn.Module):
     """The plain residual step of `Transition`, between blocks of one state that forget their history."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

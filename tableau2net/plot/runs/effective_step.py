@@ -16,7 +16,7 @@ from sympy import Expr, Integer, cancel, lambdify
 from tableau2net.analysis import effective_step, order
 from tableau2net.plot.runs.axes import mark, new_figure, over_epochs
 from tableau2net.plot.runs.learnt_coefficients import draw_bundles
-from tableau2net.plot.runs.levels import Floats, Level, levels
+from tableau2net.plot.runs.levels import Floats, LearntLevel, levels
 from tableau2net.plot.style import INK, LINES, image
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -37,17 +37,17 @@ def step_length(scheme: Scheme) -> Expr | None:
     return found
 
 
-def lengths(found: Sequence[Level], scheme: Scheme, length: Expr) -> list[Level]:
+def lengths(found: Sequence[LearntLevel], scheme: Scheme, length: Expr) -> list[LearntLevel]:
     """The length of each step in each epoch, under the names of the blocks, from the values that were learnt.
 
     scheme: its parameters are the coefficients that each block learns (LM's "k" of "blocks.0.k"). length: in them.
     A pole is nan. Raises ValueError where a block lacks one of them."""
     names = [p.name for p in scheme.parameters]
     value: Callable[..., Any] = lambdify([p.symbol for p in scheme.parameters], length, "numpy", dummify=True)
-    return [Level(level.epochs, _of_blocks(level, names, value)) for level in found]
+    return [LearntLevel(level.epochs, _of_blocks(level, names, value)) for level in found]
 
 
-def _of_blocks(level: Level, names: Sequence[str], value: Callable[..., Any]) -> dict[str, Floats]:
+def _of_blocks(level: LearntLevel, names: Sequence[str], value: Callable[..., Any]) -> dict[str, Floats]:
     result = {}
     for block in dict.fromkeys(name.rpartition(".")[0] for name in level.values):
         learnt = [level.values.get(f"{block}.{name}".lstrip(".")) for name in names]
@@ -87,7 +87,7 @@ def draw_effective_step(
     return image(figure, format)
 
 
-def _along(axis: Axes, found: Sequence[Level]) -> None:
+def _along(axis: Axes, found: Sequence[LearntLevel]) -> None:
     """Step by step, block after block of equal width: a refined block has the same width, and narrower steps."""
     first, last = found[0], found[-1]
     when = "before training" if first.epochs[0] == 0 else f"after epoch {first.epochs[0]}"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tableau2net.plot.runs.axes import dots, mark, new_figure, over_epochs, tint
-from tableau2net.plot.runs.levels import Floats, Level, levels
+from tableau2net.plot.runs.levels import Floats, LearntLevel, levels
 from tableau2net.plot.style import INK, LINES, image, line_style
 
 MAX_NAMED = 12  # lines that a legend can still tell apart
@@ -39,7 +39,7 @@ def draw_coefficients(
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis, name in zip(panels, shown, strict=False):
         parts = [
-            Level(level.epochs, {key: value for key, value in level.values.items() if own(key) == name})
+            LearntLevel(level.epochs, {key: value for key, value in level.values.items() if own(key) == name})
             for level in found
         ]
         draw_bundles(axis, [part for part in parts if part.values])
@@ -57,16 +57,16 @@ def short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def crowded(found: Sequence[Level]) -> bool:
+def crowded(found: Sequence[LearntLevel]) -> bool:
     """Whether there are more lines in a level than a legend can tell apart."""
     return max(map(_count, found)) > MAX_NAMED
 
 
-def _count(level: Level) -> int:
+def _count(level: LearntLevel) -> int:
     return sum(level.flat(name).shape[1] for name in level.values)
 
 
-def draw_bundles(axis: Axes, found: Sequence[Level], number: str = "{:.3f}") -> int:
+def draw_bundles(axis: Axes, found: Sequence[LearntLevel], number: str = "{:.3f}") -> int:
     """The values of each level over its epochs, and a legend with the last ones; returns how many these are.
 
     A bundle is what belongs to one name ("blocks.0.k"), in one colour, paler the earlier the step. Up to MAX_NAMED
@@ -90,12 +90,12 @@ def draw_bundles(axis: Axes, found: Sequence[Level], number: str = "{:.3f}") -> 
     return total
 
 
-def _by_coefficient(level: Level) -> Level:
+def _by_coefficient(level: LearntLevel) -> LearntLevel:
     """The blocks' coefficients of the same name side by side."""
     together: dict[str, list[Floats]] = {}
     for name in level.values:
         together.setdefault(short(name), []).append(level.flat(name))
-    return Level(level.epochs, {name: np.concatenate(parts, axis=1) for name, parts in together.items()})
+    return LearntLevel(level.epochs, {name: np.concatenate(parts, axis=1) for name, parts in together.items()})
 
 
 Points = dict[str, Any]

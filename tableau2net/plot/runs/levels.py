@@ -15,7 +15,7 @@ FEW_DROPS = 3  # of the rate in a level: so many are marked whatever the schedul
 
 
 @dataclass(frozen=True)
-class Level:
+class LearntLevel:
     """What a network learns between two refinements.
 
     epochs: of each value; the first level begins with 0, before training.
@@ -31,7 +31,7 @@ class Level:
         return self.values[name].reshape(len(self.epochs), -1)
 
 
-def levels(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> list[Level]:
+def levels(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> list[LearntLevel]:
     """The levels of a run in which something is learnt: a new one where steps are halved, or names or shapes change.
 
     rows: of log.jsonl. before: what was learnt before the first epoch, as "coefficients" of a row; may be empty.
@@ -46,7 +46,7 @@ def levels(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> list
             parts.append([])
         parts[-1].append((epoch, arrays))
     return [
-        Level(tuple(epoch for epoch, _ in part), {n: np.stack([arrays[n] for _, arrays in part]) for n in part[0][1]})
+        LearntLevel(tuple(epoch for epoch, _ in part), {n: np.stack([arrays[n] for _, arrays in part]) for n in part[0][1]})
         for part in parts
         if part[0][1]
     ]

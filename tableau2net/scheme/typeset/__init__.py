@@ -2,6 +2,6 @@
 
 from tableau2net.scheme.typeset.html import html
 from tableau2net.scheme.typeset.latex import latex
-from tableau2net.scheme.typeset.layout import Grid, Label, grids
+from tableau2net.scheme.typeset.layout import CellGrid, Label, grids
 
-__all__ = ["Grid", "Label", "grids", "html", "latex"]
+__all__ = ["CellGrid", "Label", "grids", "html", "latex"]

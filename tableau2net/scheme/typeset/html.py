@@ -8,7 +8,7 @@ from sympy import Expr
 
 from tableau2net.exact.typeset_numbers import html_number
 from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.typeset.layout import Cell, Grid, Label, grids
+from tableau2net.scheme.typeset.layout import Cell, CellGrid, Label, grids
 
 LINE = "1px solid currentColor"
 
@@ -24,7 +24,7 @@ def html(scheme: Scheme) -> str:
     return f'<div><div>{head}</div><div style="display:flex;flex-wrap:wrap;gap:2em">{tables}</div></div>'
 
 
-def html_grid(grid: Grid) -> str:
+def html_grid(grid: CellGrid) -> str:
     """One table of coefficients, ruled as it is on paper."""
     starts = {sum(grid.columns[:i]) for i in range(1, len(grid.columns))}
     rows = []

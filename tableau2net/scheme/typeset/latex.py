@@ -15,7 +15,7 @@ from sympy import Expr, Rational, S
 from tableau2net.exact.typeset_numbers import latex_number
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
-from tableau2net.scheme.typeset.layout import Cell, Grid, Label, grids, indexed
+from tableau2net.scheme.typeset.layout import Cell, CellGrid, Label, grids, indexed
 
 
 def latex(scheme: Scheme) -> str:
@@ -27,7 +27,7 @@ def latex(scheme: Scheme) -> str:
     return r" \qquad ".join(map(_array, grids(scheme)))
 
 
-def _array(grid: Grid) -> str:
+def _array(grid: CellGrid) -> str:
     columns = "|".join("c" * width for width in grid.columns)
     sections = [" \\\\\n".join(" & ".join(map(_cell, row)) for row in section) for section in grid.sections]
     body = " \\\\ \\hline\n".join(sections)

@@ -29,7 +29,7 @@ Row: TypeAlias = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """A table of cells. None is a blank.
 
     columns: how many columns stand together; groups are ruled off from one another, as sections of rows are.
@@ -41,7 +41,7 @@ class Grid:
 
 
 @singledispatch
-def grids(scheme: Scheme) -> tuple[Grid, ...]:
+def grids(scheme: Scheme) -> tuple[CellGrid, ...]:
     """The tables of a scheme, to stand side by side: the Butcher tableau (one a part), α and β by age, or A, U, B, V.
 
     Raises TypeError for a family that has no customary table."""
@@ -49,35 +49,35 @@ def grids(scheme: Scheme) -> tuple[Grid, ...]:
 
 
 @grids.register
-def _runge_kutta(scheme: RungeKutta) -> tuple[Grid, ...]:
+def _runge_kutta(scheme: RungeKutta) -> tuple[CellGrid, ...]:
     return (_butcher(scheme),)
 
 
 @grids.register
-def _additive(scheme: AdditiveRungeKutta) -> tuple[Grid, ...]:
+def _additive(scheme: AdditiveRungeKutta) -> tuple[CellGrid, ...]:
     return tuple(_butcher(part, indexed("f", i)) for i, part in enumerate(scheme.parts, 1))
 
 
 @grids.register
-def _partitioned(scheme: PartitionedRungeKutta) -> tuple[Grid, ...]:
+def _partitioned(scheme: PartitionedRungeKutta) -> tuple[CellGrid, ...]:
     return tuple(_butcher(part, indexed("y", i)) for i, part in enumerate(scheme.parts, 1))
 
 
 @grids.register
-def _multistep(scheme: Multistep) -> tuple[Grid, ...]:
+def _multistep(scheme: Multistep) -> tuple[CellGrid, ...]:
     return (_by_age(scheme.alpha, [(Label("β", r"\beta"), scheme.beta)]),)
 
 
 @grids.register
-def _additive_multistep(scheme: AdditiveMultistep) -> tuple[Grid, ...]:
+def _additive_multistep(scheme: AdditiveMultistep) -> tuple[CellGrid, ...]:
     return (_by_age(scheme.alpha, [(indexed("β", i, r"\beta"), beta) for i, beta in enumerate(scheme.betas, 1)]),)
 
 
 @grids.register
-def _general_linear(scheme: GeneralLinear) -> tuple[Grid, ...]:
+def _general_linear(scheme: GeneralLinear) -> tuple[CellGrid, ...]:
     above = tuple((c, *a, *u) for c, a, u in zip(scheme.c, scheme.A, scheme.U, strict=True))
     below = tuple((None, *b, *v) for b, v in zip(scheme.B, scheme.V, strict=True))
-    return (Grid((1, scheme.stages, len(scheme.external)), (above, below)),)
+    return (CellGrid((1, scheme.stages, len(scheme.external)), (above, below)),)
 
 
 def indexed(letter: str, number: int, latex: str = "") -> Label:
@@ -86,12 +86,12 @@ def indexed(letter: str, number: int, latex: str = "") -> Label:
     return Label(letter + superscript, f"{latex or letter}^{{[{number}]}}")
 
 
-def _butcher(scheme: RungeKutta, name: Label | None = None) -> Grid:
+def _butcher(scheme: RungeKutta, name: Label | None = None) -> CellGrid:
     rows = [(c, *_written(row, i, scheme.explicit)) for i, (c, row) in enumerate(zip(scheme.c, scheme.A, strict=True))]
     weights: list[Row] = [(Label("b", ""), *scheme.b)]
     if scheme.b_hat is not None:
         weights.append((Label("b\u0302", ""), *scheme.b_hat))
-    return Grid((1, scheme.stages), (tuple(rows), *((row,) for row in weights)), name)
+    return CellGrid((1, scheme.stages), (tuple(rows), *((row,) for row in weights)), name)
 
 
 def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
@@ -100,7 +100,9 @@ def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
     return tuple(a if j < shown else None for j, a in enumerate(row))
 
 
-def _by_age(alpha: Sequence[Expr], betas: Sequence[tuple[Label, Sequence[Expr]]]) -> Grid:
+def _by_age(alpha: Sequence[Expr], betas: Sequence[tuple[Label, Sequence[Expr]]]) -> CellGrid:
     """α and each β, a row each; the columns are the points n, n+1, …"""
     ages = [Label(age, age) for age in ("n", *(f"n+{j}" for j in range(1, len(alpha))))]
-    return Grid((1, len(alpha)), (((None, *ages),), ((Label("α", r"\alpha"), *alpha), *((n, *b) for n, b in betas))))
+    return CellGrid(
+        (1, len(alpha)), (((None, *ages),), ((Label("α", r"\alpha"), *alpha), *((n, *b) for n, b in betas)))
+    )

@@ -8,8 +8,8 @@ from itertools import combinations
 
 from sympy import QQ
 
-from tableau2net.exact.radicals import Number, Surd, magnitude, quotient
-from tableau2net.step.passes.matrix import GROWTH, Row, Rows, Size, Terms, in_proportion
+from tableau2net.exact.radicals import Number, Radical, magnitude, quotient
+from tableau2net.step.passes.matrix import GROWTH, MatrixRow, Rows, Size, Terms, in_proportion
 
 MAX_SUMS = 64  # partial sums that are introduced
 
@@ -21,7 +21,7 @@ class _Plan:
     saving: Size
     position: int
     terms: Terms
-    rows: dict[int, Row]
+    rows: dict[int, MatrixRow]
 
 
 def extract(rows: Rows) -> None:
@@ -35,7 +35,7 @@ def extract(rows: Rows) -> None:
         for position, row in best.rows.items():
             rows.items[position] = replace(row, terms={name if v == "" else v: c for v, c in row.terms.items()})
         limit = GROWTH * max(map(magnitude, best.terms.values()))
-        rows.items.insert(best.position, Row(name, best.terms, limit=limit))
+        rows.items.insert(best.position, MatrixRow(name, best.terms, limit=limit))
         rows.kinds[name] = "y"
         rows.meaning[name] = rows.expanded(best.terms)
 
@@ -64,11 +64,11 @@ def _plans(rows: Rows, proportional: tuple[int, Terms]) -> Iterator[_Plan]:
     position, terms = proportional
     having = list(_having(rows.rows(), position, terms))
     scales = dict.fromkeys(
-        [QQ(1), *(1 / c for v, c in terms.items() if rows.kinds[v] == "y" and not isinstance(c, Surd))]
+        [QQ(1), *(1 / c for v, c in terms.items() if rows.kinds[v] == "y" and not isinstance(c, Radical))]
     )
     for scale in scales:
         scaled = {v: c * scale for v, c in terms.items()}
-        new: dict[int, Row] = {}
+        new: dict[int, MatrixRow] = {}
         saved = _minus((0, 0), rows.size_of(scaled))
         for i, row, ratio in having:
             left = {v: c for v, c in row.terms.items() if v not in terms}
@@ -81,7 +81,9 @@ def _plans(rows: Rows, proportional: tuple[int, Terms]) -> Iterator[_Plan]:
             yield _Plan(saved, min(new), scaled, new)
 
 
-def _having(rows: Iterable[tuple[int, Row]], position: int, terms: Terms) -> Iterator[tuple[int, Row, Number]]:
+def _having(
+    rows: Iterable[tuple[int, MatrixRow]], position: int, terms: Terms
+) -> Iterator[tuple[int, MatrixRow, Number]]:
     """The rows from a position on that have the terms in proportion, with the ratio."""
     for i, row in rows:
         if i >= position and all(v in row.terms for v in terms):
@@ -90,7 +92,7 @@ def _having(rows: Iterable[tuple[int, Row]], position: int, terms: Terms) -> Ite
                 yield i, row, ratio
 
 
-def _size(rows: Rows, row: Row) -> Size:
+def _size(rows: Rows, row: MatrixRow) -> Size:
     """What a row costs that reads the partial sum, which has no name yet."""
     starts = row.terms[""] == 1
     passes, kernels = rows.size_of({v: c for v, c in row.terms.items() if v}, len(row.others) + 1)
@@ -98,7 +100,7 @@ def _size(rows: Rows, row: Row) -> Size:
     return (passes - 2, kernels - 1) if starts and not unit else (passes, kernels)
 
 
-def _allowed(row: Row, terms: Terms) -> bool:
+def _allowed(row: MatrixRow, terms: Terms) -> bool:
     factor = magnitude(row.terms[""])
     return factor <= min(GROWTH, row.limit) and all(magnitude(c) <= row.limit for c in terms.values())
 

@@ -18,7 +18,7 @@ GROWTH = 4  # a coefficient may become so many times the largest it was: more wo
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A combination: its terms with numbers, and those whose coefficients hold symbols, which stay as they are.
 
     limit: the largest magnitude that a coefficient may take."""
@@ -39,15 +39,15 @@ class Rows:
     meaning: each state whose coefficients are all numbers, in terms of inputs, evaluations and states that do
     not. It never changes: rows are only written in other ways."""
 
-    items: list[Row | Operation]
+    items: list[MatrixRow | Operation]
     kinds: dict[str, Kind]
     meaning: dict[str, Terms] = field(default_factory=dict)
 
     def copy(self) -> Rows:
         return replace(self, items=list(self.items), kinds=dict(self.kinds), meaning=dict(self.meaning))
 
-    def rows(self) -> list[tuple[int, Row]]:
-        return [(i, item) for i, item in enumerate(self.items) if isinstance(item, Row)]
+    def rows(self) -> list[tuple[int, MatrixRow]]:
+        return [(i, item) for i, item in enumerate(self.items) if isinstance(item, MatrixRow)]
 
     def expanded(self, terms: Mapping[str, Number]) -> Terms:
         """A combination with the states in it written out."""
@@ -57,7 +57,7 @@ class Rows:
                 total[atom] = total[atom] + c * x if atom in total else c * x
         return {atom: x for atom, x in total.items() if x}
 
-    def size(self, row: Row) -> Size:
+    def size(self, row: MatrixRow) -> Size:
         """What a row costs; see `step.cost`."""
         return self.size_of(row.terms, len(row.others))
 
@@ -87,10 +87,10 @@ def rows_of(step: Step) -> Rows:
     return rows
 
 
-def _row(op: Combine) -> Row:
+def _row(op: Combine) -> MatrixRow:
     numbers = {v: exact(c) for c, v in op.terms if c.is_number}
     others = tuple((c, v) for c, v in op.terms if not c.is_number)
-    return Row(op.target, numbers, others, GROWTH * max(map(magnitude, numbers.values()), default=0.0))
+    return MatrixRow(op.target, numbers, others, GROWTH * max(map(magnitude, numbers.values()), default=0.0))
 
 
 def step_of(rows: Rows, step: Step) -> Step:
@@ -98,13 +98,13 @@ def step_of(rows: Rows, step: Step) -> Step:
     states, then field values, in the order in which they come about."""
     made = [i.name for i in step.inputs]
     for item in rows.items:
-        made += [o.target for o in members(item)] if not isinstance(item, Row) else [item.target]
+        made += [o.target for o in members(item)] if not isinstance(item, MatrixRow) else [item.target]
     place = {name: i for i, name in enumerate(made)}
     return replace(step, operations=tuple(_operation(rows, item, place) for item in rows.items))
 
 
-def _operation(rows: Rows, item: Row | Operation, place: Mapping[str, int]) -> Operation:
-    if not isinstance(item, Row):
+def _operation(rows: Rows, item: MatrixRow | Operation, place: Mapping[str, int]) -> Operation:
+    if not isinstance(item, MatrixRow):
         return item
 
     def key(term: tuple[Expr, str]) -> tuple[bool, bool, int]:
@@ -118,7 +118,7 @@ def _operation(rows: Rows, item: Row | Operation, place: Mapping[str, int]) -> O
 def available(rows: Rows, position: int) -> Iterable[str]:
     """States made before a position that have a meaning, and are more than one value."""
     for item in rows.items[:position]:
-        if isinstance(item, Row) and len(rows.meaning.get(item.target, ())) > 1:
+        if isinstance(item, MatrixRow) and len(rows.meaning.get(item.target, ())) > 1:
             yield item.target
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sympy import QQ
 
 from tableau2net.exact.radicals import Number, magnitude
-from tableau2net.step.passes.matrix import GROWTH, Row, Rows, Terms, available, in_proportion
+from tableau2net.step.passes.matrix import GROWTH, MatrixRow, Rows, Terms, available, in_proportion
 
 BEAM = 6  # how many ways to write a row are followed further
 DEPTH = 4  # how many bases a row may have
@@ -21,7 +21,7 @@ def rebase(rows: Rows) -> None:
             rows.items[position] = _cheapest(rows, position, row)
 
 
-def _cheapest(rows: Rows, position: int, row: Row) -> Row:
+def _cheapest(rows: Rows, position: int, row: MatrixRow) -> MatrixRow:
     bases = {name: rows.meaning[name] for name in available(rows, position)}
     best, best_rank = row, _rank(rows, row, row.terms)
     beam: list[tuple[Terms, Terms]] = [({}, rows.expanded(row.terms))]
@@ -44,7 +44,7 @@ def _cheapest(rows: Rows, position: int, row: Row) -> Row:
     return best
 
 
-def _rank(rows: Rows, row: Row, terms: Mapping[str, Number]) -> tuple[int, int, float]:
+def _rank(rows: Rows, row: MatrixRow, terms: Mapping[str, Number]) -> tuple[int, int, float]:
     """Cost, and among equals the sum of magnitudes, which is what rounding grows with."""
     passes, kernels = rows.size_of(terms, len(row.others))
     return passes, kernels, sum(map(magnitude, terms.values()))

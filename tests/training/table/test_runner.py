@@ -22,7 +22,7 @@ from tableau2net.runs.result import Result
 from tableau2net.tables import Grid, Ran, Runner
 from tableau2net.tables.overview import Overview
 from tableau2net.tables.processes import Processes
-from tableau2net.tables.standing import BESIDE, Taken, is_taken, lock
+from tableau2net.tables.standing import BESIDE, RunTaken, is_taken, lock
 from tableau2net.tables.work import Outcome, Spec, work
 
 TABLE = """
@@ -164,7 +164,7 @@ def test_a_run_that_another_process_is_at_is_waited_for(write: Writer, capsys: p
     other.start()
     held.wait(20)
     assert is_taken(folder)
-    with pytest.raises(Taken), lock(folder):
+    with pytest.raises(RunTaken), lock(folder):
         pass
     assert work(Spec(str(folder), Grid.read(write()).runs[0].arguments)) == Outcome("taken")
     threading.Timer(1.0, done.set).start()
