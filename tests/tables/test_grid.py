@@ -112,7 +112,7 @@ def test_a_whole_file(write: Writer) -> None:
 
 
 def test_the_file_of_the_documentation(write: Writer) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "table.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "table.md").read_text(encoding="utf-8")
     whole, match = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     grid = Grid.read(write(whole))
     assert len(grid.runs) == 3 * (2 + 2 + 2)
