@@ -6,15 +6,12 @@ import math
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tableau2net.codegen.emitted import Program
 from tableau2net.codegen.growth_method import growth_lines
+from tableau2net.codegen.loop import Loop, unpacked
 from tableau2net.codegen.pull import pull_lines
 from tableau2net.errors import InputError
-
-if TYPE_CHECKING:
-    from tableau2net.codegen.source import _Class
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Driver:
     about, constructor, methods: further paragraphs of the docstring, lines of ``__init__``, and methods.
     """
 
-    loop: Callable[[_Class], Iterator[str]]
+    loop: Callable[[Loop], Iterator[str]]
     about: tuple[str, ...] = ()
     constructor: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
@@ -57,9 +54,9 @@ def _adjoint(ready: Program) -> Driver:
         raise InputError("backward='adjoint': coefficients do not move the flow and get no gradient; keep them fixed")
     timed = ready.options.time_dependent
 
-    def loop(cls: _Class) -> Iterator[str]:
+    def loop(steps: Loop) -> Iterator[str]:
         yield "arguments: list[tuple[float | Tensor | nn.Module, ...]] = []"
-        yield from _stepwise("arguments.append(({leading}))")(cls)
+        yield from _stepwise("arguments.append(({leading}))")(steps)
         yield f"y = adjoint(self.step, {timed}, arguments, y)"
 
     return Driver(loop, tuple(textwrap.wrap(about, 110)))
@@ -69,11 +66,11 @@ def _reversible(ready: Program) -> Driver:
     assert ready.back is not None
     about = "For the backward pass only the last states are kept: steps are undone by their inverse, see `pull`."
 
-    def loop(cls: _Class) -> Iterator[str]:
+    def loop(steps: Loop) -> Iterator[str]:
         yield "arguments: list[tuple[float | Tensor | nn.Module, ...]] = []"
-        yield from _stepwise("arguments.append(({leading}))")(cls)
+        yield from _stepwise("arguments.append(({leading}))")(steps)
         yield "if arguments:"
-        names = [*cls.states, *cls.history]
+        names = [*steps.states, *steps.history]
         on = unpacked(names)
         inputs = on if len(names) == 1 else f"({on})"
         yield f"    {on} = reversible(self.step, self.pull, arguments, {inputs}, {_limit(ready)})"
@@ -113,24 +110,19 @@ def _limit(ready: Program) -> str:
 DRIVERS = {"store": _store, "checkpoint": _checkpoint, "reversible": _reversible, "adjoint": _adjoint}
 
 
-def _stepwise(call: str) -> Callable[[_Class], Iterator[str]]:
+def _stepwise(call: str) -> Callable[[Loop], Iterator[str]]:
     """One step after another; `call` says what is done at each."""
 
-    def loop(cls: _Class) -> Iterator[str]:
-        arguments = ", ".join([*cls.leading(), *cls.states, *cls.history])
-        on = cls.handed_on + ", _" * len(cls.options.reveal)
-        yield cls.loop_head
-        yield from (f"    {line}" for line in cls.loop_fields())
-        if cls.ready.depth:
+    def loop(steps: Loop) -> Iterator[str]:
+        arguments = ", ".join([*steps.leading(), *steps.states, *steps.history])
+        on = steps.handed_on + ", _" * len(steps.options.reveal)
+        yield steps.head
+        yield from (f"    {line}" for line in steps.fields())
+        if steps.ready.depth:
             yield "    if n < self.startup:"
-            yield f"        {cls.handed_on} = {cls.starting()}"
+            yield f"        {steps.handed_on} = {steps.starting()}"
             yield "    else:"
-        indent = "        " if cls.ready.depth else "    "
-        yield indent + call.format(on=on, arguments=arguments, leading=", ".join(cls.leading()))
+        indent = "        " if steps.ready.depth else "    "
+        yield indent + call.format(on=on, arguments=arguments, leading=", ".join(steps.leading()))
 
     return loop
-
-
-def unpacked(names: list[str]) -> str:
-    """The left side of an assignment from a tuple."""
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import sympy
 
-from tableau2net.codegen.backward import Driver, driver, unpacked
+from tableau2net.codegen.backward import driver
 from tableau2net.codegen.compile_options import Options
 from tableau2net.codegen.emit import wrapped_call
 from tableau2net.codegen.emitted import Program, program
 from tableau2net.codegen.expressions import Combination, literal, scalar, wrapped
 from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
+from tableau2net.codegen.loop import Loop, unpacked
 from tableau2net.codegen.names import class_name, named
 from tableau2net.codegen.startup import evaluated_parts, slope_weight
 from tableau2net.errors import InputError
@@ -83,14 +84,12 @@ class _Class:
 
     def __init__(self, ready: Program) -> None:
         self.ready, self.step, self.options = ready, ready.step, ready.options
-        self.history = [i.name for i in self.step.history]
-        self.states = [i.name for i in self.step.states]
+        self.loop = Loop(ready)
+        self.history, self.states = self.loop.history, self.loop.states
+        self.one_field, self.several, self.per_step = self.loop.one_field, self.loop.several, self.loop.per_step
         self.raw = ready.learning.raw
         self.channel = bool(self.raw) and self.options.sharing == "channel"
-        self.per_step = bool(self.raw) and self.options.sharing != "shared"
-        self.one_field = self.options.step_weights == "shared"
-        self.several = len(ready.field_names) > 1
-        self.driver: Driver = driver(ready)
+        self.driver = driver(ready)
 
     def lines(self) -> Iterator[str]:
         yield from self._docstring()
@@ -258,7 +257,7 @@ class _Class:
         yield "    h = self.h"
         yield from (f"    {line}" for line in self._opening())
         yield from (f"    {line}" for line in self._factors())
-        yield from (f"    {line}" for line in self.driver.loop(self))
+        yield from (f"    {line}" for line in self.driver.loop(self.loop))
         yield f"    return {', '.join(self.states)}"
 
     def _opening(self) -> Iterator[str]:
@@ -306,41 +305,6 @@ class _Class:
         factor = f"per_channel(factor{cast}, {self.states[0]})" if self.channel else f"factor{cast}"
         unbind = ".unbind()" * self.per_step
         yield f"{unpacked(names)} = ({factor}{unbind} for factor in self.hoisted())"
-
-    @property
-    def loop_head(self) -> str:
-        """The loop over steps, numbered where something depends on the number."""
-        numbered = bool(self.ready.depth or self.per_step or self.options.time_dependent)
-        each = "each" if self.several else self.ready.field_names[0]
-        if self.one_field:
-            return "for n in range(self.steps):" if numbered else "for _ in range(self.steps):"
-        return f"for n, {each} in enumerate(self.fields):" if numbered else f"for {each} in self.fields:"
-
-    def loop_fields(self) -> Iterator[str]:
-        """Inside the loop: the fields of the step under their names."""
-        names = self.ready.field_names
-        if self.several:
-            yield f'{", ".join(names)} = cast("Iterable[nn.Module]", {"self.field" if self.one_field else "each"})'
-        elif self.one_field:
-            yield f"{names[0]} = self.field"
-
-    def leading(self) -> list[str]:
-        """The arguments of `step` before the inputs, inside the loop."""
-        index = ("[n - self.startup]" if self.ready.depth else "[n]") if self.per_step else ""
-        arguments = [*self.ready.field_names, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
-        return arguments + [f"{name}{index}" for name in self.ready.factors.values()]
-
-    def starting(self) -> str:
-        """The call of `start`, inside the loop."""
-        assert self.ready.start is not None
-        fields = [self.ready.first_field(part) for part in evaluated_parts(self.ready.start)]
-        arguments = [*fields, "h"] + ["self.t0 + n * h"] * self.options.time_dependent
-        return f"untouched(self.start, {', '.join([*arguments, *self.states, *self.history])})"
-
-    @property
-    def handed_on(self) -> str:
-        """The left side of an assignment from a step: its inputs, a step later."""
-        return ", ".join([*self.states, *self.history])
 
 
 def _names(names: list[str]) -> str:
