@@ -5,9 +5,9 @@
 
 Ours and airbench's take `--threads` threads, the script's two worker processes; all take turns, and the median of the
 rounds counts, of a ratio the median of the ratios within a round. Ours is an epoch with its start, airbench's an epoch
-with the augmentation of all pictures at its start, but not its first, which prepares. Of the script's, the start of
-the workers is left out: `--script` pictures are timed after the first eight batches. airbench is made for a GPU; its
-loader is given the device "cpu" and a train.pt of the same pictures, and nothing in it is changed. It gives float16
+with the augmentation of all images at its start, but not its first, which prepares. Of the script's, the start of
+the workers is left out: `--script` images are timed after the first eight batches. airbench is made for a GPU; its
+loader is given the device "cpu" and a train.pt of the same images, and nothing in it is changed. It gives float16
 (C order) and pads by reflection; ours and the script's float32, ours channels_last.
 """
 
@@ -43,11 +43,11 @@ AHEAD = 8  # batches of the script that are not timed: what workers have made be
 OURS, SCRIPT, AIRBENCH = "ours", "the usual script: PIL, DataLoader, 2 workers", "airbench's CifarLoader on the CPU"
 GOALS = {SCRIPT: 20.0, AIRBENCH: 2.0}
 
-Epoch = Callable[[], float]  # pictures a second
+Epoch = Callable[[], float]  # images a second
 
 
 def arrays(file: Path | None, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 (N, 32, 32, 3) and labels int64 (N,), of a file with x_train and y_train, or random ones."""
+    """Images uint8 (N, 32, 32, 3) and labels int64 (N,), of a file with x_train and y_train, or random ones."""
     if file:
         with np.load(file) as found:
             return found["x_train"][:count], found["y_train"][:count].astype(np.int64)
@@ -55,11 +55,11 @@ def arrays(file: Path | None, count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (count, 32, 32, 3), np.uint8), random.integers(0, 10, count)
 
 
-def image_data(x: np.ndarray, y: np.ndarray, name: str = "pictures") -> ImageData:
-    """The same pictures as ours takes them; a thousand of them to test on."""
-    pictures, labels = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y)
+def image_data(x: np.ndarray, y: np.ndarray, name: str = "images") -> ImageData:
+    """The same images as ours takes them; a thousand of them to test on."""
+    images, labels = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y)
     mean, std = ((255 * v[0], 255 * v[1], 255 * v[2]) for v in (script.MEAN, script.DEVIATION))
-    return ImageData(name, 10, True, pictures, labels, pictures[:1000], labels[:1000], None, None, mean, std)
+    return ImageData(name, 10, True, images, labels, images[:1000], labels[:1000], None, None, mean, std)
 
 
 def ours(x: np.ndarray, y: np.ndarray) -> Epoch:
@@ -80,9 +80,9 @@ def usual(x: np.ndarray, y: np.ndarray, count: int) -> Epoch:
 
     def epoch() -> float:
         begun, seen = math.nan, 0
-        for i, (pictures, _) in enumerate(batches):
+        for i, (images, _) in enumerate(batches):
             if i >= AHEAD:
-                seen += len(pictures)
+                seen += len(images)
             elif i == AHEAD - 1:
                 begun = time.perf_counter()
         return seen / (time.perf_counter() - begun)
@@ -111,7 +111,7 @@ def airbench(x: np.ndarray, y: np.ndarray) -> Epoch | None:
 
 
 def rates(candidates: Mapping[str, Epoch], rounds: int) -> dict[str, list[float]]:
-    """Pictures a second of each, in turns, after an epoch that warms up."""
+    """Images a second of each, in turns, after an epoch that warms up."""
     for epoch in candidates.values():
         epoch()
     found: dict[str, list[float]] = {name: [] for name in candidates}
@@ -133,22 +133,22 @@ def tables(found: Mapping[str, Sequence[float]], remarks: Sequence[str] = ()) ->
         (name, f"{median(r):,.0f}", f"{min(r):,.0f} to {max(r):,.0f}", number(ratio(found, name), "{:.1f}"))
         for name, r in found.items()
     )
-    table = Sheet("Pictures a second", ("loader", "median", "rounds", "ours is … times as fast"), rows, tuple(remarks))
+    table = Sheet("Images a second", ("loader", "median", "rounds", "ours is … times as fast"), rows, tuple(remarks))
     return table, [Goal(f"times as fast as {n}", ratio(found, n), b, least=True) for n, b in GOALS.items()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loader", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, help="an .npz file with x_train and y_train; random pictures without")
-    parser.add_argument("--pictures", type=int, default=50_000)
-    parser.add_argument("--script", type=int, default=6_400, help="pictures of the script in a round; 0: leave it out")
+    parser.add_argument("--data", type=Path, help="an .npz file with x_train and y_train; random images without")
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--script", type=int, default=6_400, help="images of the script in a round; 0: leave it out")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--markdown", action="store_true", help="print Markdown instead of tables")
     parser.add_argument("--json", type=Path, help="a file for the figures, device, versions and commit")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(asked.threads)
-    x, y = arrays(asked.data, asked.pictures)
+    x, y = arrays(asked.data, asked.images)
     candidates = {OURS: ours(x, y)}
     if asked.script:
         candidates[SCRIPT] = usual(x, y, asked.script)

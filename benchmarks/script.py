@@ -1,4 +1,4 @@
-"""What people write to train on CIFAR-10: pictures through PIL and torchvision, worker processes, a plain loop."""
+"""What people write to train on CIFAR-10: images through PIL and torchvision, worker processes, a plain loop."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 Pair = tuple[Tensor, Tensor]
 
 
-class Pictures(Dataset[Pair]):
-    """Arrays, uint8 (N, 32, 32, 3) and labels (N,), as torchvision's CIFAR10 gives them: one picture at a time."""
+class Images(Dataset[Pair]):
+    """Arrays, uint8 (N, 32, 32, 3) and labels (N,), as torchvision's CIFAR10 gives them: one image at a time."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
         self.x, self.y = x, y.tolist()
@@ -40,7 +40,7 @@ class Pictures(Dataset[Pair]):
 
 
 def loader(x: np.ndarray, y: np.ndarray, batch: int, workers: int, pinned: bool = False) -> DataLoader[Pair]:
-    return DataLoader(Pictures(x, y), batch, shuffle=True, num_workers=workers, pin_memory=pinned)
+    return DataLoader(Images(x, y), batch, shuffle=True, num_workers=workers, pin_memory=pinned)
 
 
 class Script:

@@ -48,12 +48,12 @@ def told(**found: Any) -> None:
 class Ours:
     """A network of ours that is trained, by one engine, in so many steps at a time."""
 
-    def __init__(self, network: str, engine: str, precision: str, pictures: int) -> None:
+    def __init__(self, network: str, engine: str, precision: str, images: int) -> None:
         self.place = device()
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(0)
         recipe = Recipe(batch_size=BATCH)
-        self.data = image_data(*arrays(None, pictures)).to(self.place)
+        self.data = image_data(*arrays(None, images)).to(self.place)
         self.level = Level.of(t2n.create_model(network, num_classes=10), recipe, self.place)
         self.way = Way(self.place, precision, engine, True, Ranks())
         self.update = Update(self.level, feed_of(self.data, recipe, 0, self.place), recipe, 0, self.way)
@@ -84,10 +84,10 @@ def seconds(run: Callable[[], object], place: torch.device) -> float:
 
 
 def rates(depth: int, candidates: list[tuple[str, str]], steps: int, rounds: int, workers: int) -> None:
-    """Pictures a second of (engine, precision), in turns; what an epoch begins with included where it falls in."""
-    place, pictures = device(), 390 * BATCH if torch.cuda.is_available() else 20 * BATCH
+    """Images a second of (engine, precision), in turns; what an epoch begins with included where it falls in."""
+    place, images = device(), 390 * BATCH if torch.cuda.is_available() else 20 * BATCH
     ready: dict[tuple[str, str], Ours | script.Script] = {}
-    x, y = arrays(None, pictures)
+    x, y = arrays(None, images)
     for engine, precision in candidates:
         begun = time.perf_counter()
         candidate: Ours | script.Script
@@ -96,7 +96,7 @@ def rates(depth: int, candidates: list[tuple[str, str]], steps: int, rounds: int
                 loading = script.loader(x, y, BATCH, workers, pinned=place.type == "cuda")
                 candidate = script.Script(depth, loading, place, precision)
             else:
-                candidate = Ours(f"resnet{depth}", engine, precision, pictures)
+                candidate = Ours(f"resnet{depth}", engine, precision, images)
             candidate.steps(2)
             wait(place)
         except Exception as error:  # whatever a compiler says
@@ -118,7 +118,7 @@ def compiles(depth: int, precision: str) -> None:
 
 
 def floor(depths: list[int], precisions: list[str]) -> None:
-    """Bytes of a step of each network, and how many pictures a second they allow at the speed of a copy."""
+    """Bytes of a step of each network, and how many images a second they allow at the speed of a copy."""
     speed = floors.bandwidth(device())
     for depth in depths:
         for precision in precisions:
@@ -164,7 +164,7 @@ def served(network: str, engine: str, precision: str) -> None:
 
 
 def epochs(depths: list[int], engine: str, precision: str, count: int) -> None:
-    """Seconds of whole epochs: 50,000 pictures, and the answers to 10,000."""
+    """Seconds of whole epochs: 50,000 images, and the answers to 10,000."""
     for depth in depths:
         trainer = Ours(f"resnet{depth}", engine, precision, 50_000)
 

@@ -96,7 +96,7 @@ class Session:
 
 
 def rates(s: Session, depth: int, limit: float, **options: Any) -> None:
-    """Pictures a second of a network by engine and precision."""
+    """Images a second of a network by engine and precision."""
     name = f"ResNet-{depth}"
     (lines,) = s.run(name, limit, {"part": "rates", "depth": depth, **options})
     found: dict[str, list[float]] = {}
@@ -232,7 +232,7 @@ def summary(name: str, value: Any) -> str:
         )
     if name.startswith("epochs") and value:
         took = median(v["train"] + v["test"] for v in value)
-        return f"{took:.2f} s an epoch with its test pictures: {160 * took:,.0f} s for 160"
+        return f"{took:.2f} s an epoch with its test images: {160 * took:,.0f} s for 160"
     if name.startswith("floor"):
         return (
             f"{value['bytes'] / 1e6:,.0f} MB a step ({value['convolutions'] / 1e6:,.0f} of convolutions), "

@@ -6,7 +6,7 @@ python examples/adamnet.py [DATA]
 import sys
 
 import torch
-from short_training import SMALL, pictures, right, train
+from short_training import SMALL, images, right, train
 
 import tableau2net as t2n
 from tableau2net.nn import coefficient_values
@@ -22,7 +22,7 @@ NETWORKS = (  # its name without the depth, and its coefficients
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 8, depth: int = 26) -> None:
-    x, y, unseen, answers = pictures(data)
+    x, y, unseen, answers = images(data)
     for name, coefficients in NETWORKS:
         torch.manual_seed(0)
         net = train(t2n.create_model(f"{name}_{depth}", coefficients=coefficients, **SMALL), x, y, passes)

@@ -1,4 +1,4 @@
-"""Draw the README's picture: a published table that claims order 5, and the same table with its misprint mended.
+"""Draw the README's figure: a published table that claims order 5, and the same table with its misprint mended.
 
 python examples/convergence.py docs/images/convergence.png
 """
@@ -20,8 +20,8 @@ def main(target: str) -> None:
         "Kutta–Nyström, sold as order 5": t2n.load(KNOWN_BAD / "horesnet-kutta-nystrom-5.toml"),
         "Kutta–Nyström, mended": t2n.load("kutta-nystrom-5"),
     }
-    picture = draw_convergence(schemes, "y′ = y cos t: what was proved, and what the generated code does")
-    Path(target).write_bytes(picture)
+    figure = draw_convergence(schemes, "y′ = y cos t: what was proved, and what the generated code does")
+    Path(target).write_bytes(figure)
 
 
 if __name__ == "__main__":

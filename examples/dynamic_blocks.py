@@ -12,14 +12,14 @@ PAPER = {"weight_decay": 4e-4, "milestones": (1 / 2, 2 / 3, 5 / 6), "clip": (0.5
 
 
 def main(data: str = "glyphs:500:100", epochs: int = 8, widths: tuple[int, ...] = (8, 16)) -> None:
-    pictures = load_data(data, validation=100)
+    images = load_data(data, validation=100)
     recipe = Recipe(epochs=epochs, batch_size=20, lr=0.02, smoothness=1e-6, refine=(0.5,), augment=False, **PAPER)
     # Steps of 1 and 2, with weights at three times: the grid of states and that of weights are two.
     grids = {"states": (0, 1, 3), "controls": (0, 1.5, 3)}
     with tempfile.TemporaryDirectory() as folder:
         result = train(
             model_name="dynamic_rk1_double", widths=widths, **grids,
-            data=pictures, recipe=recipe, out=folder, quiet=True,
+            data=images, recipe=recipe, out=folder, quiet=True,
         )  # fmt: skip
         net = load_network(folder)
     (refined,) = result.refinements
@@ -35,7 +35,7 @@ def main(data: str = "glyphs:500:100", epochs: int = 8, widths: tuple[int, ...] 
         ("steps twice as coarse", net.coarsen(2, 1)),
         ("both twice as coarse", net.coarsen(2, 2)),
     ):
-        print(f"{name}: {compare_accuracy(net, other, pictures)}; Σ h ‖Δθ‖₁ = {other.smoothness().item():.1f}")
+        print(f"{name}: {compare_accuracy(net, other, images)}; Σ h ‖Δθ‖₁ = {other.smoothness().item():.1f}")
 
 
 if __name__ == "__main__":

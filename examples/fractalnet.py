@@ -7,13 +7,13 @@ import sys
 import time
 
 import torch
-from short_training import pictures, right, train
+from short_training import images, right, train
 
 import tableau2net as t2n
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 10, columns: int = 3, width: int = 16) -> None:
-    x, y, unseen, answers = pictures(data)
+    x, y, unseen, answers = images(data)
     widths = (width, 2 * width)
     depth = len(widths) * 2 ** (columns - 1)
     for share, says in ((0.0, "local drop-path alone"), (0.5, "half the batches through one column")):

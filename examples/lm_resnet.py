@@ -6,7 +6,7 @@ python examples/lm_resnet.py [DATA], such as cifar10.npz; without, digits that a
 import sys
 
 import torch
-from short_training import SMALL, pictures, right, train
+from short_training import SMALL, images, right, train
 
 import tableau2net as t2n
 from tableau2net.analysis import effective_step
@@ -19,9 +19,9 @@ def main(data: str = "glyphs:1000:200", passes: int = 10, name: str = "lm_resnet
     print(f"it solves u' = f/(1 + k), with steps as long as h times {effective_step(lm)}")
 
     torch.manual_seed(0)
-    x, y, unseen, answers = pictures(data)
+    x, y, unseen, answers = images(data)
     net = train(t2n.create_model(name, **SMALL), x, y, passes)
-    print(f"{name}, {passes} passes over {len(x)} pictures: {right(net, unseen, answers):.0%} of the unseen are right")
+    print(f"{name}, {passes} passes over {len(x)} images: {right(net, unseen, answers):.0%} of the unseen are right")
 
     lengths = []
     for learnt in learnt_schemes(net):

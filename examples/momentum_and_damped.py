@@ -6,7 +6,7 @@ python examples/momentum_and_damped.py [DATA]
 import sys
 
 import torch
-from short_training import SMALL, pictures, right, train
+from short_training import SMALL, images, right, train
 
 import tableau2net as t2n
 
@@ -21,7 +21,7 @@ NETWORKS = (
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 6, noise: float = 0.5) -> None:
-    x, y, unseen, answers = pictures(data)
+    x, y, unseen, answers = images(data)
     torch.manual_seed(1)
     disturbance = noise * torch.randn_like(unseen)
     disturbed = unseen + disturbance

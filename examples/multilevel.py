@@ -15,9 +15,9 @@ from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.refinement import refine
 
 
-def main(pictures: int = 120, passes: int = 8, levels: int = 3, name: str = "lm_resnet14") -> None:
+def main(count: int = 120, passes: int = 8, levels: int = 3, name: str = "lm_resnet14") -> None:
     torch.manual_seed(0)
-    images, labels = draw_glyphs(pictures, split="train")
+    images, labels = draw_glyphs(count, split="train")
     x, target = torch.tensor(images).permute(0, 3, 1, 2)[:, :, ::2, ::2] / 255 - 0.5, torch.tensor(labels)
 
     net = t2n.create_model(name, widths=(8, 16, 32))

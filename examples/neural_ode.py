@@ -25,9 +25,9 @@ def saved_bytes(net: torch.nn.Module, x: Tensor) -> int:
     return sum(kept.values())
 
 
-def main(pictures: int = 60, width: int = 16, passes: int = 40) -> None:
+def main(count: int = 60, width: int = 16, passes: int = 40) -> None:
     torch.manual_seed(0)
-    images, labels = draw_glyphs(pictures, split="train")
+    images, labels = draw_glyphs(count, split="train")
     x, target = torch.tensor(images).permute(0, 3, 1, 2)[:, :, ::2, ::2] / 255 - 0.5, torch.tensor(labels)
 
     net = ODENetwork(t2n.load("rk4"), 2, width=width, backward="checkpoint")  # neural_ode_rk4_2, smaller

@@ -1,4 +1,4 @@
-"""What scripts beside this one train on, and how; no script itself: a few pictures, half their size, and AdamW."""
+"""What scripts beside this one train on, and how; no script itself: a few images, half their size, and AdamW."""
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,11 @@ from tableau2net.nn import parameter_groups
 SMALL = {"widths": (8, 16, 32)}
 
 
-def pictures(data: str, limit: int = 2000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Pictures and labels to train on, and to test on, of "glyphs:1000:200", "cifar10" or "FILE.npz"."""
+def images(data: str, limit: int = 2000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images and labels to train on, and to test on, of "glyphs:1000:200", "cifar10" or "FILE.npz"."""
     found = t2n.training.load_data(data)
     x, unseen = (functional.avg_pool2d(x[:limit] / 255, 2) for x in (found.x_train, found.x_test))
-    x, unseen = (functional.instance_norm(x) for x in (x, unseen))  # each picture by itself
+    x, unseen = (functional.instance_norm(x) for x in (x, unseen))  # each image by itself
     return x, found.y_train[:limit], unseen, found.y_test[:limit]
 
 

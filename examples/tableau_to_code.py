@@ -1,4 +1,4 @@
-"""Draw the README's picture: a tableau on the left, the step that the compiler writes for it on the right.
+"""Draw the README's figure: a tableau on the left, the step that the compiler writes for it on the right.
 
 python examples/tableau_to_code.py docs/images/tableau-to-code.png
 """

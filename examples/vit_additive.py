@@ -44,8 +44,8 @@ class ViT(nn.Module):
         return self.head(self.block(self.patches(x).flatten(2).mT + self.place).mean(1))
 
 
-def main(pictures: int = 160, passes: int = 20) -> None:
-    images, labels = draw_glyphs(pictures, split="train")
+def main(count: int = 160, passes: int = 20) -> None:
+    images, labels = draw_glyphs(count, split="train")
     x, target = torch.tensor(images).permute(0, 3, 1, 2) / 255 - 0.5, torch.tensor(labels)
     for name, parts in TRANSFORMERS.items():
         torch.manual_seed(0)

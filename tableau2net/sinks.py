@@ -3,7 +3,7 @@
 What may come in is said in `tableau2net.words`; but a title may hold any letter and a path any byte, and what is only
 a letter here is a command there: brackets to rich, a dollar to matplotlib and LaTeX, a bar to Markdown, = to a
 spreadsheet, an escape character to a terminal. LaTeX, Markdown and spreadsheets have theirs beside the tables that need
-them, in `comparison.formats`; HTML has ``html.escape`` and JSON its own; pictures take no text for a formula
+them, in `comparison.formats`; HTML has ``html.escape`` and JSON its own; figures take no text for a formula
 (`plot.style.image`), and consoles none for markup (`cli.terminal.Terminal`).
 """
 

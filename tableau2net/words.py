@@ -1,6 +1,6 @@
 """What a text of a user's may be: the one door for names, lines, labels and folders.
 
-Scheme files, tables and folders come from strangers, and what they say goes on into source text, terminals, pictures,
+Scheme files, tables and folders come from strangers, and what they say goes on into source text, terminals, figures,
 reports and file names. What may be in each kind of text is said here and checked where it comes in, also where a scheme
 is made in Python. How it is written where it goes out is said in `tableau2net.sinks`.
 """

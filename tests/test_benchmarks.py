@@ -160,24 +160,24 @@ def test_cheap_is_one_kernel(y):
 def test_the_loaders_command_leaves_its_figures(tmp_path):
     threads = torch.get_num_threads()
     file = tmp_path / "loader.json"
-    loader.main(["--pictures", "300", "--script", "0", "--rounds", "1", "--threads", str(threads), "--json", str(file)])
+    loader.main(["--images", "300", "--script", "0", "--rounds", "1", "--threads", str(threads), "--json", str(file)])
     found = json.loads(file.read_text())
     assert found["rates"]["ours"][0] > 0
     assert {"device", "versions", "commit"} <= set(found["about"])
 
 
-def test_the_script_gives_the_pictures_that_ours_gives():
+def test_the_script_gives_the_images_that_ours_gives():
     x, y = loader.arrays(None, 40)
-    theirs = loader.script.Pictures(x, y)
+    theirs = loader.script.Images(x, y)
     theirs.change.transforms = theirs.change.transforms[2:]  # without chance
     ours = ResidentFeed(loader.image_data(x, y), Recipe(augment=False), seed=0)
     ours.start(0)
-    pictures, labels = ours.take(40)
-    every = torch.stack([picture for picture, _ in theirs])
-    order = torch.cdist(pictures.flatten(1), every.flatten(1)).argmin(1).tolist()
+    images, labels = ours.take(40)
+    every = torch.stack([image for image, _ in theirs])
+    order = torch.cdist(images.flatten(1), every.flatten(1)).argmin(1).tolist()
     assert sorted(order) == list(range(40))
-    for place, picture, label in zip(order, pictures, labels, strict=True):
-        torch.testing.assert_close(picture, theirs[place][0], rtol=0, atol=1e-4)
+    for place, image, label in zip(order, images, labels, strict=True):
+        torch.testing.assert_close(image, theirs[place][0], rtol=0, atol=1e-4)
         assert label == theirs[place][1]
 
 

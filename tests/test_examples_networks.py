@@ -36,7 +36,7 @@ def said(name, capsys, /, **sizes):
 
 
 def test_vit_additive(capsys):
-    text = said("vit_additive", capsys, pictures=10, passes=2)
+    text = said("vit_additive", capsys, count=10, passes=2)
     assert re.findall(r"^(.*): order (\d), (\d) evaluations", text, re.MULTILINE) == [
         ("parallel", "1", "2"),
         ("one-after-the-other", "1", "2"),
@@ -62,7 +62,7 @@ def test_time_series(capsys):
 
 
 def test_neural_ode(capsys):
-    text = said("neural_ode", capsys, pictures=8, width=4, passes=2)
+    text = said("neural_ode", capsys, count=8, width=4, passes=2)
     evaluations = [int(n) for n in re.findall(r"(\d+) evaluations", text)]
     assert len(evaluations) == 3
     assert evaluations == sorted(evaluations)
@@ -71,7 +71,7 @@ def test_neural_ode(capsys):
 
 
 def test_multilevel(capsys):
-    text = said("multilevel", capsys, pictures=8, passes=1)
+    text = said("multilevel", capsys, count=8, passes=1)
     assert re.findall(r"(\d+) steps with h = ([\d.]+)", text) == [("4", "1"), ("8", "0.5"), ("16", "0.25")]
     assert len(re.findall("refined: loss", text)) == 2
 

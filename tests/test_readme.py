@@ -102,7 +102,7 @@ def test_examples_run():
 
 
 @pytest.mark.parametrize("name", ["convergence", "tableau_to_code"])
-def test_the_pictures_are_drawn(tmp_path, name):
-    target = tmp_path / "picture.png"
+def test_the_figures_are_drawn(tmp_path, name):
+    target = tmp_path / "figure.png"
     subprocess.run([sys.executable, f"examples/{name}.py", target], check=True, cwd=ROOT)
     assert target.read_bytes().startswith(b"\x89PNG")

@@ -58,7 +58,7 @@ def main() -> None:
     open_streams()
     command = typer.main.get_command(app)
     os.environ[SAFE] = "1"  # whoever starts a process for us
-    os.environ["MPLBACKEND"] = "agg"  # pictures go to files; of windows an environment may say what matplotlib refuses
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; of windows an environment may say what matplotlib refuses
     warnings.showwarning = _warn
     try:  # not `app()`, which ends with 1 where the reader of a pipe has gone, and says in four lines what is one
         with command.make_context("tableau2net", sys.argv[1:] or ["--help"]) as context:

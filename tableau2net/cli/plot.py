@@ -1,4 +1,4 @@
-"""`tableau2net plot`: pictures of schemes, and of training runs."""
+"""`tableau2net plot`: figures of schemes, and of training runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Draw = Callable[..., bytes]
 FORMATS = ("png", "svg", "pdf")
 OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants")
 OF_RUNS = ("training", "coefficients", "effective-step")
-PICTURES = (*OF_SCHEMES, *OF_RUNS)
+FIGURES = (*OF_SCHEMES, *OF_RUNS)
 
 
 def plot(
-    picture: Annotated[str, typer.Argument(help=f"What to draw: {', '.join(PICTURES)}.")],
+    figure: Annotated[str, typer.Argument(help=f"What to draw: {', '.join(FIGURES)}.")],
     sources: Annotated[
         list[str],
-        typer.Argument(help="Names or scheme files; for the last three, folders of runs. Several share the picture."),
+        typer.Argument(help="Names or scheme files; for the last three, folders of runs. Several share the figure."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .png, .svg or .pdf.")],
 ) -> None:
@@ -37,23 +37,23 @@ def plot(
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
     training takes several runs; those that differ by their seed alone are drawn as mean ± standard deviation.
     """
-    if picture not in PICTURES:
-        raise InputError(f"picture {picture!r} is unknown, one of {', '.join(PICTURES)}")
+    if figure not in FIGURES:
+        raise InputError(f"figure {figure!r} is unknown, one of {', '.join(FIGURES)}")
     format = output.suffix.lower().removeprefix(".")
     if format not in FORMATS:
-        raise InputError(f"{output}: a picture is written as .png, .svg or .pdf; end the file's name so")
-    if picture in OF_RUNS:
+        raise InputError(f"{output}: a figure is written as .png, .svg or .pdf; end the file's name so")
+    if figure in OF_RUNS:
         from tableau2net.cli import plot_run  # only here is torch needed
 
-        content = plot_run.draw(picture, sources, format)
+        content = plot_run.draw(figure, sources, format)
     else:
-        content = _drawing(picture)(labelled([load(scheme) for scheme in sources]), format=format)
+        content = _drawing(figure)(labelled([load(scheme) for scheme in sources]), format=format)
     write_atomically(output, content)
 
 
-def _drawing(picture: str) -> Draw:
+def _drawing(figure: str) -> Draw:
     """The function that draws; matplotlib is imported here, when it is wanted."""
-    match picture:
+    match figure:
         case "stability":
             from tableau2net.plot.schemes.stability_region import draw_stability
 

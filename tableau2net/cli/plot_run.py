@@ -1,4 +1,4 @@
-"""`tableau2net plot` for the folders of training runs: what goes into each picture, and what each line is called."""
+"""`tableau2net plot` for the folders of training runs: what goes into each figure, and what each line is called."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tableau2net.runs.logged import Logged, read_logged
 LONGEST = 3  # differences that a label names
 
 
-def draw(picture: str, folders: Sequence[str], format: str) -> bytes:
-    """The picture of one run or several. Raises InputError, one line, where it cannot be drawn."""
-    if picture != "training" and len(folders) > 1:
-        raise InputError(f"plot {picture} draws one run, not {len(folders)}; plot training takes several")
+def draw(figure: str, folders: Sequence[str], format: str) -> bytes:
+    """The figure of one run or several. Raises InputError, one line, where it cannot be drawn."""
+    if figure != "training" and len(folders) > 1:
+        raise InputError(f"plot {figure} draws one run, not {len(folders)}; plot training takes several")
     runs = [read_logged(folder) for folder in dict.fromkeys(folders)]
-    match picture:
+    match figure:
         case "training":
             return _training(runs, format)
         case "coefficients":

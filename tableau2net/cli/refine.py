@@ -15,10 +15,10 @@ from tableau2net.sinks import printable
 def refine(
     folder: Annotated[Path, typer.Argument(help="Folder of a finished run, or one that this command has written.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the changed network.")],
-    data: Annotated[str | None, typer.Option(help="Pictures to measure on. [default: those of the run]")] = None,
+    data: Annotated[str | None, typer.Option(help="Images to measure on. [default: those of the run]")] = None,
     data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
     validation: Annotated[
-        int | None, typer.Option(help="Measure on the last N training pictures. [default: as the run, else the test's]")
+        int | None, typer.Option(help="Measure on the last N training images. [default: as the run, else the test's]")
     ] = None,
     coarsen: Annotated[bool, typer.Option("--coarsen", help="Coarser grids, not finer ones.")] = False,
     states: Annotated[int, typer.Option(help="Parts of each step; with --coarsen, steps that become one.")] = 2,
@@ -39,18 +39,18 @@ def refine(
     run = _data_of(find_network(folder))
     source = data or run.get("source")
     if not isinstance(source, str):
-        raise InputError(f"{folder}: does not say what pictures it was trained on; give --data")
+        raise InputError(f"{folder}: does not say what images it was trained on; give --data")
     if validation is None:
         held = run.get("validation", 0) if source == run.get("source") else 0
         validation = held if isinstance(held, int) else 0
     limit = run.get("train") if source == run.get("source") else None
-    pictures = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit))
+    images = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit))
     place = choose_device(device)
     stored, before = read_network(folder)
     after = change.apply(before)
-    found = compare_accuracy(before.to(place), after.to(place), pictures.to(place))
+    found = compare_accuracy(before.to(place), after.to(place), images.to(place))
     about = {
-        "data": {"source": pictures.name, **pictures.counts(), "digest": pictures.digest()},
+        "data": {"source": images.name, **images.counts(), "digest": images.digest()},
         "found": asdict(found),
     }
     write_network(out, stored.changed(change), after, about)
@@ -58,7 +58,7 @@ def refine(
 
 
 def _data_of(path: Path) -> dict[str, Any]:
-    """What a folder's file says about the pictures of its run; nothing where there is no such file, or none told."""
+    """What a folder's file says about the images of its run; nothing where there is no such file, or none told."""
     try:
         found = json_module.loads(read_text(path, 64 * 2**20))
     except (ValueError, RecursionError):  # an InputError too
@@ -68,5 +68,5 @@ def _data_of(path: Path) -> dict[str, Any]:
 
 
 def _fitting(limit: Any) -> int | None:
-    """How many pictures the run was trained on: means and deviations are theirs."""
+    """How many images the run was trained on: means and deviations are theirs."""
     return limit if isinstance(limit, int) and limit > 0 else None

@@ -1,4 +1,4 @@
-"""`tableau2net train`: a scheme and pictures in, a folder of results out."""
+"""`tableau2net train`: a scheme and images in, a folder of results out."""
 
 import itertools
 import re
@@ -57,7 +57,7 @@ def train(
         typer.Option(help="A recipe by name: lm-2018, adamnet-2019, dynamicblocks-2019, stochastic-depth, modern."),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Times through the data.")] = 160,
-    batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
     optimiser: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
     lr: Annotated[float, typer.Option(help="The highest learning rate; AdamW wants about 0.001.")] = 0.1,
     schedule: Annotated[
@@ -81,9 +81,9 @@ def train(
     clip: Annotated[
         str | None, typer.Option(help="KERNELS,SCALINGS: a dynamic network's weights stay within: 0.5,1.5.")
     ] = None,
-    augment: Annotated[bool, typer.Option(help="Shift pictures, and mirror them where that keeps their label.")] = True,
-    cutout: Annotated[int, typer.Option(help="Side in pixels of a square blotted out of each picture.")] = 0,
-    mixup: Annotated[float, typer.Option(help="Pictures are mixed by Beta(ALPHA, ALPHA).", metavar="ALPHA")] = 0.0,
+    augment: Annotated[bool, typer.Option(help="Shift images, and mirror them where that keeps their label.")] = True,
+    cutout: Annotated[int, typer.Option(help="Side in pixels of a square blotted out of each image.")] = 0,
+    mixup: Annotated[float, typer.Option(help="Images are mixed by Beta(ALPHA, ALPHA).", metavar="ALPHA")] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. [default: runs/SCHEME-DEPTH-DATA-seedSEED]")
@@ -102,9 +102,9 @@ def train(
     ] = None,
     num_threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads. [default: torch's]")] = None,
     data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
-    validation: Annotated[int, typer.Option(help="Hold out the last N training pictures; evenly, of a folder.")] = 0,
+    validation: Annotated[int, typer.Option(help="Hold out the last N training images; evenly, of a folder.")] = 0,
     limit_train: Annotated[int | None, typer.Option(help="Then train on the first N only.")] = None,
-    size: Annotated[int, typer.Option(min=8, max=4096, help="Pixels that pictures of a folder are cut to.")] = 224,
+    size: Annotated[int, typer.Option(min=8, max=4096, help="Pixels that images of a folder are cut to.")] = 224,
     workers: Annotated[
         int | None,
         typer.Option(min=0, max=256, help="Processes that decode a folder. [default: 8 at most]"),

@@ -26,7 +26,7 @@ class Against:
 
     difference: of the test errors in points, row minus baseline, the mean over the seeds that both have, and std its
     standard deviation. p is of the test named, on n pairs; p_holm corrected for all tests of the table. Where there is
-    no p, `why` says so. discordant: the pictures that only the row, and only the baseline, got right.
+    no p, `why` says so. discordant: the images that only the row, and only the baseline, got right.
     """
 
     difference: float | None = None
@@ -116,7 +116,7 @@ def _against(row: Row, baseline: Row | None) -> Against:
     if len(differences) == 1:
         (seed,) = common
         told = Against(difference=float(differences[0]))
-        return _by_pictures(told, row.by_seed[seed], baseline.by_seed[seed])
+        return _by_images(told, row.by_seed[seed], baseline.by_seed[seed])
     floats = list(map(float, differences))
     told = Against(fmean(floats), stdev(floats), "paired t", len(floats), p=paired_t(differences))
     return told if told.p is not None else replace(told, why="the same difference for every seed")
@@ -126,14 +126,14 @@ def _error(runs: Sequence[Finished]) -> Fraction:
     return sum((run.exact_error for run in runs), Fraction(0)) / len(runs)
 
 
-def _by_pictures(told: Against, first: Sequence[Finished], second: Sequence[Finished]) -> Against:
-    """McNemar's test, where one run of each network has left what it said of the same test pictures."""
+def _by_images(told: Against, first: Sequence[Finished], second: Sequence[Finished]) -> Against:
+    """McNemar's test, where one run of each network has left what it said of the same test images."""
     if len(first) > 1 or len(second) > 1:
         return replace(told, why="one seed in common, run more than once")
     said, base = first[0].predictions(), second[0].predictions()
     if said is None or base is None:
         return replace(told, why="one seed in common, and no predictions.safetensors of both")
     if not np.array_equal(said.truth, base.truth):
-        return replace(told, why="one seed in common, and other test pictures")
+        return replace(told, why="one seed in common, and other test images")
     only = int(np.sum(said.right & ~base.right)), int(np.sum(base.right & ~said.right))
     return replace(told, test="McNemar", n=len(said.truth), discordant=only, p=float(mcnemar(*only)))

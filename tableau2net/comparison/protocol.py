@@ -67,7 +67,7 @@ def _printed(published: Published) -> str:
 def _differences(published: Published, kinds: Iterable[tuple[int | None, ...]]) -> list[str]:
     """In what training here differs from that of the published figures, as far as that is known."""
     wanted = (published.epochs, published.train, published.validation, published.test)
-    names = ("epochs", "pictures to train", "held out", "to test")
+    names = ("epochs", "images to train", "held out", "to test")
     return [
         name
         for place, (name, number) in enumerate(zip(names, wanted, strict=True))
@@ -127,7 +127,7 @@ def _tests(baseline: str, found: Sequence[Against]) -> list[str]:
     if used:
         names = {
             "paired t": "paired t-test over the seeds that both have, n = {}",
-            "McNemar": "exact McNemar test on the same test pictures of one seed, n = {} (it compares two trained "
+            "McNemar": "exact McNemar test on the same test images of one seed, n = {} (it compares two trained "
             "networks, not what training them gives on average)",
         }
         how = "; ".join(words.format(pairs[test]) for test, words in names.items() if used[test])

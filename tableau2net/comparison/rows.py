@@ -46,7 +46,7 @@ class Row:
 
     network: the label of a grid where there is one, else the network's name with the options that it does not have by
     itself. column: the depth that it stands for; its own, but where a grid matches networks. train, held_out, test:
-    pictures. full_epochs: those of the recipe as published. seconds: of a run. A seed that was run more than once
+    images. full_epochs: those of the recipe as published. seconds: of a run. A seed that was run more than once
     counts once, by its mean.
     """
 
@@ -121,7 +121,7 @@ def recipe_of(result: Result) -> dict[str, Any]:
 
 
 def data_of(result: Result) -> dict[str, Any]:
-    """What is said of the pictures but their place: a copy elsewhere is the same data."""
+    """What is said of the images but their place: a copy elsewhere is the same data."""
     return {key: value for key, value in result.data.items() if key != "source"}
 
 

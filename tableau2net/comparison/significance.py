@@ -35,7 +35,7 @@ def paired_t(differences: Sequence[Fraction]) -> float | None:
 
 
 def mcnemar(only_first: int, only_second: int) -> Fraction:
-    """p of McNemar's exact test: the pictures that only one of two networks got right, n in all, fall to either with
+    """p of McNemar's exact test: the images that only one of two networks got right, n in all, fall to either with
     probability 1/2, so that p = 2 Σ_{i ≤ k} C(n, i) / 2ⁿ with k the smaller count, and at most 1."""
     n, k = only_first + only_second, min(only_first, only_second)
     term = tail = 1

@@ -1,7 +1,7 @@
-"""From stored pictures to what a network sees: normalised, and in training shifted, mirrored, blotted.
+"""From stored images to what a network sees: normalised, and in training shifted, mirrored, blotted.
 
 All that chance decides in an epoch is drawn before it, on the host, from (seed, epoch), and moved to the device once:
-no step waits for the device, an epoch does not depend on how one came to it, and a CPU and a GPU see the same pictures.
+no step waits for the device, an epoch does not depend on how one came to it, and a CPU and a GPU see the same images.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PAD = 4  # pixels on every side before the crop
 
 @dataclass(frozen=True)
 class EpochDraw:
-    """What chance decides in one epoch: the order of N pictures, and for each picture a crop, a flip and a blot.
+    """What chance decides in one epoch: the order of N images, and for each image a crop, a flip and a blot.
 
     `order` int64 (N,) is a permutation; `shift` int64 (N, 2) holds the crop's row and column, from 0 to 2 PAD
-    (PAD is the middle); `mirror` int64 (N,) is 1 for a mirrored picture; `blot` int64 (N, 2) a pixel of the picture.
-    Entry i of each belongs to the i-th picture seen. `seed` is for whatever chance the network itself uses.
+    (PAD is the middle); `mirror` int64 (N,) is 1 for a mirrored image; `blot` int64 (N, 2) a pixel of the image.
+    Entry i of each belongs to the i-th image seen. `seed` is for whatever chance the network itself uses.
     """
 
     order: Tensor
@@ -34,7 +34,7 @@ class EpochDraw:
 
     @classmethod
     def of(cls, count: int, *, seed: int, epoch: int, flip: bool, size: tuple[int, int]) -> EpochDraw:
-        """The draw of epoch `epoch` for `count` pictures of a size; mirrors none of them unless `flip`."""
+        """The draw of epoch `epoch` for `count` images of a size; mirrors none of them unless `flip`."""
         random = np.random.default_rng([seed, epoch])
         order = random.permutation(count)
         shift = random.integers(0, 2 * PAD + 1, (count, 2))
@@ -47,22 +47,22 @@ class EpochDraw:
 
 @dataclass(frozen=True)
 class Windows:
-    """The crops of pictures, each known by the address of its first byte: taking one is copying its rows.
+    """The crops of images, each known by the address of its first byte: taking one is copying its rows.
 
     `crops` uint8 (L, H, 3W), channels last, has the crop at each of L addresses; none is stored, they overlap.
-    `picture` is how many bytes it is to the next picture, `mirror` to the mirror image, `row` and `column` to the next
+    `image` is how many bytes it is to the next image, `mirror` to the mirror image, `row` and `column` to the next
     crop; 0 where there is none.
     """
 
     crops: Tensor
-    picture: int
+    image: int
     mirror: int
     row: int
     column: int
 
     @classmethod
     def of(cls, data: ImageData, pad: int) -> Windows:
-        """Of the training pictures, padded once on every side, by the byte that is nearest to the mean: 0 after
+        """Of the training images, padded once on every side, by the byte that is nearest to the mean: 0 after
         normalisation (He et al. 2016) but for half a level, 0.01 of a deviation. Without a pad, as they are."""
         x = data.x_train.permute(0, 2, 3, 1)
         count, height, width, channels = x.shape
@@ -73,20 +73,20 @@ class Windows:
         inside = slice(pad, pad + height), slice(pad, pad + width)
         padded[-1][:, *inside] = x.flip(2)
         padded[0][:, *inside] = x
-        mirror, picture, row, column, _ = padded.stride()
+        mirror, image, row, column, _ = padded.stride()
         addresses = padded.numel() - (height - 1) * row - width * column
         crops = padded.as_strided((addresses + 1, height, width * column), (1, row, 1))
         moves = bool(pad)
-        return cls(crops, picture, mirror * (ways - 1), row * moves, column * moves)
+        return cls(crops, image, mirror * (ways - 1), row * moves, column * moves)
 
     def addresses(self, draw: EpochDraw) -> Tensor:
         """Where the crops of an epoch begin, int64 (N,), in the order in which they are seen."""
         row, column = draw.shift.unbind(1)
-        return draw.order * self.picture + draw.mirror * self.mirror + row * self.row + column * self.column
+        return draw.order * self.image + draw.mirror * self.mirror + row * self.row + column * self.column
 
 
 def blotted(x: Tensor, blot: Tensor, side: int) -> Tensor:
-    """Pictures (B, 3, H, W) with a square of zeros, its middle at `blot` (B, 2), cut off at the edge of the picture."""
+    """Images (B, 3, H, W) with a square of zeros, its middle at `blot` (B, 2), cut off at the edge of the image."""
     rows, columns = (
         (torch.arange(size, device=x.device) - blot[:, i : i + 1] + side // 2).clamp(-1, side)
         for i, size in enumerate(x.shape[2:])

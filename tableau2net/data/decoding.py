@@ -1,4 +1,4 @@
-"""Decoding pictures of a folder: what a worker process does, each picture by itself."""
+"""Decoding images of a folder: what a worker process does, each image by itself."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tableau2net.errors import InputError
 from tableau2net.data.colour import decode
 from tableau2net.data.listing import Listing
 
-LONGEST = 8  # times its shorter side, that of a picture is resized of which the middle is seen
-SHOWN = 0.875  # of a picture's shorter side, the crop in its middle: 224 of 256
+LONGEST = 8  # times its shorter side, that of an image is resized of which the middle is seen
+SHOWN = 0.875  # of an image's shorter side, the crop in its middle: 224 of 256
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Batches of a listing as bytes. A picture is asked for as (epoch, i).
+class Images:
+    """Batches of a listing as bytes. An image is asked for as (epoch, i).
 
-    size: of the crop, in pixels. A random part of the picture (8 to 100 per cent of its area, 3 : 4 to 4 : 3) and its
+    size: of the crop, in pixels. A random part of the image (8 to 100 per cent of its area, 3 : 4 to 4 : 3) and its
         mirror image, where `augment` and `flip` say so (Szegedy et al. 2015, He et al. 2016); else the middle.
-    seed: what is random about a picture follows from (seed, epoch, i), whoever decodes it and beside which others.
+    seed: what is random about an image follows from (seed, epoch, i), whoever decodes it and beside which others.
     """
 
     listing: Listing
@@ -39,7 +39,7 @@ class Pictures:
     flip: bool = False
 
     def __getitems__(self, wanted: Sequence[tuple[int, int]]) -> Batch | str:
-        """Pictures uint8 (B, size, size, 3), labels int64 (B,) and a random pixel of each (B, 2), for cutout; or what
+        """Images uint8 (B, size, size, 3), labels int64 (B,) and a random pixel of each (B, 2), for cutout; or what
         is wrong with one of them, in a line. (An error raised here would come out of its process as many.)"""
         x = torch.empty(len(wanted), self.size, self.size, 3, dtype=torch.uint8)
         blot = torch.empty(len(wanted), 2, dtype=torch.int64)
@@ -52,11 +52,11 @@ class Pictures:
         return x, labels, blot
 
     def _seen(self, epoch: int, i: int) -> tuple[Tensor, Tensor]:
-        picture = self._decoded(i)
+        image = self._decoded(i)
         before = torch.default_generator.get_state()  # torchvision's transforms know no other
         torch.default_generator.manual_seed(_seed(self.seed, epoch, i))
         try:
-            seen = torch.from_numpy(np.array(self._transform(picture)))
+            seen = torch.from_numpy(np.array(self._transform(image)))
             return seen, torch.randint(self.size, (2,))
         finally:
             torch.default_generator.set_state(before)
@@ -67,7 +67,7 @@ class Pictures:
             return decode(path)
         except Exception as error:  # whatever a decoder makes of a stranger's file
             reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{path}: cannot be read as a picture ({reason}); mend it, or remove it") from error
+            raise InputError(f"{path}: cannot be read as an image ({reason}); mend it, or remove it") from error
 
     @cached_property
     def _transform(self) -> Any:
@@ -76,13 +76,13 @@ class Pictures:
         return v2.Compose([v2.RandomResizedCrop(self.size), v2.RandomHorizontalFlip(0.5 if self.flip else 0.0)])
 
 
-def _cut(picture: Image.Image) -> Image.Image:
+def _cut(image: Image.Image) -> Image.Image:
     """The middle of a strip: one pixel by 60,000, resized, would take gigabytes, of which a square is seen."""
-    most = LONGEST * min(picture.size)
-    away = [max(side - most, 0) // 2 for side in picture.size]
+    most = LONGEST * min(image.size)
+    away = [max(side - most, 0) // 2 for side in image.size]
     if not any(away):
-        return picture
-    return picture.crop((away[0], away[1], picture.width - away[0], picture.height - away[1]))
+        return image
+    return image.crop((away[0], away[1], image.width - away[0], image.height - away[1]))
 
 
 def _seed(*numbers: int) -> int:

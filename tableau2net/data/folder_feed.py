@@ -1,4 +1,4 @@
-"""Batches of an epoch from pictures on disk."""
+"""Batches of an epoch from images on disk."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tableau2net.data.resident_feed import SentFeed, whole
 from tableau2net.data.image_folder import FolderData
 from tableau2net.data.loading import Batches, begin, checked, loader, reading
 from tableau2net.data.normalise import Normalise
-from tableau2net.data.decoding import Batch, Pictures
+from tableau2net.data.decoding import Batch, Images
 from tableau2net.recipes.recipe import Recipe
 
 
 class FolderFeed(SentFeed):
-    """Pictures that worker processes decode: each batch goes to the device as bytes, into the same memory each time.
+    """Images that worker processes decode: each batch goes to the device as bytes, into the same memory each time.
 
     Their order follows from (seed, epoch), the crop of each from (seed, epoch, its number): how many processes there
-    are, and at which picture an epoch is gone on with, change no bit.
+    are, and at which image an epoch is gone on with, change no bit.
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class FolderFeed(SentFeed):
         super().__init__(len(data.train), (data.size, data.size, 3), torch.uint8, recipe, device, share)
         self.data, self.seed = data, seed
         self.normalise = Normalise(data.mean, data.std, device)
-        pictures = Pictures(data.train, data.size, seed, recipe.augment, data.flip)
+        images = Images(data.train, data.size, seed, recipe.augment, data.flip)
         self.wanted = Batches()
         workers = min(data.workers, -(-self.count // recipe.batch_size))
-        self.loader = loader(pictures, self.wanted, workers, device, keep=True)
+        self.loader = loader(images, self.wanted, workers, device, keep=True)
         self.coming: Iterator[Batch | str] = iter(())
 
     def start(self, epoch: int, first: int = 0) -> int:
-        """Go to picture number `first` of an epoch, in batches of the recipe's size from there; returns the seed of
+        """Go to image number `first` of an epoch, in batches of the recipe's size from there; returns the seed of
         whatever else chance decides in it."""
         size = (self.data.size, self.data.size)
         draw = EpochDraw.of(self.count, seed=self.seed, epoch=epoch, flip=False, size=size)
@@ -52,9 +52,9 @@ class FolderFeed(SentFeed):
         return draw.seed
 
     def advance(self, size: int) -> None:
-        """Wait for the next batch, of `size` pictures all processes together, and send it to the device.
+        """Wait for the next batch, of `size` images all processes together, and send it to the device.
 
-        Raises InputError for a picture that cannot be decoded."""
+        Raises InputError for an image that cannot be decoded."""
         with reading(self.data.train.folder):
             self.send(*checked(next(self.coming)))
 

@@ -44,7 +44,7 @@ FEED: tuple[Rule, ...] = (
 def checked_data(data: Data) -> Data:
     """The data, which have all that `Data` asks for, in the right form. Raises InputError naming what they lack.
 
-    What its methods give is looked at too, up to the first pictures to test on."""
+    What its methods give is looked at too, up to the first images to test on."""
     _obeys(data, DATA, "data", "see tableau2net.training.Data")
     kind = type(data).__name__
     counts = data.counts()
@@ -66,14 +66,14 @@ def checked_data(data: Data) -> Data:
 
 
 def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> tuple[Tensor, Tensor]:
-    """Pictures and labels that a method of the data has given. Raises InputError for what is none, or too few."""
+    """Images and labels that a method of the data has given. Raises InputError for what is none, or too few."""
     kind = f"data: {what} of a {type(data).__name__}"
     if not (isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(t, Tensor) for t in given)):
-        raise InputError(f"{kind} gives {short(given)}; it must give pictures and labels, two tensors")
+        raise InputError(f"{kind} gives {short(given)}; it must give images and labels, two tensors")
     x, y = given
     wanted = (len(x) if count is None and x.dim() else count or 1, *data.shape)
     if x.dtype != torch.float32 or x.shape != wanted:
-        raise InputError(f"{kind} gives pictures {_tensor(x)}; they must be float32 {wanted}")
+        raise InputError(f"{kind} gives images {_tensor(x)}; they must be float32 {wanted}")
     if y.dtype != torch.int64 or y.shape != wanted[:1]:
         raise InputError(f"{kind} gives labels {_tensor(y)}; they must be int64 ({wanted[0]},)")
     if y.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < data.classes:
@@ -87,7 +87,7 @@ def checked_feed(data: Data, feed: Feed) -> Feed:
     """The feed of data, which has all that `Feed` asks for. Raises InputError naming what it lacks."""
     _obeys(feed, FEED, f"data: the feed of a {type(data).__name__}", "see tableau2net.data.resident_feed.Feed")
     if feed.count != (count := data.counts()["train"]):
-        raise InputError(f"data: the feed of a {type(data).__name__} has {feed.count} pictures, counts() says {count}")
+        raise InputError(f"data: the feed of a {type(data).__name__} has {feed.count} images, counts() says {count}")
     return feed
 
 

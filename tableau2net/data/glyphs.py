@@ -1,8 +1,8 @@
 """The embedded data set: digits drawn on the spot in 32×32 colour, from the fonts that matplotlib ships.
 
-A picture is a background gradient, clutter (bars, blobs, pieces of other digits at the border), one whole
+An image is a background gradient, clutter (bars, blobs, pieces of other digits at the border), one whole
 digit in a contrasting colour at a random place, size, slant and angle, and noise. Everything is composed
-in numpy, a chunk of pictures at a time; picture i depends on (seed, split, i // CHUNK) alone, so a smaller
+in numpy, a chunk of images at a time; image i depends on (seed, split, i // CHUNK) alone, so a smaller
 set is the beginning of a larger one, and train and test come from separate random streams.
 """
 
@@ -28,13 +28,13 @@ FONTS = (
     "cmr10", "cmb10", "cmss10", "cmtt10", "cmti10",
 )  # fmt: skip
 CELL = 40  # side of one cell of the atlas, in pixels
-DIGIT_HEIGHT = 26  # height of a digit in its cell; pictures show it smaller, so it is only ever reduced
+DIGIT_HEIGHT = 26  # height of a digit in its cell; images show it smaller, so it is only ever reduced
 
 
 def draw_glyphs(count: int, *, split: str, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`count` pictures, uint8 (count, 32, 32, 3), and their digits, int64 (count,), balanced to within one.
+    """`count` images, uint8 (count, 32, 32, 3), and their digits, int64 (count,), balanced to within one.
 
-    The same arguments give the same pictures wherever the same versions of Pillow (with its FreeType) and
+    The same arguments give the same images wherever the same versions of Pillow (with its FreeType) and
     matplotlib (its fonts) are installed. Raises InputError for a negative count or seed.
     """
     if count < 0 or seed < 0:
@@ -50,7 +50,7 @@ def draw_glyphs(count: int, *, split: str, seed: int = 0) -> tuple[NDArray[np.ui
 
 
 def _draw_chunk(random: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """CHUNK pictures; each run of ten holds every digit once, in random order."""
+    """CHUNK images; each run of ten holds every digit once, in random order."""
     digits = random.permuted(np.tile(np.arange(10), (CHUNK // 10, 1)), axis=1).reshape(-1)
     canvas, tint = _background(random)
     for _ in range(3):
@@ -107,13 +107,13 @@ def _over(canvas: Floats, colour: Floats, alpha: Floats) -> Floats:
 def _digit(random: np.random.Generator, digits: NDArray[np.int64]) -> Floats:
     """The digit itself, whole: 15 to 25 pixels high, turned by up to 20 degrees."""
     scale = _uniform(random, 15, 25) / DIGIT_HEIGHT
-    room = (SIZE - scale * DIGIT_HEIGHT) / 2  # how far its centre may be from the picture's
+    room = (SIZE - scale * DIGIT_HEIGHT) / 2  # how far its centre may be from the image's
     y, x = (random.uniform(-1, 1, CHUNK).astype(np.float32) * room for _ in range(2))
     return _stamp(random, digits, scale, y, x, turn=20)
 
 
 def _fragment(random: np.random.Generator) -> Floats:
-    """Some other digit centred on the picture's border, so that at most half of it is seen."""
+    """Some other digit centred on the image's border, so that at most half of it is seen."""
     digits = random.integers(0, 10, CHUNK)
     scale = _uniform(random, 10, 22) / DIGIT_HEIGHT
     out = (SIZE / 2 + _uniform(random, 0, 6)) * random.choice(np.array([-1, 1], np.float32), CHUNK)
@@ -125,7 +125,7 @@ def _fragment(random: np.random.Generator) -> Floats:
 def _stamp(
     random: np.random.Generator, digits: NDArray[np.int64], scale: Floats, y: Floats, x: Floats, turn: float
 ) -> Floats:
-    """One glyph per picture in a random font, its centre at (y, x) from the picture's, by bilinear look-up."""
+    """One glyph per image in a random font, its centre at (y, x) from the image's, by bilinear look-up."""
     cells = _atlas()
     font = random.integers(0, len(cells), CHUNK)
     angle, slant = np.deg2rad(_uniform(random, -turn, turn)), _uniform(random, -0.2, 0.2)
@@ -164,7 +164,7 @@ def _blob(random: np.random.Generator) -> Floats:
 
 
 def _turned(random: np.random.Generator, angle: Floats) -> tuple[Floats, Floats]:
-    """Every pixel's coordinates along and across `angle`, from a random point of the picture."""
+    """Every pixel's coordinates along and across `angle`, from a random point of the image."""
     rows, columns = _grid()
     dy = rows - _uniform(random, -SIZE / 2, SIZE / 2)[:, None, None]
     dx = columns - _uniform(random, -SIZE / 2, SIZE / 2)[:, None, None]
@@ -183,7 +183,7 @@ def _clip(x: Floats, low: float, high: float) -> Floats:
 
 @cache
 def _grid() -> tuple[Floats, Floats]:
-    """Row and column of every pixel, counted from the picture's centre, shapes (32, 1) and (1, 32)."""
+    """Row and column of every pixel, counted from the image's centre, shapes (32, 1) and (1, 32)."""
     line = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
     return line[:, None], line[None, :]
 
@@ -200,7 +200,7 @@ def _atlas() -> Floats:
         path = folder / f"{name}.ttf"
         if not path.is_file():
             raise InputError(f"{path}: a font that draws the glyphs is missing; reinstall matplotlib")
-        # Basic layout: the same picture whether or not Pillow was built with a text shaping library.
+        # Basic layout: the same image whether or not Pillow was built with a text shaping library.
         basic = ImageFont.Layout.BASIC
         probe = ImageFont.truetype(path, 100, layout_engine=basic).getbbox("8", anchor="ls")
         font = ImageFont.truetype(path, 100 * DIGIT_HEIGHT / (probe[3] - probe[1]), layout_engine=basic)

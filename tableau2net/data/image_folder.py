@@ -1,4 +1,4 @@
-"""Pictures in folders by class, the layout of ImageNet: they stay on disk."""
+"""Images in folders by class, the layout of ImageNet: they stay on disk."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.data.load import Part, split_sizes
-from tableau2net.data.listing import Listing, class_names, list_pictures
+from tableau2net.data.listing import Listing, class_names, list_images
 from tableau2net.data.loading import Batches, begin, checked, loader, reading
 from tableau2net.data.normalise import Channels, Normalise
-from tableau2net.data.decoding import Batch, Pictures
+from tableau2net.data.decoding import Batch, Images
 
 if TYPE_CHECKING:
     from tableau2net.data.resident_feed import Feed
     from tableau2net.recipes.recipe import Recipe
 
-BATCH = 200  # of an evaluation; 200 pictures of 224 pixels are 120 MB
+BATCH = 200  # of an evaluation; 200 images of 224 pixels are 120 MB
 MOST_WORKERS = 8
-GLANCE, GLANCES, PATIENCE = 8, 10_000, 3.0  # pictures looked at before training: at a time, at most, and seconds
+GLANCE, GLANCES, PATIENCE = 8, 10_000, 3.0  # images looked at before training: at a time, at most, and seconds
 SIZES = range(8, 2049)
 CPU = torch.device("cpu")
 LAYOUT = "expected train/CLASS/… and val/CLASS/… or test/CLASS/…"
@@ -36,12 +36,12 @@ LAYOUT = "expected train/CLASS/… and val/CLASS/… or test/CLASS/…"
 
 @dataclass(frozen=True, eq=False)
 class FolderData:
-    """A data set of a folder train/ and a folder val/ or test/, each with a folder of pictures for each class.
+    """A data set of a folder train/ and a folder val/ or test/, each with a folder of images for each class.
 
-    Labels are the places of the names of train's folders in order. Pictures are tested on that are in test/, else those
+    Labels are the places of the names of train's folders in order. Images are tested on that are in test/, else those
     in val/; where both are there, val/ is held out. `size` is that of the crop that a network sees; in evaluation it
-    is the middle of the picture, resized so that its shorter side is size / 0.875 (256 for 224). `mean` and `std`, in
-    units of pixel values, are those of ImageNet's training pictures, of whatever the pictures are. `workers` processes
+    is the middle of the image, resized so that its shorter side is size / 0.875 (256 for 224). `mean` and `std`, in
+    units of pixel values, are those of ImageNet's training images, of whatever the images are. `workers` processes
     decode.
     """
 
@@ -66,9 +66,9 @@ class FolderData:
         size: int = 224,
         workers: int | None = None,
     ) -> Self:
-        """What is in a folder, no picture opened yet.
+        """What is in a folder, no image opened yet.
 
-        `validation` pictures of train/ are held out, then `limit_train` of what remains kept: evenly spaced in the
+        `validation` images of train/ are held out, then `limit_train` of what remains kept: evenly spaced in the
         order of classes and paths, so that each class has its share. Raises InputError, one line, for a folder that is
         laid out otherwise, and for numbers that do not fit.
         """
@@ -79,13 +79,13 @@ class FolderData:
             raise InputError(f"--workers {workers}: must be from 0 to 256")
         known = class_names(root / "train") if (root / "train").is_dir() else ()
         if not known:
-            raise InputError(f"{root}: has no folders of pictures in train/; {LAYOUT}")
+            raise InputError(f"{root}: has no folders of images in train/; {LAYOUT}")
         parts = {part: listing for part in ("test", "val") if (listing := _evaluated(root, part, known))}
         if not parts:
-            raise InputError(f"{root}: has no folders of pictures in val/ or test/; {LAYOUT}")
+            raise InputError(f"{root}: has no folders of images in val/ or test/; {LAYOUT}")
         if validation and len(parts) == 2:
             raise InputError(f"--validation {validation}: {root} has val/ held out beside test/; leave it at 0")
-        listing = list_pictures(root / "train", known, known)
+        listing = list_images(root / "train", known, known)
         train, held = _split(str(folder), listing, validation, limit_train)
         test = parts.get("test") or parts["val"]
         return cls(
@@ -104,11 +104,11 @@ class FolderData:
         return len(self.class_names)
 
     def to(self, device: torch.device) -> Self:
-        """The same: pictures are on disk."""
+        """The same: images are on disk."""
         return self
 
     def counts(self) -> dict[str, int]:
-        """How many pictures there are to train, validate and test on."""
+        """How many images there are to train, validate and test on."""
         return {part: len(listing or ()) for part, listing in self._parts().items()}
 
     def digest(self) -> str:
@@ -120,17 +120,17 @@ class FolderData:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one picture, as a network sees it: channels, rows, columns."""
+        """Of one image, as a network sees it: channels, rows, columns."""
         return (3, self.size, self.size)
 
     def has(self, part: Part) -> bool:
-        """Whether there are pictures in a part to evaluate on."""
+        """Whether there are images in a part to evaluate on."""
         return self._parts()[part] is not None
 
     def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """A part in order: pictures normalised, float32 (B, 3, size, size), channels_last, and labels int64 (B,).
+        """A part in order: images normalised, float32 (B, 3, size, size), channels_last, and labels int64 (B,).
 
-        Raises InputError for a picture that cannot be decoded."""
+        Raises InputError for an image that cannot be decoded."""
         listing = self._parts()[part]
         if listing is None:
             return
@@ -139,15 +139,15 @@ class FolderData:
             yield normalise(x.to(device, non_blocking=True).permute(0, 3, 1, 2)), y.to(device, non_blocking=True)
 
     def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
-        """Batches of pictures that worker processes decode."""
+        """Batches of images that worker processes decode."""
         from tableau2net.data.folder_feed import FolderFeed
 
         return FolderFeed(self, recipe, seed, device, share)
 
     def look(self, seconds: float = PATIENCE) -> None:
-        """Decode pictures of each part for a while: all of a small folder, some from everywhere in a large one.
+        """Decode images of each part for a while: all of a small folder, some from everywhere in a large one.
 
-        Else a picture to test on that cannot be read is found out after an epoch. Raises InputError naming it."""
+        Else an image to test on that cannot be read is found out after an epoch. Raises InputError naming it."""
         parts = [listing for listing in self._parts().values() if listing is not None]
         for listing in parts:
             end = time.monotonic() + seconds / len(parts)
@@ -157,12 +157,12 @@ class FolderData:
                     break
 
     def _decoded(self, listing: Listing, order: Iterable[int], size: int, device: torch.device) -> Iterator[Batch]:
-        """Pictures of a listing in batches of a size. Raises InputError for one that cannot be decoded."""
+        """Images of a listing in batches of a size. Raises InputError for one that cannot be decoded."""
         wanted = [(0, int(i)) for i in order]
         batches = Batches([wanted[first : first + size] for first in range(0, len(wanted), size)])
         workers = min(self.workers, len(batches))
         with reading(listing.folder):
-            yield from map(checked, begin(loader(Pictures(listing, self.size), batches, workers, device, keep=False)))
+            yield from map(checked, begin(loader(Images(listing, self.size), batches, workers, device, keep=False)))
 
     def _parts(self) -> dict[str, Listing | None]:
         return {"train": self.train, "validation": self.validation, "test": self.test}
@@ -174,12 +174,12 @@ def default_workers() -> int:
 
 
 def _evaluated(root: Path, part: str, known: tuple[str, ...]) -> Listing | None:
-    """The pictures of val/ or test/; None where there are none by class: ImageNet's test pictures have no labels."""
+    """The images of val/ or test/; None where there are none by class: ImageNet's test images have no labels."""
     folder = root / part
     classes = class_names(folder) if folder.is_dir() else ()
     if strange := [name for name in classes if name not in set(known)]:
         raise InputError(f"{folder / strange[0]}: is no class of {root / 'train'}; the folders there are the classes")
-    return list_pictures(folder, classes, known) if classes else None
+    return list_images(folder, classes, known) if classes else None
 
 
 def _split(name: str, listing: Listing, validation: int, limit_train: int | None) -> tuple[Listing, Listing | None]:

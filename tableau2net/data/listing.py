@@ -1,4 +1,4 @@
-"""The pictures of a folder with a folder for each class: their paths, sizes and classes, compactly; none is opened."""
+"""The images of a folder with a folder for each class: their paths, sizes and classes, compactly; none is opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDINGS = tuple(map(os.fsencode, ENDINGS))
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """N pictures below a folder, in the order of their classes and paths.
+    """N images below a folder, in the order of their classes and paths.
 
     names: their paths relative to the folder, one after another; path i is names[starts[i]:ends[i]]. So a million of
     them are a handful of arrays, which a process is sent in no time.
@@ -38,15 +38,15 @@ class Listing:
         return len(self.labels)
 
     def relative(self, i: int) -> bytes:
-        """The path of picture i below the folder."""
+        """The path of image i below the folder."""
         return self.names[self.starts[i] : self.ends[i]]
 
     def path(self, i: int) -> Path:
-        """The path of picture i."""
+        """The path of image i."""
         return self.folder / os.fsdecode(self.relative(i))
 
     def chosen(self, index: NDArray[np.int64]) -> Listing:
-        """Those of the pictures alone."""
+        """Those of the images alone."""
         return replace(self, **{name: getattr(self, name)[index] for name in ("starts", "ends", "labels", "sizes")})
 
     def digest(self) -> str:
@@ -64,19 +64,19 @@ def class_names(folder: Path) -> tuple[str, ...]:
         raise _unreadable(error) from error
 
 
-def list_pictures(folder: Path, classes: tuple[str, ...], known: tuple[str, ...]) -> Listing:
-    """The pictures below a folder in the folders of some `classes`, labelled by their place among the `known` ones.
+def list_images(folder: Path, classes: tuple[str, ...], known: tuple[str, ...]) -> Listing:
+    """The images below a folder in the folders of some `classes`, labelled by their place among the `known` ones.
 
-    Raises InputError where a folder holds no picture or cannot be read."""
+    Raises InputError where a folder holds no image or cannot be read."""
     names, sizes, labels = [], [], []
     number = {name: i for i, name in enumerate(known)}
     for name in classes:
         try:
-            found = sorted(_pictures(folder / name, os.fsencode(name)))
+            found = sorted(_images(folder / name, os.fsencode(name)))
         except OSError as error:
             raise _unreadable(error) from error
         if not found:
-            raise InputError(f"{folder / name}: holds no picture ({', '.join(ENDINGS)}); put some there, or remove it")
+            raise InputError(f"{folder / name}: holds no image ({', '.join(ENDINGS)}); put some there, or remove it")
         names += [path for path, _ in found]
         sizes += [size for _, size in found]
         labels += [number[name]] * len(found)
@@ -91,13 +91,13 @@ def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from (entry for entry in entries if not entry.name.startswith("."))
 
 
-def _pictures(folder: Path, below: bytes) -> Iterator[tuple[bytes, int]]:
-    """Relative paths and sizes of the pictures in a folder and in those inside it; links to folders are not followed,
+def _images(folder: Path, below: bytes) -> Iterator[tuple[bytes, int]]:
+    """Relative paths and sizes of the images in a folder and in those inside it; links to folders are not followed,
     which could lead round in a circle."""
     for entry in _visible(folder):
         path = below + b"/" + os.fsencode(entry.name)
         if entry.is_dir(follow_symlinks=False):
-            yield from _pictures(Path(entry.path), path)
+            yield from _images(Path(entry.path), path)
         elif path.lower().endswith(_ENDINGS) and entry.is_file():
             yield path, entry.stat().st_size
         elif path.lower().endswith(_ENDINGS) and entry.is_symlink() and not os.path.exists(entry.path):

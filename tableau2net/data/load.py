@@ -1,4 +1,4 @@
-"""What training asks of a data set, pictures in memory as uint8 tensors, and the one table of where they come from."""
+"""What training asks of a data set, images in memory as uint8 tensors, and the one table of where they come from."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from tableau2net.data.resident_feed import Feed
     from tableau2net.recipes.recipe import Recipe
 
-GLYPHS_SIZES = (10_000, 2_000)  # pictures to train and to test on, where the source does not say
+GLYPHS_SIZES = (10_000, 2_000)  # images to train and to test on, where the source does not say
 EVALUATION_BATCH = 500
 
 Part = Literal["validation", "test"]
 
 
 class Data(Protocol):
-    """What training asks of a data set, wherever its pictures are; an object of anybody's that has all this will do.
+    """What training asks of a data set, wherever its images are; an object of anybody's that has all this will do.
     Labels count from 0 to `classes` - 1.
 
-    `flip` says whether a mirrored picture keeps its label.
+    `flip` says whether a mirrored image keeps its label.
     """
 
     @property
@@ -44,10 +44,10 @@ class Data(Protocol):
     def flip(self) -> bool: ...
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one picture, as a network sees it: channels, rows, columns."""
+        """Of one image, as a network sees it: channels, rows, columns."""
 
     def counts(self) -> dict[str, int]:
-        """How many pictures there are under "train", "validation" and "test"; to train and to test on, one at least."""
+        """How many images there are under "train", "validation" and "test"; to train and to test on, one at least."""
 
     def digest(self) -> str:
         """A short fingerprint of what is trained and tested on, split included."""
@@ -56,20 +56,20 @@ class Data(Protocol):
         """The same data where it is wanted; what lives on disk stays there."""
 
     def has(self, part: Part) -> bool:
-        """Whether there are pictures in a part to evaluate on."""
+        """Whether there are images in a part to evaluate on."""
 
     def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """A part in order: pictures normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
+        """A part in order: images normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
 
     def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
-        """What training takes its batches from; a `FetchedFeed`, say, of a function that gives pictures by number."""
+        """What training takes its batches from; a `FetchedFeed`, say, of a function that gives images by number."""
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set, split. Pictures are uint8 (N, 3, H, W), labels int64 (N,) from 0 to classes - 1.
+    """A data set, split. Images are uint8 (N, 3, H, W), labels int64 (N,) from 0 to classes - 1.
 
-    `flip` says whether a mirrored picture keeps its label. `mean` and `std` are per channel, in units of
+    `flip` says whether a mirrored image keeps its label. `mean` and `std` are per channel, in units of
     pixel values (0 to 255), over x_train. Raises InputError for tensors of another kind, and labels out of range.
     """
 
@@ -98,9 +98,9 @@ class ImageData:
     def _check(self, part: str) -> None:
         x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
         if not (isinstance(x, Tensor) and x.dtype == torch.uint8 and x.dim() == 4 and x.numel()):
-            raise InputError(f"x_{part} is {_kind(x)}; it must be pictures, a uint8 tensor (N, 3, height, width)")
+            raise InputError(f"x_{part} is {_kind(x)}; it must be images, a uint8 tensor (N, 3, height, width)")
         if x.shape[1:] != (3, *self.x_train.shape[2:]):
-            raise InputError(f"x_{part} is {_kind(x)}; it must have 3 channels, and pictures as large as x_train has")
+            raise InputError(f"x_{part} is {_kind(x)}; it must have 3 channels, and images as large as x_train has")
         if not (isinstance(y, Tensor) and y.dtype == torch.int64 and y.shape == x.shape[:1]):
             raise InputError(f"y_{part} is {_kind(y)}; it must be labels, an int64 tensor ({len(x)},)")
         low, high = (int(v) for v in y.aminmax())
@@ -117,40 +117,40 @@ class ImageData:
         return there
 
     def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
-        """Batches of pictures that are on the device already."""
+        """Batches of images that are on the device already."""
         from tableau2net.data.resident_feed import ResidentFeed
 
         return ResidentFeed(self.to(device), recipe, seed, share)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one picture: channels, rows, columns."""
+        """Of one image: channels, rows, columns."""
         return (self.x_train.shape[1], self.x_train.shape[2], self.x_train.shape[3])
 
     def has(self, part: Part) -> bool:
-        """Whether there are pictures in a part to evaluate on."""
-        return self.pictures(part) is not None
+        """Whether there are images in a part to evaluate on."""
+        return self.images(part) is not None
 
-    def pictures(self, part: Part) -> tuple[Tensor, Tensor] | None:
-        """The pictures of a part as they are stored, and their labels; None where nothing is held out."""
+    def images(self, part: Part) -> tuple[Tensor, Tensor] | None:
+        """The images of a part as they are stored, and their labels; None where nothing is held out."""
         x, y = {"validation": (self.x_validation, self.y_validation), "test": (self.x_test, self.y_test)}[part]
         return None if x is None or y is None else (x, y)
 
     def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """A part in order: pictures normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
-        found = self.pictures(part)
+        """A part in order: images normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
+        found = self.images(part)
         if found is not None:
             normalise = Normalise(self.mean, self.std, device)
             for x, y in zip(*(torch.split(tensor, EVALUATION_BATCH) for tensor in found), strict=True):
                 yield normalise(x.to(device)), y.to(device)
 
     def counts(self) -> dict[str, int]:
-        """How many pictures there are to train, validate and test on."""
+        """How many images there are to train, validate and test on."""
         validation = 0 if self.y_validation is None else len(self.y_validation)
         return {"train": len(self.y_train), "validation": validation, "test": len(self.y_test)}
 
     def digest(self) -> str:
-        """A short fingerprint of every picture and label, split included."""
+        """A short fingerprint of every image and label, split included."""
         sha = hashlib.sha256()
         for key, value in vars(self).items():
             if isinstance(value, Tensor):
@@ -192,11 +192,11 @@ def load_data(
     """The data set that `source` names.
 
     `source` is "cifar10", "cifar100", "stl10" or "svhn" (torchvision's, in `data_dir`), a path ending in ".npz"
-    (x_train, y_train, x_test, y_test; pictures uint8 (N, H, W, 3)), or "glyphs", which is drawn from `seed`;
+    (x_train, y_train, x_test, y_test; images uint8 (N, H, W, 3)), or "glyphs", which is drawn from `seed`;
     "glyphs:TRAIN" and "glyphs:TRAIN:TEST" set how many. These are held in memory, an `ImageData`: the last
-    `validation` of the training pictures are held out, then the first `limit_train` of what remains are kept.
+    `validation` of the training images are held out, then the first `limit_train` of what remains are kept.
 
-    A folder with train/CLASS/… and val/ or test/ is a `FolderData`: pictures stay on disk, are seen at `size` pixels
+    A folder with train/CLASS/… and val/ or test/ is a `FolderData`: images stay on disk, are seen at `size` pixels
     and decoded by `workers` processes (as many as there are cores, at most 8, unless given; 0 is none), and both parts
     are spread over its classes. As many of them as a few seconds allow are decoded once, so that what is wrong with
     them is said now.
@@ -268,15 +268,15 @@ def _glyphs_sizes(source: str) -> tuple[int, int]:
 
 
 def split_sizes(source: str, total: int, validation: int, limit_train: int | None) -> tuple[int, int]:
-    """Of `total` pictures to train on, how many are left beside those held out, and how many of these are kept.
+    """Of `total` images to train on, how many are left beside those held out, and how many of these are kept.
 
     Raises InputError where there are not so many."""
     if not 0 <= validation < total:
-        raise InputError(f"--validation {validation}: {source} has {total} pictures; ask for 0 to {total - 1}")
+        raise InputError(f"--validation {validation}: {source} has {total} images; ask for 0 to {total - 1}")
     left = total - validation
     train = left if limit_train is None else limit_train
     if not 0 < train <= left:
-        raise InputError(f"--limit-train {train}: {source} has {left} pictures to train on; ask for 1 to {left}")
+        raise InputError(f"--limit-train {train}: {source} has {left} images to train on; ask for 1 to {left}")
     return left, train
 
 
@@ -290,18 +290,18 @@ def _split(asked: Request, arrays: Arrays, flip: bool) -> ImageData:
         name=source,
         classes=arrays.classes,
         flip=flip,
-        x_train=_pictures(x_train),
+        x_train=_images(x_train),
         y_train=torch.from_numpy(arrays.y_train[:train].copy()),
-        x_test=_pictures(arrays.x_test),
+        x_test=_images(arrays.x_test),
         y_test=torch.from_numpy(arrays.y_test),
-        x_validation=None if held is None else _pictures(arrays.x_train[held]),
+        x_validation=None if held is None else _images(arrays.x_train[held]),
         y_validation=None if held is None else torch.from_numpy(arrays.y_train[held].copy()),
         mean=mean,
         std=std,
     )
 
 
-def _pictures(x: np.ndarray) -> Tensor:
+def _images(x: np.ndarray) -> Tensor:
     """uint8 (N, H, W, 3) as a tensor (N, 3, H, W) that is channels_last in memory, as it was."""
     return torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2)
 

@@ -1,4 +1,4 @@
-"""Batches of pictures decoded by worker processes while the device computes."""
+"""Batches of images decoded by worker processes while the device computes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader
 
 from tableau2net.children import safely
 from tableau2net.errors import InputError
-from tableau2net.data.decoding import Batch, Pictures
+from tableau2net.data.decoding import Batch, Images
 
 Wanted = list[tuple[int, int]]
 
 
 class Batches:
-    """Which pictures each batch is made of; may be told anew before each epoch."""
+    """Which images each batch is made of; may be told anew before each epoch."""
 
     def __init__(self, batches: Sequence[Wanted] = ()) -> None:
         self.batches = batches
@@ -33,19 +33,19 @@ class Batches:
 
 
 def loader(
-    pictures: Pictures, batches: Batches, workers: int, device: torch.device, *, keep: bool
+    images: Images, batches: Batches, workers: int, device: torch.device, *, keep: bool
 ) -> DataLoader[Batch]:
     """What decodes batches in `workers` processes, which are kept from epoch to epoch where `keep` says so.
 
-    Where CUDA is used they come from a fork server: a process forked off one that has CUDA can break. The pictures then
+    Where CUDA is used they come from a fork server: a process forked off one that has CUDA can break. The images then
     go to memory that a GPU reads by itself."""
     cuda = device.type == "cuda"
     context = None
     if cuda and workers:
         context = torch.multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([Pictures.__module__])
+        context.set_forkserver_preload([Images.__module__])
     return DataLoader(
-        pictures,  # type: ignore[arg-type]
+        images,  # type: ignore[arg-type]
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_as_it_is,
@@ -74,7 +74,7 @@ def begin(batches: DataLoader[Batch]) -> Iterator[Batch | str]:
 
 @contextlib.contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Raises InputError for a worker process that dies (killed, or out of shared memory) while pictures are read."""
+    """Raises InputError for a worker process that dies (killed, or out of shared memory) while images are read."""
     try:
         yield
     except RuntimeError as error:
@@ -82,12 +82,12 @@ def reading(folder: Path) -> Iterator[None]:
             raise
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{folder}: a process that decodes pictures died ({reason}); give --workers 0, or more (shared) memory"
+            f"{folder}: a process that decodes images died ({reason}); give --workers 0, or more (shared) memory"
         ) from error
 
 
 def checked(batch: Batch | str) -> Batch:
-    """A batch. Raises InputError where it is the line that tells what is wrong with one of its pictures."""
+    """A batch. Raises InputError where it is the line that tells what is wrong with one of its images."""
     if isinstance(batch, str):
         raise InputError(batch)
     return batch

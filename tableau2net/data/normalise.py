@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 Channels = tuple[float, float, float]
-ROWS = 8  # of a picture, that are scaled at once
+ROWS = 8  # of an image, that are scaled at once
 
 
 class Normalise:

@@ -1,4 +1,4 @@
-"""Reading pictures from a .npz archive of anybody's: what it says of itself is checked before memory is taken."""
+"""Reading images from a .npz archive of anybody's: what it says of itself is checked before memory is taken."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(f"{path}: cannot be read ({_reason(error)}); write it again with numpy.savez") from error
     for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
         if len(x) != len(y):
-            raise InputError(f"{path}: x_{part} has {len(x)} pictures, y_{part} has {len(y)} labels; make them agree")
+            raise InputError(f"{path}: x_{part} has {len(x)} images, y_{part} has {len(y)} labels; make them agree")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise InputError(
-            f"{path}: x_train has pictures of {x_train.shape[1]}×{x_train.shape[2]}, x_test of "
+            f"{path}: x_train has images of {x_train.shape[1]}×{x_train.shape[2]}, x_test of "
             f"{x_test.shape[1]}×{x_test.shape[2]}; make them the same size"
         )
     classes = int(y_train.max()) + 1
     if classes > len(y_train):
         raise InputError(
-            f"{path}: y_train has the label {classes - 1} but only {len(y_train)} pictures; number the classes from 0"
+            f"{path}: y_train has the label {classes - 1} but only {len(y_train)} images; number the classes from 0"
         )
     if y_test.max() >= classes:
         raise InputError(f"{path}: y_test has the label {y_test.max()}, but the labels of y_train end at {classes - 1}")
@@ -63,7 +63,7 @@ def _arrays(path: Path) -> list[NDArray[Any]]:
         if total > (memory := _memory()):
             raise InputError(
                 f"{path}: its arrays are {total / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB of memory; "
-                "keep fewer pictures, or give a folder of them"
+                "keep fewer images, or give a folder of them"
             )
     with np.load(path, allow_pickle=False) as file:
         return [_values(path, key, _array(path, file, key)) for key in KEYS]
@@ -122,7 +122,7 @@ def _array(path: Path, archive: Any, key: str) -> NDArray[Any]:
     return value
 
 
-def _check_pictures(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+def _check_images(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
     if dtype != np.uint8:
         raise InputError(f"{path}: {key} is {dtype}; it must be uint8, 0 to 255")
     if len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < 8 or shape[0] == 0:
@@ -138,12 +138,12 @@ def _check_labels(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, 
         raise InputError(f"{path}: {key} has shape {shape}; labels must be (N,), N at least 1")
 
 
-KEYS = {"x_train": _check_pictures, "y_train": _check_labels, "x_test": _check_pictures, "y_test": _check_labels}
+KEYS = {"x_train": _check_images, "y_train": _check_labels, "x_test": _check_images, "y_test": _check_labels}
 
 
 def _values(path: Path, key: str, found: NDArray[Any]) -> NDArray[Any]:
-    """Pictures as they are; labels as int64, from 0. Raises InputError."""
-    if KEYS[key] is _check_pictures:
+    """Images as they are; labels as int64, from 0. Raises InputError."""
+    if KEYS[key] is _check_images:
         return found
     if found.min() < 0:
         raise InputError(f"{path}: {key} has the label {found.min()}; labels must count from 0")

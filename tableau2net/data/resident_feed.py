@@ -1,4 +1,4 @@
-"""Batches of an epoch, on the device: what a training step takes its pictures from."""
+"""Batches of an epoch, on the device: what a training step takes its images from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tableau2net.recipes.recipe import Recipe
 class Feed(Protocol):
     """Where the batches of a training run come from.
 
-    count: pictures of an epoch.
+    count: images of an epoch.
     """
 
     count: int
@@ -30,15 +30,15 @@ class Feed(Protocol):
         """The tensors that say how far an epoch has come."""
 
     def start(self, epoch: int, first: int = 0) -> int:
-        """Go to picture number `first` of an epoch; returns the seed of whatever else chance decides in it."""
+        """Go to image number `first` of an epoch; returns the seed of whatever else chance decides in it."""
         ...
 
     def advance(self, size: int) -> None:
-        """Have the next `size` pictures at hand on the device. Called by the host before each step."""
+        """Have the next `size` images at hand on the device. Called by the host before each step."""
         ...
 
     def take(self, size: int) -> tuple[Tensor, Tensor]:
-        """This process's share of the next `size` pictures, float32 (B, 3, H, W), and their labels, int64 (B,).
+        """This process's share of the next `size` images, float32 (B, 3, H, W), and their labels, int64 (B,).
 
         Runs on the device alone: it may be recorded once and be played again."""
         ...
@@ -50,9 +50,9 @@ def whole(size: int) -> slice:
 
 
 class ResidentFeed:
-    """Pictures that are on the device already, as bytes: one gather takes a batch out of them, cropped and mirrored.
+    """Images that are on the device already, as bytes: one gather takes a batch out of them, cropped and mirrored.
 
-    All that a step has to look up is where its pictures begin, and their labels, in the order of the epoch."""
+    All that a step has to look up is where its images begin, and their labels, in the order of the epoch."""
 
     def __init__(self, data: ImageData, recipe: Recipe, seed: int, share: Callable[[int], slice] = whole) -> None:
         device = data.x_train.device
@@ -68,7 +68,7 @@ class ResidentFeed:
         self.state: tuple[Tensor, ...] = (self.cursor,)
 
     def start(self, epoch: int, first: int = 0) -> int:
-        """Draw an epoch, into the memory that the last one was in, and go to its picture number `first`."""
+        """Draw an epoch, into the memory that the last one was in, and go to its image number `first`."""
         draw = EpochDraw.of(self.count, seed=self.seed, epoch=epoch, flip=self.flip, size=self.size)
         fill(self.addresses, self.windows.addresses(draw))
         fill(self.answers, self.labels[draw.order])
@@ -77,10 +77,10 @@ class ResidentFeed:
         return draw.seed
 
     def advance(self, size: int) -> None:
-        """Nothing: all pictures are at hand."""
+        """Nothing: all images are at hand."""
 
     def take(self, size: int) -> tuple[Tensor, Tensor]:
-        """The next pictures, augmented and normalised."""
+        """The next images, augmented and normalised."""
         own = self.share(size)
         place = torch.arange(own.start, own.stop, device=self.cursor.device) + self.cursor
         self.cursor += size
@@ -93,9 +93,9 @@ class ResidentFeed:
 
 
 class SentFeed:
-    """Pictures that are sent to the device batch by batch, into the same memory each time.
+    """Images that are sent to the device batch by batch, into the same memory each time.
 
-    count: pictures of an epoch. shape: of one as it is sent, for a batch of at most so many in memory of a `dtype`.
+    count: images of an epoch. shape: of one as it is sent, for a batch of at most so many in memory of a `dtype`.
     """
 
     state: tuple[Tensor, ...] = ()  # how far an epoch has come is known to the host
@@ -112,7 +112,7 @@ class SentFeed:
         self.blot = torch.zeros(most, 2, dtype=torch.int64, device=device)
 
     def send(self, x: Tensor, y: Tensor, blot: Tensor) -> None:
-        """Send this process's share of a batch, and the middle of the square to blot out of each picture."""
+        """Send this process's share of a batch, and the middle of the square to blot out of each image."""
         for own, new in ((self.x, x), (self.y, y), (self.blot, blot)):
             own[: len(new)].copy_(new, non_blocking=True)
 
@@ -132,9 +132,9 @@ Fetch = Callable[[int, list[int]], tuple[Tensor, Tensor]]
 
 
 class FetchedFeed(SentFeed):
-    """Batches of a data set of one's own, whose pictures a function gives by their numbers.
+    """Batches of a data set of one's own, whose images a function gives by their numbers.
 
-    fetch(epoch, numbers): pictures, normalised (and augmented, where they are to be), float32 (B, 3, H, W), and labels,
+    fetch(epoch, numbers): images, normalised (and augmented, where they are to be), float32 (B, 3, H, W), and labels,
     int64 (B,). A run that is to end with the same bits after a stop has a `fetch` that gives the same at each call.
     The order of an epoch follows from (seed, epoch).
     """
@@ -149,13 +149,13 @@ class FetchedFeed(SentFeed):
         self.draw = self._drawn(0)
 
     def start(self, epoch: int, first: int = 0) -> int:
-        """Go to picture number `first` of an epoch; returns the seed of whatever else chance decides in it."""
+        """Go to image number `first` of an epoch; returns the seed of whatever else chance decides in it."""
         self.epoch, self.next = epoch, first
         self.draw = self._drawn(epoch)
         return self.draw.seed
 
     def advance(self, size: int) -> None:
-        """Fetch the next `size` pictures, or this process's share. Raises InputError for tensors of another kind."""
+        """Fetch the next `size` images, or this process's share. Raises InputError for tensors of another kind."""
         own = self.share(size)
         place = slice(self.next + own.start, self.next + own.stop)
         numbers = self.draw.order[place].tolist()
@@ -169,8 +169,8 @@ class FetchedFeed(SentFeed):
 
 
 def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:
-    """The feed of a data set. Raises InputError for a recipe whose `cutout` leaves nothing of a picture, and for a feed
+    """The feed of a data set. Raises InputError for a recipe whose `cutout` leaves nothing of an image, and for a feed
     that lacks something."""
     if recipe.cutout >= min(data.shape[1:]):
-        raise InputError(f"recipe: cutout is {recipe.cutout}; it must be below the {min(data.shape[1:])} of a picture")
+        raise InputError(f"recipe: cutout is {recipe.cutout}; it must be below the {min(data.shape[1:])} of an image")
     return checked_feed(data, data.feed(recipe, seed, device, share))

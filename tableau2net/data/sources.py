@@ -17,7 +17,7 @@ PATIENCE = 20.0  # seconds without an answer before a download counts as failed
 
 @dataclass(frozen=True)
 class Arrays:
-    """Pictures uint8 (N, H, W, 3) and labels int64 (N,) from 0 to classes - 1, not yet split further."""
+    """Images uint8 (N, H, W, 3) and labels int64 (N,) from 0 to classes - 1, not yet split further."""
 
     x_train: NDArray[np.uint8]
     y_train: NDArray[np.int64]
@@ -88,6 +88,6 @@ def read_torchvision(source: str, data_dir: Path) -> Arrays:
 
 
 def _of_reader(part: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pictures and labels of a reader of torchvision; some have channels first, some call labels targets."""
+    """Images and labels of a reader of torchvision; some have channels first, some call labels targets."""
     x = part.data if part.data.shape[-1] == 3 else part.data.transpose(0, 2, 3, 1)
     return x, np.asarray(part.targets if hasattr(part, "targets") else part.labels, np.int64)

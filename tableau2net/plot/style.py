@@ -1,4 +1,4 @@
-"""What every picture shares: colours, how a picture is written, and room for the legend beside it."""
+"""What every figure shares: colours, how a figure is written, and room for the legend beside it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MAX_SCHEMES = len(LINES) * len(DASHES)
 
 
 def line_style(i: int) -> tuple[str, str]:
-    """Colour and dashes of the i-th scheme in a picture; no two of the first 32 look the same."""
+    """Colour and dashes of the i-th scheme in a figure; no two of the first 32 look the same."""
     return LINES[i % len(LINES)], DASHES[i // len(LINES) % len(DASHES)]
 
 
 def check_number(schemes: int) -> None:
-    """Raise InputError where there are more schemes than a picture can tell apart."""
+    """Raise InputError where there are more schemes than a figure can tell apart."""
     if schemes > MAX_SCHEMES:
-        raise InputError(f"{schemes} schemes in one picture: at most {MAX_SCHEMES} can be told apart")
+        raise InputError(f"{schemes} schemes in one figure: at most {MAX_SCHEMES} can be told apart")
 
 
 def image(figure: Figure, format: str = "png") -> bytes:
@@ -34,7 +34,7 @@ def image(figure: Figure, format: str = "png") -> bytes:
     for text in _written(figure):
         text.set_parse_math(False)
     buffer = BytesIO()
-    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}  # the same picture, the same bytes
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}  # the same figure, the same bytes
     figure.savefig(buffer, format=format, bbox_inches="tight", pad_inches=0.12, metadata=dates[format])
     return buffer.getvalue()
 

@@ -12,7 +12,7 @@ from typing import Any
 from tableau2net.errors import InputError
 
 MAX_REFINEMENTS = 6  # 64 times the steps
-MOST_EPOCHS, MOST_PICTURES = 1_000_000, 1_000_000_000
+MOST_EPOCHS, MOST_IMAGES = 1_000_000, 1_000_000_000
 OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("steps", "cosine", "one-cycle", "constant")
 
@@ -28,9 +28,9 @@ class Recipe:
     `optimiser` is "sgd", with `momentum` (and `nesterov`), or "adamw", with `betas`. Weight decay spares the learnt
     coefficients of a scheme. The last batch of an epoch may be smaller than `batch_size`; it is kept.
 
-    `augment` turns on the crop of the padded picture, and the flip where the data allow it; `cutout` is the side in
-    pixels of a square that is blotted out of each picture (DeVries and Taylor 2017), 0 for none; `mixup` the α of the
-    Beta(α, α) that pictures of a batch are mixed by (Zhang et al. 2018), 0 for none; `label_smoothing` the share of a
+    `augment` turns on the crop of the padded image, and the flip where the data allow it; `cutout` is the side in
+    pixels of a square that is blotted out of each image (DeVries and Taylor 2017), 0 for none; `mixup` the α of the
+    Beta(α, α) that images of a batch are mixed by (Zhang et al. 2018), 0 for none; `label_smoothing` the share of a
     label that goes to all classes alike. `ema` is the decay a step of an average of the weights, which then is the
     network that is measured and kept; 0 for none.
 
@@ -75,7 +75,7 @@ class Recipe:
         bounds = self.clip or (1.0, 1.0)
         rules = (
             ("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"from 1 to {MOST_EPOCHS:,}"),
-            ("batch_size", 1 <= self.batch_size <= MOST_PICTURES, f"from 1 to {MOST_PICTURES:,}"),
+            ("batch_size", 1 <= self.batch_size <= MOST_IMAGES, f"from 1 to {MOST_IMAGES:,}"),
             ("lr", 0 < self.lr < math.inf, "positive and finite"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite"),

@@ -1,4 +1,4 @@
-"""A finished run, as its folder has it: the result, and what the network said of each test picture."""
+"""A finished run, as its folder has it: the result, and what the network said of each test image."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tableau2net.errors import InputError
 from tableau2net.runs.result import RESULT, Result
 
 PREDICTIONS = "predictions.safetensors"
-MOST_PICTURES = 2**17  # of a test; exact binomials of these take three seconds
-_MOST_BYTES = 2 * 8 * MOST_PICTURES + 2**16
+MOST_IMAGES = 2**17  # of a test; exact binomials of these take three seconds
+_MOST_BYTES = 2 * 8 * MOST_IMAGES + 2**16
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Finished:
     column: int | None = None
 
     def count(self, part: str) -> int | None:
-        """How many pictures there were to "train", "validation" or "test"; None where that is not said."""
+        """How many images there were to "train", "validation" or "test"; None where that is not said."""
         found = self.result.data.get(part)
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
@@ -52,7 +52,7 @@ class Finished:
         return Fraction(error)
 
     def predictions(self) -> Predictions | None:
-        """What the network said of the test pictures; None where the folder does not hold that, with their labels.
+        """What the network said of the test images; None where the folder does not hold that, with their labels.
 
         Raises InputError, one line, for a damaged file.
         """
@@ -61,7 +61,7 @@ class Finished:
             return None
         try:
             if path.stat().st_size > _MOST_BYTES:
-                raise InputError(f"{path}: is larger than {MOST_PICTURES:,} test pictures need; remove it")
+                raise InputError(f"{path}: is larger than {MOST_IMAGES:,} test images need; remove it")
             tensors = load(path.read_bytes())
         except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove it, or train again") from error
@@ -69,11 +69,11 @@ class Finished:
             return None
         said, truth = tensors["test"], tensors["truth"]
         whole = all(np.issubdtype(labels.dtype, np.integer) for labels in (said, truth))
-        if not whole or said.ndim != 1 or said.shape != truth.shape or not 1 <= len(said) <= MOST_PICTURES:
-            raise InputError(f"{path}: 'test' and 'truth' are not labels of the same pictures; train again")
+        if not whole or said.ndim != 1 or said.shape != truth.shape or not 1 <= len(said) <= MOST_IMAGES:
+            raise InputError(f"{path}: 'test' and 'truth' are not labels of the same images; train again")
         found = Predictions(said, truth)
         wrong = 100 * (1 - float(found.right.mean()))
-        if abs(wrong - self.result.test_error) > max(0.1, 200 / len(said)):  # but for a picture on the edge
+        if abs(wrong - self.result.test_error) > max(0.1, 200 / len(said)):  # but for an image on the edge
             raise InputError(
                 f"{path}: {wrong:.2f} % of it are wrong, {self.result.test_error:.2f} % by {RESULT}; train again"
             )
@@ -82,14 +82,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Labels (N,) that a network gave to the test pictures, and those that are right."""
+    """Labels (N,) that a network gave to the test images, and those that are right."""
 
     said: NDArray[Any]
     truth: NDArray[Any]
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which pictures (N,) got the right label."""
+        """Which images (N,) got the right label."""
         return np.asarray(self.said == self.truth)
 
 

@@ -51,7 +51,7 @@ class Logged:
 
     @property
     def title(self) -> str:
-        """What a picture of it is called."""
+        """What a figure of it is called."""
         about = self.about
         if not about:
             return self.folder.resolve().name

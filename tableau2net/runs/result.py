@@ -28,7 +28,7 @@ class Result:
     the first "epoch" of the new steps, and what `compare_accuracy` found, as in `AccuracyChange`.
 
     `flops` (a multiplication with its addition as two) and `evaluations` (of fields) are those of a forward pass of one
-    picture. `precision` is what the forward pass computes in, `engine` how a step is run, `processes` how many shared
+    image. `precision` is what the forward pass computes in, `engine` how a step is run, `processes` how many shared
     each batch. A result of an older version says nothing of these.
     """
 

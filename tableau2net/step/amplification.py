@@ -16,7 +16,7 @@ from tableau2net.scheme import Scheme
 from tableau2net.step import Combine, Evaluate, Solve, Step, lower
 
 Complex = NDArray[np.complex128]
-SECONDS = 5.0  # about, for a picture: of many stages or steps it has fewer points
+SECONDS = 5.0  # about, for a figure: of many stages or steps it has fewer points
 ENTRIES = 4_000_000  # complex numbers at once: 64 MB, however many stages a method has
 
 
@@ -41,12 +41,12 @@ def amplification(scheme: Scheme, z: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def coarser(schemes: Iterable[Scheme], points: int) -> float:
-    """By how much the points of a picture, `points` of a plane, are to be further apart in each direction: 1 but for
+    """By how much the points of a figure, `points` of a plane, are to be further apart in each direction: 1 but for
     schemes of many steps or coupled stages, of which it warns."""
     every = sum(_seconds(lower(scheme.at_defaults())) for scheme in schemes)
     found = max(1.0, sqrt(every * points / SECONDS))
     if found > 1:
-        warn(f"so many stages or steps: the picture has {points / found**2:,.0f} points, not {points:,}", stacklevel=2)
+        warn(f"so many stages or steps: the figure has {points / found**2:,.0f} points, not {points:,}", stacklevel=2)
     return found
 
 

@@ -88,10 +88,10 @@ class Overview:
     def update(self) -> None:
         """Draw the overview anew, now and then."""
         if self.live and time.monotonic() - self.drawn > EVERY:
-            self.live.update(self.picture(), refresh=True)
+            self.live.update(self.view(), refresh=True)
             self.drawn = time.monotonic()
 
-    def picture(self) -> Group:
+    def view(self) -> Group:
         """The runs that matter now, as many as there is room for, and how many there are of each state."""
         jobs = self._shown(max(3, self.console.height - FRAME))
         paces = Paces.of(self.jobs)

@@ -110,7 +110,7 @@ def _told(folder: Path) -> Mapping[str, Any]:
 def _differences(result: Result, arguments: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
     """Where a result says something else of its run than the table asks for, as far as it says so.
 
-    How many pictures were left out is not in a result; what the worker was told is asked, where that is known.
+    How many images were left out is not in a result; what the worker was told is asked, where that is known.
     """
     asked = completed({"recipe": arguments["recipe"]})
     there = completed({"recipe": result.recipe})

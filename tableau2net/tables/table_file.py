@@ -155,7 +155,7 @@ def _error(value: Any, where: str) -> float:
 
 
 def _protocol(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where published figures come from: text, and whole numbers of pictures and epochs."""
+    """Where published figures come from: text, and whole numbers of images and epochs."""
     _known(found, tuple(PROTOCOL), "published.")
     for key, value in found.items():
         if PROTOCOL[key] is str:

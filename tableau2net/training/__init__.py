@@ -1,4 +1,4 @@
-"""Training on pictures: a recipe and data in, a folder of results out; resumable to the bit."""
+"""Training on images: a recipe and data in, a folder of results out; resumable to the bit."""
 
 from tableau2net.data.load import Data, ImageData, load_data
 from tableau2net.data.resident_feed import Feed, FetchedFeed

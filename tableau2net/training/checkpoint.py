@@ -32,7 +32,7 @@ FIX = "remove its folder to start again, or choose another --out"
 @dataclass(frozen=True)
 class Progress:
     """How far a run has come: what it is (`run`), where it started (`before`), a row per finished epoch; and of the
-    epoch that it is in, how many pictures were `seen` in how many `seconds`, and the `refinement` it began with."""
+    epoch that it is in, how many images were `seen` in how many `seconds`, and the `refinement` it began with."""
 
     run: dict[str, Any]
     before: Any

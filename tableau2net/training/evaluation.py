@@ -16,7 +16,7 @@ from tableau2net.training.execution import computing
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers of `model` to pictures of `data`, on the device that the model is on."""
+    """Answers of `model` to images of `data`, on the device that the model is on."""
 
     model: nn.Module
     data: Data
@@ -25,7 +25,7 @@ class Evaluation:
 
     @torch.inference_mode()
     def answers(self, part: Part) -> tuple[Tensor, Tensor]:
-        """The labels that the model gives to the pictures of a part, in order, and the true ones; both int64 (N,)."""
+        """The labels that the model gives to the images of a part, in order, and the true ones; both int64 (N,)."""
         found = []
         with evaluating(self.model):
             for x, y in self.data.batches(part, self.device):
@@ -35,7 +35,7 @@ class Evaluation:
         return given, true
 
     def error(self, part: Part) -> float | None:
-        """Per cent of the pictures of a part whose label is another than the model's; None where there are none."""
+        """Per cent of the images of a part whose label is another than the model's; None where there are none."""
         if not self.data.has(part):
             return None
         given, true = self.answers(part)
@@ -60,9 +60,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class AccuracyChange:
-    """Two networks on the same pictures. Errors are per cent of wrong answers.
+    """Two networks on the same images. Errors are per cent of wrong answers.
 
-    measured_on: "validation" where pictures are held out, so that no choice is made by the test pictures; else "test".
+    measured_on: "validation" where images are held out, so that no choice is made by the test images; else "test".
     """
 
     measured_on: str

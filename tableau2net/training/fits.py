@@ -12,7 +12,7 @@ from tableau2net.training.evaluation import evaluating
 
 
 def check_network_fits(model: nn.Module, data: Data) -> None:
-    """Raises InputError where a network of one's own does not answer pictures like these with a score a class."""
+    """Raises InputError where a network of one's own does not answer images like these with a score a class."""
     kind = type(model).__name__
     learns = next((weight for weight in model.parameters() if weight.requires_grad), None)
     if learns is None:
@@ -23,10 +23,10 @@ def check_network_fits(model: nn.Module, data: Data) -> None:
             scores = model(x)
         except Exception as error:  # whatever a network of anybody's makes of them
             raise InputError(
-                f"model: a {kind} does not take pictures {tuple(x.shape)} ({' '.join(str(error).split())[:200]})"
+                f"model: a {kind} does not take images {tuple(x.shape)} ({' '.join(str(error).split())[:200]})"
             ) from error
     scored = isinstance(scores, Tensor) and scores.dim() == 2 and scores.is_floating_point()
     if not scored or len(scores) != 2 or scores.shape[1] < data.classes:
         raise InputError(
-            f"model: a {kind} answers two pictures with {short(scores)}; it must give scores (2, {data.classes})"
+            f"model: a {kind} answers two images with {short(scores)}; it must give scores (2, {data.classes})"
         )

@@ -70,7 +70,7 @@ def train(
     `model_name`, a name for `create_model` ("revnet38", say), takes the place of a depth, and of the scheme
     ("adamnet-2" unless given) where it says which; `model`, a module, of both.
 
-    Pictures stay on the device as bytes. `precision` is what the forward pass computes in, "bfloat16" (by default on a
+    Images stay on the device as bytes. `precision` is what the forward pass computes in, "bfloat16" (by default on a
     GPU) or "float32" (on a CPU); `engine` is how a step is run, see `choose_engine`.
 
     Where the recipe refines, a level's network is a new one: a `model` that was given stays what it was when the first
@@ -123,7 +123,7 @@ def train(
             if model is None:
                 if data.shape[0] != 3:
                     raise InputError(
-                        f"data: pictures have {data.shape[0]} channels; a network by name takes 3, give a model"
+                        f"data: images have {data.shape[0]} channels; a network by name takes 3, give a model"
                     )
                 made = network.made(scheme, depth, model_name, options, data.classes, seed)
             else:

@@ -17,22 +17,22 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from tableau2net.sinks import printable
 
 BURST = 20  # lines
-EVERY = 0.25  # seconds between two pictures of the bar
+EVERY = 0.25  # seconds between two drawings of the bar
 WINDOW = 8  # epochs that the pace is measured over: the first, with all that is made ready in it, is soon forgotten
 
 
 class ProgressDisplay:
-    """Shows a run of `epochs` epochs of `pictures` pictures each, of which `seen` pictures in all are behind it.
+    """Shows a run of `epochs` epochs of `images` images each, of which `seen` images in all are behind it.
 
     Goes to stderr, so that stdout holds results alone. With `quiet`, shows nothing.
     """
 
-    def __init__(self, epochs: int, pictures: int, seen: int, *, quiet: bool) -> None:
+    def __init__(self, epochs: int, images: int, seen: int, *, quiet: bool) -> None:
         terminal = sys.stderr.isatty()  # rich takes FORCE_COLOR for one
         self.console = Console(
             stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False, force_terminal=terminal
         )
-        self.epochs, self.pictures, self.seen = epochs, pictures, seen
+        self.epochs, self.images, self.seen = epochs, images, seen
         now = time.perf_counter()
         self.marks = deque([(now, seen)], maxlen=WINDOW)
         self.allowed, self.asked, self.due = float(BURST), now, now
@@ -41,7 +41,7 @@ class ProgressDisplay:
         if terminal and not quiet and not self.console.is_dumb_terminal:
             columns = (BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
             self.bar = Progress(*columns, console=self.console, transient=True, auto_refresh=False)
-            self.task = self.bar.add_task("train", total=epochs * pictures, completed=seen, note="starting")
+            self.task = self.bar.add_task("train", total=epochs * images, completed=seen, note="starting")
 
     def __enter__(self) -> Self:
         if self.bar:
@@ -52,9 +52,9 @@ class ProgressDisplay:
         if self.bar:
             self.bar.stop()
 
-    def advance(self, pictures: int) -> None:
-        """Count `pictures` more as trained on. Costs next to nothing: the bar is drawn four times a second."""
-        self.seen += pictures
+    def advance(self, images: int) -> None:
+        """Count `images` more as trained on. Costs next to nothing: the bar is drawn four times a second."""
+        self.seen += images
         if self.bar and (now := time.perf_counter()) >= self.due:
             self.due = now + EVERY
             self._draw(self.bar)
@@ -88,7 +88,7 @@ class ProgressDisplay:
         return line if self.bar else f"{line}  {row['images_per_second']:9,.0f} images/s  {self._left():>8} left"
 
     def _draw(self, bar: Progress) -> None:
-        epoch = max((self.seen - 1) // self.pictures + 1, 1)
+        epoch = max((self.seen - 1) // self.images + 1, 1)
         note = f"{self._number(epoch)}  {self.last}{self._pace():,.0f} images/s  {self._left()} left"
         bar.update(self.task, completed=self.seen, note=note)
         bar.refresh()
@@ -106,7 +106,7 @@ class ProgressDisplay:
         return True
 
     def _pace(self) -> float:
-        """Pictures a second of late, evaluation included; 0 where there were none yet."""
+        """Images a second of late, evaluation included; 0 where there were none yet."""
         start, first = self.marks[0]
         return (self.seen - first) / max(time.perf_counter() - start, 1e-9)
 
@@ -114,6 +114,6 @@ class ProgressDisplay:
         pace = self._pace()
         if not pace:
             return "-:--"
-        minutes, seconds = divmod(round((self.epochs * self.pictures - self.seen) / pace), 60)
+        minutes, seconds = divmod(round((self.epochs * self.images - self.seen) / pace), 60)
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -21,7 +21,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW, which has none before its first
 
 
 def check_progress(checkpoint: Checkpoint, recipe: Recipe, count: int) -> None:
-    """Raises InputError where no run by this recipe, with so many pictures an epoch, can have come so far."""
+    """Raises InputError where no run by this recipe, with so many images an epoch, can have come so far."""
     said = next(_impossible(checkpoint.progress, recipe, count), None)
     if said:
         raise checkpoint.unfit(f"cannot be one of this run: {said}")
@@ -64,7 +64,7 @@ def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]
     if done > recipe.epochs:
         yield f"it has {done} epochs of {recipe.epochs}"
     if seen and not (done < recipe.epochs and 0 < seen < count and seen % recipe.batch_size == 0):
-        yield f"it stopped after {seen} of {count} pictures"
+        yield f"it stopped after {seen} of {count} images"
     if not 0 <= progress.seconds < math.inf:
         yield f"it took {progress.seconds} seconds"
     for i, row in enumerate(progress.rows):

@@ -63,7 +63,7 @@ class TrainingRun:
         self._begin_level(self.level)
 
     def keep(self, seen: int = 0, seconds: float = 0.0) -> None:
-        """Write the checkpoint: of the end of an epoch, or with so many pictures of one seen in so many seconds."""
+        """Write the checkpoint: of the end of an epoch, or with so many images of one seen in so many seconds."""
         self.progress = replace(self.progress, seen=seen, seconds=seconds)
         tensors = tensors_of(self.level)
         if seen:
@@ -82,7 +82,7 @@ class TrainingRun:
     def come(self) -> str:
         """How far the run has come, in words."""
         seen = self.progress.seen
-        return f"{len(self.progress.rows)} epochs" + (f" and {seen:,} pictures" if seen else "")
+        return f"{len(self.progress.rows)} epochs" + (f" and {seen:,} images" if seen else "")
 
     def train(self) -> None:
         """Train for all that is left, keeping each epoch. Raises Stopped, or KeyboardInterrupt, where it is stopped."""
@@ -100,7 +100,7 @@ class TrainingRun:
         start = time.perf_counter() - self.progress.seconds
         if self.recipe.level_at(epoch) > len(self.progress.refinements):
             self._refine(epoch)
-        row = {"epoch": epoch + 1, **self._pictures(epoch)}
+        row = {"epoch": epoch + 1, **self._images(epoch)}
         self._check(row, epoch)
         row |= Evaluation(self.level.measured, self.data, self.way.place, self.way.precision).errors()
         row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(self.level.measured) or None}
@@ -113,8 +113,8 @@ class TrainingRun:
             self.board.row(row)
         self.display.epoch(row)
 
-    def _pictures(self, epoch: int) -> dict[str, Any]:
-        """Train on the pictures of an epoch that are left. Raises Stopped where that is asked for on the way."""
+    def _images(self, epoch: int) -> dict[str, Any]:
+        """Train on the images of an epoch that are left. Raises Stopped where that is asked for on the way."""
         update, seen = self.update, self.progress.seen
         count = update.feed.count
         began = time.perf_counter() - self.progress.seconds
@@ -178,7 +178,7 @@ class TrainingRun:
                 )
 
     def finish(self) -> Result:
-        """Write the weights, the answers to the test pictures, the curves and the result."""
+        """Write the weights, the answers to the test images, the curves and the result."""
         progress, model, way = self.progress, self.level.measured, self.way
         rows, run = progress.rows, dict(progress.run)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.

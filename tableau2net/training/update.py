@@ -25,7 +25,7 @@ from tableau2net.training.parallel import total_gradients
 class Update:
     """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong answers.
 
-    All that changes from step to step (which pictures, the learning rate, sums) is in tensors of its own on the device,
+    All that changes from step to step (which images, the learning rate, sums) is in tensors of its own on the device,
     so that what a step launches there is the same each time: it can be recorded and played again.
     """
 
@@ -42,7 +42,7 @@ class Update:
         self.smooths: Callable[[], Tensor] | None = cast(Any, level.model).smoothness if recipe.smoothness else None
 
     def start(self, epoch: int, first: int = 0) -> None:
-        """Have everything ready for an epoch, from its picture number `first` on."""
+        """Have everything ready for an epoch, from its image number `first` on."""
         seed = self.feed.start(epoch, first)
         recipe, step = self.recipe, first // self.recipe.batch_size
         before = (epoch - recipe.level_epochs(recipe.level_at(epoch)).start) * self.steps
@@ -60,7 +60,7 @@ class Update:
         self.level.model.train()
 
     def __call__(self, size: int) -> None:
-        """One step with the next `size` pictures."""
+        """One step with the next `size` images."""
         recipe, level = self.recipe, self.level
         level.rate.copy_(self._now(self.rates))
         x, y = self.feed.take(size)
@@ -82,9 +82,9 @@ class Update:
         return values.index_select(0, self.step).squeeze(0)
 
     def _loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """This process's part of the mean loss of `size` pictures, and the scores.
+        """This process's part of the mean loss of `size` images, and the scores.
 
-        With mixup, a picture is mixed with the one as far from the end."""
+        With mixup, an image is mixed with the one as far from the end."""
         recipe = self.recipe
         share = self._now(self.mix) if recipe.mixup else None
         if share is not None:

@@ -79,11 +79,11 @@ def test_every_command_shows_what_a_title_and_a_path_say(place):
 
 
 @pytest.mark.parametrize("text", ["$\\frac$", "$$", "a $ b", "\\$x$"])
-def test_no_picture_takes_a_label_for_a_formula(text):
+def test_no_figure_takes_a_label_for_a_formula(text):
     assert draw_stability({text: load("rk4"), "b": load("euler")}, format="svg", title=text)
 
 
-def test_a_label_of_a_picture_is_what_it_says(tmp_path):
+def test_a_label_of_a_figure_is_what_it_says(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text(SCHEME.format(title=json.dumps(TITLE)))
     assert draw_stability(labelled([read(path), read(path)]), format="png")

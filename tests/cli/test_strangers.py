@@ -32,14 +32,14 @@ def ready():
 def try_file(seed, folder):
     """One command on the file of a seed; which one, the seed says."""
     text = stranger_file(seed)
-    path, picture = folder / "own.toml", folder / "out.png"
+    path, figure = folder / "own.toml", folder / "out.png"
     path.write_text(text)
-    command = [{"FILE": str(path), "OUT": str(picture)}.get(word, word) for word in COMMANDS[seed % len(COMMANDS)]]
+    command = [{"FILE": str(path), "OUT": str(figure)}.get(word, word) for word in COMMANDS[seed % len(COMMANDS)]]
     done = bounded(command, seconds=20, mebibytes=1024)
     assert done.status in (0, 1, 2), (seed, command, done)
     assert done.status != 2 or len(done.said.splitlines()) == 1, (seed, command, done)
     assert {p.name for p in folder.iterdir()} <= {"own.toml"} | ({"out.png"} if done.status == 0 else set()), seed
-    picture.unlink(missing_ok=True)
+    figure.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("seed", range(0, 121, 11))

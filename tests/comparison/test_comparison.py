@@ -129,7 +129,7 @@ def test_the_difference_from_published_training_is_computed(tmp_path: Path) -> N
     yan = Published("Yan 2019, Table 1", epochs=160, train=50_000, test=10_000)
     assert Table.of([run], yan).caption[0] == (
         "Published (Yan 2019, Table 1): 160 epochs, 50,000 to train, 10,000 to test; here: 2 epochs, 5,000 to train, "
-        "500 held out (c.npz). Not the same protocol (epochs, pictures to train, to test): no reproduction."
+        "500 held out (c.npz). Not the same protocol (epochs, images to train, to test): no reproduction."
     )
     same = Published("Yan", epochs=2, train=5000)
     assert Table.of([run], same).caption[0].endswith("The same protocol.")
@@ -145,7 +145,7 @@ def predicted(folder: Path, said: list[int], truth: list[int], **changes: Any) -
     return read_finished([folder])[0]
 
 
-def test_one_seed_is_tested_picture_by_picture(tmp_path: Path) -> None:
+def test_one_seed_is_tested_image_by_image(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     truth = draw.integers(0, 10, 400)
     answers = [np.where(draw.random(400) < share, (truth + 1) % 10, truth) for share in (0.3, 0.2)]
@@ -194,7 +194,7 @@ def test_seeds_are_paired_and_p_is_corrected(tmp_path: Path) -> None:
 
 
 def test_equal_differences_of_floats_are_no_proof(tmp_path: Path) -> None:
-    """46.6 - 45.7 and 47.9 - 47.0 are not the same as floats, but as counts of pictures."""
+    """46.6 - 45.7 and 47.9 - 47.0 are not the same as floats, but as counts of images."""
     for seed, (a, b) in enumerate([(46.6, 45.7), (47.9, 47.0)]):
         written(tmp_path / f"a{seed}", model="a", seed=seed, test_error=a, data={"test": 1000})
         written(tmp_path / f"b{seed}", model="b", seed=seed, test_error=b, data={"test": 1000})
@@ -251,8 +251,8 @@ def test_a_baseline_that_could_be_two_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensors", "words"),
     [
-        ({"test": np.zeros(3, np.int32), "truth": np.zeros(4, np.int32)}, "not labels of the same pictures"),
-        ({"test": np.zeros(3), "truth": np.zeros(3)}, "not labels of the same pictures"),
+        ({"test": np.zeros(3, np.int32), "truth": np.zeros(4, np.int32)}, "not labels of the same images"),
+        ({"test": np.zeros(3), "truth": np.zeros(3)}, "not labels of the same images"),
         ({"test": np.zeros(100, np.int32), "truth": np.zeros(100, np.int32)}, "0.00 % of it are wrong, 9.00 % by"),
         (None, "cannot be read"),
     ],
@@ -356,7 +356,7 @@ def test_a_grid_is_run_and_told(tmp_path: Path) -> None:
     assert "8.75" in resnet
     assert "Two networks. " in first
     assert "Not the same protocol (epochs): no reproduction." in first
-    assert "exact McNemar test on the same test pictures of one seed, n = 30" in first
+    assert "exact McNemar test on the same test images of one seed, n = 30" in first
     rows = json.loads(printed(str(file), str(tmp_path / "runs"), "--quiet", "--json"))["rows"]
     assert [row["network"] for row in rows] == ["ResNet", "LM"]  # each run once
     told = rows[1]["against"]

@@ -162,7 +162,7 @@ def test_markdown_says_the_caption(table: Table) -> None:
     assert rule == "| --- | ---: | ---: |"
     assert lines[0] == "| ResNet | 8.10 ± 0.10 \\[8.75\\] | 7.50 ± 0.10 \\[7.51\\] |"
     assert lines[1].startswith("| LM_k \\& 5% | **7.17 ± 0.21")
-    assert "Not the same protocol (pictures to train, to test): no reproduction." in lines[-1]
+    assert "Not the same protocol (images to train, to test): no reproduction." in lines[-1]
 
 
 def test_csv_reads_back(table: Table) -> None:

@@ -48,7 +48,7 @@ def test_mcnemar_is_the_binomial_test(first: int, second: int) -> None:
 
 
 def test_mcnemar_counts_coins() -> None:
-    """Of all 2⁷ ways that seven pictures can fall, those at least as uneven as 1 to 6."""
+    """Of all 2⁷ ways that seven images can fall, those at least as uneven as 1 to 6."""
     uneven = sum(abs(2 * sum(way) - 7) >= 5 for way in product((0, 1), repeat=7))
     assert mcnemar(1, 6) == Fraction(uneven, 2**7)
 

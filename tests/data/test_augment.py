@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def slow(x: np.ndarray, border: np.ndarray, shift: np.ndarray, mirror: int) -> np.ndarray:
-    """Pad a picture (3, H, W) with four pixels of the border's colour, turn it round, cut a window out."""
+    """Pad an image (3, H, W) with four pixels of the border's colour, turn it round, cut a window out."""
     height, width = x.shape[1:]
     padded = np.broadcast_to(border[:, None, None], (3, height + 8, width + 8)).copy()
     padded[:, 4:-4, 4:-4] = x
@@ -21,7 +21,7 @@ def slow(x: np.ndarray, border: np.ndarray, shift: np.ndarray, mirror: int) -> n
     return turned[:, shift[0] : shift[0] + height, shift[1] : shift[1] + width]
 
 
-def pictures(flip: bool, height: int = 10, width: int = 12, count: int = 330) -> ImageData:
+def images(flip: bool, height: int = 10, width: int = 12, count: int = 330) -> ImageData:
     random = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8, generator=random).permute(0, 3, 1, 2)
     y = torch.arange(count) % 7
@@ -30,7 +30,7 @@ def pictures(flip: bool, height: int = 10, width: int = 12, count: int = 330) ->
 
 @pytest.mark.parametrize("flip", [True, False])
 def test_a_batch_is_the_slow_one(flip: bool) -> None:
-    data = pictures(flip)
+    data = images(flip)
     feed = ResidentFeed(data, Recipe(batch_size=100), seed=3)
     feed.start(4)
     draw = EpochDraw.of(330, seed=3, epoch=4, flip=flip, size=(10, 12))
@@ -51,7 +51,7 @@ def test_a_batch_is_the_slow_one(flip: bool) -> None:
 
 
 def test_an_epoch_that_is_gone_on_with_has_the_same_batches() -> None:
-    whole, later = (ResidentFeed(pictures(True), Recipe(batch_size=50, cutout=4), seed=1) for _ in range(2))
+    whole, later = (ResidentFeed(images(True), Recipe(batch_size=50, cutout=4), seed=1) for _ in range(2))
     whole.start(2)
     batches = [whole.take(50) for _ in range(6)]
     later.start(1)
@@ -65,10 +65,10 @@ def test_an_epoch_that_is_gone_on_with_has_the_same_batches() -> None:
 
 def test_shares_make_up_the_batch() -> None:
     parts = [
-        ResidentFeed(pictures(True), Recipe(), 1, share=lambda size, r=r: slice(size * r // 3, size * (r + 1) // 3))
+        ResidentFeed(images(True), Recipe(), 1, share=lambda size, r=r: slice(size * r // 3, size * (r + 1) // 3))
         for r in range(3)
     ]
-    whole = ResidentFeed(pictures(True), Recipe(), 1)
+    whole = ResidentFeed(images(True), Recipe(), 1)
     for feed in (*parts, whole):
         feed.start(0)
     for size in (50, 31, 2):
@@ -78,8 +78,8 @@ def test_shares_make_up_the_batch() -> None:
         assert torch.equal(torch.cat([share[1] for share in shares]), y)
 
 
-def test_without_augmentation_pictures_are_as_they_are() -> None:
-    data = pictures(True)
+def test_without_augmentation_images_are_as_they_are() -> None:
+    data = images(True)
     feed = ResidentFeed(data, Recipe(augment=False), seed=0)
     feed.start(0)
     x, _ = feed.take(330)
@@ -92,11 +92,11 @@ def test_a_blot_is_a_square_around_its_pixel(side: int) -> None:
     x = torch.ones(120, 3, 10, 12)
     blot = torch.cartesian_prod(torch.arange(10), torch.arange(12))
     found = blotted(x, blot, side)
-    for picture, (row, column) in zip(found, blot.tolist(), strict=True):
+    for image, (row, column) in zip(found, blot.tolist(), strict=True):
         wanted = np.ones((10, 12))
         top, left = row - side // 2, column - side // 2
         wanted[max(top, 0) : top + side, max(left, 0) : left + side] = 0
-        np.testing.assert_array_equal(picture.numpy(), np.stack([wanted] * 3))
+        np.testing.assert_array_equal(image.numpy(), np.stack([wanted] * 3))
 
 
 def test_normalise(data: ImageData) -> None:
@@ -122,7 +122,7 @@ def test_an_epoch_depends_on_seed_and_number_alone() -> None:
             assert not torch.equal(torch.as_tensor(value), torch.as_tensor(getattr(first, key))), key
 
 
-def test_an_epoch_sees_every_picture_once_every_crop_and_half_of_them_mirrored() -> None:
+def test_an_epoch_sees_every_image_once_every_crop_and_half_of_them_mirrored() -> None:
     draw = EpochDraw.of(5000, seed=0, epoch=0, flip=True, size=(32, 32))
     assert torch.equal(draw.order.sort().values, torch.arange(5000))
     assert not torch.equal(draw.order, torch.arange(5000))

@@ -1,4 +1,4 @@
-"""Every kind of picture that a folder may hold is seen as its 8-bit version is, or refused in a line that names it."""
+"""Every kind of image that a folder may hold is seen as its 8-bit version is, or refused in a line that names it."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
 from tableau2net.data.colour import decode
-from tableau2net.data.decoding import Pictures
+from tableau2net.data.decoding import Images
 from tableau2net.data.image_folder import FolderData
 from tableau2net.errors import InputError
 from tableau2net.training import load_data
@@ -42,9 +42,9 @@ def png16(values: np.ndarray, kind: int, clear: bytes = b"") -> bytes:
     )
 
 
-def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -108,11 +108,11 @@ def quantised() -> Image.Image:
     return Image.fromarray(RGB8).quantize(256)
 
 
-def seen(content: bytes, folder: Path, name: str = "picture.png") -> np.ndarray:
+def seen(content: bytes, folder: Path, name: str = "image.png") -> np.ndarray:
     (folder / name).write_bytes(content)
-    picture = decode(folder / name)
-    assert picture.mode == "RGB"
-    return np.asarray(picture)
+    image = decode(folder / name)
+    assert image.mode == "RGB"
+    return np.asarray(image)
 
 
 @pytest.mark.parametrize("kind", [*GREY, *IN_COLOUR])
@@ -157,8 +157,8 @@ def test_one_value_that_stands_for_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_pictures_are_upright(turn: int, kind: str, tmp_path: Path) -> None:
-    """As Pillow's own function turns them, which looks at the finished picture."""
+def test_images_are_upright(turn: int, kind: str, tmp_path: Path) -> None:
+    """As Pillow's own function turns them, which looks at the finished image."""
     exif = Image.Exif()
     exif[0x0112] = turn
     content = saved(Image.fromarray(RGB8), kind, exif=exif)
@@ -204,7 +204,7 @@ def test_what_cannot_be_seen_is_refused_in_a_line_before_training(kind: str, tmp
     with pytest.raises(InputError) as caught:
         load_data(tmp_path, size=16, workers=0)
     line = str(caught.value)
-    assert line.startswith(f"{victim}: cannot be read as a picture")
+    assert line.startswith(f"{victim}: cannot be read as an image")
     assert says in line
     assert len(line) < 300
     assert "\n" not in line
@@ -212,7 +212,7 @@ def test_what_cannot_be_seen_is_refused_in_a_line_before_training(kind: str, tmp
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 60_000), (60_000, 1), (9, 200), (201, 8), (7, 7)])
 def test_strips_and_single_pixels(shape: tuple[int, int], tmp_path: Path) -> None:
-    """The middle, as torchvision shows it of the whole picture where that can be resized at all."""
+    """The middle, as torchvision shows it of the whole image where that can be resized at all."""
     random = np.random.default_rng(3)
     for part in ("train", "val"):
         (tmp_path / part / "a").mkdir(parents=True)
@@ -221,12 +221,12 @@ def test_strips_and_single_pixels(shape: tuple[int, int], tmp_path: Path) -> Non
         whole.save(tmp_path / part / "a" / "0.png")
     data = load_data(tmp_path, size=16, workers=0)
     assert isinstance(data, FolderData)
-    x = Pictures(data.test, 16).__getitems__([(0, 0)])[0]
+    x = Images(data.test, 16).__getitems__([(0, 0)])[0]
     assert x.shape == (1, 16, 16, 3)
     if max(shape) < 1000:
         theirs = np.array(v2.CenterCrop(16)(v2.Resize(round(16 / 0.875))(whole)), np.int64)
         assert np.abs(x[0].numpy() - theirs).max() <= 2
-    x = Pictures(data.train, 16, augment=True).__getitems__([(0, 0)])[0]
+    x = Images(data.train, 16, augment=True).__getitems__([(0, 0)])[0]
     assert x.shape == (1, 16, 16, 3)
 
 
@@ -247,7 +247,7 @@ def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
 @given(
     kind=st.sampled_from(sorted(GREY | IN_COLOUR)), place=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans()
 )
-def test_a_damaged_file_is_a_picture_or_a_line(kind: str, place: float, byte: int, cut: bool) -> None:
+def test_a_damaged_file_is_an_image_or_a_line(kind: str, place: float, byte: int, cut: bool) -> None:
     content = bytearray((GREY | IN_COLOUR)[kind]())
     at = int(place * (len(content) - 1))
     content[at] = byte

@@ -9,7 +9,7 @@ from tableau2net.errors import InputError
 from tableau2net.training import Recipe, load_data, train
 
 
-def test_the_same_arguments_draw_the_same_pictures() -> None:
+def test_the_same_arguments_draw_the_same_images() -> None:
     x, y = draw_glyphs(120, split="train", seed=3)
     assert x.shape == (120, 32, 32, 3)
     assert x.dtype == np.uint8
@@ -33,7 +33,7 @@ def test_seeds_splits_and_chunks_differ() -> None:
     sets += [(more[0][500:], more[1][500:])]
     for i, (a, _) in enumerate(sets):
         for b, _ in sets[:i]:
-            assert (a != b).any(axis=(1, 2, 3)).all()  # no picture is shared
+            assert (a != b).any(axis=(1, 2, 3)).all()  # no image is shared
 
 
 @pytest.mark.parametrize("count", [0, 7, 500, 503, 1000])

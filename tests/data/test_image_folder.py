@@ -1,4 +1,4 @@
-"""Pictures in folders: what is listed, what a feed gives, and that neither processes nor a stop change a bit of it."""
+"""Images in folders: what is listed, what a feed gives, and that neither processes nor a stop change a bit of it."""
 
 import copy
 import io
@@ -32,17 +32,17 @@ CLASSES = tuple(f"digit {i}" for i in range(4))
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 digits as JPEGs to train on and 12 to test on, of four classes and of many sizes; and what is none of them."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for part, count in (("train", 160), ("val", 48)):
-        pictures, labels = draw_glyphs(count, split="train" if part == "train" else "test", seed=1)
-        for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        images, labels = draw_glyphs(count, split="train" if part == "train" else "test", seed=1)
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
             own = folder / part / f"digit {label}"
             if label < len(CLASSES) and len(list(own.glob("*"))) < (12 if part == "train" else 3):
                 own.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(picture).resize((40 + i % 7, 36 + i % 5)).save(own / f"{i:03}.JPEG", quality=90)
+                Image.fromarray(image).resize((40 + i % 7, 36 + i % 5)).save(own / f"{i:03}.JPEG", quality=90)
     (folder / "train" / ".ipynb_checkpoints").mkdir()
     (folder / "train" / CLASSES[0] / "._000.JPEG").write_bytes(b"what macOS leaves")
-    (folder / "train" / CLASSES[0] / "notes.txt").write_bytes(b"no picture")
+    (folder / "train" / CLASSES[0] / "notes.txt").write_bytes(b"no image")
     (folder / "test").mkdir()  # ImageNet's has no labels
     (folder / "test" / "ILSVRC2012_test_1.JPEG").write_bytes(b"never looked at")
     return folder
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
     """One that may be changed."""
-    return Path(shutil.copytree(made, tmp_path / "pictures"))
+    return Path(shutil.copytree(made, tmp_path / "images"))
 
 
 def loaded(folder: Path, **options: Any) -> FolderData:
@@ -142,7 +142,7 @@ def test_evaluation_is_torchvisions_own(made: Path) -> None:
 def drawn(
     data: FolderData, epoch: int = 0, first: int = 0, recipe: Recipe | None = None, **options: Any
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """An epoch from a picture on, in batches."""
+    """An epoch from an image on, in batches."""
     recipe = recipe or Recipe(batch_size=20)
     feed = FolderFeed(data, recipe, 7, CPU, **options)
     feed.start(epoch, first)
@@ -175,7 +175,7 @@ def test_the_number_of_processes_changes_no_bit(made: Path) -> None:
     assert same(drawn(loaded(made, workers=2)), alone)
 
 
-def test_an_epoch_goes_on_to_the_bit_from_any_picture(made: Path) -> None:
+def test_an_epoch_goes_on_to_the_bit_from_any_image(made: Path) -> None:
     data = loaded(made, workers=2)
     feed = FolderFeed(data, Recipe(batch_size=20), 7, CPU)
     expected = drawn(data, epoch=3)
@@ -227,10 +227,10 @@ def test_cutout_blots_a_square(made: Path) -> None:
 
 
 def test_crops_are_of_the_published_areas_and_shapes(tmp_path: Path) -> None:
-    """Where a crop was is read off a picture whose red says how far right a pixel is, its green how far down."""
+    """Where a crop was is read off an image whose red says how far right a pixel is, its green how far down."""
     right, down = np.meshgrid(np.linspace(0, 255, 400), np.linspace(0, 255, 300))
-    picture = np.stack([right, down, np.zeros_like(right)], 2).round().astype(np.uint8)
-    Image.fromarray(picture).save(tmp_path / "slope.png", compress_level=0)
+    image = np.stack([right, down, np.zeros_like(right)], 2).round().astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "slope.png", compress_level=0)
     for part, count in (("train", 400), ("val", 1)):
         (tmp_path / part / "slope").mkdir(parents=True)
         for i in range(count):
@@ -256,7 +256,7 @@ def test_crops_are_of_the_published_areas_and_shapes(tmp_path: Path) -> None:
 
 
 def bomb() -> bytes:
-    """A small file that says it is a picture of ten thousand million pixels."""
+    """A small file that says it is an image of ten thousand million pixels."""
     file = io.BytesIO()
     Image.new("1", (8, 8)).save(file, "PNG")
     content = bytearray(file.getvalue())
@@ -276,7 +276,7 @@ def large() -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"no picture", "cannot identify"),
+        (b"no image", "cannot identify"),
         (b"", "cannot identify"),
         ("half", "truncated"),
         (bomb(), "decompression bomb"),
@@ -285,7 +285,7 @@ def large() -> bytes:
     ],
     ids=["text", "empty", "cut", "bomb", "large", "gone"],
 )
-def test_a_picture_that_cannot_be_read_is_named_in_a_line(folder: Path, content: Any, says: str, workers: int) -> None:
+def test_an_image_that_cannot_be_read_is_named_in_a_line(folder: Path, content: Any, says: str, workers: int) -> None:
     data = loaded(folder, workers=workers)
     for listing in (data.train, data.test):
         victim = listing.path(3)
@@ -295,7 +295,7 @@ def test_a_picture_that_cannot_be_read_is_named_in_a_line(folder: Path, content:
             victim.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
         with pytest.raises(InputError, match=says) as caught:
             _ = drawn(data) if listing is data.train else list(data.batches("test", CPU))
-        assert str(caught.value).startswith(f"{victim}: cannot be read as a picture")
+        assert str(caught.value).startswith(f"{victim}: cannot be read as an image")
         assert "\n" not in str(caught.value)
 
 
@@ -308,7 +308,7 @@ def test_a_process_that_dies_is_said_in_a_line(made: Path, monkeypatch: pytest.M
     (worker,) = feed.loader._iterator._workers  # type: ignore[union-attr]
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
-    with pytest.raises(InputError, match=r"a process that decodes pictures died .*--workers 0") as caught:
+    with pytest.raises(InputError, match=r"a process that decodes images died .*--workers 0") as caught:
         _ = [feed.advance(2) for _ in range(23)]
     assert "\n" not in str(caught.value)
 
@@ -335,15 +335,15 @@ def test_folders_that_are_laid_out_otherwise_are_refused(folder: Path) -> None:
     refused("val/digit 8: is no class of .*train")
     (folder / "val" / "digit 8").rmdir()
     (folder / "train" / "digit 8").mkdir()
-    refused("train/digit 8: holds no picture")
+    refused("train/digit 8: holds no image")
     (folder / "train" / "digit 8").rmdir()
     (folder / "val").rename(folder / "valid")
-    refused("no folders of pictures in val/ or test/")
+    refused("no folders of images in val/ or test/")
     (folder / "train").rename(folder / "training")
-    refused("no folders of pictures in train/")
+    refused("no folders of images in train/")
 
 
-def test_links_are_followed_to_classes_and_pictures_but_not_in_a_circle(folder: Path) -> None:
+def test_links_are_followed_to_classes_and_images_but_not_in_a_circle(folder: Path) -> None:
     one = folder / "train" / CLASSES[0]
     one.rename(folder / "elsewhere")
     one.symlink_to(folder / "elsewhere")

@@ -21,7 +21,7 @@ NAMES = ("name", "classes", "flip", "shape", "counts", "digest", "to", "has", "b
 
 
 class Stripes:
-    """Pictures of stripes that lie down, stand up or lean, made up when they are asked for."""
+    """Images of stripes that lie down, stand up or lean, made up when they are asked for."""
 
     name = "stripes"
     classes = 3
@@ -198,7 +198,7 @@ def test_what_is_no_data_at_all(data: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (nn.Linear(3, 3), "does not take pictures (2, 3, 12, 12)"),
+        (nn.Linear(3, 3), "does not take images (2, 3, 12, 12)"),
         (nn.Flatten(), "a Flatten has no weight that requires a gradient"),
         (nn.Sequential(nn.Flatten(), nn.Linear(432, 3)).requires_grad_(False), "nothing to train"),
         (nn.Sequential(nn.Flatten(), nn.Linear(432, 6), nn.Unflatten(1, (2, 3))), "it must give scores (2, 3)"),
@@ -212,7 +212,7 @@ def test_a_network_that_does_not_fit_is_refused(model: Any, says: str, tmp_path:
     assert says in refused(tmp_path, Stripes(), model=model)
 
 
-def test_pictures_of_one_channel_need_a_network_of_ones_own(tmp_path: Path) -> None:
+def test_images_of_one_channel_need_a_network_of_ones_own(tmp_path: Path) -> None:
     data = Stripes()
     data.shape = (1, 12, 12)  # type: ignore[assignment]
     data.draw = lambda first, numbers: (lambda x, y: (x[:, :1], y))(*Stripes.draw(data, first, numbers))  # type: ignore[method-assign]

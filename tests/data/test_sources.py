@@ -1,4 +1,4 @@
-"""Sources of pictures: what is wrong with one is said in a line that names the file, the key and the fix."""
+"""Sources of images: what is wrong with one is said in a line that names the file, the key and the fix."""
 
 import hashlib
 import io
@@ -83,11 +83,11 @@ def without(key: str) -> dict[str, Any]:
 
 BAD = {
     "missing key": (without("y_test"), "y_test"),
-    "float pictures": ({"x_train": arrays()["x_train"] / 255}, "x_train is float64"),
+    "float images": ({"x_train": arrays()["x_train"] / 255}, "x_train is float64"),
     "rank": ({"x_test": arrays()["x_test"][..., 0]}, "x_test has shape (10, 12, 16)"),
     "channels first": ({"x_train": arrays()["x_train"].transpose(0, 3, 1, 2)}, "x_train has shape (40, 3, 12, 16)"),
-    "no pictures": ({"x_train": arrays()["x_train"][:0], "y_train": arrays()["y_train"][:0]}, "x_train has shape (0"),
-    "tiny pictures": ({"x_train": arrays()["x_train"][:, :4]}, "x_train has shape (40, 4, 16, 3)"),
+    "no images": ({"x_train": arrays()["x_train"][:0], "y_train": arrays()["y_train"][:0]}, "x_train has shape (0"),
+    "tiny images": ({"x_train": arrays()["x_train"][:, :4]}, "x_train has shape (40, 4, 16, 3)"),
     "other size": ({"x_test": arrays()["x_test"][:, :10]}, "x_test of 10×16"),
     "lengths": ({"y_train": arrays()["y_train"][:-1]}, "y_train has 39 labels"),
     "float labels": ({"y_test": arrays()["y_test"].astype(float)}, "y_test is float64"),
@@ -96,14 +96,14 @@ BAD = {
     "wild label": ({"y_train": arrays()["y_train"] + 40}, "y_train has the label 43"),
     "huge label": ({"y_train": np.full(40, 2**63, np.uint64)}, "y_train has the label 9223372036854775808"),
     "unknown label": ({"y_test": arrays()["y_test"] + 1}, "y_test has the label 4"),
-    "uint16 pictures": ({"x_train": arrays()["x_train"].astype(np.uint16)}, "x_train is uint16"),
+    "uint16 images": ({"x_train": arrays()["x_train"].astype(np.uint16)}, "x_train is uint16"),
     "true and false": ({"x_test": arrays()["x_test"] > 9}, "x_test is bool"),
     "true labels": ({"y_test": arrays()["y_test"] > 1}, "y_test is bool"),
     "words": ({"y_train": np.array(["cat", "dog"] * 20)}, "y_train is <U3"),
     "times": ({"y_train": np.zeros(40, "M8[s]")}, "y_train is datetime64[s]"),
     "a table": ({"y_train": np.zeros(40, [("a", int)])}, "y_train is [('a', '<i8')]"),
-    "one picture for all": ({"x_test": np.uint8(3)}, "x_test has shape ()"),
-    "object pictures": ({"x_train": np.array([{}] * 40)}, "x_train is object"),
+    "one image for all": ({"x_test": np.uint8(3)}, "x_test has shape ()"),
+    "object images": ({"x_train": np.array([{}] * 40)}, "x_train is object"),
     "objects": ({"y_train": np.array([None] * 40)}, "y_train is object"),
 }
 
@@ -317,18 +317,18 @@ def test_cifar_on_disk_is_read_through_torchvision(tmp_path: Path, monkeypatch: 
     np.testing.assert_array_equal(data.y_test.numpy(), test["labels"])
 
 
-def test_stl10_on_disk_is_read_without_its_pictures_that_have_no_labels(
+def test_stl10_on_disk_is_read_without_its_images_that_have_no_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its binary files: pictures of 96 × 96 by channel and column, labels from 1."""
+    """Its binary files: images of 96 × 96 by channel and column, labels from 1."""
     from torchvision.datasets import STL10
 
     folder = tmp_path / "stl10_binary"
     folder.mkdir()
-    pictures = np.random.default_rng(0).integers(0, 256, (14, 96, 96, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (14, 96, 96, 3), dtype=np.uint8)
     labels = np.arange(14, dtype=np.uint8) % 10
     for part, own in (("train", slice(0, 10)), ("test", slice(10, 14))):
-        pictures[own].transpose(0, 3, 2, 1).tofile(folder / f"{part}_X.bin")
+        images[own].transpose(0, 3, 2, 1).tofile(folder / f"{part}_X.bin")
         (labels[own] + 1).tofile(folder / f"{part}_y.bin")
         sums = [[file, fingerprint(folder / file)] for file in (f"{part}_X.bin", f"{part}_y.bin")]
         monkeypatch.setattr(
@@ -336,31 +336,31 @@ def test_stl10_on_disk_is_read_without_its_pictures_that_have_no_labels(
         )
     data = load_data("stl10", data_dir=tmp_path, validation=3)
     assert (data.counts(), data.classes, data.flip) == ({"train": 7, "validation": 3, "test": 4}, 10, True)
-    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), pictures[:7])
-    np.testing.assert_array_equal(data.x_test.permute(0, 2, 3, 1).numpy(), pictures[10:])
+    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), images[:7])
+    np.testing.assert_array_equal(data.x_test.permute(0, 2, 3, 1).numpy(), images[10:])
     np.testing.assert_array_equal(data.y_test.numpy(), labels[10:])
 
 
 def stored_svhn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """Its .mat files: X (32, 32, 3, N), y (N, 1), 10 for the digit 0. Gives its pictures and digits, 20 to train on."""
+    """Its .mat files: X (32, 32, 3, N), y (N, 1), 10 for the digit 0. Gives its images and digits, 20 to train on."""
     from scipy.io import savemat
     from torchvision.datasets import SVHN
 
-    pictures = np.random.default_rng(0).integers(0, 256, (25, 32, 32, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (25, 32, 32, 3), dtype=np.uint8)
     digits = np.arange(25) % 10
     for part, own in (("train", slice(0, 20)), ("test", slice(20, 25))):
         name = f"{part}_32x32.mat"
         y = np.where(digits[own] == 0, 10, digits[own]).astype(np.uint8)[:, None]
-        savemat(folder / name, {"X": pictures[own].transpose(1, 2, 3, 0), "y": y})
+        savemat(folder / name, {"X": images[own].transpose(1, 2, 3, 0), "y": y})
         monkeypatch.setitem(SVHN.split_list, part, ["no address", name, fingerprint(folder / name)])
-    return pictures, digits
+    return images, digits
 
 
 def test_svhn_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, digits = stored_svhn(tmp_path, monkeypatch)
+    images, digits = stored_svhn(tmp_path, monkeypatch)
     data = load_data("svhn", data_dir=tmp_path, limit_train=18)
     assert (data.counts(), data.classes, data.flip) == ({"train": 18, "validation": 0, "test": 5}, 10, False)
-    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), pictures[:18])
+    np.testing.assert_array_equal(data.x_train.permute(0, 2, 3, 1).numpy(), images[:18])
     np.testing.assert_array_equal(data.y_train.numpy(), digits[:18])
     np.testing.assert_array_equal(data.y_test.numpy(), digits[20:])
     assert data.x_train.is_contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""The picture of a run is drawn for every shape of log, and says what is in it."""
+"""The figure of a run is drawn for every shape of log, and says what is in it."""
 
 from io import BytesIO
 from itertools import pairwise
@@ -40,7 +40,7 @@ def refined(epochs: int, steps: int, at: int) -> tuple[list[dict[str, Any]], dic
     return rows, values(steps, 0)
 
 
-def picture(rows: list[dict[str, Any]], before: dict[str, Any]) -> np.ndarray:
+def figure(rows: list[dict[str, Any]], before: dict[str, Any]) -> np.ndarray:
     image = Image.open(BytesIO(draw_curves(rows, before, "a title")))
     assert image.format == "PNG"
     return np.asarray(image.convert("RGB"))
@@ -69,9 +69,9 @@ def upright(axis: Any) -> dict[float, str]:
 def test_every_shape_of_log(epochs: int, held: bool) -> None:
     few = {"blocks.0.k": [0.1, -0.2], "blocks.1.k": [0.3]}
     many = {"blocks.0.k": np.linspace(0, 1, 60).reshape(3, 20).tolist()}
-    plain = picture(log(epochs, held=held, learnt=None), {})
+    plain = figure(log(epochs, held=held, learnt=None), {})
     for learnt in (few, many):
-        wider = picture(log(epochs, held=held, learnt=learnt), learnt)
+        wider = figure(log(epochs, held=held, learnt=learnt), learnt)
         assert wider.shape[1] > plain.shape[1]  # one panel more than where nothing is learnt
         panel = wider[:, -wider.shape[1] // 3 :]
         assert (panel.max(-1).astype(int) - panel.min(-1) > 60).sum() > 50  # with coloured lines in it
@@ -80,11 +80,11 @@ def test_every_shape_of_log(epochs: int, held: bool) -> None:
 def test_a_network_too_shallow_to_learn_a_coefficient() -> None:
     """Blocks without a step of the scheme have an empty list of coefficients."""
     none = {"blocks.0.k": [], "blocks.1.k": []}
-    assert picture(log(3, held=False, learnt=none), none).shape == picture(log(3, held=False, learnt=None), {}).shape
+    assert figure(log(3, held=False, learnt=none), none).shape == figure(log(3, held=False, learnt=None), {}).shape
 
 
 def test_a_loss_of_zero_is_drawn() -> None:
-    assert picture(log(3, held=False, learnt=None, loss=0.0), {}).size
+    assert figure(log(3, held=False, learnt=None, loss=0.0), {}).size
 
 
 def test_leaves_are_named_by_their_way() -> None:

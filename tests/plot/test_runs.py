@@ -1,4 +1,4 @@
-"""Pictures of runs: true to what was learnt, drawn from a folder alone, and bad folders are one line."""
+"""Figures of runs: true to what was learnt, drawn from a folder alone, and bad folders are one line."""
 
 import json
 from dataclasses import replace
@@ -66,7 +66,7 @@ def figures(monkeypatch):
     """The figures that are drawn, as matplotlib has them."""
     seen = []
     for module in (curves, coefficients, lengths_of, runs):
-        monkeypatch.setattr(module, "image", lambda figure, format="png": seen.append(figure) or b"a picture")
+        monkeypatch.setattr(module, "image", lambda figure, format="png": seen.append(figure) or b"a figure")
     return seen
 
 
@@ -202,10 +202,10 @@ def test_labels_tell_runs_apart(tmp_path):
 # ------------------------------------------------------------------------------------------------------- the folder
 
 
-@pytest.mark.parametrize("picture", ["training", "coefficients", "effective-step"])
-def test_an_unfinished_run_is_drawn(picture, run, tmp_path):
+@pytest.mark.parametrize("figure", ["training", "coefficients", "effective-step"])
+def test_an_unfinished_run_is_drawn(figure, run, tmp_path):
     path = folder(tmp_path / "run", [row(1), row(2)], finished=False)
-    assert run("plot", picture, path, "-o", tmp_path / "a.png") == (0, "", "")
+    assert run("plot", figure, path, "-o", tmp_path / "a.png") == (0, "", "")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -217,14 +217,14 @@ def test_what_a_folder_tells(finished, tmp_path):
     assert logged.family().coefficients == ("k",)
 
 
-@pytest.mark.parametrize("picture", ["coefficients", "effective-step"])
-def test_where_nothing_is_learnt_a_line_says_so(picture, run, tmp_path, figures):
+@pytest.mark.parametrize("figure", ["coefficients", "effective-step"])
+def test_where_nothing_is_learnt_a_line_says_so(figure, run, tmp_path, figures):
     path = folder(tmp_path / "run", [row(1, coefficients=None)], scheme="euler", options={})
-    code, out, err = run("plot", picture, path, "-o", tmp_path / "a.png")
+    code, out, err = run("plot", figure, path, "-o", tmp_path / "a.png")
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert f"{path}: nothing is learnt" in line
-    assert ("each step is 1 h" in line) == (picture == "effective-step")
+    assert ("each step is 1 h" in line) == (figure == "effective-step")
     assert run("plot", "training", path, "-o", tmp_path / "a.png") == (0, "", "")
 
 
@@ -312,8 +312,8 @@ def test_a_real_run(run, tmp_path, figures):
         out=tmp_path / "run",
         quiet=True,
     )
-    for picture in ("training", "coefficients", "effective-step"):
-        assert run("plot", picture, tmp_path / "run", "-o", tmp_path / "a.png") == (0, "", "")
+    for figure in ("training", "coefficients", "effective-step"):
+        assert run("plot", figure, tmp_path / "run", "-o", tmp_path / "a.png") == (0, "", "")
     learnt = result.coefficients["after"]
     expected = [1 / (1 + k) for values in learnt.values() for k in values]
     along = figures[-1].axes[1]

@@ -1,4 +1,4 @@
-"""Pictures: what they draw is true, they are written in each format, and bad input is one line."""
+"""Figures: what they draw is true, they are written in each format, and bad input is one line."""
 
 import cmath
 import math
@@ -26,7 +26,7 @@ MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 @pytest.mark.parametrize(
-    ("picture", "format"),
+    ("figure", "format"),
     [
         ("stability", "png"),
         ("stability", "svg"),
@@ -35,9 +35,9 @@ MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
         ("error-constants", "png"),
     ],
 )
-def test_every_picture_and_every_format(run, tmp_path, picture, format):
+def test_every_figure_and_every_format(run, tmp_path, figure, format):
     target = tmp_path / "deep" / f"a.{format}"
-    assert run("plot", picture, "heun-3", "backward-euler", "-o", target) == (0, "", "")
+    assert run("plot", figure, "heun-3", "backward-euler", "-o", target) == (0, "", "")
     assert target.read_bytes().startswith(MAGIC[format])
 
 
@@ -151,7 +151,7 @@ def test_the_window_holds_the_known_intervals():
     "name", ["euler", "rk4", "backward-euler", "trapezoid", "gauss-2", "bdf-3", "adams-bashforth-3", "radau-iia-2"]
 )
 def test_what_is_shaded_is_stable(name):
-    """Points of the picture, away from boundary and grid lines: coloured if and only if |R| < 1."""
+    """Points of the figure, away from boundary and grid lines: coloured if and only if |R| < 1."""
     scheme = load(name)
     figure = stability_figure({name: scheme})
     (axes,) = figure.axes
@@ -215,8 +215,8 @@ def test_the_error_of_euler_by_hand():
     assert global_error(load("euler"), 2) == pytest.approx(expected, rel=1e-12)
 
 
-def test_what_blows_up_is_left_out_of_the_picture():
+def test_what_blows_up_is_left_out_of_the_figure():
     unstable = load("adams-bashforth-2")
-    picture = draw_convergence({"blown up": unstable}, error=lambda scheme, n: float("inf"))
-    assert picture.startswith(MAGIC["png"])
+    figure = draw_convergence({"blown up": unstable}, error=lambda scheme, n: float("inf"))
+    assert figure.startswith(MAGIC["png"])
     assert cmath.isfinite(global_error(load("dahlquist-2"), 256))

@@ -229,7 +229,7 @@ def test_the_overview_of_many_runs_stays_readable(write: Writer, monkeypatch: py
         job.log = [{"seconds": 2.0, "train_error": 10.0, "validation_error": None, "test_error": 12.5}]
     overview = Overview(runner.jobs, 4, quiet=False)
     with overview.console.capture() as shown:
-        overview.console.print(overview.picture())
+        overview.console.print(overview.view())
     lines = shown.get().splitlines()
     assert len(lines) <= 20
     assert max(map(len, lines)) <= 110
@@ -239,7 +239,7 @@ def test_the_overview_of_many_runs_stays_readable(write: Writer, monkeypatch: py
     narrow = Overview(runner.jobs, 4, quiet=False)
     narrow.console.width = 60
     with narrow.console.capture() as shown:
-        narrow.console.print(narrow.picture())
+        narrow.console.print(narrow.view())
     assert "train" not in shown.get()
     assert "12.50 %" in shown.get()
     assert lines[-1].startswith("100 runs: 30 finished, 4 running, 2 failed, 64 to come; about 0:")

@@ -22,7 +22,7 @@ from tableau2net.training.update import Update
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
-SIZES = (128, 128, 74)  # of 330 pictures
+SIZES = (128, 128, 74)  # of 330 images
 RECIPES = {
     "published": Recipe(epochs=2, lr=0.02),
     "everything": Recipe(

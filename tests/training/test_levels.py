@@ -49,7 +49,7 @@ def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
         assert torch.equal(a[name], b[name]), name
 
 
-def pictures(data: ImageData) -> torch.Tensor:
+def images(data: ImageData) -> torch.Tensor:
     scale = [1 / s for s in data.std]
     offset = [-m / s for m, s in zip(data.mean, data.std, strict=True)]
     first, second = (torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (scale, offset))
@@ -75,7 +75,7 @@ def test_two_levels_are_a_loop_by_hand_to_the_bit(tmp_path: Path, few: ImageData
     given = lm()
     net = copy.deepcopy(given)
     result = train(model=given, out=tmp_path, data=few, recipe=recipe, seed=7, quiet=True)
-    x, y = pictures(few), few.y_train
+    x, y = images(few), few.y_train
     by_hand(net, x, y, 0.05, 7, {0: 1.0, 1: 0.1})
     assert_same(net.state_dict(), given.state_dict())  # what was given is what the first level made of it
     fine = refine(net)
@@ -188,7 +188,7 @@ def test_the_penalty_and_its_gradient_by_hand(tmp_path: Path, few: ImageData) ->
     outside = [dict(net.head.named_parameters()) for net in nets.values()]
     assert all(torch.equal(outside[0][name], outside[1][name]) for name in outside[0])
     losses = [rows(tmp_path / str(weight))[0] for weight in (0.0, 0.01)]
-    assert losses[0]["train_loss"] == losses[1]["train_loss"]  # that of the pictures alone
+    assert losses[0]["train_loss"] == losses[1]["train_loss"]  # that of the images alone
     assert "smoothness" not in losses[0]
 
 
@@ -199,7 +199,7 @@ def test_weights_start_to_be_clipped_with_the_first_update(tmp_path: Path, few: 
     train(model=net, out=tmp_path, data=few, recipe=recipe, quiet=True)
     copies.to(memory_format=torch.channels_last)
     order = np.random.default_rng([0, 0]).permutation(60)
-    cross_entropy(copies(pictures(few)[order]), few.y_train[order]).backward()
+    cross_entropy(copies(images(few)[order]), few.y_train[order]).backward()
     with torch.no_grad():
         for parameter in copies.parameters():
             parameter -= 0.1 * (0 if parameter.grad is None else parameter.grad)

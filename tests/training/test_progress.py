@@ -102,7 +102,7 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> 
         display.advance(100)
         assert "epoch   3/160" in screen.getvalue()
         assert "100 images/s" in screen.getvalue()
-        assert "26:14 left" in screen.getvalue()  # 157,400 pictures at 100 a second
+        assert "26:14 left" in screen.getvalue()  # 157,400 images at 100 a second
         for _ in range(4):
             clock.now += 1
             display.advance(100)
@@ -112,7 +112,7 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> 
         shown = screen.getvalue()
         clock.now += 0.1
         display.advance(100)
-        assert screen.getvalue() == shown  # four pictures a second
+        assert screen.getvalue() == shown  # four drawings a second
         clock.now += 0.2
         display.advance(100)
         assert "epoch   4/160  loss 2.3000" in screen.getvalue()

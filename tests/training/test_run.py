@@ -105,7 +105,7 @@ def test_a_line_an_epoch(tmp_path: Path, data: ImageData, network: Maker, capsys
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_training_loss_is_the_mean_over_pictures(tmp_path: Path, data: ImageData) -> None:
+def test_the_training_loss_is_the_mean_over_images(tmp_path: Path, data: ImageData) -> None:
     """The last batch is smaller (330 = 3 × 100 + 30): it is kept, and counts for what it holds."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     frozen = Recipe(epochs=1, batch_size=100, lr=1e-30, weight_decay=0, augment=False)

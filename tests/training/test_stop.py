@@ -30,7 +30,7 @@ from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop
 
 Maker = Callable[[], nn.Module]
-BATCH, STEPS = 40, 4  # an epoch: 130 pictures, the last batch is ragged
+BATCH, STEPS = 40, 4  # an epoch: 130 images, the last batch is ragged
 PLAIN = Recipe(epochs=2, batch_size=BATCH)
 FULL = Recipe(
     epochs=4, batch_size=BATCH, optimiser="adamw", lr=1e-3, schedule="cosine", warmup=1.0, label_smoothing=0.1,
@@ -225,7 +225,7 @@ def test_the_command_ends_as_a_shell_expects(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
-        f"{tmp_path / 'run'}: stopped (time) after 0 epochs and 32 pictures; go on with --resume --out "
+        f"{tmp_path / 'run'}: stopped (time) after 0 epochs and 32 images; go on with --resume --out "
         f"{tmp_path / 'run'}\n"
     )
     assert command("--resume") == 0

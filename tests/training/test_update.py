@@ -39,7 +39,7 @@ def update_of(model: nn.Module, data: ImageData, recipe: Recipe, way: Way = WAY)
 
 
 def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
-    """All that a step changes, after some epochs of 120 pictures in steps of 50, 50 and 20."""
+    """All that a step changes, after some epochs of 120 images in steps of 50, 50 and 20."""
     for epoch in range(epochs):
         update.start(epoch)
         for size in (50, 50, 20):

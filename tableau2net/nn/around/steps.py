@@ -96,13 +96,13 @@ class _Scaled(nn.Module):
 
 
 def set_survival(field: nn.Module, p: float, drop: Drop) -> None:
-    """Write on a field how probable its step is, and whether it is drawn for the batch or for each picture."""
+    """Write on a field how probable its step is, and whether it is drawn for the batch or for each image."""
     written = cast(Any, field)
     written.survival, written.drop = p, drop
 
 
 def draw(field: nn.Module, y: Tensor) -> Tensor:
-    """η/p with η from Bernoulli(p), by torch's generator: one number, or one a picture."""
+    """η/p with η from Bernoulli(p), by torch's generator: one number, or one an image."""
     written = cast(Any, field)
     p: float = written.survival
     shape = (y.shape[0], *(1 for _ in y.shape[1:])) if written.drop == "sample" else ()

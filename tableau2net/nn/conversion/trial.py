@@ -19,7 +19,7 @@ _AXES = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 def try_step(block: Any, where: str) -> None:
     """Raises InputError where the first step of a block with implicit stages is not solved on a random state of one
-    picture of 8 × 8 pixels, in evaluation mode. A state of what shape the fields take is seen by their first layer;
+    image of 8 × 8 pixels, in evaluation mode. A state of what shape the fields take is seen by their first layer;
     where that says nothing, nothing is tried."""
     made = type(block).made_of
     searched = made.options.tolerance > 0 and made.options.solver != "resolvent"

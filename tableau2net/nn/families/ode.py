@@ -141,7 +141,7 @@ class ODENetwork(nn.Module):
 
     scheme: of one state and one field; with `rtol` a one-step method.
     steps: through [0, horizon]; None for adaptive steps, to the tolerances `rtol` and `atol` (see `AdaptiveBlock`).
-    width: channels.  in_channels: of a picture; with 1, for MNIST, the parameters are the published 208,266.
+    width: channels.  in_channels: of an image; with 1, for MNIST, the parameters are the published 208,266.
     options: of the compilation: backward="checkpoint", "reversible" with a `coupling`, or "adjoint", say; with adaptive
         steps, norm.
 

@@ -1,4 +1,4 @@
-"""What a forward pass of one picture costs: operations, and evaluations of fields."""
+"""What a forward pass of one image costs: operations, and evaluations of fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pictures of runs share: axes over epochs, marks of refinements and of drops of the rate, logarithms."""
+"""What the figures of runs share: axes over epochs, marks of refinements and of drops of the rate, logarithms."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ COLOURS = {"train": "#8a94a3", "validation": "#d9822b", "test": "#2166ac"}
 
 
 def draw_curves(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], title: str, format: str = "png") -> bytes:
-    """A picture of the rows of log.jsonl (at least one): loss, errors in per cent, and coefficients if any are learnt.
+    """A figure of the rows of log.jsonl (at least one): loss, errors in per cent, and coefficients if any are learnt.
 
     `before` holds the learnt coefficients as they were before the first epoch; empty where none are learnt, or where
     this is not known. A dotted line is a drop of the rate, a full one is where steps were halved; a rate that moves at
@@ -48,7 +48,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], ti
 
 
 def _draw(axis: Axes, name: str, epochs: Sequence[int], series: Mapping[str, Sequence[float]]) -> None:
-    """Lines over the epochs; the legend gives each its last value, the highest first as in the picture."""
+    """Lines over the epochs; the legend gives each its last value, the highest first as in the figure."""
     for key in sorted(series, key=lambda key: -series[key][-1]):
         label = f"{key}  {series[key][-1]:.3g}"
         axis.plot(epochs, series[key], color=COLOURS[key], label=label, lw=1.7, **dots(len(epochs)))

@@ -68,7 +68,7 @@ def draw_effective_step(
     length: Expr,
     format: str = "png",
 ) -> bytes:
-    """A picture of how long each step is, in units of its h: over the epochs, and along the depth, before training and
+    """A figure of how long each step is, in units of its h: over the epochs, and along the depth, before training and
     after the last of the rows.
 
     scheme, length: as in `lengths`. Raises ValueError where nothing is learnt, or something else."""

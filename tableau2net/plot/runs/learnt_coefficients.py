@@ -21,7 +21,7 @@ MAX_FEW = 6  # lines of a bundle that are drawn where there are other bundles
 def draw_coefficients(
     rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], title: str, format: str = "png"
 ) -> bytes:
-    """A picture of what is learnt: a panel for each coefficient, in it a colour for each block; where lines are many,
+    """A figure of what is learnt: a panel for each coefficient, in it a colour for each block; where lines are many,
     a panel for each coefficient of each block, in it every line, paler the earlier the step.
 
     rows: of log.jsonl, at least one; before: the coefficients before the first epoch, may be empty. Lines are those of
@@ -143,7 +143,7 @@ def _written(value: float, text: str) -> str:
 
 
 def _legend(axis: Axes) -> None:
-    """The highest first, as in the picture; beside it where it is long."""
+    """The highest first, as in the figure; beside it where it is long."""
     handles, labels = axis.get_legend_handles_labels()
     height = [float(np.asarray(handle.get_ydata())[-1]) for handle in handles]  # type: ignore[attr-defined]
     order = sorted(range(len(handles)), key=lambda i: -height[i])

@@ -1,4 +1,4 @@
-"""A run's rows as a picture wants them: what is learnt, level by level, where steps were halved, how the rate went."""
+"""A run's rows as a figure wants them: what is learnt, level by level, where steps were halved, how the rate went."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several runs in one picture: loss and errors over the epochs, runs that differ by their seed alone as mean ± std."""
+"""Several runs in one figure: loss and errors over the epochs, runs that differ by their seed alone as mean ± std."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def draw_runs(groups: Mapping[str, Sequence[Rows]], format: str = "png") -> bytes:
-    """A picture of runs: for each label the rows of log.jsonl of one run, or of runs that are to be taken together.
+    """A figure of runs: for each label the rows of log.jsonl of one run, or of runs that are to be taken together.
 
     Of several, the mean over the epochs that all have finished, in a band of one sample standard deviation;
     the runs themselves are thin lines. Raises InputError for more labels than can be told apart."""
     if len(groups) > MAX_SCHEMES:
-        raise InputError(f"{len(groups)} runs in one picture: at most {MAX_SCHEMES} can be told apart")
+        raise InputError(f"{len(groups)} runs in one figure: at most {MAX_SCHEMES} can be told apart")
     everything = [row for runs in groups.values() for rows in runs for row in rows]
     shown = [key for key in PANELS if any(row.get(key) is not None for row in everything)]
     figure = new_figure(4.3 * len(shown) + 2.6, 4.0, "")

@@ -1,1 +1,1 @@
-"""Pictures of schemes."""
+"""Figures of schemes."""

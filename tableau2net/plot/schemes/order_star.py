@@ -26,7 +26,7 @@ def draw_order_stars(schemes: Mapping[str, Scheme], format: str = "png") -> byte
     Raises InputError for schemes that are not one-step methods for one field: their |ζ/e^z| lives on several sheets."""
     check_number(len(schemes))
     if len(schemes) > MAX_STARS:
-        raise InputError(f"{len(schemes)} order stars in one picture: at most {MAX_STARS}")
+        raise InputError(f"{len(schemes)} order stars in one figure: at most {MAX_STARS}")
     for label, scheme in schemes.items():
         check_region(scheme)
         if lower(scheme).history or lower(scheme).derivative != 1:

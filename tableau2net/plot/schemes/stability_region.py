@@ -1,4 +1,4 @@
-"""Regions of absolute stability, several in one picture."""
+"""Regions of absolute stability, several in one figure."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tableau2net.step.amplification import amplification, check_region, coarser
 
 Floats = NDArray[np.float64]
 
-POINTS = 360  # across the picture
+POINTS = 360  # across the figure
 SIZE = 5.2  # inches of the region's longer side
-BAND = 0.022  # of the picture: how far the darker shade reaches in from the boundary
+BAND = 0.022  # of the figure: how far the darker shade reaches in from the boundary
 
 
 def draw_stability(schemes: Mapping[str, Scheme], title: str = "", format: str = "png") -> bytes:
     """The sets {z : |R(z)| ≤ 1} (all roots ζ(z) in the closed unit disk, for several steps), a colour a scheme.
 
-    Raises InputError for schemes without a region in one hλ, and for first and second derivatives in one picture."""
+    Raises InputError for schemes without a region in one hλ, and for first and second derivatives in one figure."""
     return image(stability_figure(schemes, title), format)
 
 
@@ -61,7 +61,7 @@ def _second_order(schemes: Mapping[str, Scheme]) -> bool:
 
 
 def _levels(scheme: Scheme, x: Floats, half: Floats) -> Floats:
-    """log |R| over the picture's upper half; the other half is its mirror image."""
+    """log |R| over the figure's upper half; the other half is its mirror image."""
     grown = amplification(scheme, x[None, :] + 1j * half[:, None])
     return np.asarray(np.log(np.maximum(grown, 1e-12)).clip(-30, 30))
 

@@ -17,7 +17,7 @@ NARROWEST = 0.4  # shorter side over longer side: room for the numbers on the ax
 
 
 def window(schemes: list[Scheme], apart: float = 1.0) -> tuple[float, float, float]:
-    """(left, right, top) that shows every scheme's boundary; the picture is symmetric about the real axis.
+    """(left, right, top) that shows every scheme's boundary; the figure is symmetric about the real axis.
 
     apart: how much further apart than usual the points are that are looked at."""
     boxes = np.array([_box(scheme, ceil(apart)) for scheme in schemes])

@@ -41,8 +41,8 @@ class Ranks:
         return self.rank == 0
 
     def share(self, size: int) -> slice:
-        """The part of a batch of `size` pictures that this process takes: contiguous, in the order of ranks, sizes
-        differing by one at most. It is empty in some where there are fewer pictures than processes."""
+        """The part of a batch of `size` images that this process takes: contiguous, in the order of ranks, sizes
+        differing by one at most. It is empty in some where there are fewer images than processes."""
         return slice(size * self.rank // self.count, size * (self.rank + 1) // self.count)
 
     def place(self, device: str | None) -> str | None:

@@ -25,7 +25,7 @@ from tableau2net.training.progress import ProgressDisplay
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="torchrun and signals of Linux")]
 
 # The rate is low, for one process with other kernels for convolutions (no oneDNN) ends as far away as two processes do:
-# 0.0002 in weights at a rate of 0.005. The last of five batches is ragged: 21 pictures, which two share unevenly.
+# 0.0002 in weights at a rate of 0.005. The last of five batches is ragged: 21 images, which two share unevenly.
 RUN = "train --scheme lm --depth 14 --data glyphs:149:40 --epochs 2 --batch-size 32 --lr 0.001 --device cpu"
 ENDLESS = "train --scheme lm --depth 14 --data glyphs:400:40 --epochs 500 --batch-size 4 --lr 0.001 --device cpu"
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
@@ -88,7 +88,7 @@ def assert_close(folder: Path, other: Path) -> None:
     assert [row["epoch"] for row in logs[0]] == [row["epoch"] for row in logs[1]]
     for a, b in zip(*logs, strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], abs=1e-4)
-        assert a["train_error"] == pytest.approx(b["train_error"], abs=0.7)  # a picture on the edge
+        assert a["train_error"] == pytest.approx(b["train_error"], abs=0.7)  # an image on the edge
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_run_goes_from_two_processes_to_one_and_back(straight: Path, tmp_path:
     assert progress(folder)["seen"] == 3 * 32
     found = together(f"{RUN} --resume", folder)
     assert found.status == 0, found.err
-    assert found.err.count("going on after 0 epochs and 96 pictures") == 1
+    assert found.err.count("going on after 0 epochs and 96 images") == 1
     assert_close(folder, straight)
     assert result(folder)["processes"] == 2
 

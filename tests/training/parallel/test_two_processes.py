@@ -66,7 +66,7 @@ def test_normalisation_is_that_of_the_whole_batch(name: str, found: Found) -> No
     assert parts[0].keys() == parts[1].keys() == alone.keys()
     tolerance = {torch.float64: 1e-12, torch.float32: 1e-3 if name == "far" else 1e-5, torch.bfloat16: 2e-2}[norm[2]]
     for key, value in alone.items():
-        shared = key[-1].isdigit()  # y and ∂x of the pictures of each
+        shared = key[-1].isdigit()  # y and ∂x of the images of each
         got: Tensor = torch.cat([part[key] for part in parts]) if shared else parts[0][key]
         assert got.dtype == value.dtype
         assert shared or torch.equal(got, parts[1][key])

@@ -40,13 +40,13 @@ def trained(case: Case, ranks: Ranks) -> dict[str, Tensor]:
     name, options, dtype = case
     torch.manual_seed(3)
     model = create_model(name, **options).to(dtype).to(memory_format=torch.channels_last)
-    pictures, labels = torch.randn(sum(BATCHES), 3, 12, 12, dtype=dtype), torch.randint(10, (sum(BATCHES),))
+    images, labels = torch.randn(sum(BATCHES), 3, 12, 12, dtype=dtype), torch.randint(10, (sum(BATCHES),))
     synchronised(model)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
     losses, first = [], 0
     for size in BATCHES:
         batch = slice(first, first + size)
-        x, y = pictures[batch][ranks.share(size)], labels[batch][ranks.share(size)]
+        x, y = images[batch][ranks.share(size)], labels[batch][ranks.share(size)]
         optimiser.zero_grad()
         loss = cross_entropy(model(x), y, reduction="sum") / size
         loss.backward()
@@ -62,7 +62,7 @@ Norm = tuple[nn.Module, tuple[int, ...], torch.dtype, int]  # of channels; their
 
 
 def norms() -> dict[str, Norm]:
-    """Layers, shapes of batches, and how many pictures the first process takes."""
+    """Layers, shapes of batches, and how many images the first process takes."""
     return {
         "even": (nn.BatchNorm2d(3), (10, 3, 5, 4), torch.float64, 5),
         "uneven": (nn.BatchNorm2d(3), (10, 3, 5, 4), torch.float64, 1),
