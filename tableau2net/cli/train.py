@@ -82,7 +82,7 @@ def train(
         str | None, typer.Option(help="KERNELS,SCALINGS: a dynamic network's weights stay within: 0.5,1.5.")
     ] = None,
     augment: Annotated[bool, typer.Option(help="Shift images, and mirror them where that keeps their label.")] = True,
-    cutout: Annotated[int, typer.Option(help="Side in pixels of a square blotted out of each image.")] = 0,
+    cutout: Annotated[int, typer.Option(help="Side in pixels of a square cut out of each image.")] = 0,
     mixup: Annotated[float, typer.Option(help="Images are mixed by Beta(ALPHA, ALPHA).", metavar="ALPHA")] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
     out: Annotated[

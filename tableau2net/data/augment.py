@@ -1,4 +1,4 @@
-"""From stored images to what a network sees: normalised, and in training shifted, mirrored, blotted.
+"""From stored images to what a network sees: normalised, and in training shifted, mirrored, with a square cut out.
 
 All that chance decides in an epoch is drawn before it, on the host, from (seed, epoch), and moved to the device once:
 no step waits for the device, an epoch does not depend on how one came to it, and a CPU and a GPU see the same images.
@@ -19,17 +19,17 @@ PAD = 4  # pixels on every side before the crop
 
 @dataclass(frozen=True)
 class EpochDraw:
-    """What chance decides in one epoch: the order of N images, and for each image a crop, a flip and a blot.
+    """What chance decides in one epoch: the order of N images, and for each image a crop, a flip and a cutout.
 
     `order` int64 (N,) is a permutation; `shift` int64 (N, 2) holds the crop's row and column, from 0 to 2 PAD
-    (PAD is the middle); `mirror` int64 (N,) is 1 for a mirrored image; `blot` int64 (N, 2) a pixel of the image.
+    (PAD is the middle); `mirror` int64 (N,) is 1 for a mirrored image; `cutout` int64 (N, 2) a pixel of the image.
     Entry i of each belongs to the i-th image seen. `seed` is for whatever chance the network itself uses.
     """
 
     order: Tensor
     shift: Tensor
     mirror: Tensor
-    blot: Tensor
+    cutout: Tensor
     seed: int
 
     @classmethod
@@ -40,8 +40,8 @@ class EpochDraw:
         shift = random.integers(0, 2 * PAD + 1, (count, 2))
         mirror = ((random.random(count) < 0.5) & flip).astype(np.int64)
         own = int(random.integers(2**31))
-        blot = random.integers(0, size, (count, 2))
-        drawn = [torch.from_numpy(values) for values in (order, shift, mirror, blot)]
+        cutout = random.integers(0, size, (count, 2))
+        drawn = [torch.from_numpy(values) for values in (order, shift, mirror, cutout)]
         return cls(drawn[0], drawn[1], drawn[2], drawn[3], own)
 
 
@@ -85,10 +85,10 @@ class Windows:
         return draw.order * self.image + draw.mirror * self.mirror + row * self.row + column * self.column
 
 
-def blotted(x: Tensor, blot: Tensor, side: int) -> Tensor:
-    """Images (B, 3, H, W) with a square of zeros, its middle at `blot` (B, 2), cut off at the edge of the image."""
+def cut_out(x: Tensor, middle: Tensor, side: int) -> Tensor:
+    """Images (B, 3, H, W) with a square of zeros, its middle at `middle` (B, 2), cut off at the edge of the image."""
     rows, columns = (
-        (torch.arange(size, device=x.device) - blot[:, i : i + 1] + side // 2).clamp(-1, side)
+        (torch.arange(size, device=x.device) - middle[:, i : i + 1] + side // 2).clamp(-1, side)
         for i, size in enumerate(x.shape[2:])
     )
     inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]

@@ -42,14 +42,14 @@ class Images:
         """Images uint8 (B, size, size, 3), labels int64 (B,) and a random pixel of each (B, 2), for cutout; or what
         is wrong with one of them, in a line. (An error raised here would come out of its process as many.)"""
         x = torch.empty(len(wanted), self.size, self.size, 3, dtype=torch.uint8)
-        blot = torch.empty(len(wanted), 2, dtype=torch.int64)
+        cutout = torch.empty(len(wanted), 2, dtype=torch.int64)
         labels = torch.from_numpy(self.listing.labels[[i for _, i in wanted]])
         try:
             for place, (epoch, i) in enumerate(wanted):
-                x[place], blot[place] = self._seen(epoch, i)
+                x[place], cutout[place] = self._seen(epoch, i)
         except InputError as error:
             return str(error)
-        return x, labels, blot
+        return x, labels, cutout
 
     def _seen(self, epoch: int, i: int) -> tuple[Tensor, Tensor]:
         image = self._decoded(i)

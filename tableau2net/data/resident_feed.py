@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.data.augment import PAD, EpochDraw, Windows, blotted
+from tableau2net.data.augment import PAD, EpochDraw, Windows, cut_out
 from tableau2net.data.load import Data, ImageData
 from tableau2net.data.given import check_batch, checked_feed
 from tableau2net.data.memory import fill
@@ -63,7 +63,7 @@ class ResidentFeed:
         self.normalise = Normalise(data.mean, data.std, device)
         self.recipe, self.seed, self.flip, self.share = recipe, seed, data.flip, share
         self.addresses, self.answers = (torch.zeros(self.count, dtype=torch.int64, device=device) for _ in range(2))
-        self.blot = torch.zeros(self.count, 2, dtype=torch.int64, device=device)
+        self.cutout = torch.zeros(self.count, 2, dtype=torch.int64, device=device)
         self.cursor = torch.zeros(1, dtype=torch.int64, device=device)
         self.state: tuple[Tensor, ...] = (self.cursor,)
 
@@ -72,7 +72,7 @@ class ResidentFeed:
         draw = EpochDraw.of(self.count, seed=self.seed, epoch=epoch, flip=self.flip, size=self.size)
         fill(self.addresses, self.windows.addresses(draw))
         fill(self.answers, self.labels[draw.order])
-        fill(self.blot, draw.blot)
+        fill(self.cutout, draw.cutout)
         self.cursor.fill_(first)
         return draw.seed
 
@@ -88,7 +88,7 @@ class ResidentFeed:
         rows = self.windows.crops.index_select(0, self.addresses.index_select(0, place))
         x = self.normalise(rows.view(-1, *self.size, 3).permute(0, 3, 1, 2))
         if self.recipe.cutout:
-            x = blotted(x, self.blot.index_select(0, place), self.recipe.cutout)
+            x = cut_out(x, self.cutout.index_select(0, place), self.recipe.cutout)
         return x, self.answers.index_select(0, place)
 
 
@@ -109,11 +109,11 @@ class SentFeed:
         most = own.stop - own.start
         self.x = torch.zeros(most, *shape, dtype=dtype, device=device)
         self.y = torch.zeros(most, dtype=torch.int64, device=device)
-        self.blot = torch.zeros(most, 2, dtype=torch.int64, device=device)
+        self.cutout = torch.zeros(most, 2, dtype=torch.int64, device=device)
 
-    def send(self, x: Tensor, y: Tensor, blot: Tensor) -> None:
-        """Send this process's share of a batch, and the middle of the square to blot out of each image."""
-        for own, new in ((self.x, x), (self.y, y), (self.blot, blot)):
+    def send(self, x: Tensor, y: Tensor, cutout: Tensor) -> None:
+        """Send this process's share of a batch, and the middle of the square to cut out of each image."""
+        for own, new in ((self.x, x), (self.y, y), (self.cutout, cutout)):
             own[: len(new)].copy_(new, non_blocking=True)
 
     def seen(self, x: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class SentFeed:
         own = self.share(size)
         count = own.stop - own.start
         x = self.seen(self.x[:count])
-        return (blotted(x, self.blot[:count], self.recipe.cutout) if self.recipe.cutout else x), self.y[:count]
+        return (cut_out(x, self.cutout[:count], self.recipe.cutout) if self.recipe.cutout else x), self.y[:count]
 
 
 Fetch = Callable[[int, list[int]], tuple[Tensor, Tensor]]
@@ -160,7 +160,7 @@ class FetchedFeed(SentFeed):
         place = slice(self.next + own.start, self.next + own.stop)
         numbers = self.draw.order[place].tolist()
         x, y = check_batch(self.data, "fetch", self.fetch(self.epoch, numbers), len(numbers))
-        self.send(x, y, self.draw.blot[place])
+        self.send(x, y, self.draw.cutout[place])
         self.next += size
 
     def _drawn(self, epoch: int) -> EpochDraw:

@@ -29,7 +29,7 @@ class Recipe:
     coefficients of a scheme. The last batch of an epoch may be smaller than `batch_size`; it is kept.
 
     `augment` turns on the crop of the padded image, and the flip where the data allow it; `cutout` is the side in
-    pixels of a square that is blotted out of each image (DeVries and Taylor 2017), 0 for none; `mixup` the α of the
+    pixels of a square that is cut out of each image (DeVries and Taylor 2017), 0 for none; `mixup` the α of the
     Beta(α, α) that images of a batch are mixed by (Zhang et al. 2018), 0 for none; `label_smoothing` the share of a
     label that goes to all classes alike. `ema` is the decay a step of an average of the weights, which then is the
     network that is measured and kept; 0 for none.

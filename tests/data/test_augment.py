@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tableau2net.data.augment import EpochDraw, blotted
+from tableau2net.data.augment import EpochDraw, cut_out
 from tableau2net.data.normalise import Normalise
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.training import ImageData, Recipe
@@ -88,11 +88,11 @@ def test_without_augmentation_images_are_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 4, 5, 30])
-def test_a_blot_is_a_square_around_its_pixel(side: int) -> None:
+def test_a_cutout_is_a_square_around_its_pixel(side: int) -> None:
     x = torch.ones(120, 3, 10, 12)
-    blot = torch.cartesian_prod(torch.arange(10), torch.arange(12))
-    found = blotted(x, blot, side)
-    for image, (row, column) in zip(found, blot.tolist(), strict=True):
+    middle = torch.cartesian_prod(torch.arange(10), torch.arange(12))
+    found = cut_out(x, middle, side)
+    for image, (row, column) in zip(found, middle.tolist(), strict=True):
         wanted = np.ones((10, 12))
         top, left = row - side // 2, column - side // 2
         wanted[max(top, 0) : top + side, max(left, 0) : left + side] = 0

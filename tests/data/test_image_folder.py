@@ -217,11 +217,11 @@ def test_without_augmentation_the_middle_is_seen(made: Path) -> None:
     assert torch.equal(y[0], labels[order])
 
 
-def test_cutout_blots_a_square(made: Path) -> None:
+def test_cutout_cuts_a_square(made: Path) -> None:
     x, _ = drawn(loaded(made), recipe=Recipe(batch_size=48))
-    blotted, _ = drawn(loaded(made), recipe=Recipe(batch_size=48, cutout=8))
-    gone = (blotted[0] == 0).all(1)
-    assert torch.equal(blotted[0], torch.where(gone[:, None], 0, x[0]))
+    cut, _ = drawn(loaded(made), recipe=Recipe(batch_size=48, cutout=8))
+    gone = (cut[0] == 0).all(1)
+    assert torch.equal(cut[0], torch.where(gone[:, None], 0, x[0]))
     assert ((gone.sum((1, 2)) >= 16) & (gone.sum((1, 2)) <= 64)).all()
     assert len({int(g.flatten().nonzero()[0]) for g in gone}) > 20
 
