@@ -21,7 +21,7 @@ from benchmarks.loader import arrays, image_data
 from tableau2net.data.resident_feed import feed_of
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe
-from tableau2net.training.capture import CapturedSteps, record_cuda
+from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.evaluation import Evaluation
 from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
@@ -57,8 +57,8 @@ class Ours:
         self.level = Level.of(t2n.create_model(network, num_classes=10), recipe, self.place)
         self.way = Way(self.place, precision, engine, True, Ranks())
         self.update = Update(self.level, feed_of(self.data, recipe, 0, self.place), recipe, 0, self.way)
-        recorded = CapturedSteps(self.update, record_cuda) if "graph" in engine else None
-        self.step: Callable[[int], None] = recorded or self.update
+        captured = CapturedStep(self.update, capture_cuda) if "graph" in engine else None
+        self.step: Callable[[int], None] = captured or self.update
         self.epoch, self.left = 0, 0
 
     def steps(self, count: int) -> None:
@@ -136,7 +136,7 @@ def waiting(networks: list[str]) -> None:
     for name in networks:
         try:
             trainer = Ours(name, "graph", "bfloat16", 6 * BATCH + 32)
-            trainer.steps(7)  # records both
+            trainer.steps(7)  # captures both
             torch.cuda.set_sync_debug_mode("error")
             trainer.steps(7)
             told(network=name, waits=False)

@@ -218,7 +218,7 @@ def summary(name: str, value: Any) -> str:
         bad = [f"{v['network']}: {v['reason']}" for v in value if v.get("waits")]
         no = [f"{v['network']}: {v['refused']}" for v in value if "refused" in v]
         return (
-            f"{len(good)} networks never wait: {', '.join(good)}; wait: {bad or 'none'}; not recorded: {no or 'none'}"
+            f"{len(good)} networks never wait: {', '.join(good)}; wait: {bad or 'none'}; not captured: {no or 'none'}"
         )
     if name == "four at once":
         if len(value["alone"]) < len(value["networks"]):

@@ -40,7 +40,7 @@ class Feed(Protocol):
     def take(self, size: int) -> tuple[Tensor, Tensor]:
         """This process's share of the next `size` images, float32 (B, 3, H, W), and their labels, int64 (B,).
 
-        Runs on the device alone: it may be recorded once and be played again."""
+        Runs on the device alone: it may be captured once and replayed."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A training step that is recorded once and played again."""
+"""A training step that is captured once and replayed."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.training.update import Update
 
-WARM = 3  # steps before one is recorded, for what libraries do at first
+WARM = 3  # steps before one is captured, for what libraries do at first
 
-Run = Callable[[], None]
-Record = Callable[[Run, Run], Run]
+Launch = Callable[[], None]
+Capture = Callable[[Launch, Launch], Launch]
 
 
-class CapturedSteps:
-    """Steps that are recorded at their first call with a batch size, and played again from then on.
+class CapturedStep:
+    """A step that is captured at its first call with a batch size, and replayed from then on.
 
-    Before a step is recorded it is made a few times for what happens at the first only (kernels are chosen, memory is
-    taken); then everything is put back as it was: playing starts where calling would have. Where a step cannot be
-    recorded, `refused` is told why, and steps are called from then on; without `refused`, that raises InputError.
+    Before a step is captured it is made a few times for what happens at the first only (kernels are chosen, memory is
+    taken); then everything is put back as it was: replaying starts where calling would have. Where a step cannot be
+    captured, `refused` is told why, and steps are called from then on; without `refused`, that raises InputError.
     """
 
-    def __init__(self, update: Update, record: Record, refused: Callable[[str], None] | None = None) -> None:
-        self.update, self.record, self.refused = update, record, refused
-        self.played: dict[int, Run] = {}
+    def __init__(self, update: Update, capture: Capture, refused: Callable[[str], None] | None = None) -> None:
+        self.update, self.capture, self.refused = update, capture, refused
+        self.replays: dict[int, Launch] = {}
         self.calls = False
 
     def __call__(self, size: int) -> None:
-        if size not in self.played and not self.calls:
-            self._record(size)
+        if size not in self.replays and not self.calls:
+            self._capture(size)
         if self.calls:
             self.update(size)
         else:
-            self.played[size]()
+            self.replays[size]()
 
-    def _record(self, size: int) -> None:
+    def _capture(self, size: int) -> None:
         update = self.update
         before = [(tensor, tensor.clone()) for tensor in update.tensors()]
         devices = [update.device] if update.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), torch.accelerator.device_index(update.device.index):
             try:
-                self.played[size] = self.record(lambda: update(size), lambda: _put_back(update, before))
+                self.replays[size] = self.capture(lambda: update(size), lambda: _put_back(update, before))
             except InputError as error:
                 if self.refused is None:
                     raise
@@ -66,10 +66,10 @@ def _put_back(update: Update, before: list[tuple[Tensor, Tensor]]) -> None:
                 value.zero_()
 
 
-def record_cuda(run: Run, back: Run) -> Run:
+def capture_cuda(run: Launch, back: Launch) -> Launch:
     """A CUDA graph, on the current device, of what `run` launches; `back` makes as if it had not run.
 
-    Raises InputError where `run` waits for the device, which no graph can, and where it cannot be recorded else."""
+    Raises InputError where `run` waits for the device, which no graph can, and where it cannot be captured else."""
     here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(here)
     try:
@@ -84,7 +84,7 @@ def record_cuda(run: Run, back: Run) -> Run:
         here.wait_stream(aside)  # after an error too: what is put back then must not be overtaken
     graph = torch.cuda.CUDAGraph()
     with (
-        _refusing("cannot be recorded"),
+        _refusing("cannot be captured"),
         torch.cuda.stream(here),  # an end that fails leaves another stream the current one, before torch 2.15
         torch.cuda.graph(graph, capture_error_mode="thread_local"),  # NCCL's watchdog asks its own questions
     ):

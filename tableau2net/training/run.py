@@ -26,7 +26,7 @@ from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
 from tableau2net.runs.stored import detached
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
-from tableau2net.training.capture import CapturedSteps, record_cuda
+from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
 from tableau2net.training.execution import Way
@@ -161,10 +161,10 @@ class TrainingRun:
         feed = feed_of(self.data, self.recipe, self.seed, way.place, way.ranks.share)
         self.update = Update(level, feed, self.recipe, self.seed, way)
         refused = None if way.asked else self._refused
-        self.step = CapturedSteps(self.update, record_cuda, refused) if "graph" in way.engine else self.update
+        self.step = CapturedStep(self.update, capture_cuda, refused) if "graph" in way.engine else self.update
 
     def _refused(self, reason: str) -> None:
-        """A step cannot be recorded, and nobody asked for that: it is called, and the result will say so."""
+        """A step cannot be captured, and nobody asked for that: it is called, and the result will say so."""
         self.way = replace(self.way, engine=self.way.engine.removesuffix("graph").removesuffix("-") or "eager")
         self.display.note(f"{reason}; goes on with --engine {self.way.engine}")
 

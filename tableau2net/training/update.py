@@ -26,7 +26,7 @@ class Update:
     """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong answers.
 
     All that changes from step to step (which images, the learning rate, sums) is in tensors of its own on the device,
-    so that what a step launches there is the same each time: it can be recorded and played again.
+    so that what a step launches there is the same each time: it can be captured and replayed.
     """
 
     def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, way: Way) -> None:

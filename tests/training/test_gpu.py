@@ -1,4 +1,4 @@
-"""What only a GPU can show: that a recorded step is the called one, draws anew each time, and never waits."""
+"""What only a GPU can show: that a captured step is the called one, draws anew each time, and never waits."""
 
 import copy
 import warnings
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe, train
-from tableau2net.training.capture import CapturedSteps, record_cuda
+from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.checkpoint import Checkpoint, Progress, random_state, tensors_of
 from tableau2net.training.execution import Way
 from tableau2net.training.level import Level
@@ -73,14 +73,14 @@ def exact() -> Any:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recorded_epochs_are_called_ones(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
-    """Dropout draws the same in both: chance goes on from where it was before the recording."""
-    called, played = (update_of(network(), data, RECIPES[name]) for _ in range(2))
-    recorded = CapturedSteps(played, record_cuda)
-    close(trained(recorded, played), trained(called, called))
-    assert sorted(recorded.played) == [74, 128]
-    assert not recorded.calls
-    assert played.row()["train_loss"] == pytest.approx(called.row()["train_loss"], rel=1e-3)
+def test_captured_epochs_are_called_ones(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
+    """Dropout draws the same in both: chance goes on from where it was before the capture."""
+    called, replayed = (update_of(network(), data, RECIPES[name]) for _ in range(2))
+    captured = CapturedStep(replayed, capture_cuda)
+    close(trained(captured, replayed), trained(called, called))
+    assert sorted(captured.replays) == [74, 128]
+    assert not captured.calls
+    assert replayed.row()["train_loss"] == pytest.approx(called.row()["train_loss"], rel=1e-3)
 
 
 def test_the_first_steps_of_a_gpu_are_those_of_a_cpu(data: ImageData, network: Callable[[], nn.Module]) -> None:
@@ -88,8 +88,8 @@ def test_the_first_steps_of_a_gpu_are_those_of_a_cpu(data: ImageData, network: C
     model.register_module("3", nn.Identity())  # in the place of dropout, which a GPU draws otherwise
     recipe = RECIPES["everything"]
     there, here = (update_of(copy.deepcopy(model), data, recipe, at=at) for at in ("cuda", "cpu"))
-    recorded = CapturedSteps(there, record_cuda)
-    for update, step in ((there, recorded), (here, here)):
+    captured = CapturedStep(there, capture_cuda)
+    for update, step in ((there, captured), (here, here)):
         update.start(0)
         for size in SIZES:
             step(size)
@@ -140,9 +140,9 @@ class Chance(nn.Module):
 
 
 def test_replayed_steps_draw_anew_and_follow_the_seed(data: ImageData) -> None:
-    def draws(record: bool, epochs: tuple[int, ...]) -> list[list[Tensor]]:
+    def draws(capture: bool, epochs: tuple[int, ...]) -> list[list[Tensor]]:
         update = update_of(Chance(), data, RECIPES["published"])
-        step = CapturedSteps(update, record_cuda) if record else update
+        step = CapturedStep(update, capture_cuda) if capture else update
         found: list[list[Tensor]] = []
         for epoch in epochs:
             update.start(epoch)
@@ -152,21 +152,21 @@ def test_replayed_steps_draw_anew_and_follow_the_seed(data: ImageData) -> None:
                 found[-1].append(update.level.model.get_buffer("seen").clone())
         return found
 
-    played, called = draws(True, (0, 1, 0)), draws(False, (0, 1, 0))
-    for mine, its in zip(played, called, strict=True):
+    replayed, called = draws(True, (0, 1, 0)), draws(False, (0, 1, 0))
+    for mine, its in zip(replayed, called, strict=True):
         for a, b in zip(mine, its, strict=True):
             assert torch.equal(a, b)
-    first, other, again = played
+    first, other, again = replayed
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     each = [*first, *other]
     assert not any(torch.equal(a, b) for i, a in enumerate(each) for b in each[:i])
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recorded_run_goes_on_in_mid_epoch(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
+def test_a_captured_run_goes_on_in_mid_epoch(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
     recipe = RECIPES[name]
     whole = update_of(network(), data, recipe)
-    step = CapturedSteps(whole, record_cuda)
+    step = CapturedStep(whole, capture_cuda)
     whole.start(0)
     step(SIZES[0])
     kept = tensors_of(whole.level) | {"sums": whole.sums, **random_state(whole.way)}
@@ -178,7 +178,7 @@ def test_a_recorded_run_goes_on_in_mid_epoch(name: str, data: ImageData, network
     checkpoint.put_into(other.level)
     checkpoint.put_into_epoch(other, Ranks())
     other.start(0, SIZES[0])
-    step = CapturedSteps(other, record_cuda)
+    step = CapturedStep(other, capture_cuda)
     for size in SIZES[1:]:
         step(size)
     for update in (whole, other):
@@ -200,26 +200,26 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "recordable"), NETWORKS)
-def test_networks_are_recorded_or_called_and_said_so(
-    name: str, options: dict[str, Any], recordable: bool | None, data: ImageData
+@pytest.mark.parametrize(("name", "options", "capturable"), NETWORKS)
+def test_networks_are_captured_or_called_and_said_so(
+    name: str, options: dict[str, Any], capturable: bool | None, data: ImageData
 ) -> None:
     """None: whichever; it must come to the same as calling does."""
     torch.manual_seed(0)
     model = create_model(name, **options)
-    called, played = (update_of(copy.deepcopy(model), data, RECIPES["published"]) for _ in range(2))
+    called, replayed = (update_of(copy.deepcopy(model), data, RECIPES["published"]) for _ in range(2))
     said: list[str] = []
-    recorded = CapturedSteps(played, record_cuda, said.append)
-    close(trained(recorded, played, 1), trained(called, called, 1), 2e-2)
-    assert len(said) == (1 if recorded.calls else 0)
+    captured = CapturedStep(replayed, capture_cuda, said.append)
+    close(trained(captured, replayed, 1), trained(called, called, 1), 2e-2)
+    assert len(said) == (1 if captured.calls else 0)
     assert "\n" not in "".join(said)
-    if recordable is not None:
-        assert bool(recorded.played) == recordable
-        assert recorded.calls != recordable
+    if capturable is not None:
+        assert bool(captured.replays) == capturable
+        assert captured.calls != capturable
 
 
-def test_what_fails_in_the_recording_alone_is_called(data: ImageData, network: Callable[[], nn.Module]) -> None:
-    """The stream is no longer recording then, memory and chance are as they were."""
+def test_what_fails_in_the_capture_alone_is_called(data: ImageData, network: Callable[[], nn.Module]) -> None:
+    """The stream is no longer capturing then, memory and chance are as they were."""
 
     class Refusing(nn.Module):
         def __init__(self) -> None:
@@ -232,25 +232,25 @@ def test_what_fails_in_the_recording_alone_is_called(data: ImageData, network: C
             found: Tensor = self.inner(x)
             return found
 
-    called, played = (update_of(Refusing(), data, RECIPES["published"]) for _ in range(2))
+    called, replayed = (update_of(Refusing(), data, RECIPES["published"]) for _ in range(2))
     said: list[str] = []
     stream = torch.cuda.current_stream()
-    close(trained(CapturedSteps(played, record_cuda, said.append), played), trained(called, called))
+    close(trained(CapturedStep(replayed, capture_cuda, said.append), replayed), trained(called, called))
     assert torch.cuda.current_stream() == stream
     assert len(said) == 1
-    assert "cannot be recorded (not here)" in said[0]
+    assert "cannot be captured (not here)" in said[0]
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one GPU")
 def test_another_gpu_than_the_first(data: ImageData, network: Callable[[], nn.Module]) -> None:
-    called, played = (update_of(network(), data, RECIPES["published"], at="cuda:1") for _ in range(2))
-    close(trained(CapturedSteps(played, record_cuda), played), trained(called, called))
+    called, replayed = (update_of(network(), data, RECIPES["published"], at="cuda:1") for _ in range(2))
+    close(trained(CapturedStep(replayed, capture_cuda), replayed), trained(called, called))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", [None, "graph", "compile", "eager"])
 def test_a_whole_run(engine: str | None, data: ImageData, tmp_path: Path) -> None:
-    """With a level of its own behind the refinement, whose steps are recorded anew; nothing is warned of."""
+    """With a level of its own behind the refinement, whose steps are captured anew; nothing is warned of."""
     recipe = Recipe(epochs=4, refine=(0.5,), lr=0.05)
     with warnings.catch_warnings(action="error", category=UserWarning):
         result = train("lm", out=tmp_path / "run", depth=14, data=data, recipe=recipe, engine=engine, quiet=True)

@@ -103,7 +103,7 @@ def test_a_step_asks_for_no_number(
     ],
 )
 def test_steps_that_look_at_what_came_out_wait(name: str, options: dict[str, Any], data: ImageData) -> None:
-    """Networks that undo steps, or search for stages, are not recorded: on a GPU that is found out before a recording,
+    """Networks that undo steps, or search for stages, are not captured: on a GPU that is found out before a capture,
     and their steps are called."""
     place = torch.device("cpu")
     recipe = Recipe(epochs=2, batch_size=2)

@@ -1,4 +1,4 @@
-"""A training step against one written by hand, recorded against called, and without waiting for the device."""
+"""A training step against one written by hand, captured against called, and without waiting for the device."""
 
 import copy
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
-from tableau2net.training.capture import CapturedSteps, Run
+from tableau2net.training.capture import CapturedStep, Launch
 from tableau2net.training.execution import Way, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
@@ -113,36 +113,36 @@ def test_steps_are_those_of_a_loop_by_hand(name: str, few: ImageData, network: C
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recorded_steps_are_called_ones(name: str, few: ImageData, network: Callable[[], nn.Module]) -> None:
-    """What is done before a step is recorded leaves no trace: not in weights, sums, places in the epoch, nor chance."""
+def test_captured_steps_are_called_ones(name: str, few: ImageData, network: Callable[[], nn.Module]) -> None:
+    """What is done before a step is captured leaves no trace: not in weights, sums, places in the epoch, nor chance."""
 
-    def record(run: Run, back: Run) -> Run:
+    def capture(run: Launch, back: Launch) -> Launch:
         for _ in range(4):
             run()
             back()
         return run
 
     called = update_of(network(), few, RECIPES[name])
-    played = update_of(network(), few, RECIPES[name])
-    wanted, found = trained(called, called), trained(CapturedSteps(played, record), played)
+    replayed = update_of(network(), few, RECIPES[name])
+    wanted, found = trained(called, called), trained(CapturedStep(replayed, capture), replayed)
     assert wanted.keys() == found.keys()
     for key, value in wanted.items():
         assert torch.equal(found[key], value), key
 
 
-def test_a_step_that_cannot_be_recorded_is_called(few: ImageData, network: Callable[[], nn.Module]) -> None:
-    def record(run: Run, _: Run) -> Run:
+def test_a_step_that_cannot_be_captured_is_called(few: ImageData, network: Callable[[], nn.Module]) -> None:
+    def capture(run: Launch, _: Launch) -> Launch:
         run()
         raise InputError("it waits")
 
     called, refused = (update_of(network(), few, EVERYTHING) for _ in range(2))
     said: list[str] = []
-    found = trained(CapturedSteps(refused, record, said.append), refused)
+    found = trained(CapturedStep(refused, capture, said.append), refused)
     for key, value in trained(called, called).items():
         assert torch.equal(found[key], value), key
     assert said == ["it waits"]
     with pytest.raises(InputError, match="it waits"):
-        trained(CapturedSteps(refused, record), refused)
+        trained(CapturedStep(refused, capture), refused)
 
 
 class Waits(TorchDispatchMode):
