@@ -164,7 +164,7 @@ def served(network: str, engine: str, precision: str) -> None:
 
 
 def epochs(depths: list[int], engine: str, precision: str, count: int) -> None:
-    """Seconds of whole epochs: 50,000 images, and the answers to 10,000."""
+    """Seconds of whole epochs: 50,000 images, and the predictions for 10,000."""
     for depth in depths:
         trainer = Ours(f"resnet{depth}", engine, precision, 50_000)
 

@@ -22,14 +22,14 @@ NETWORKS = (  # its name without the depth, and its coefficients
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 8, depth: int = 26) -> None:
-    x, y, unseen, answers = images(data)
+    x, y, unseen, labels = images(data)
     for name, coefficients in NETWORKS:
         torch.manual_seed(0)
         net = train(t2n.create_model(f"{name}_{depth}", coefficients=coefficients, **SMALL), x, y, passes)
         block = net.blocks[0]
         print(
             f"{name} {coefficients}: {block.scheme} of order {block.order}, evaluations a step {block.evaluations}, "
-            f"start-up steps {block.lookback}, {right(net, unseen, answers):.0%} right"
+            f"start-up steps {block.lookback}, {right(net, unseen, labels):.0%} right"
         )
         for where, values in coefficient_values(net).items():
             print(f"    {where}, step by step: {', '.join(f'{v:.3f}' for v in values)}")

@@ -30,7 +30,7 @@ def main(data: str = "glyphs:500:100", epochs: int = 8, widths: tuple[int, ...] 
     first = net.blocks[0]
     print(f"its first block: states at {first.states}, weights at {first.own_controls()[0].knots}")
     for name, other in (
-        ("weights twice as fine", net.refine(1, 2)),  # the same θ(t), so the same answers
+        ("weights twice as fine", net.refine(1, 2)),  # the same θ(t), so the same predictions
         ("steps twice as fine", net.refine(2, 1)),
         ("steps twice as coarse", net.coarsen(2, 1)),
         ("both twice as coarse", net.coarsen(2, 2)),

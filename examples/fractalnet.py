@@ -1,4 +1,4 @@
-"""FractalNet (Larsson et al. 2017): drop-path of joins or of whole columns, and the answers of each column by itself.
+"""FractalNet (Larsson et al. 2017): drop-path of joins or of whole columns, and the predictions of each column by itself.
 
 python examples/fractalnet.py [DATA]
 """
@@ -13,17 +13,17 @@ import tableau2net as t2n
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 10, columns: int = 3, width: int = 16) -> None:
-    x, y, unseen, answers = images(data)
+    x, y, unseen, labels = images(data)
     widths = (width, 2 * width)
     depth = len(widths) * 2 ** (columns - 1)
     for share, says in ((0.0, "local drop-path alone"), (0.5, "half the batches through one column")):
         torch.manual_seed(0)
         net = train(t2n.create_model(f"fractalnet{depth}", widths=widths, global_share=share), x, y, passes)
-        print(f"fractalnet{depth}, {says}: {right(net, unseen, answers):.0%} right")
+        print(f"fractalnet{depth}, {says}: {right(net, unseen, labels):.0%} right")
         for number in range(columns):
             alone = net.column(number)
             began = time.perf_counter()
-            share_right = right(alone, unseen, answers)
+            share_right = right(alone, unseen, labels)
             took = time.perf_counter() - began
             layers = len(widths) * 2**number
             print(f"    column {number} alone, {layers} convolutions, {1000 * took:.0f} ms: {share_right:.0%} right")

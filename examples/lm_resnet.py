@@ -19,9 +19,9 @@ def main(data: str = "glyphs:1000:200", passes: int = 10, name: str = "lm_resnet
     print(f"it solves u' = f/(1 + k), with steps as long as h times {effective_step(lm)}")
 
     torch.manual_seed(0)
-    x, y, unseen, answers = images(data)
+    x, y, unseen, labels = images(data)
     net = train(t2n.create_model(name, **SMALL), x, y, passes)
-    print(f"{name}, {passes} passes over {len(x)} images: {right(net, unseen, answers):.0%} of the unseen are right")
+    print(f"{name}, {passes} passes over {len(x)} images: {right(net, unseen, labels):.0%} of the unseen are right")
 
     lengths = []
     for learnt in learnt_schemes(net):

@@ -21,7 +21,7 @@ NETWORKS = (
 
 
 def main(data: str = "glyphs:1000:200", passes: int = 6, noise: float = 0.5) -> None:
-    x, y, unseen, answers = images(data)
+    x, y, unseen, labels = images(data)
     torch.manual_seed(1)
     disturbance = noise * torch.randn_like(unseen)
     disturbed = unseen + disturbance
@@ -36,8 +36,8 @@ def main(data: str = "glyphs:1000:200", passes: int = 6, noise: float = 0.5) -> 
             )
         said = ", ".join(f"{key} {value}" for key, value in options.items())
         print(
-            f"{name} {said}: {right(net, unseen, answers):.0%} right, with noise "
-            f"{right(net, disturbed, answers):.0%}; the first block multiplies the noise by {last / first:.2f}"
+            f"{name} {said}: {right(net, unseen, labels):.0%} right, with noise "
+            f"{right(net, disturbed, labels):.0%}; the first block multiplies the noise by {last / first:.2f}"
         )
 
 

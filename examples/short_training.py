@@ -34,5 +34,5 @@ def train(net: nn.Module, x: Tensor, y: Tensor, passes: int) -> nn.Module:
 
 @torch.no_grad()
 def right(net: nn.Module, x: Tensor, y: Tensor) -> float:
-    """The share of answers that are right."""
+    """The share of predictions that are right."""
     return (net(x).argmax(1) == y).float().mean().item()

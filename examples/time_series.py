@@ -47,14 +47,14 @@ def main(count: int = 256, passes: int = 25, width: int = 16) -> None:
         ("adams-bashforth-3", {}),
     ):
         torch.manual_seed(0)
-        (x, target), (unseen, answers), net = draw(count), draw(count), network(scheme, width, **options)
+        (x, target), (unseen, labels), net = draw(count), draw(count), network(scheme, width, **options)
         optimiser = torch.optim.Adam(net.parameters(), 1e-2)
         for _ in range(passes):
             loss = functional.cross_entropy(net(x), target)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        right = (net.eval()(unseen).argmax(1) == answers).float().mean()
+        right = (net.eval()(unseen).argmax(1) == labels).float().mean()
         learnt = "".join(f", {n} = {[round(k, 3) for k in ks]}" for n, ks in coefficient_values(net).items())
         print(f"{scheme}: loss {loss.item():.3f}, {right:.0%} of unseen waves are right{learnt}")
 

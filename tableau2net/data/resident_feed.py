@@ -62,7 +62,7 @@ class ResidentFeed:
         self.labels = data.y_train.cpu()
         self.normalise = Normalise(data.mean, data.std, device)
         self.recipe, self.seed, self.flip, self.share = recipe, seed, data.flip, share
-        self.addresses, self.answers = (torch.zeros(self.count, dtype=torch.int64, device=device) for _ in range(2))
+        self.addresses, self.targets = (torch.zeros(self.count, dtype=torch.int64, device=device) for _ in range(2))
         self.cutout = torch.zeros(self.count, 2, dtype=torch.int64, device=device)
         self.cursor = torch.zeros(1, dtype=torch.int64, device=device)
         self.state: tuple[Tensor, ...] = (self.cursor,)
@@ -71,7 +71,7 @@ class ResidentFeed:
         """Draw an epoch, into the memory that the last one was in, and go to its image number `first`."""
         draw = EpochDraw.of(self.count, seed=self.seed, epoch=epoch, flip=self.flip, size=self.size)
         fill(self.addresses, self.windows.addresses(draw))
-        fill(self.answers, self.labels[draw.order])
+        fill(self.targets, self.labels[draw.order])
         fill(self.cutout, draw.cutout)
         self.cursor.fill_(first)
         return draw.seed
@@ -89,7 +89,7 @@ class ResidentFeed:
         x = self.normalise(rows.view(-1, *self.size, 3).permute(0, 3, 1, 2))
         if self.recipe.cutout:
             x = cut_out(x, self.cutout.index_select(0, place), self.recipe.cutout)
-        return x, self.answers.index_select(0, place)
+        return x, self.targets.index_select(0, place)
 
 
 class SentFeed:

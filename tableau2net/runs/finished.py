@@ -43,7 +43,7 @@ class Finished:
 
     @property
     def exact_error(self) -> Fraction:
-        """The test error, per cent: a whole number of wrong answers, which a float need not be."""
+        """The test error, per cent: a whole number of wrong predictions, which a float need not be."""
         error, count = self.result.test_error, self.count("test")
         if count is not None and 0 < count <= 10**9:
             wrong = Fraction(100 * round(error * count / 100), count)

@@ -21,7 +21,7 @@ USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "sta
 class Result:
     """What a finished run found, and all it takes to run it again.
 
-    Errors are per cent of wrong answers at the end of the last epoch; `validation_error` is None where nothing
+    Errors are per cent of wrong predictions at the end of the last epoch; `validation_error` is None where nothing
     was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
     "scheme", exact with its parameters left open, and "before" and "after" training: exact numbers where they are
     fixed, floats per block where they are learnt. `refinements` has an entry for each time the steps were halved:

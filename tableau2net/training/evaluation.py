@@ -16,7 +16,7 @@ from tableau2net.training.execution import computing
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers of `model` to images of `data`, on the device that the model is on."""
+    """Predictions of `model` for images of `data`, on the device that the model is on."""
 
     model: nn.Module
     data: Data
@@ -24,7 +24,7 @@ class Evaluation:
     precision: str = "float32"
 
     @torch.inference_mode()
-    def answers(self, part: Part) -> tuple[Tensor, Tensor]:
+    def predictions(self, part: Part) -> tuple[Tensor, Tensor]:
         """The labels that the model gives to the images of a part, in order, and the true ones; both int64 (N,)."""
         found = []
         with evaluating(self.model):
@@ -38,7 +38,7 @@ class Evaluation:
         """Per cent of the images of a part whose label is another than the model's; None where there are none."""
         if not self.data.has(part):
             return None
-        given, true = self.answers(part)
+        given, true = self.predictions(part)
         return 100 * int((given != true).sum()) / len(true)
 
     def errors(self) -> dict[str, float | None]:
@@ -60,7 +60,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class AccuracyChange:
-    """Two networks on the same images. Errors are per cent of wrong answers.
+    """Two networks on the same images. Errors are per cent of wrong predictions.
 
     measured_on: "validation" where images are held out, so that no choice is made by the test images; else "test".
     """

@@ -178,7 +178,7 @@ class TrainingRun:
                 )
 
     def finish(self) -> Result:
-        """Write the weights, the answers to the test images, the curves and the result."""
+        """Write the weights, the predictions for the test images, the curves and the result."""
         progress, model, way = self.progress, self.level.measured, self.way
         rows, run = progress.rows, dict(progress.run)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
@@ -206,17 +206,17 @@ class TrainingRun:
             evaluations=price.evaluations,
             processes=way.ranks.count,
         )
-        given, true = Evaluation(model, self.data, way.place, way.precision).answers("test")
+        given, true = Evaluation(model, self.data, way.place, way.precision).predictions("test")
         self.write(lambda: self._results(result, run, {"test": given.int(), "truth": true.int()}))
         return result
 
-    def _results(self, result: Result, run: dict[str, Any], answers: dict[str, Tensor]) -> None:
+    def _results(self, result: Result, run: dict[str, Any], predictions: dict[str, Tensor]) -> None:
         """The files that a finished run leaves, the result last."""
         model, rows = self.level.measured, self.progress.rows
         metadata = {"run": json.dumps(run), "refinements": str(len(result.refinements))}
         metadata |= {"scheme": self.text} if self.text else {}
         write_atomically(self.folder / WEIGHTS, save(detached(model.state_dict()), metadata))
-        write_atomically(self.folder / PREDICTIONS, save(detached(answers)))
+        write_atomically(self.folder / PREDICTIONS, save(detached(predictions)))
         source = Path(run["data"]["source"]).name
         called = f"{run['model']} ({run['scheme']})" if run["scheme"] else run["model"]
         title = f"{called}, {source}, seed {run['seed']}"

@@ -23,7 +23,7 @@ from tableau2net.training.parallel import total_gradients
 
 
 class Update:
-    """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong answers.
+    """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong predictions.
 
     All that changes from step to step (which images, the learning rate, sums) is in tensors of its own on the device,
     so that what a step launches there is the same each time: it can be captured and replayed.
@@ -36,7 +36,7 @@ class Update:
         self.steps = math.ceil(feed.count / recipe.batch_size)
         self.device = level.rate.device
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
-        self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong answers
+        self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong predictions
         self.rates, self.mix, self.weights = (torch.zeros(self.steps, device=self.device) for _ in range(3))
         self.last_rate = recipe.lr  # of an epoch, as it is told
         self.smooths: Callable[[], Tensor] | None = cast(Any, level.model).smoothness if recipe.smoothness else None

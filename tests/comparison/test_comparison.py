@@ -148,14 +148,14 @@ def predicted(folder: Path, said: list[int], truth: list[int], **changes: Any) -
 def test_one_seed_is_tested_image_by_image(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     truth = draw.integers(0, 10, 400)
-    answers = [np.where(draw.random(400) < share, (truth + 1) % 10, truth) for share in (0.3, 0.2)]
+    predictions = [np.where(draw.random(400) < share, (truth + 1) % 10, truth) for share in (0.3, 0.2)]
     base, other = (
         predicted(tmp_path / name, list(said), list(truth), model=name, depth=20)
-        for name, said in zip(("base", "other"), answers, strict=True)
+        for name, said in zip(("base", "other"), predictions, strict=True)
     )
     table = Table.of([base, other], baseline="base")
     own, found = table.against
-    right = [said == truth for said in answers]
+    right = [said == truth for said in predictions]
     only = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
     assert own.p is None
     assert own.why == "the baseline itself"

@@ -105,7 +105,7 @@ def stopped(stopped_once: Path, tmp_path: Path) -> Path:
 
 
 def assert_same(folder: Path, straight: Path) -> None:
-    """The weights, the answers and the log, but for what a clock says in it."""
+    """The weights, the predictions and the log, but for what a clock says in it."""
     for name in ("model.safetensors", "predictions.safetensors"):
         a, b = load_file(folder / name), load_file(straight / name)
         assert a.keys() == b.keys()
