@@ -23,7 +23,7 @@ from tableau2net.errors import InputError
 from tableau2net.training import Recipe
 from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.evaluation import Evaluation
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
@@ -32,13 +32,13 @@ BATCH = 128
 SCRIPT = "script"  # the engine of what people write
 
 
-def device() -> torch.device:
+def the_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def wait(place: torch.device) -> None:
-    if place.type == "cuda":
-        torch.cuda.synchronize(place)
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def told(**found: Any) -> None:
@@ -49,14 +49,14 @@ class Ours:
     """A network of ours that is trained, by one engine, in so many steps at a time."""
 
     def __init__(self, network: str, engine: str, precision: str, images: int) -> None:
-        self.place = device()
+        self.device = the_device()
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(0)
         recipe = Recipe(batch_size=BATCH)
-        self.data = image_data(*arrays(None, images)).to(self.place)
-        self.level = Level.of(t2n.create_model(network, num_classes=10), recipe, self.place)
-        self.way = Way(self.place, precision, engine, True, Ranks())
-        self.update = Update(self.level, feed_of(self.data, recipe, 0, self.place), recipe, 0, self.way)
+        self.data = image_data(*arrays(None, images)).to(self.device)
+        self.level = Level.of(t2n.create_model(network, num_classes=10), recipe, self.device)
+        self.execution = Execution(self.device, precision, engine, True, Ranks())
+        self.update = Update(self.level, feed_of(self.data, recipe, 0, self.device), recipe, 0, self.execution)
         captured = CapturedStep(self.update, capture_cuda) if "graph" in engine else None
         self.step: Callable[[int], None] = captured or self.update
         self.epoch, self.left = 0, 0
@@ -72,20 +72,20 @@ class Ours:
             self.left -= size
 
     def evaluate(self) -> None:
-        Evaluation(self.level.model, self.data, self.place, self.way.precision).errors()
+        Evaluation(self.level.model, self.data, self.device, self.execution.precision).errors()
 
 
-def seconds(run: Callable[[], object], place: torch.device) -> float:
-    wait(place)
+def seconds(run: Callable[[], object], device: torch.device) -> float:
+    wait(device)
     begun = time.perf_counter()
     run()
-    wait(place)
+    wait(device)
     return time.perf_counter() - begun
 
 
 def rates(depth: int, candidates: list[tuple[str, str]], steps: int, rounds: int, workers: int) -> None:
     """Images a second of (engine, precision), in turns; what an epoch begins with included where it falls in."""
-    place, images = device(), 390 * BATCH if torch.cuda.is_available() else 20 * BATCH
+    device, images = the_device(), 390 * BATCH if torch.cuda.is_available() else 20 * BATCH
     ready: dict[tuple[str, str], Ours | script.Script] = {}
     x, y = arrays(None, images)
     for engine, precision in candidates:
@@ -93,12 +93,12 @@ def rates(depth: int, candidates: list[tuple[str, str]], steps: int, rounds: int
         candidate: Ours | script.Script
         try:
             if engine == SCRIPT:
-                loading = script.loader(x, y, BATCH, workers, pinned=place.type == "cuda")
-                candidate = script.Script(depth, loading, place, precision)
+                loading = script.loader(x, y, BATCH, workers, pinned=device.type == "cuda")
+                candidate = script.Script(depth, loading, device, precision)
             else:
                 candidate = Ours(f"resnet{depth}", engine, precision, images)
             candidate.steps(2)
-            wait(place)
+            wait(device)
         except Exception as error:  # whatever a compiler says
             told(precision=precision, engine=engine, failed=str(error).splitlines()[0][:200])
             continue
@@ -106,7 +106,7 @@ def rates(depth: int, candidates: list[tuple[str, str]], steps: int, rounds: int
         ready[engine, precision] = candidate
     for _ in range(rounds):
         for (engine, precision), candidate in ready.items():
-            took = seconds(partial(candidate.steps, steps), place)
+            took = seconds(partial(candidate.steps, steps), device)
             told(precision=precision, engine=engine, rate=BATCH * steps / took)
 
 
@@ -119,7 +119,7 @@ def compiles(depth: int, precision: str) -> None:
 
 def floor(depths: list[int], precisions: list[str]) -> None:
     """Bytes of a step of each network, and how many images a second they allow at the speed of a copy."""
-    speed = floors.bandwidth(device())
+    speed = floors.bandwidth(the_device())
     for depth in depths:
         for precision in precisions:
             trainer = Ours(f"resnet{depth}", "eager", precision, 4 * BATCH)
@@ -152,13 +152,13 @@ def served(network: str, engine: str, precision: str) -> None:
     """Trains for as many seconds as each line of the standard input says, and tells the rate."""
     trainer = Ours(network, engine, precision, 390 * BATCH)
     trainer.steps(5)
-    wait(trainer.place)
+    wait(trainer.device)
     told(ready=True)
     for line in sys.stdin:
         end, begun, seen = float(line), time.perf_counter(), 0
         while time.perf_counter() - begun < end:
             trainer.steps(10)
-            wait(trainer.place)
+            wait(trainer.device)
             seen += 10 * BATCH
         told(rate=seen / (time.perf_counter() - begun))
 
@@ -175,8 +175,8 @@ def epochs(depths: list[int], engine: str, precision: str, count: int) -> None:
         trainer.steps(391)
         tested()
         for _ in range(count):
-            train = seconds(partial(trainer.steps, 391), trainer.place)
-            told(depth=depth, train=train, test=seconds(tested, trainer.place))
+            train = seconds(partial(trainer.steps, 391), trainer.device)
+            told(depth=depth, train=train, test=seconds(tested, trainer.device))
 
 
 PARTS: dict[str, Callable[..., None]] = {

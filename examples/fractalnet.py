@@ -1,4 +1,4 @@
-"""FractalNet (Larsson et al. 2017): drop-path of joins or of whole columns, and the predictions of each column by itself.
+"""FractalNet (Larsson et al. 2017): drop-path of joins or columns, and the predictions of each column by itself.
 
 python examples/fractalnet.py [DATA]
 """

@@ -47,7 +47,7 @@ def main(count: int = 60, width: int = 16, passes: int = 40) -> None:
         found = adaptive(x).detach()
         agree = (found.argmax(1) == scores.argmax(1)).float().mean()
         print(
-            f"rtol {rtol:.0e}: {adaptive.block.evaluations} evaluations, {agree:.0%} of the predictions of rk4's two steps"
+            f"rtol {rtol:.0e}: {adaptive.block.evaluations} evaluations, {agree:.0%} of rk4's predictions in two steps"
         )
 
     ways = {"store": {}, "checkpoint": {}, "reversible": {"coupling": "999/1000"}}

@@ -18,7 +18,7 @@ from tableau2net.files import check_file, write_atomically
 from tableau2net.recipes.recipe import completed
 from tableau2net.runs.run_folder import BEFORE, CHECKPOINT
 from tableau2net.runs.stored import detached
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
@@ -121,12 +121,12 @@ def tensors_of(level: Level) -> dict[str, Tensor]:
     return tensors
 
 
-def random_state(way: Way) -> dict[str, Tensor]:
+def random_state(execution: Execution) -> dict[str, Tensor]:
     """Where chance is at, by name, a row for each process."""
     states = {"random.cpu": torch.get_rng_state()}
-    if way.place.type == "cuda":
-        states["random.cuda"] = torch.cuda.get_rng_state(way.place)
-    return {name: way.ranks.gathered(state) for name, state in states.items()}
+    if execution.device.type == "cuda":
+        states["random.cuda"] = torch.cuda.get_rng_state(execution.device)
+    return {name: execution.ranks.gathered(state) for name, state in states.items()}
 
 
 def find_checkpoint(folder: Path, run: Mapping[str, Any]) -> tuple[Checkpoint, str | None]:

@@ -16,29 +16,29 @@ ENGINES = ("eager", "compile", "graph", "compile-graph")
 
 
 @dataclass(frozen=True)
-class Way:
+class Execution:
     """A device, a precision of the forward pass, and an engine; `asked`, whether somebody named the engine. The batches
     are shared by `ranks`."""
 
-    place: torch.device
+    device: torch.device
     precision: str
     engine: str
     asked: bool
     ranks: Ranks
 
     @classmethod
-    def of(cls, place: torch.device, precision: str | None, engine: str | None, ranks: Ranks) -> Way:
+    def of(cls, device: torch.device, precision: str | None, engine: str | None, ranks: Ranks) -> Execution:
         """What is asked for, and where nothing is, bfloat16 and a compiled graph on a GPU, float32 and eager on a CPU.
 
         Raises InputError for a precision that there is none of, and as `choose_engine` does."""
         if precision not in (None, *PRECISIONS):
             raise InputError(f"--precision {precision}: must be {' or '.join(PRECISIONS)}")
-        usual = "bfloat16" if place.type == "cuda" else "float32"
-        return cls(place, precision or usual, choose_engine(engine, place), engine is not None, ranks)
+        usual = "bfloat16" if device.type == "cuda" else "float32"
+        return cls(device, precision or usual, choose_engine(engine, device), engine is not None, ranks)
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         """Where the forward pass computes in this precision; weights and sums stay float32."""
-        return computing(self.place, self.precision)
+        return computing(self.device, self.precision)
 
 
 def computing(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -32,13 +32,13 @@ class Level:
     average: Average | None
 
     @classmethod
-    def of(cls, model: nn.Module, recipe: Recipe, place: torch.device, ranks: Ranks = ALONE) -> Level:
-        """The level of a network, which is moved to its place; all processes begin with the first one's weights."""
-        model.to(place).to(memory_format=torch.channels_last)
+    def of(cls, model: nn.Module, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Level:
+        """The level of a network, which is moved to its device; all processes begin with the first one's weights."""
+        model.to(device).to(memory_format=torch.channels_last)
         if ranks.count > 1:
             ranks.spread(model)
             synchronised(model)
-        rate = torch.tensor(recipe.lr, dtype=torch.float32, device=place)
+        rate = torch.tensor(recipe.lr, dtype=torch.float32, device=device)
         average = Average(model) if recipe.ema else None
         return cls(model, _optimiser(model, recipe, rate), rate, average)
 
@@ -49,10 +49,10 @@ class Level:
 
     def refined(self, number: int, recipe: Recipe, seed: int, ranks: Ranks = ALONE) -> Level:
         """Level `number` (the first is 0), from the one before. What chance decides in it follows from the seed."""
-        place = self.rate.device
-        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        device = self.rate.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.default_rng([seed, number, 1]).integers(2**31)))
-            return Level.of(HALVED.apply(self.model), recipe, place, ranks)
+            return Level.of(HALVED.apply(self.model), recipe, device, ranks)
 
 
 def _optimiser(model: nn.Module, recipe: Recipe, rate: Tensor) -> Optimizer:

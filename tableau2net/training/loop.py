@@ -22,7 +22,7 @@ from tableau2net.runs.run_folder import find_run
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, find_checkpoint, take_back
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.fits import check_network_fits
 from tableau2net.training.level import Level, check_network
 from tableau2net.training.parallel import joined
@@ -105,8 +105,8 @@ def train(
         joined(device) as ranks,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=torch.backends.cudnn.deterministic),
     ):
-        way = Way.of(environment.choose_device(ranks.place(device)), precision, engine, ranks)
-        with torch.random.fork_rng(devices=[way.place] if way.place.type == "cuda" else []):
+        execution = Execution.of(environment.choose_device(ranks.own_device(device)), precision, engine, ranks)
+        with torch.random.fork_rng(devices=[execution.device] if execution.device.type == "cuda" else []):
             going = ranks.agreed(lambda: find_run(folder, resume=resume))
             if ranks.any(going) != going:
                 raise InputError(f"{folder}: not all processes see its run; choose an --out that all machines share")
@@ -130,10 +130,15 @@ def train(
                 check_network_fits(model, data)
                 made = network.ReadyNetwork(model, network.own_facts(model), None)
             check_network(made.model, recipe)
-            about = made.facts | {"seed": seed, "preset": preset, "recipe": asdict(recipe), "precision": way.precision}
+            about = made.facts | {
+                "seed": seed,
+                "preset": preset,
+                "recipe": asdict(recipe),
+                "precision": execution.precision,
+            }
             about["data"] = {"source": data.name, "classes": data.classes, **data.counts(), "digest": data.digest()}
             about = json.loads(json.dumps(about))  # as a checkpoint gives it back
-            return _run(folder, about, made, data, recipe, way, stop, going, resume, tensorboard, quiet, begun)
+            return _run(folder, about, made, data, recipe, execution, stop, going, resume, tensorboard, quiet, begun)
 
 
 def _run(
@@ -142,7 +147,7 @@ def _run(
     made: network.ReadyNetwork,
     data: Data,
     recipe: Recipe,
-    way: Way,
+    execution: Execution,
     stop: Stop,
     going: bool,
     resume: bool,
@@ -151,8 +156,8 @@ def _run(
     begun: Callable[[], None] | None,
 ) -> Result:
     """What a run comes to that is described by `about`, from its beginning or from its checkpoint on."""
-    ranks, seed = way.ranks, about["seed"]
-    level = Level.of(made.model, recipe, way.place, ranks)
+    ranks, seed = execution.ranks, about["seed"]
+    level = Level.of(made.model, recipe, execution.device, ranks)
     checkpoint, doubt = ranks.agreed(lambda: find_checkpoint(folder, about)) if going else (None, None)
     count = data.counts()["train"]
     if checkpoint:
@@ -173,8 +178,8 @@ def _run(
         ProgressDisplay(recipe.epochs, count, seen, quiet=quiet or not ranks.first) as display,
         _board(folder) if tensorboard and ranks.first else contextlib.nullcontext() as board,
     ):
-        run = TrainingRun(
-            folder, data.to(way.place), recipe, seed, way, level, made.text, progress, display, board, stop
+        run = Run(
+            folder, data.to(execution.device), recipe, seed, execution, level, made.text, progress, display, board, stop
         )
         if checkpoint:
             if doubt:

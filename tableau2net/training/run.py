@@ -29,7 +29,7 @@ from tableau2net.training import environment, network
 from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop, Stopped
@@ -49,7 +49,7 @@ class TrainingRun:
     data: Data
     recipe: Recipe
     seed: int
-    way: Way
+    execution: Execution
     level: Level
     text: str | None
     progress: Progress
@@ -67,7 +67,7 @@ class TrainingRun:
         self.progress = replace(self.progress, seen=seen, seconds=seconds)
         tensors = tensors_of(self.level)
         if seen:
-            tensors |= {"sums": self.update.sums, **random_state(self.way)}
+            tensors |= {"sums": self.update.sums, **random_state(self.execution)}
         self.write(lambda: write_checkpoint(self.folder / CHECKPOINT, self.progress, tensors))
 
     def log(self) -> None:
@@ -77,7 +77,7 @@ class TrainingRun:
 
     def write(self, write: Callable[[], None]) -> None:
         """Let the first process write; where it cannot, none goes on."""
-        self.way.ranks.agreed(write if self.way.ranks.first else lambda: None)
+        self.execution.ranks.agreed(write if self.execution.ranks.first else lambda: None)
 
     def come(self) -> str:
         """How far the run has come, in words."""
@@ -102,7 +102,7 @@ class TrainingRun:
             self._refine(epoch)
         row = {"epoch": epoch + 1, **self._images(epoch)}
         self._check(row, epoch)
-        row |= Evaluation(self.level.measured, self.data, self.way.place, self.way.precision).errors()
+        row |= Evaluation(self.level.measured, self.data, self.execution.device, self.execution.precision).errors()
         row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(self.level.measured) or None}
         if self.progress.refinement:
             row["refinement"] = self.progress.refinement
@@ -135,7 +135,7 @@ class TrainingRun:
 
     def _reason(self, step: int) -> str | None:
         """Why to stop before a step of an epoch, or None. Many processes ask each other, and do so now and then."""
-        ranks = self.way.ranks
+        ranks = self.execution.ranks
         if ranks.count == 1:
             return self.stop()
         if step % TOGETHER:
@@ -148,7 +148,7 @@ class TrainingRun:
 
         What was found is kept with the epoch, not before: a run that is killed in that epoch refines again."""
         number = self.recipe.level_at(epoch)
-        refined = self.level.refined(number, self.recipe, self.seed, self.way.ranks)
+        refined = self.level.refined(number, self.recipe, self.seed, self.execution.ranks)
         change = compare_accuracy(self.level.model, refined.model, self.data)
         found = {"epoch": epoch + 1, **asdict(change)}
         self.display.refinement(found, change)
@@ -156,17 +156,19 @@ class TrainingRun:
         self._begin_level(refined)
 
     def _begin_level(self, level: Level) -> None:
-        way = self.way
+        execution = self.execution
         self.level = level
-        feed = feed_of(self.data, self.recipe, self.seed, way.place, way.ranks.share)
-        self.update = Update(level, feed, self.recipe, self.seed, way)
-        refused = None if way.asked else self._refused
-        self.step = CapturedStep(self.update, capture_cuda, refused) if "graph" in way.engine else self.update
+        feed = feed_of(self.data, self.recipe, self.seed, execution.device, execution.ranks.share)
+        self.update = Update(level, feed, self.recipe, self.seed, execution)
+        refused = None if execution.asked else self._refused
+        self.step = CapturedStep(self.update, capture_cuda, refused) if "graph" in execution.engine else self.update
 
     def _refused(self, reason: str) -> None:
         """A step cannot be captured, and nobody asked for that: it is called, and the result will say so."""
-        self.way = replace(self.way, engine=self.way.engine.removesuffix("graph").removesuffix("-") or "eager")
-        self.display.note(f"{reason}; goes on with --engine {self.way.engine}")
+        self.execution = replace(
+            self.execution, engine=self.execution.engine.removesuffix("graph").removesuffix("-") or "eager"
+        )
+        self.display.note(f"{reason}; goes on with --engine {self.execution.engine}")
 
     def _check(self, row: dict[str, Any], epoch: int) -> None:
         """Raises InputError for a loss, or a penalty, that is no longer finite."""
@@ -179,13 +181,13 @@ class TrainingRun:
 
     def finish(self) -> Result:
         """Write the weights, the predictions for the test images, the curves and the result."""
-        progress, model, way = self.progress, self.level.measured, self.way
+        progress, model, execution = self.progress, self.level.measured, self.execution
         rows, run = progress.rows, dict(progress.run)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
         exact = run.pop("exact", {})
         price = cost(model, self.data.shape)
         result = Result(
-            **{**run, "precision": way.precision, "engine": way.engine},
+            **{**run, "precision": execution.precision, "engine": execution.engine},
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             epochs=len(rows),
             **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
@@ -198,15 +200,15 @@ class TrainingRun:
                 "after": network.learnt(model) or exact,
             },
             versions=environment.versions(),
-            device=environment.describe_device(way.place),
+            device=environment.describe_device(execution.device),
             commit=environment.commit(),
             date=environment.now(),
             refinements=progress.refinements,
             flops=price.flops,
             evaluations=price.evaluations,
-            processes=way.ranks.count,
+            processes=execution.ranks.count,
         )
-        given, true = Evaluation(model, self.data, way.place, way.precision).predictions("test")
+        given, true = Evaluation(model, self.data, execution.device, execution.precision).predictions("test")
         self.write(lambda: self._results(result, run, {"test": given.int(), "truth": true.int()}))
         return result
 

@@ -17,7 +17,7 @@ from tableau2net.data.memory import fill
 from tableau2net.data.resident_feed import Feed
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.training.average import weights_at
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import total_gradients
 
@@ -29,10 +29,12 @@ class Update:
     so that what a step launches there is the same each time: it can be captured and replayed.
     """
 
-    def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, way: Way) -> None:
+    def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution) -> None:
         self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
-        self.way, self.ranks = way, way.ranks
-        self.forward: Callable[[Tensor], Tensor] = compiled(level.model) if "compile" in way.engine else level.model
+        self.execution, self.ranks = execution, execution.ranks
+        self.forward: Callable[[Tensor], Tensor] = (
+            compiled(level.model) if "compile" in execution.engine else level.model
+        )
         self.steps = math.ceil(feed.count / recipe.batch_size)
         self.device = level.rate.device
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -89,7 +91,7 @@ class Update:
         share = self._now(self.mix) if recipe.mixup else None
         if share is not None:
             x = x.flip(0).lerp(x, share)
-        with self.way.computing():
+        with self.execution.computing():
             scores = self.forward(x)
             loss = self._entropy(scores, y)
             if share is not None:

@@ -15,7 +15,7 @@ from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe, train
 from tableau2net.training.capture import CapturedStep, capture_cuda
 from tableau2net.training.checkpoint import Checkpoint, Progress, random_state, tensors_of
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
@@ -41,9 +41,9 @@ def update_of(
     precision: str = "float32",
     at: str = "cuda",
 ) -> Update:
-    place = torch.device(at)
-    way = Way(place, precision, engine, True, Ranks())
-    return Update(Level.of(model, recipe, place), ResidentFeed(data.to(place), recipe, 3), recipe, 3, way)
+    device = torch.device(at)
+    execution = Execution(device, precision, engine, True, Ranks())
+    return Update(Level.of(model, recipe, device), ResidentFeed(data.to(device), recipe, 3), recipe, 3, execution)
 
 
 def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
@@ -169,7 +169,7 @@ def test_a_captured_run_goes_on_in_mid_epoch(name: str, data: ImageData, network
     step = CapturedStep(whole, capture_cuda)
     whole.start(0)
     step(SIZES[0])
-    kept = tensors_of(whole.level) | {"sums": whole.sums, **random_state(whole.way)}
+    kept = tensors_of(whole.level) | {"sums": whole.sums, **random_state(whole.execution)}
     kept = {key: value.detach().cpu().clone() for key, value in kept.items()}
     for size in SIZES[1:]:
         step(size)

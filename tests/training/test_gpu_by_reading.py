@@ -17,7 +17,7 @@ from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
 from tableau2net.training.average import Average
-from tableau2net.training.execution import Way
+from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.network import groups
 from tableau2net.training.parallel import Ranks
@@ -69,7 +69,7 @@ def update_of(model: nn.Module, data: ImageData, recipe: Recipe) -> Update:
     model.to(META)
     optimiser = OnNothing(groups(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum)
     level = Level(model, optimiser, torch.empty((), device=META), Average(model) if recipe.ema else None)
-    return Update(level, feed, recipe, 3, Way(META, "float32", "eager", False, Ranks()))
+    return Update(level, feed, recipe, 3, Execution(META, "float32", "eager", False, Ranks()))
 
 
 SEEN = [
@@ -105,10 +105,10 @@ def test_a_step_asks_for_no_number(
 def test_steps_that_look_at_what_came_out_wait(name: str, options: dict[str, Any], data: ImageData) -> None:
     """Networks that undo steps, or search for stages, are not captured: on a GPU that is found out before a capture,
     and their steps are called."""
-    place = torch.device("cpu")
+    device = torch.device("cpu")
     recipe = Recipe(epochs=2, batch_size=2)
-    level = Level.of(create_model(name, **options), recipe, place)
-    update = Update(level, ResidentFeed(data, recipe, 3), recipe, 3, Way.of(place, None, None, Ranks()))
+    level = Level.of(create_model(name, **options), recipe, device)
+    update = Update(level, ResidentFeed(data, recipe, 3), recipe, 3, Execution.of(device, None, None, Ranks()))
     update.start(0)
     with Waits() as waits:
         update(2)

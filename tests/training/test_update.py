@@ -16,7 +16,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
 from tableau2net.training.capture import CapturedStep, Launch
-from tableau2net.training.execution import Way, choose_engine
+from tableau2net.training.execution import Execution, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
@@ -31,11 +31,11 @@ RECIPES = {
     "everything": EVERYTHING,
     "adamw": Recipe(epochs=2, batch_size=50, optimiser="adamw", lr=1e-3, schedule="cosine"),
 }
-WAY = Way.of(CPU, None, None, Ranks())
+EXECUTION = Execution.of(CPU, None, None, Ranks())
 
 
-def update_of(model: nn.Module, data: ImageData, recipe: Recipe, way: Way = WAY) -> Update:
-    return Update(Level.of(model, recipe, CPU), ResidentFeed(data, recipe, 3), recipe, 3, way)
+def update_of(model: nn.Module, data: ImageData, recipe: Recipe, execution: Execution = EXECUTION) -> Update:
+    return Update(Level.of(model, recipe, CPU), ResidentFeed(data, recipe, 3), recipe, 3, execution)
 
 
 def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
@@ -189,7 +189,7 @@ def test_a_compiled_network_trains_the_same(few: ImageData) -> None:
     other = copy.deepcopy(model)
     called, compiled = (
         update_of(model, few, EVERYTHING),
-        update_of(other, few, EVERYTHING, Way.of(CPU, None, "compile", Ranks())),
+        update_of(other, few, EVERYTHING, Execution.of(CPU, None, "compile", Ranks())),
     )
     trained(called, called, 1)
     trained(compiled, compiled, 1)
@@ -205,4 +205,4 @@ def test_engines_are_for_their_devices() -> None:
     with pytest.raises(InputError, match="--engine fast: must be one of"):
         choose_engine("fast", CPU)
     with pytest.raises(InputError, match="--precision half"):
-        Way.of(CPU, "half", None, Ranks())
+        Execution.of(CPU, "half", None, Ranks())

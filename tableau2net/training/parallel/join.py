@@ -95,7 +95,7 @@ def _meet(ranks: Ranks) -> Store:
 def _make_group(ranks: Ranks, device: str | None, store: Store) -> None:
     backend = "gloo"
     if on_gpu(device):
-        torch.cuda.set_device(ranks.place(device))
+        torch.cuda.set_device(ranks.own_device(device))
         backend = "cpu:gloo,cuda:nccl"  # what is asked on the CPU does not wait for the GPU
     distributed.init_process_group(backend, store=store, rank=ranks.rank, world_size=ranks.count)
 

@@ -28,7 +28,7 @@ class Ranks:
     """Process `rank` of `count`, the `local`-th of its machine; all counted from 0. Where it is alone, every method
     gives back what it was given and no process group is asked for; else they are called within `joined`.
 
-    Each method but `share` and `place` is a collective: all processes call it, in the same order.
+    Each method but `share` and `own_device` is a collective: all processes call it, in the same order.
     """
 
     rank: int = 0
@@ -45,7 +45,7 @@ class Ranks:
         differing by one at most. It is empty in some where there are fewer images than processes."""
         return slice(size * self.rank // self.count, size * (self.rank + 1) // self.count)
 
-    def place(self, device: str | None) -> str | None:
+    def own_device(self, device: str | None) -> str | None:
         """The device of this process, where the user asked for `device`: of a machine's GPUs each process takes one.
 
         Raises InputError for a numbered GPU, which all processes would share, and where there are too few.

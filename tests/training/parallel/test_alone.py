@@ -78,7 +78,7 @@ def test_alone_nothing_is_asked_of_anybody(values: tuple[str | None, ...], envir
         assert ranks.from_first(value) is value
         assert ranks.agreed(lambda: value) is value
         assert ranks.first_ahead(lambda: value) is value
-        assert ranks.place("cuda:1") == "cuda:1"
+        assert ranks.own_device("cuda:1") == "cuda:1"
         ranks.spread(network)
         assert synchronised(network) is network
         assert [type(module) for module in network] == [nn.Linear, nn.BatchNorm1d]
@@ -92,16 +92,16 @@ def test_alone_nothing_is_asked_of_anybody(values: tuple[str | None, ...], envir
 
 def test_each_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     ranks = Ranks(3, 4, 1)
-    assert ranks.place("cpu") == "cpu"
+    assert ranks.own_device("cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert ranks.place(None) is None
+    assert ranks.own_device(None) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert ranks.place(None) == ranks.place("cuda") == "cuda:1"
+    assert ranks.own_device(None) == ranks.own_device("cuda") == "cuda:1"
     with pytest.raises(InputError, match="of its own"):
-        ranks.place("cuda:1")
+        ranks.own_device("cuda:1")
     with pytest.raises(InputError, match=r"2 GPUs.*--nproc-per-node 2"):
-        Ranks(2, 4, 2).place("cuda")
+        Ranks(2, 4, 2).own_device("cuda")
 
 
 def test_who_is_silent_ends_as_bad_input_does() -> None:
