@@ -1,4 +1,4 @@
-"""Where schemes come from: the files that ship, the families without end, and a user's own files and folders."""
+"""Where schemes come from: the files that ship, the constructed families, and a user's own files and folders."""
 
 from __future__ import annotations
 

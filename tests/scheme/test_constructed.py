@@ -1,4 +1,4 @@
-"""Families without end: against printed tables, the textbook's conditions, and a step in many digits."""
+"""Constructed families: against printed tables, the textbook's conditions, and a step in many digits."""
 
 from __future__ import annotations
 

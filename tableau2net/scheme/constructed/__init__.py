@@ -1,1 +1,1 @@
-"""Families without end: methods constructed exactly, for any number of stages or steps, by name."""
+"""Constructed families: methods made exactly, for any number of stages or steps, by name."""

@@ -1,4 +1,4 @@
-"""A family without end: how its members are named, what is known of each before it is made, and how it is made."""
+"""A constructed family: how its members are named, what is known of each before it is made, and how it is made."""
 
 from __future__ import annotations
 

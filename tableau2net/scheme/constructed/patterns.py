@@ -1,4 +1,4 @@
-"""Every family without end, by the pattern of its names."""
+"""Every constructed family, by the pattern of its names."""
 
 from __future__ import annotations
 
