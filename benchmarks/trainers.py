@@ -21,7 +21,7 @@ from benchmarks.loader import arrays, image_data
 from tableau2net.data.resident_feed import feed_of
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe
-from tableau2net.training.capture import CapturedStep, capture_cuda
+from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.evaluation import Evaluation
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
@@ -57,7 +57,7 @@ class Ours:
         self.level = Level.of(t2n.create_model(network, num_classes=10), recipe, self.device)
         self.execution = Execution(self.device, precision, engine, True, Ranks())
         self.update = Update(self.level, feed_of(self.data, recipe, 0, self.device), recipe, 0, self.execution)
-        captured = CapturedStep(self.update, capture_cuda) if "graph" in engine else None
+        captured = CapturedSteps(self.update, capture_cuda) if "graph" in engine else None
         self.step: Callable[[int], None] = captured or self.update
         self.epoch, self.left = 0, 0
 

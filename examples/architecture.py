@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/architecture.md: the tower of rooms, and a step's life from its file to the code.
+"""Draw the figures of docs/architecture.md: the tower of rooms, and a step's life from its file to the code.
 
 python examples/architecture.py docs/images
 """

@@ -18,8 +18,8 @@ Launch = Callable[[], None]
 Capture = Callable[[Launch, Launch], Launch]
 
 
-class CapturedStep:
-    """A step that is captured at its first call with a batch size, and replayed from then on.
+class CapturedSteps:
+    """Steps that are captured at their first call with a batch size, and replayed from then on.
 
     Before a step is captured it is made a few times for what happens at the first only (kernels are chosen, memory is
     taken); then everything is put back as it was: replaying starts where calling would have. Where a step cannot be

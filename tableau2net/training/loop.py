@@ -178,7 +178,7 @@ def _run(
         ProgressDisplay(recipe.epochs, count, seen, quiet=quiet or not ranks.first) as display,
         _board(folder) if tensorboard and ranks.first else contextlib.nullcontext() as board,
     ):
-        run = Run(
+        run = TrainingRun(
             folder, data.to(execution.device), recipe, seed, execution, level, made.text, progress, display, board, stop
         )
         if checkpoint:

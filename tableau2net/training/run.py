@@ -26,7 +26,7 @@ from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
 from tableau2net.runs.stored import detached
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
-from tableau2net.training.capture import CapturedStep, capture_cuda
+from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
 from tableau2net.training.execution import Execution
@@ -161,7 +161,7 @@ class TrainingRun:
         feed = feed_of(self.data, self.recipe, self.seed, execution.device, execution.ranks.share)
         self.update = Update(level, feed, self.recipe, self.seed, execution)
         refused = None if execution.asked else self._refused
-        self.step = CapturedStep(self.update, capture_cuda, refused) if "graph" in execution.engine else self.update
+        self.step = CapturedSteps(self.update, capture_cuda, refused) if "graph" in execution.engine else self.update
 
     def _refused(self, reason: str) -> None:
         """A step cannot be captured, and nobody asked for that: it is called, and the result will say so."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe, train
-from tableau2net.training.capture import CapturedStep, capture_cuda
+from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Checkpoint, Progress, random_state, tensors_of
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
@@ -76,7 +76,7 @@ def exact() -> Any:
 def test_captured_epochs_are_called_ones(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
     """Dropout draws the same in both: chance goes on from where it was before the capture."""
     called, replayed = (update_of(network(), data, RECIPES[name]) for _ in range(2))
-    captured = CapturedStep(replayed, capture_cuda)
+    captured = CapturedSteps(replayed, capture_cuda)
     close(trained(captured, replayed), trained(called, called))
     assert sorted(captured.replays) == [74, 128]
     assert not captured.calls
@@ -88,7 +88,7 @@ def test_the_first_steps_of_a_gpu_are_those_of_a_cpu(data: ImageData, network: C
     model.register_module("3", nn.Identity())  # in the place of dropout, which a GPU draws otherwise
     recipe = RECIPES["everything"]
     there, here = (update_of(copy.deepcopy(model), data, recipe, at=at) for at in ("cuda", "cpu"))
-    captured = CapturedStep(there, capture_cuda)
+    captured = CapturedSteps(there, capture_cuda)
     for update, step in ((there, captured), (here, here)):
         update.start(0)
         for size in SIZES:
@@ -142,7 +142,7 @@ class Chance(nn.Module):
 def test_replayed_steps_draw_anew_and_follow_the_seed(data: ImageData) -> None:
     def draws(capture: bool, epochs: tuple[int, ...]) -> list[list[Tensor]]:
         update = update_of(Chance(), data, RECIPES["published"])
-        step = CapturedStep(update, capture_cuda) if capture else update
+        step = CapturedSteps(update, capture_cuda) if capture else update
         found: list[list[Tensor]] = []
         for epoch in epochs:
             update.start(epoch)
@@ -166,7 +166,7 @@ def test_replayed_steps_draw_anew_and_follow_the_seed(data: ImageData) -> None:
 def test_a_captured_run_goes_on_in_mid_epoch(name: str, data: ImageData, network: Callable[[], nn.Module]) -> None:
     recipe = RECIPES[name]
     whole = update_of(network(), data, recipe)
-    step = CapturedStep(whole, capture_cuda)
+    step = CapturedSteps(whole, capture_cuda)
     whole.start(0)
     step(SIZES[0])
     kept = tensors_of(whole.level) | {"sums": whole.sums, **random_state(whole.execution)}
@@ -178,7 +178,7 @@ def test_a_captured_run_goes_on_in_mid_epoch(name: str, data: ImageData, network
     checkpoint.put_into(other.level)
     checkpoint.put_into_epoch(other, Ranks())
     other.start(0, SIZES[0])
-    step = CapturedStep(other, capture_cuda)
+    step = CapturedSteps(other, capture_cuda)
     for size in SIZES[1:]:
         step(size)
     for update in (whole, other):
@@ -209,7 +209,7 @@ def test_networks_are_captured_or_called_and_said_so(
     model = create_model(name, **options)
     called, replayed = (update_of(copy.deepcopy(model), data, RECIPES["published"]) for _ in range(2))
     said: list[str] = []
-    captured = CapturedStep(replayed, capture_cuda, said.append)
+    captured = CapturedSteps(replayed, capture_cuda, said.append)
     close(trained(captured, replayed, 1), trained(called, called, 1), 2e-2)
     assert len(said) == (1 if captured.calls else 0)
     assert "\n" not in "".join(said)
@@ -235,7 +235,7 @@ def test_what_fails_in_the_capture_alone_is_called(data: ImageData, network: Cal
     called, replayed = (update_of(Refusing(), data, RECIPES["published"]) for _ in range(2))
     said: list[str] = []
     stream = torch.cuda.current_stream()
-    close(trained(CapturedStep(replayed, capture_cuda, said.append), replayed), trained(called, called))
+    close(trained(CapturedSteps(replayed, capture_cuda, said.append), replayed), trained(called, called))
     assert torch.cuda.current_stream() == stream
     assert len(said) == 1
     assert "cannot be captured (not here)" in said[0]
@@ -244,7 +244,7 @@ def test_what_fails_in_the_capture_alone_is_called(data: ImageData, network: Cal
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one GPU")
 def test_another_gpu_than_the_first(data: ImageData, network: Callable[[], nn.Module]) -> None:
     called, replayed = (update_of(network(), data, RECIPES["published"], at="cuda:1") for _ in range(2))
-    close(trained(CapturedStep(replayed, capture_cuda), replayed), trained(called, called))
+    close(trained(CapturedSteps(replayed, capture_cuda), replayed), trained(called, called))
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.training import ImageData, Recipe
-from tableau2net.training.capture import CapturedStep, Launch
+from tableau2net.training.capture import CapturedSteps, Launch
 from tableau2net.training.execution import Execution, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
@@ -124,7 +124,7 @@ def test_captured_steps_are_called_ones(name: str, few: ImageData, network: Call
 
     called = update_of(network(), few, RECIPES[name])
     replayed = update_of(network(), few, RECIPES[name])
-    wanted, found = trained(called, called), trained(CapturedStep(replayed, capture), replayed)
+    wanted, found = trained(called, called), trained(CapturedSteps(replayed, capture), replayed)
     assert wanted.keys() == found.keys()
     for key, value in wanted.items():
         assert torch.equal(found[key], value), key
@@ -137,12 +137,12 @@ def test_a_step_that_cannot_be_captured_is_called(few: ImageData, network: Calla
 
     called, refused = (update_of(network(), few, EVERYTHING) for _ in range(2))
     said: list[str] = []
-    found = trained(CapturedStep(refused, capture, said.append), refused)
+    found = trained(CapturedSteps(refused, capture, said.append), refused)
     for key, value in trained(called, called).items():
         assert torch.equal(found[key], value), key
     assert said == ["it waits"]
     with pytest.raises(InputError, match="it waits"):
-        trained(CapturedStep(refused, capture), refused)
+        trained(CapturedSteps(refused, capture), refused)
 
 
 class Waits(TorchDispatchMode):
