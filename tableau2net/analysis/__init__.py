@@ -3,8 +3,9 @@
 from tableau2net.analysis.backward import differential_form, modified_equation, modifying_integrator
 from tableau2net.analysis.generate import generate_imex_multistep, generate_multistep, generate_runge_kutta
 from tableau2net.analysis.order.assumptions import simplifying
-from tableau2net.analysis.order.conditions import Order, Residual, order, order_conditions
+from tableau2net.analysis.order.conditions import order, order_conditions
 from tableau2net.analysis.order.error_constants import errors
+from tableau2net.analysis.order.evidence import Order, Residual
 from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.reading.linear import characteristic_polynomial, stability_function
 from tableau2net.analysis.reading.trees import trees

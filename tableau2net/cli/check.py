@@ -13,8 +13,8 @@ from sympy import Expr, Float
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
-from tableau2net.analysis.order.conditions import Residual
-from tableau2net.analysis.report.budget import budget
+from tableau2net.analysis.budget import budget
+from tableau2net.analysis.order.evidence import KINDS, Residual
 from tableau2net.analysis.report.facts.pieces import LONGEST, number
 from tableau2net.analysis.report.record import json_of, residuals_json
 from tableau2net.cli.streams import print_json
@@ -121,14 +121,6 @@ def _proved(source: str | Path, bad: list[str]) -> Verdict:
     return verdict
 
 
-KINDS = {
-    "exact": "",
-    "all parameters": " for all values of the parameters",
-    "decimal": " to the decimals printed",
-    "linear": " for linear fields only, since a stage starts from no y",
-}
-
-
 def _residual(residual: Residual) -> str:
     """A long fraction as a decimal; it is exact in the JSON."""
     written = str(residual)
@@ -144,7 +136,7 @@ def _line(source: str, verdict: Verdict) -> str:
         says = "no order: a constant solution is not kept"
     else:
         says = f"order {order.order}" if order.complete else f"order at least {order.order}"
-    says += KINDS[order.kind]
+    says += KINDS[order.kind].behind
     if order.autonomous > order.order:
         says += f" ({order.autonomous} where the field does not depend on time: the nodes c are not the row sums)"
     wrong = [c for c in verdict.claims if not c.ok and not c.undecided]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tableau2net.analysis.report.budget import budget
+from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.facts import LEFT_OUT, SECTIONS, Fact, facts
 from tableau2net.analysis.report.findings import report
 from tableau2net.cli.options import labelled

@@ -154,12 +154,14 @@ def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: boo
 
 
 def _json(scheme: Scheme, regions: list[Region], file: str) -> dict[str, Any]:
+    from tableau2net.analysis.order.evidence import kind_of
+
     return {
         "name": scheme.name,
         "title": scheme.title,
         "family": scheme.family,
         "order": scheme.claims["order"],
-        "order_kind": "all parameters" if scheme.parameters else "exact",
+        "order_kind": kind_of(scheme),
         "parameters": {
             p.name: {
                 "value": exact_json(p.value),

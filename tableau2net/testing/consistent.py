@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tableau2net.analysis import check, order_conditions
-from tableau2net.analysis.order.conditions import Order
+from tableau2net.analysis.order.evidence import Order
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower

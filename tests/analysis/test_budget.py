@@ -9,7 +9,7 @@ import time
 import pytest
 
 import tableau2net as t2n
-from tableau2net.analysis.report.budget import TooMuch, ask, budget, left_out, remembered
+from tableau2net.analysis.budget import TooMuch, ask, budget, left_out, remembered
 from tableau2net.errors import InputError
 from tableau2net.scheme.file import loads
 
@@ -121,7 +121,7 @@ def test_numbers_of_thousands_of_digits_are_short():
 
 TRACED = """
 import sys
-from tableau2net.analysis.report.budget import ask, budget
+from tableau2net.analysis.budget import ask, budget
 def endless():
     while True:
         pass

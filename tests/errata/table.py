@@ -9,7 +9,7 @@ from itertools import chain
 from sympy import Expr, Rational
 
 from tableau2net.analysis import order_conditions
-from tableau2net.analysis.order.conditions import Order
+from tableau2net.analysis.order.evidence import Order
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme
 from tableau2net.scheme.base import MAX_DIGITS
 

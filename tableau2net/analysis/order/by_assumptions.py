@@ -21,7 +21,7 @@ from typing import Any
 
 from sympy import Expr, Rational, expand
 
-from tableau2net.analysis.order.conditions import Order, Residual
+from tableau2net.analysis.order.evidence import Order, Residual, kind_of
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -56,7 +56,7 @@ def proved_by_simplifying(scheme: Scheme, *, embedded: bool = False, least: int 
     if proved < p or not q:
         return None
     failing = Residual((1, *(2,) * p), numbers.residual(p + 1))
-    return Order(p, "exact" if scheme.digits is None else "decimal", True, (failing,), p)
+    return Order(p, kind_of(scheme), True, (failing,), p)
 
 
 class _Numbers:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from math import factorial
 
 from sympy import Expr, Rational, S, expand, factor
 
+from tableau2net.analysis.budget import ask
+from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
+from tableau2net.analysis.order.evidence import Order, Residual, kind_of
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.bseries import reading as shared
-from tableau2net.analysis.reading.trees import Forest, bracket, forest
-from tableau2net.analysis.report.budget import ask
+from tableau2net.analysis.reading.linear import stability_function
+from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
-from tableau2net.exact.text import digits_in, is_long
 from tableau2net.scheme import Scheme
 from tableau2net.step import Evaluate, Input, Step, lower
 from tableau2net.step.passes import prune
@@ -23,44 +25,6 @@ DEFAULT_LIMIT = 12
 FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
 MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some seconds
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
-
-
-@dataclass(frozen=True)
-class Residual:
-    """An order condition that fails: a(t) − 1/γ(t) at the tree with this level sequence.
-
-    The empty tree stands for the constant term: what the step leaves of y when f = 0, minus 1.
-    colours: with several fields, which of them each node is, from 1 (0: a derivative in time).
-    of: the value handed on that misses it, where that is not the state."""
-
-    tree: tuple[int, ...]
-    value: Expr
-    colours: tuple[int, ...] = ()
-    of: str = ""
-
-    def __str__(self) -> str:
-        value = f"a number of {digits_in(self.value):,} digits" if is_long(self.value) else self.value
-        return f"{bracket(self.tree, self.colours)}{f' of {self.of}' if self.of else ''}: {value}"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is known of the order.
-
-    order: the largest p with every condition up to p fulfilled; −1 when not even a constant solution is kept.
-    kind: "exact"; "all parameters" when it holds identically in the scheme's parameters; "decimal" when the source
-        printed decimals, and the conditions hold as far as those go; "linear" when a stage starts from no y, so that
-        there is an order for linear fields only.
-    complete: False when the search ended at its limit with nothing failing: the order is at least `order`.
-    failing: the conditions of order `order` + 1 that do not hold, those with a derivative in time last.
-    autonomous: the order where the field does not depend on time, which is higher if the nodes c are wrong.
-    """
-
-    order: int
-    kind: str
-    complete: bool
-    failing: tuple[Residual, ...]
-    autonomous: int
 
 
 def order(scheme: Scheme, limit: int | None = None) -> int:
@@ -103,8 +67,6 @@ def _as_far_as_it_is_known(name: str, scheme: Scheme, embedded: bool) -> Order:
 @cache
 def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     """`order_conditions`, remembered."""
-    from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
-
     if limit is not None and limit < 1:
         raise InputError(f"limit = {limit}: an order is searched for up to 1 at least")
     step = lower(scheme)
@@ -132,7 +94,7 @@ def _search(
     scheme: Scheme, embedded: bool, limit: int | None, *, with_time: bool = False, quadrature: bool = False
 ) -> Order:
     step = lower(scheme)
-    kind = "all parameters" if step.parameters else "exact" if scheme.digits is None else "decimal"
+    kind = kind_of(scheme)
     grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=step.reads)
     reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
     checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
@@ -177,8 +139,6 @@ def _failing(
 
 def _linear(scheme: Scheme) -> Order:
     """The order on y' = λy: how far the stability function follows exp."""
-    from tableau2net.analysis.reading.linear import stability_function
-
     if lower(scheme).history or len(lower(scheme).states) > 1:
         raise InputError(
             f"{scheme.name or scheme.family}: a stage starts from a state that does not begin with y, so that no order "

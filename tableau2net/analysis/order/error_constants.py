@@ -8,9 +8,9 @@ from math import factorial
 import sympy
 from sympy import Expr
 
+from tableau2net.analysis.budget import ask, remembered
 from tableau2net.analysis.order.conditions import nodes_are_row_sums, order_conditions
 from tableau2net.analysis.order.error_norms import Norm, Sizes, largest
-from tableau2net.analysis.report.budget import ask, remembered
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Element, domain_of
 from tableau2net.scheme import Multistep, Scheme

@@ -9,9 +9,9 @@ from functools import cache
 import sympy
 from sympy import Expr, Float, Rational, S
 
+from tableau2net.analysis.budget import TooMuch
 from tableau2net.analysis.reading.bseries import reading
 from tableau2net.analysis.reading.trees import forest
-from tableau2net.analysis.report.budget import TooMuch
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.step import Step
 

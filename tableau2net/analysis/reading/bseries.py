@@ -20,8 +20,8 @@ from typing import Any
 
 from sympy import Expr, Integer, S
 
+from tableau2net.analysis.budget import BUILT
 from tableau2net.analysis.reading.trees import TIME, Forest
-from tableau2net.analysis.report.budget import BUILT
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.integers import Scaled, is_integral

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import count
 
-from tableau2net.analysis.report.budget import BUILT
+from tableau2net.analysis.budget import BUILT
 
 TIME = -1  # the tail that stands for ∂/∂t
 

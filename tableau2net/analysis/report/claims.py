@@ -10,11 +10,12 @@ from typing import Any
 from sympy import Expr
 from sympy.polys.rootoftools import ComplexRootOf
 
+from tableau2net.analysis.budget import TooMuch, ask, left_out
 from tableau2net.analysis.order.by_assumptions import order_by_simplifying
-from tableau2net.analysis.order.conditions import DEFAULT_LIMIT, Order, order_conditions
+from tableau2net.analysis.order.conditions import DEFAULT_LIMIT, order_conditions
+from tableau2net.analysis.order.evidence import Order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.region import region_text, zero_stable_region
-from tableau2net.analysis.report.budget import TooMuch, ask, left_out
 from tableau2net.analysis.ssp.coefficient import ssp_coefficient
 from tableau2net.analysis.stability.verdicts import stability, zero_stable
 from tableau2net.analysis.structure import (

@@ -9,12 +9,13 @@ from sympy import Expr
 from tableau2net.analysis.backward.differential import DifferentialForm, differential_form
 from tableau2net.analysis.backward.modified import Term, modified_equation
 from tableau2net.analysis.backward.modified import modifying_integrator as modifying
+from tableau2net.analysis.budget import LeftOut, ask, budget, left_out
 from tableau2net.analysis.order.assumptions import Simplifying, simplifying
-from tableau2net.analysis.order.conditions import Order, order_conditions
+from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.error_constants import Errors, errors
+from tableau2net.analysis.order.evidence import Order
 from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.region.regions import Region, zero_stable_region
-from tableau2net.analysis.report.budget import LeftOut, ask, budget, left_out
 from tableau2net.analysis.ssp.coefficient import SSP, ssp
 from tableau2net.analysis.stability.verdicts import Stability, effective_step, stability
 from tableau2net.analysis.structure import Structure, stage_order, structure

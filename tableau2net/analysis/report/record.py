@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Poly, oo
 
 from tableau2net.analysis.backward.modified import Term
-from tableau2net.analysis.order.conditions import Residual
+from tableau2net.analysis.budget import ask, budget, left_out
 from tableau2net.analysis.order.error_constants import Errors, Norm
+from tableau2net.analysis.order.evidence import Residual
 from tableau2net.analysis.region.regions import region_text
-from tableau2net.analysis.report.budget import ask, budget, left_out
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.analysis.stability.verdicts import Stability
 from tableau2net.analysis.structure import Structure

@@ -19,8 +19,8 @@ from typing import Any
 
 from sympy import QQ, Expr, Poly, S
 
+from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.reading.general_form import GeneralForm, Row, general_form, irreducible, row_times
-from tableau2net.analysis.report.budget import TooMuch, ask
 from tableau2net.analysis.ssp.supremum import LARGE, Isolated, R, supremum
 from tableau2net.exact.components import components
 from tableau2net.exact.domain import Element

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 from sympy import Expr, Poly, S, Symbol, oo, sqrt
 
+from tableau2net.analysis.budget import TooMuch, ask, remembered
 from tableau2net.analysis.order.conditions import order
 from tableau2net.analysis.reading.linear import Curve, Z, curve
-from tableau2net.analysis.report.budget import TooMuch, ask, remembered
 from tableau2net.analysis.stability.a_stability import alpha_degrees, no_poles_on_the_left, vanishes_at_infinity
 from tableau2net.analysis.stability.boundary import MAX_STEPS, Ray, e_polynomial, imaginary_axis, negative_axis
 from tableau2net.analysis.stability.decimals import meant

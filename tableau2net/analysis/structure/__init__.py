@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tableau2net.analysis.report.budget import ask
+from tableau2net.analysis.budget import ask
 from tableau2net.analysis.structure.algebraic import algebraically_stable
 from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
 from tableau2net.analysis.structure.reducible import Reducible, reduced, reducible

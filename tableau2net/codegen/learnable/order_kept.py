@@ -11,7 +11,8 @@ from sympy.polys.matrices import DomainMatrix
 
 from tableau2net.analysis.generate.settle import fits, substituted
 from tableau2net.analysis.generate.solve import BeyondSolvingError, SymbolicSolution, solve
-from tableau2net.analysis.order.conditions import Order, order_conditions
+from tableau2net.analysis.order.conditions import order_conditions
+from tableau2net.analysis.order.evidence import Order
 from tableau2net.codegen.learnable.pivots import Numbers, pivots
 from tableau2net.codegen.learnable.residuals import order_polynomials
 from tableau2net.errors import InputError

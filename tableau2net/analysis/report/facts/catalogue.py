@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tableau2net.analysis.report.budget import ask, budget, left_out
+from tableau2net.analysis.budget import ask, budget, left_out
 from tableau2net.analysis.report.facts.modified_equation import modified
 from tableau2net.analysis.report.facts.orders import error_facts, orders
 from tableau2net.analysis.report.facts.pieces import Fact, Piece

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tableau2net.analysis.order.assumptions import Simplifying
-from tableau2net.analysis.order.conditions import Order
 from tableau2net.analysis.order.error_constants import Norm
+from tableau2net.analysis.order.evidence import KINDS, Order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.reading.trees import bracket
 from tableau2net.analysis.report.facts.pieces import Fact, Piece, decimal
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from tableau2net.analysis.report.findings import Report
 
 SHOWN_RESIDUALS = 4
-KINDS = {
-    "exact": "exact",
-    "all parameters": "for all values of the parameters",
-    "decimal": "as far as the printed decimals go",
-    "linear": "for linear fields only: a stage starts from no y",
-}
 
 
 def orders(report: Report) -> Iterator[Fact]:
@@ -48,7 +42,7 @@ def _order(order: Order) -> str:
     if order.order < 0:
         return "none: a constant solution is not kept"
     found = str(order.order) if order.complete else f"at least {order.order}"
-    found += f", {KINDS.get(order.kind, order.kind)}"
+    found += f", {KINDS[order.kind].alone}"
     if order.autonomous > order.order:
         found += f" ({order.autonomous} without time: the nodes c are not the row sums)"
     return found
