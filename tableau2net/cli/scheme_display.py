@@ -18,8 +18,7 @@ from tableau2net.analysis.report.facts.pieces import number
 from tableau2net.analysis.report.findings import Report
 from tableau2net.exact.text import float_of, is_long, text_of
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.typeset import CellGrid, grids
-from tableau2net.scheme.typeset.layout import Cell, Label
+from tableau2net.scheme.layout import Cell, CellGrid, Label
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
 BETWEEN = 4  # columns between tables that stand side by side
@@ -46,7 +45,7 @@ class CoefficientTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         printed = self.scheme.digits is not None  # decimals already: a few of them are as good to look at
-        tables = [_lines(grid, rounded=printed) for grid in grids(self.scheme)]
+        tables = [_lines(grid, rounded=printed) for grid in self.scheme.grids()]
         if max(len(lines[0]) for lines in tables) > options.max_width:
             yield _listing(self.scheme, rounded=printed)
         elif sum(len(lines[0]) + BETWEEN for lines in tables) > options.max_width:

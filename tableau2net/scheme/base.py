@@ -11,6 +11,8 @@ from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown, symbol
+from tableau2net.scheme.layout import CellGrid, Recurrence
+from tableau2net.scheme.typeset import html, latex
 from tableau2net.words import PARAMETER_LENGTH, check_line, check_name, check_parameter, quoted
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
@@ -140,14 +142,20 @@ class Scheme:
         """The same scheme with other values under the names of `coefficients`."""
         raise TypeError(f"{type(self).__name__} is not a family")
 
-    def _repr_html_(self) -> str:
-        from tableau2net.scheme.typeset import html
+    def grids(self) -> tuple[CellGrid, ...]:
+        """The tables of the scheme, to stand side by side: the Butcher tableau (one a part), α and β by age, ….
 
+        Raises TypeError for a family that has no customary table."""
+        raise TypeError(f"{type(self).__name__} has no table")
+
+    def formula(self) -> Recurrence | None:
+        """The scheme as a formula, where paper has that instead of the tables."""
+        return None
+
+    def _repr_html_(self) -> str:
         return html(self)
 
     def _repr_latex_(self) -> str:
-        from tableau2net.scheme.typeset import latex
-
         return f"$\\displaystyle {latex(self)}$"
 
     def with_values(self, /, **values: object) -> Self:

@@ -12,6 +12,7 @@ from sympy import Expr, Integer, S, expand
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
 from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.layout import CellGrid
 from tableau2net.scheme.runge_kutta import Matrix, matrix_named, named_matrix
 
 External = str | tuple[Expr, ...]
@@ -81,6 +82,11 @@ class GeneralLinear(Scheme):
         matrices = {"a": self.A, "u": self.U, "b": self.B, "v": self.V}
         names = {n: x for letter, matrix in matrices.items() for n, x in named_matrix(letter, matrix).items()}
         return names | {f"c{i}": c for i, c in enumerate(self.c, 1)}
+
+    def grids(self) -> tuple[CellGrid, ...]:
+        above = tuple((c, *a, *u) for c, a, u in zip(self.c, self.A, self.U, strict=True))
+        below = tuple((None, *b, *v) for b, v in zip(self.B, self.V, strict=True))
+        return (CellGrid((1, self.stages, len(self.external)), (above, below)),)
 
     def _free_names(self) -> list[str]:
         """All but the nodes, and the rows that hand a field value on as it is."""

@@ -13,6 +13,7 @@ from sympy import Expr, S
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
 from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, exact_vector, whole_number
+from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Multistep(Scheme):
     @property
     def coefficients(self) -> dict[str, Expr]:
         return {f"alpha{j}": a for j, a in enumerate(self.alpha)} | {f"beta{j}": b for j, b in enumerate(self.beta)}
+
+    def grids(self) -> tuple[CellGrid, ...]:
+        return (by_age(self.alpha, [(Label("β", r"\beta"), self.beta)]),)
+
+    def formula(self) -> Recurrence:
+        return Recurrence(self.alpha, [("f", self.beta)], self.derivative)
 
     def _free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
@@ -105,6 +112,12 @@ class AdditiveMultistep(Scheme):
         return {f"alpha{j}": a for j, a in enumerate(self.alpha)} | {
             f"beta{j}_p{i}": b for i, beta in enumerate(self.betas, 1) for j, b in enumerate(beta)
         }
+
+    def grids(self) -> tuple[CellGrid, ...]:
+        return (by_age(self.alpha, [(indexed("β", i, r"\beta"), beta) for i, beta in enumerate(self.betas, 1)]),)
+
+    def formula(self) -> Recurrence:
+        return Recurrence(self.alpha, [(indexed("f", i).latex, beta) for i, beta in enumerate(self.betas, 1)])
 
     def _free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]

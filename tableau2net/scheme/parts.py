@@ -13,6 +13,7 @@ from sympy import Expr
 
 from tableau2net.errors import InputError
 from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, whole_number
+from tableau2net.scheme.layout import CellGrid, indexed
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 
@@ -21,6 +22,8 @@ class _Parts(Scheme):
     """What the two families share: tableaus with the same number of stages, one for each field.
 
     Symbols in them are the parameters of the whole; names and claims of a single part are dropped."""
+
+    letter: ClassVar[str]  # of what each part is for
 
     parts: tuple[RungeKutta, ...]
 
@@ -51,6 +54,9 @@ class _Parts(Scheme):
         """As a tableau's, with the part behind: ``a21_p1``."""
         return {f"{n}_p{i}": c for i, part in enumerate(self.parts, 1) for n, c in part.coefficients.items()}
 
+    def grids(self) -> tuple[CellGrid, ...]:
+        return tuple(part.grid(indexed(self.letter, i)) for i, part in enumerate(self.parts, 1))
+
     def _free_names(self) -> list[str]:
         return [f"{n}_p{i}" for i, part in enumerate(self.parts, 1) for n in part._free_names()]
 
@@ -72,6 +78,7 @@ class AdditiveRungeKutta(_Parts):
     """
 
     family: ClassVar[str] = "additive-runge-kutta"
+    letter: ClassVar[str] = "f"
 
     @property
     def explicit(self) -> bool:
@@ -91,6 +98,7 @@ class PartitionedRungeKutta(_Parts):
     """
 
     family: ClassVar[str] = "partitioned-runge-kutta"
+    letter: ClassVar[str] = "y"
 
     reads: tuple[tuple[int, ...], ...] | None = None
 

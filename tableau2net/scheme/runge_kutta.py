@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.layout import CellGrid, Label, Row
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,18 @@ class RungeKutta(Scheme):
         names |= {f"c{i}": c for i, c in enumerate(self.c, 1)}
         return names
 
+    def grids(self) -> tuple[CellGrid, ...]:
+        return (self.grid(),)
+
+    def grid(self, name: Label | None = None) -> CellGrid:
+        """The Butcher tableau; `name` where it is one of several."""
+        explicit = self.explicit
+        rows = [(c, *_written(row, i, explicit)) for i, (c, row) in enumerate(zip(self.c, self.A, strict=True))]
+        weights: list[Row] = [(Label("b", ""), *self.b)]
+        if self.b_hat is not None:
+            weights.append((Label("b\u0302", ""), *self.b_hat))
+        return CellGrid((1, self.stages), (tuple(rows), *((row,) for row in weights)), name)
+
     @property
     def _c_is_row_sums(self) -> bool:
         return self.c == _row_sums(self.A)
@@ -85,6 +98,12 @@ class RungeKutta(Scheme):
             b_hat=None if self.b_hat is None else tuple(coefficients[f"b_hat{i}"] for i in s),
             **changes,
         )
+
+
+def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
+    """An explicit tableau is a triangle; an implicit row ends at its last entry that is not zero."""
+    shown = i if explicit else 1 + max((j for j, a in enumerate(row) if not a.is_zero), default=-1)
+    return tuple(a if j < shown else None for j, a in enumerate(row))
 
 
 def _row_sums(A: tuple[tuple[Expr, ...], ...]) -> tuple[Expr, ...]:

@@ -2,6 +2,5 @@
 
 from tableau2net.scheme.typeset.html import html
 from tableau2net.scheme.typeset.latex import latex
-from tableau2net.scheme.typeset.layout import CellGrid, Label, grids
 
-__all__ = ["CellGrid", "Label", "grids", "html", "latex"]
+__all__ = ["html", "latex"]

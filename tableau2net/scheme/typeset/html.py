@@ -7,20 +7,19 @@ from html import escape
 from sympy import Expr
 
 from tableau2net.exact.typeset_numbers import html_number
-from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.typeset.layout import Cell, CellGrid, Label, grids
+from tableau2net.scheme.layout import Cell, CellGrid, Label, Tabulated
 
 LINE = "1px solid currentColor"
 
 
-def html(scheme: Scheme) -> str:
+def html(scheme: Tabulated) -> str:
     """The scheme's title and its coefficient tables as one HTML element."""
     head = f"<strong>{escape(scheme.name or 'unnamed')}</strong>"
     if scheme.title:
         head += f" {escape(scheme.title)}"
     if scheme.reference:
         head += f"<br><small>{escape(scheme.reference)}</small>"
-    tables = "".join(map(html_grid, grids(scheme)))
+    tables = "".join(map(html_grid, scheme.grids()))
     return f'<div><div>{head}</div><div style="display:flex;flex-wrap:wrap;gap:2em">{tables}</div></div>'
 
 

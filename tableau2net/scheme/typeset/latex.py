@@ -13,18 +13,14 @@ from typing import Any
 from sympy import Expr, Rational, S
 
 from tableau2net.exact.typeset_numbers import latex_number
-from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
-from tableau2net.scheme.typeset.layout import Cell, CellGrid, Label, grids, indexed
+from tableau2net.scheme.layout import Cell, CellGrid, Label, Recurrence, Tabulated
 
 
-def latex(scheme: Scheme) -> str:
+def latex(scheme: Tabulated) -> str:
     """The scheme in LaTeX, for math mode: tableaus side by side, or y_{n+k} = … where it has steps."""
-    if isinstance(scheme, Multistep):
-        return _formula(scheme.alpha, [(scheme.beta, "f")], "h" if scheme.derivative == 1 else "h^2")
-    if isinstance(scheme, AdditiveMultistep):
-        return _formula(scheme.alpha, [(beta, indexed("f", i).latex) for i, beta in enumerate(scheme.betas, 1)], "h")
-    return r" \qquad ".join(map(_array, grids(scheme)))
+    if formula := scheme.formula():
+        return _recurrence(formula)
+    return r" \qquad ".join(map(_array, scheme.grids()))
 
 
 def _array(grid: CellGrid) -> str:
@@ -45,11 +41,12 @@ def _cell(cell: Cell) -> str:
 # ------------------------------------------------------------------ multistep formulas
 
 
-def _formula(alpha: Sequence[Expr], fields: Sequence[tuple[Sequence[Expr], str]], h: str) -> str:
+def _recurrence(formula: Recurrence) -> str:
     """y_{n+k} = Σ −α_j y_{n+j} + h Σ β_j f_{n+j}, newest first."""
-    *old, _ = (-a for a in alpha)
+    h = "h" if formula.derivative == 1 else f"h^{formula.derivative}"
+    *old, _ = (-a for a in formula.alpha)
     states = linear_combination([(a, _at("y", j)) for j, a in reversed(list(enumerate(old)))])
-    parts = [states, *(_field_sum(beta, f, h) for beta, f in fields)]
+    parts = [states, *(_field_sum(beta, f, h) for f, beta in formula.fields)]
     return f"{_at('y', len(old))} = {' + '.join(part for part in parts if part != '0') or '0'}"
 
 
