@@ -18,6 +18,7 @@ from benchmarks.goals import Goal
 from benchmarks.optimised import with_compiled
 from benchmarks.sheet import Sheet, number
 from benchmarks.steps import called, generated, on
+from tableau2net.codegen.compile_options import Backward, Coefficients
 
 STAGES = 4  # of rk4
 DRAWS = 5  # networks over which the worst gradient counts
@@ -27,7 +28,7 @@ REMARK = "reversible keeps two states and, of the one start-up step, what autogr
 def learnable(y: Tensor, label: str, make: MakeField, runs: int, compiling: bool) -> tuple[list[Row], list[Goal]]:
     """One step of rk4 with fixed coefficients and with each of them learnt, and both compiled; and the goals."""
     field = on(y, make())
-    names = {"fixed": "fixed coefficients", "free": "each coefficient learnt"}
+    names: dict[Coefficients, str] = {"fixed": "fixed coefficients", "free": "each coefficient learnt"}
     candidates = [called(name, generated("rk4", [field], coefficients=kind), y) for kind, name in names.items()]
     if compiling:
         candidates, _ = with_compiled(candidates, names.values())
@@ -51,12 +52,13 @@ class TwoStep:
     name: str
     scheme: Any
 
-    def block(self, fields: Sequence[nn.Module], backward: str) -> nn.Module:
+    def block(self, fields: Sequence[nn.Module], backward: Backward) -> nn.Module:
         return generated(self.scheme, list(fields), backward=backward)
 
     def candidates(self, y: Tensor, steps: int) -> list[Candidate]:
         fields = [on(y, branch()) for _ in range(steps)]
-        return [called(backward, self.block(fields, backward), y) for backward in ("store", "reversible")]
+        ways: tuple[Backward, ...] = ("store", "reversible")
+        return [called(backward, self.block(fields, backward), y) for backward in ways]
 
 
 def two_step_schemes() -> list[TwoStep]:

@@ -16,9 +16,13 @@ import sys
 import time
 from collections.abc import Callable
 from random import Random
+from typing import TYPE_CHECKING, Unpack
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:  # importing is what is measured
+    from tableau2net.codegen import CompileOptions
 
 COMMANDS = {
     "a bare interpreter": ["-c", "pass"],
@@ -61,7 +65,7 @@ def tables(random: Random) -> dict[str, Callable[[], object]]:
         A = [row(i, "1/2") if i else [] for i in range(stages)]
         return t2n.compile(t2n.RungeKutta(A, row(stages, "1"), b_hat=row(stages, "1") if embedded else None))  # type: ignore[arg-type]
 
-    def multistep(steps: int, **options: str) -> type:
+    def multistep(steps: int, **options: Unpack[CompileOptions]) -> type:
         scheme = t2n.Multistep([*row(steps, "-1"), "1"], [*row(steps, "1"), "0"])  # type: ignore[arg-type]
         return t2n.compile(scheme, **options)
 

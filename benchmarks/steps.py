@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from benchmarks.candidate import Candidate
 from benchmarks.fields import CHANNELS, FIELDS, Cheap, MakeField
 from benchmarks.libraries import adaptive_dopri5, fixed_rk4
 from benchmarks.peers import CarefulLoop, MixedSteps, MultistepLoop, TableauLoop
-from tableau2net.scheme import Multistep, RungeKutta
+from tableau2net.codegen import CompileOptions
+from tableau2net.scheme import Multistep, RungeKutta, Scheme
 
 SHAPE = (128, CHANNELS, 32, 32)
 STEPS = 6
@@ -46,8 +47,8 @@ def works() -> list[Work]:
     return found
 
 
-def generated(scheme: Any, fields: list[nn.Module], **options: Any) -> nn.Module:
-    return cast(nn.Module, cast(Any, t2n.compile(scheme, **options))(fields))
+def generated(scheme: Scheme | str, fields: list[nn.Module], **options: Unpack[CompileOptions]) -> nn.Module:
+    return t2n.compile(scheme, **options)(fields)
 
 
 def on(y: Tensor, module: nn.Module) -> nn.Module:
@@ -78,7 +79,7 @@ def one_step(name: str, make: MakeField) -> Callable[[Tensor], list[Candidate]]:
     return candidates
 
 
-def six_steps(scheme: Any, make: MakeField) -> Callable[[Tensor], list[Candidate]]:
+def six_steps(scheme: Scheme, make: MakeField) -> Callable[[Tensor], list[Candidate]]:
     assert isinstance(scheme, Multistep)
 
     def candidates(y: Tensor) -> list[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from textwrap import wrap
@@ -121,7 +121,7 @@ def _verdict(verdict: Equality | str, named: Callable[[str], str]) -> Text:
     return Text(f"  equal to the step as lowered, {series}in normal form, exactly", style="green")
 
 
-def _lines(step: Step, *, places: bool = False, keep: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+def _lines(step: Step, *, places: bool = False, keep: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """The program as a person would write it, a line an operation; `places`: with what is accumulated in place."""
     over = in_place(step, keep=keep) if places else {}
     yield f"given {', '.join(i.name for i in step.inputs)}", ""

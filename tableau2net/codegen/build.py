@@ -6,50 +6,19 @@ import builtins
 import hashlib
 import linecache
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Unpack
 
-from tableau2net.codegen.compile_options import Options, check_names
+from tableau2net.codegen.block import CompiledBlock, Made
+from tableau2net.codegen.compile_options import CompileOptions, Options, check_names
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
 from tableau2net.scheme import Scheme, load
 
-if TYPE_CHECKING:  # source is written without waiting for torch; the class, when it is made, imports it
-    from torch import nn
 
-
-@dataclass(frozen=True)
-class Made:
-    """What a block's class was made from, its `made_of`: ``make(scheme, options)`` is that class, in any process."""
-
-    make: Callable[[Scheme, Options], type[nn.Module]]
-    scheme: Scheme
-    options: Options
-
-    def write_on(self, cls: type[nn.Module]) -> None:
-        """The class knows what it was made from. Instances are copied and pickled by it, those of a subclass as those
-        of any class: by that class's name."""
-        written = cast(Any, cls)
-        written.made_of, written.__reduce_ex__ = self, _told
-
-
-def _told(block: Any, protocol: Any) -> Any:
-    """``__reduce_ex__`` of a block."""
-    made = vars(type(block)).get("made_of")
-    return (_empty, (made,), vars(block)) if made else object.__reduce_ex__(block, protocol)
-
-
-def _empty(made: Made) -> nn.Module:
-    """An empty instance for pickle and deepcopy to fill."""
-    cls = made.make(made.scheme, made.options)
-    return cls.__new__(cls)
-
-
-def compile(scheme: Scheme | str | Path, **options: Any) -> type[nn.Module]:
+def compile(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> type[CompiledBlock]:
     """The ``nn.Module`` class of an explicit scheme: ``Block(fields, h=1.0)(y)`` takes a step with each field.
 
     scheme: a scheme, a name, or the path of a scheme file.
@@ -63,24 +32,24 @@ def compile(scheme: Scheme | str | Path, **options: Any) -> type[nn.Module]:
     return _class(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))
 
 
-def write_source(scheme: Scheme | str | Path, **options: Any) -> str:
+def write_source(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> str:
     """The standalone Python file for a scheme: what `compile` would run, needing torch alone."""
     return standalone(source_of(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))[1])
 
 
-def _options(options: dict[str, Any]) -> Options:
+def _options(options: CompileOptions) -> Options:
     check_names(options)
     return Options(**options)
 
 
 @cache
-def _class(scheme: Scheme, options: Options) -> type[nn.Module]:
+def _class(scheme: Scheme, options: Options) -> type[CompiledBlock]:
     name, source = source_of(scheme, options)
     module_name = f"tableau2net.generated.{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}"
     module = sys.modules.get(module_name)
     if module is None:
         module = _execute(module_name, source)
-    cls: type[nn.Module] = getattr(module, name)
+    cls: type[CompiledBlock] = getattr(module, name)
     if "made_of" not in vars(cls):
         Made(_class, scheme, options).write_on(cls)
     return cls

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, TypedDict, get_args, get_type_hints
 
 from sympy import Expr
 
@@ -92,7 +92,7 @@ class Options:
     tolerance: float = 1e-6
     iterations: int = 50
     gradient: Gradient = "implicit"
-    reveal: tuple[str, ...] = ()
+    reveal: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, allowed in _choices().items():
@@ -140,3 +140,29 @@ class Options:
         if not isinstance(self.start, RungeKutta | AdditiveRungeKutta):
             raise InputError(f"start={self.start.name!r}: a Runge–Kutta method is needed to start a multistep one")
         return self.start.at_defaults()
+
+
+class StepOptions(TypedDict, total=False):
+    """Of the options those that say how steps are started, solved and taken back, whatever their fields are."""
+
+    backward: Backward
+    coupling: Expr | str | int | None
+    growth_limit: float
+    solver: Method
+    tolerance: float
+    iterations: int
+    gradient: Gradient
+    start: Scheme | str
+
+
+class CompileOptions(StepOptions, total=False):
+    """The options by name, for type checkers and editors: what `Options` takes, whose defaults they have."""
+
+    coefficients: Coefficients
+    keep_order: int | None
+    keep_stable: bool
+    sharing: Sharing
+    stage_weights: StageWeights
+    step_weights: StepWeights
+    time_dependent: bool
+    reveal: Sequence[str]

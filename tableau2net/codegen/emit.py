@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tableau2net.codegen.expressions import Combination, literal, wrapped
@@ -30,7 +30,7 @@ class Emission:
     time_dependent: bool = False
     solver: str = ""
 
-    def lines(self, step: Step, keep: tuple[str, ...] = ()) -> Iterator[str]:
+    def lines(self, step: Step, keep: Sequence[str] = ()) -> Iterator[str]:
         """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
         can notice, and a value that is not needed any more is let go before the field is evaluated again."""
         bases = in_place(step, keep=keep)
@@ -155,7 +155,7 @@ def _storage(step: Step, bases: dict[str, str]) -> dict[str, str]:
     return names
 
 
-def _last(step: Step, names: dict[str, str], keep: tuple[str, ...]) -> dict[str, int]:
+def _last(step: Step, names: dict[str, str], keep: Sequence[str]) -> dict[str, int]:
     """The operation after which a name is not needed."""
     last: dict[str, int] = {}
     for i, op in enumerate(step.operations):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from tableau2net.analysis import order, order_conditions
 from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages_at_ends
-from tableau2net.codegen.build import compile
+from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.integration.system import CountedField, States, System
 from tableau2net.scheme import RungeKutta, Scheme
@@ -28,13 +28,15 @@ class TakenStep(NamedTuple):
 
 
 @cache
-def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[nn.Module]:
+def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[CompiledBlock]:
     """The class of a scheme whose static `step` is taken; its implicit stages are solved by what fields have for it."""
-    solver = {} if lower(scheme).explicit else {"solver": "field"}
-    return compile(scheme, time_dependent=True, reveal=reveal, **solver)
+    options: CompileOptions = {"time_dependent": True, "reveal": reveal}
+    if not lower(scheme).explicit:
+        options["solver"] = "field"
+    return compile(scheme, **options)
 
 
-def called(made: Any, system: System) -> list[CountedField]:
+def called(made: type[CompiledBlock], system: System) -> list[CountedField]:
     """The fields that the step of a class takes: those of the parts in their names, ``f_2`` the second; a part that a
     step does not evaluate is not among them."""
     return [system.fields[int(name.partition("_")[2] or 1) - 1] for name in made.field_names]
@@ -58,7 +60,7 @@ class OneStep:
             wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
         self.revealed = sorted(wanted)
         reveal = ("error",) * controlled + tuple(f"k{i + 1}" for i in self.revealed)
-        made: Any = generated(scheme, reveal=reveal)
+        made = generated(scheme, reveal=reveal)
         self._step, self._fields = made.step, called(made, system)
         self._plain = not reveal
         self._count = len(system.states)

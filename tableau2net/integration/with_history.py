@@ -48,7 +48,7 @@ class _Even:
     """By the generated step."""
 
     def __init__(self, scheme: Scheme, system: System, h: float) -> None:
-        made: Any = generated(scheme)
+        made = generated(scheme)
         self.fields, self.h, self.step = called(made, system), h, made.step
         names = (*made.states, *made.history)
         self.alone = len(names) == 1
@@ -74,7 +74,7 @@ class _Uneven:
         if len(implicit) > 1:
             raise InputError(f"{scheme.name}: two fields are implicit, so steps must be equal; give steps=")
         self.implicit = implicit[0] if implicit else None
-        made: Any = generated(load("backward-euler"), reveal=("k1",))
+        made = generated(load("backward-euler"), reveal=("k1",))
         self._solve = made.step
 
     def run(self, states: list[States], grid: Sequence[float], kept: Neighbours) -> States:

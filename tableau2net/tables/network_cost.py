@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tableau2net.errors import InputError
-from tableau2net.nn.overview.compiled import compiled_blocks
+from tableau2net.nn.blocks import compiled_blocks
 from tableau2net.nn.registry import create_model, find_model
 from tableau2net.tables.settings import DEEPEST, options_of
 from tableau2net.training.network import SchemeNetwork

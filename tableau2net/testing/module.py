@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tableau2net.codegen import Options, compile
+from tableau2net.codegen import CompileOptions, Options, compile
 from tableau2net.codegen.learnable import learning
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
@@ -27,7 +27,7 @@ from tableau2net.testing.network_formula import UnrolledNetwork, computed, evalu
 H, T0 = 0.125, 0.25
 TOLERANCE = 1e-12
 LARGEST = 1e6  # states beyond are not compared: a step amplifies their rounding
-SOLVING = {"tolerance": 1e-15, "iterations": 200}
+SOLVING: CompileOptions = {"tolerance": 1e-15, "iterations": 200}
 Key = tuple[str, int, int]  # something remembered, as `UnrolledNetwork.past` has it
 
 
@@ -75,12 +75,12 @@ class Compared:
     steps: how many steps it takes.  given: how many past steps the call hands in, as far as the scheme looks back.
     Raises InputError where the scheme cannot be compiled under the options."""
 
-    def __init__(self, scheme: Scheme, options: dict[str, Any], *, steps: int, given: int = 0, h: float = H) -> None:
+    def __init__(self, scheme: Scheme, options: CompileOptions, *, steps: int, given: int = 0, h: float = H) -> None:
         self.scheme, self.steps, self.h = scheme, steps, h
-        self.cls = cast(Any, compile(scheme, **options))
+        self.cls = compile(scheme, **options)
         self.options = o = Options(**options)
         self.one_field = o.step_weights == "shared"
-        names: tuple[str, ...] = self.cls.field_names
+        names = self.cls.field_names
         self.fields = [
             {name: SmoothField(10 * n + i, o.time_dependent) for i, name in enumerate(names)}
             for n in range(1 if self.one_field else steps)
@@ -108,7 +108,7 @@ class Compared:
         each = [[*fields.values()] if len(fields) > 1 else next(iter(fields.values())) for fields in self.fields]
         more: dict[str, Any] = {"t0": T0} if self.options.time_dependent else {}
         more |= {"given": self.given} if cls.lookback else {}
-        raw = getattr(cls, "raw", cls.coefficients)
+        raw = self.cls.raw
         more |= {"channels": 2} if raw and self.options.sharing == "channel" else {}
         block = cls(*((each[0], self.steps) if self.one_field else (each,)), h=self.h, **more).double()
         if raw:
@@ -208,9 +208,12 @@ def differences(scheme: Scheme) -> list[str]:
 
     Open parameters are learnt coefficients, whose gradient is compared too.
     Raises InputError for a scheme that cannot be compiled, or has nothing to be compared with."""
-    learnt = {"coefficients": "learnable", "sharing": "shared"} if scheme.parameters else {}
-    options = {"time_dependent": True, **learnt, **({} if scheme.explicit else SOLVING)}  # type: ignore[attr-defined]
-    steps = int(cast(Any, compile(scheme, **options)).lookback) + 3
+    options: CompileOptions = {"time_dependent": True}
+    if scheme.parameters:
+        options.update({"coefficients": "learnable", "sharing": "shared"})
+    if not scheme.explicit:  # type: ignore[attr-defined]
+        options.update(SOLVING)
+    steps = compile(scheme, **options).lookback + 3
     try:
         return Compared(scheme, options, steps=steps, given=steps).differences()
     except ArithmeticError as error:

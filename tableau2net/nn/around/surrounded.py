@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from torch import nn
-
-from tableau2net.codegen import Options, compile
-from tableau2net.codegen.build import Made
+from tableau2net.codegen import CompiledBlock, Options, compile
+from tableau2net.codegen.block import Made
 from tableau2net.scheme import Scheme
 
 Method = Callable[..., Any]
@@ -20,10 +18,10 @@ Method = Callable[..., Any]
 class Around:
     """Something around a block; as it stands, nothing. A frozen dataclass, so that a class is made once for each."""
 
-    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+    def check(self, scheme: Scheme, options: Options, block: type[CompiledBlock]) -> None:
         """InputError where this block's steps cannot be surrounded so."""
 
-    def step(self, step: Method, block: Any) -> Method:
+    def step(self, step: Method, block: type[CompiledBlock]) -> Method:
         """The step of a block, or its start-up step, with what is around it."""
         return step
 
@@ -33,11 +31,11 @@ class Around:
 
 
 @cache
-def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[nn.Module]:
+def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[CompiledBlock]:
     """The block that `compile` makes, and around it the layers, from inside out. Raises what they raise."""
-    block: Any = compile(scheme, **vars(options))
+    block = compile(scheme, **vars(options))
     if not layers:
-        return block  # type: ignore[no-any-return]
+        return block
     methods = {name: getattr(block, name) for name in ("step", "start") if hasattr(block, name)}
     forward = block.forward
     for layer in layers:
@@ -51,5 +49,5 @@ def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[nn.Mod
     return cls
 
 
-def _again(layers: tuple[Around, ...], scheme: Scheme, options: Options) -> type[nn.Module]:
+def _again(layers: tuple[Around, ...], scheme: Scheme, options: Options) -> type[CompiledBlock]:
     return surrounded(scheme, options, *layers)

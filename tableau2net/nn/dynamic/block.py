@@ -7,27 +7,39 @@ Runge–Kutta at t_k, twice in the middle, and at t_{k+1}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Protocol, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import CompiledBlock, Options, compile
+from tableau2net.codegen.compile_options import StepOptions
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import Specification
 from tableau2net.nn.dynamic.controls import Controls, Theta, evaluate
 from tableau2net.nn.dynamic.interpolation import AT_A_KNOT, Interpolation, Weights
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, is_uniform
 from tableau2net.nn.dynamic.transfer import carry_statistics
+from tableau2net.nn.rows import Rows, rows
 from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
 from tableau2net.step.program import Solve
 
-OPTIONS = ("backward", "coupling", "growth_limit", "solver", "tolerance", "iterations", "gradient", "start")
+OPTIONS = tuple(StepOptions.__annotations__)
+
+
+class TimedField(Protocol):
+    """What a step evaluates: a slope at a time, and how many evaluations are behind it where their order is known."""
+
+    calls: int
+
+    def __call__(self, t: float, /, *states: Tensor) -> Tensor: ...
 
 
 class DynamicBlock(nn.Module):
@@ -58,7 +70,7 @@ class DynamicBlock(nn.Module):
         states: Iterable[float],
         controls: Iterable[float] | None = None,
         interpolation: Interpolation = "linear",
-        **options: Any,
+        **options: Unpack[StepOptions],
     ) -> None:
         super().__init__()
         if unknown := [name for name in options if name not in OPTIONS]:
@@ -67,38 +79,55 @@ class DynamicBlock(nn.Module):
         self.options, self.interpolation = options, interpolation
         self.states = checked_grid("states", states)
         self.lengths = tuple(b - a for a, b in pairwise(self.states))
-        compiled = cast(Any, compile(self.scheme, time_dependent=True, **options))
+        compiled = compile(self.scheme, time_dependent=True, **options)
         program = lower(self.scheme)
         self.halves = len(compiled.states)
         _check(compiled, program.derivative, self.states, options)
-        self.controls = nn.ModuleList(
-            Controls(lambda field=field: make(field), self.states if controls is None else controls, interpolation)  # type: ignore[misc]
+        self.controls = rows(
+            Controls(partial(make, field), self.states if controls is None else controls, interpolation)
             for field in range(len(compiled.field_names))
         )
-        self.history, self.startup = tuple(compiled.history), int(compiled.lookback)
+        self.history, self.startup = compiled.history, compiled.lookback
         explicit = not any(isinstance(operation, Solve) for operation in program.operations)
         self.looped = options.get("backward", "store") in ("store", "checkpoint")
         self.in_order = self.looped and explicit
         # the compiled loop has steps of one length: of length 1 in s, where theirs differ
         self.stretched = not self.looped and not is_uniform(self.states)
-        self.block: tuple[Any, ...] = (compiled,)  # in a tuple: it has no parameters of its own
-        self.fields = nn.ModuleList()
-        self.fields = nn.ModuleList(
-            nn.ModuleList(
+        self.fields: Rows[Rows[StepField]] = rows(())
+        self.fields = rows(
+            rows(
                 StepField(controls, times, (n, self.states[n], self.lengths[n]) if self.stretched else None, 1 - field)
                 for field, (controls, times) in enumerate(zip(self.own_controls(), of_step, strict=True))
             )
             for n, of_step in enumerate(self._times_of(compiled))
         )
-        self.block = (self._made(compiled, self.step_fields()),)
+        self.block = (self._made(compiled, self.step_fields()),)  # in a tuple: it has no parameters of its own
 
     def own_controls(self) -> list[Controls]:
         """θ(t) of each field."""
-        return cast("list[Controls]", list(self.controls))
+        return list(self.controls)
 
     def step_fields(self) -> list[list[StepField]]:
         """For each step its fields, with their evaluation points."""
-        return [cast("list[StepField]", list(cast(nn.ModuleList, each))) for each in self.fields]
+        return [list(each) for each in self.fields]
+
+    def specification(self) -> Specification:
+        """What its steps are."""
+        block, steps = self.block[0], len(self.lengths)
+        return Specification(
+            make=None,
+            scheme=self.scheme,
+            options=Options(**self.options, time_dependent=True),
+            h=max(map(abs, self.lengths)),
+            steps=steps,
+            startup=min(steps, self.startup),
+            evaluations=block.evaluations,
+            order=block.order,
+        )
+
+    def step_modules(self) -> list[nn.Module]:
+        """None: its fields are functions of the time too, and called with their weights."""
+        return []
 
     def forward(self, y: Tensor) -> Tensor:
         parts = y.chunk(2, 1) if self.halves == 2 else (y,)
@@ -133,7 +162,7 @@ class DynamicBlock(nn.Module):
     def _stepped(self, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The steps; where it is known beforehand at which times, every θ is interpolated once for all of them."""
         if not self.in_order:
-            return self._loop(lambda n: self.step_fields()[n], states)
+            return self._loop(self.block[0], lambda n: self.step_fields()[n], states)
         known: dict[tuple[int, Weights], Theta] = {}
         thetas = []
         for of_step in self.step_fields():
@@ -142,15 +171,20 @@ class DynamicBlock(nn.Module):
                     if (field, weights) not in known:
                         known[field, weights] = own.control.combined(weights)
             thetas.append([[known[field, weights] for weights in own.weights] for field, own in enumerate(of_step)])
-        return self._loop(lambda n: map(_InOrder, self.step_fields()[n], thetas[n]), states)
+        return self._loop(self.block[0], lambda n: map(_InOrder, self.step_fields()[n], thetas[n]), states)
 
-    def _loop(self, fields_of: Callable[[int], Iterable[Any]], states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _loop(
+        self,
+        block: CompiledBlock | type[CompiledBlock],
+        fields_of: Callable[[int], Iterable[TimedField]],
+        states: tuple[Tensor, ...],
+    ) -> tuple[Tensor, ...]:
         """All steps, with the fields that a step is given made for it each time it is taken."""
-        block, checkpoint = self.block[0], self.options.get("backward") == "checkpoint"
+        checkpoint = self.options.get("backward") == "checkpoint"
         at_once = [_part(name) if name.startswith("f_n") else None for name in self.history]
         ahead = [0] * len(self.controls)  # evaluations that the first step has behind it
 
-        def take(_: nn.Module, n: int, *inputs: Tensor) -> tuple[Tensor, ...]:
+        def take(_: nn.Module, n: int, *inputs: Tensor | None) -> tuple[Tensor, ...]:
             fields = list(fields_of(n))
             for field, calls in zip(fields, ahead, strict=True):
                 if n == 0 and calls:
@@ -158,34 +192,34 @@ class DynamicBlock(nn.Module):
             step = block.start if n < self.startup else block.step
             return _as_tuple(step(*fields, self.lengths[n], self.states[n], *inputs))
 
-        inputs: tuple[Any, ...] = states
+        past: tuple[Tensor | None, ...] = ()
         for part in at_once:
             if part is None:
-                inputs = (*inputs, None)
+                past = (*past, None)
             else:
                 field = list(fields_of(0))[part]
-                inputs = (*inputs, field(self.states[0], *states))
+                past = (*past, field(self.states[0], *states))
                 ahead[part] = int(self.in_order)
         for n in range(len(self.lengths)):
-            inputs = self._rescaled(n, inputs)
+            past = self._rescaled(n, states[0], past)
             owner = (
                 self.fields[n] if len(self.fields) else nn.Identity()
             )  # whose statistics stand still the second time
-            inputs = (checkpointed if checkpoint else untouched)(take, owner, n, *inputs)
-        return inputs[: self.halves]
+            found = (checkpointed if checkpoint else untouched)(take, owner, n, *states, *past)
+            states, past = found[: self.halves], found[self.halves :]
+        return states
 
-    def _rescaled(self, n: int, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What is known before a step, with older states as if the steps before had been of its length."""
+    def _rescaled(self, n: int, y: Tensor, known: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        """What is remembered before a step, with older states as if the steps before had been of its length."""
         ratio = self.lengths[n] / self.lengths[n - 1] if n else 1.0
         if abs(ratio - 1) <= AT_A_KNOT:
-            return inputs
-        names = [""] * self.halves + list(self.history)
+            return known
         return tuple(
-            torch.lerp(inputs[0], past, ratio) if name.startswith("y_prev") and past is not None else past
-            for name, past in zip(names, inputs, strict=True)
+            torch.lerp(y, past, ratio) if name.startswith("y_prev") and past is not None else past
+            for name, past in zip(self.history, known, strict=True)
         )
 
-    def _made(self, compiled: Any, fields: Sequence[Sequence[nn.Module]]) -> Any:
+    def _made(self, compiled: type[CompiledBlock], fields: Sequence[Sequence[nn.Module]]) -> CompiledBlock:
         """The compiled block with these fields; its steps are of length 1 where they are stretched."""
         h, begin = (1.0, 0.0) if self.stretched else (self.lengths[0], self.states[0])
         try:
@@ -194,12 +228,12 @@ class DynamicBlock(nn.Module):
             raise InputError(str(error)) from None
 
     @torch.no_grad()
-    def _times_of(self, compiled: Any) -> list[list[Grid]]:
+    def _times_of(self, compiled: type[CompiledBlock]) -> list[list[Grid]]:
         """For each step and field the times at which it is evaluated, seen in a run over states of one number."""
         probes = [[_Probe() for _ in self.controls] for _ in self.lengths]
         states = tuple(torch.zeros(1, dtype=torch.float64) for _ in range(self.halves))
         if self.looped:
-            self._loop(lambda n: probes[n], states)
+            self._loop(compiled, lambda n: probes[n], states)
         else:
             self._made(compiled, probes)(*states)
         return [
@@ -220,6 +254,8 @@ class StepField(nn.Module):
     stretch: (n, begin, length) where a step is one of length 1 in s, and t = begin + (s − n) length.
     """
 
+    calls = 0  # it goes by the time, and counts none
+
     def __init__(
         self, control: Controls, times: Grid, stretch: tuple[int, float, float] | None = None, other: int = 0
     ) -> None:
@@ -227,13 +263,13 @@ class StepField(nn.Module):
         self._of = (control,)  # in a tuple: all steps have the same
         self.times, self.stretch, self.other = times, stretch, other
         self.weights = tuple(control.weights(t) for t in times)
-        self.points = nn.ModuleList(control.point() for _ in times)
+        self.points = rows(control.point() for _ in times)
 
     @property
     def control(self) -> Controls:
         return self._of[0]
 
-    def parameters(self, recurse: bool = True) -> Any:
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
         """Those of θ, which the steps share: a backward pass that evaluates fields again asks a field for them."""
         return self.control.parameters(recurse)
 
@@ -280,7 +316,7 @@ class _Probe(nn.Module):
         return torch.zeros_like(states[0])
 
 
-def _check(compiled: Any, derivative: int, states: Grid, options: dict[str, Any]) -> None:
+def _check(compiled: type[CompiledBlock], derivative: int, states: Grid, options: StepOptions) -> None:
     if len(compiled.states) > 2:
         raise InputError(f"{compiled.scheme}: it has {len(compiled.states)} states; a dynamic block takes one or two")
     if derivative == 2 and not is_uniform(states):
@@ -307,5 +343,5 @@ def _distinct(times: Iterable[float]) -> Grid:
     return tuple(found)
 
 
-def _as_tuple(found: Any) -> tuple[Tensor, ...]:
+def _as_tuple(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return found if isinstance(found, tuple) else (found,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,7 @@ class Controls(nn.Module):
         return {name: found[first] for name, first in self.names}
 
 
-def evaluate(point: nn.Module, theta: Theta, *arguments: Any) -> Tensor:
+def evaluate(point: nn.Module, theta: Theta, *arguments: Tensor) -> Tensor:
     """A layer at one of its points, with parameters θ: the point's buffers are read, and in training updated."""
     value: Tensor = functional_call(point, theta, arguments, tie_weights=False)
     return value

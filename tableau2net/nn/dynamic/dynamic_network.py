@@ -7,17 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tableau2net.codegen.compile_options import StepOptions
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.dynamic.interpolation import Interpolation
 from tableau2net.nn.dynamic.layers import EPSILON, convolution, draw_, layer_of
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, coarsened, refined
+from tableau2net.nn.rows import rows
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
 
@@ -49,7 +51,7 @@ class DynamicNetwork(nn.Module):
         norm: str | None = None,
         num_classes: int = 10,
         in_channels: int = 3,
-        **options: Any,
+        **options: Unpack[StepOptions],
     ) -> None:
         super().__init__()
         if len(widths) < 2 or num_classes < 1:
@@ -60,11 +62,11 @@ class DynamicNetwork(nn.Module):
         times = _for_each("states", states, blocks, 2)
         knots = times if controls is None else _for_each("controls", controls, blocks, 1)
         self.opening = Connector(in_channels, widths[0], 3)
-        self.blocks = nn.ModuleList(
+        self.blocks = rows(
             _block(self.scheme, layer, norm, width, *grids, interpolation, options)
             for width, grids in zip(widths[:-1], zip(times, knots, strict=True), strict=True)
         )
-        self.connectors = nn.ModuleList(Connector(a, b, 1) for a, b in pairwise(widths))
+        self.connectors = rows(Connector(a, b, 1) for a, b in pairwise(widths))
         self.head = nn.Linear(widths[-1], num_classes)
         draw_(self.head.weight[:, :, None, None])
         nn.init.zeros_(self.head.bias)
@@ -75,10 +77,11 @@ class DynamicNetwork(nn.Module):
             if i:
                 y = functional.avg_pool2d(y, 2)
             y = connector(block(y))
-        return cast(Tensor, self.head(y.mean((2, 3))))
+        logits: Tensor = self.head(y.mean((2, 3)))
+        return logits
 
     def own_blocks(self) -> list[DynamicBlock]:
-        return cast("list[DynamicBlock]", list(self.blocks))
+        return list(self.blocks)
 
     def refine(self, states: int = 1, controls: int = 1) -> DynamicNetwork:
         """A network with every interval of the states' and of the controls' grid in so many parts, and the same θ(t).
@@ -125,7 +128,7 @@ class DynamicNetwork(nn.Module):
 
     def _moved(self, grids: Sequence[tuple[Grid, Grid]]) -> DynamicNetwork:
         own = self.own_blocks()
-        blocks = nn.ModuleList(block.moved(*each) for block, each in zip(own, grids, strict=True))
+        blocks = rows(block.moved(*each) for block, each in zip(own, grids, strict=True))
         return copy.deepcopy(self, {id(self.blocks): blocks})  # a copy of everything else
 
 
@@ -185,7 +188,7 @@ def _block(
     states: Grid,
     controls: Grid,
     interpolation: Interpolation,
-    options: dict[str, Any],
+    options: StepOptions,
 ) -> DynamicBlock:
     halves = len(lower(scheme).states)
     if width % halves:
@@ -202,7 +205,7 @@ def _block(
     )
 
 
-def _for_each(name: str, grids: Any, blocks: int, least: int) -> list[Grid]:
+def _for_each(name: str, grids: Grids, blocks: int, least: int) -> list[Grid]:
     """A grid for each block, from one for all or from a list of grids."""
     given = list(grids) if isinstance(grids, Iterable) else [grids]
     if given and isinstance(given[0], Iterable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,8 @@ def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Conv2d:
     """A convolution with bias that keeps the image size, drawn as dynamic blocks draw theirs."""
     found = nn.Conv2d(inputs, outputs, size, padding=size // 2)
     draw_(found.weight)
-    nn.init.zeros_(cast(Tensor, found.bias))
+    assert found.bias is not None
+    nn.init.zeros_(found.bias)
     return found
 
 
@@ -76,7 +77,8 @@ class PreActivated(Double):
 
     def forward(self, y: Tensor) -> Tensor:
         z = functional.relu(self.norm1(self.conv1(functional.relu(y))))
-        return cast(Tensor, self.norm2(self.conv2(z)))
+        slope: Tensor = self.norm2(self.conv2(z))
+        return slope
 
 
 class Bottleneck(nn.Module):

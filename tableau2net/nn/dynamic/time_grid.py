@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
 
 from tableau2net.errors import InputError
@@ -11,10 +10,10 @@ from tableau2net.errors import InputError
 Grid = tuple[float, ...]
 
 
-def checked_grid(name: str, times: Iterable[float], least: int = 2) -> Grid:
+def checked_grid(name: str, times: object, least: int = 2) -> Grid:
     """The times as a grid. Raises InputError, naming the grid, unless they are finite, increasing and enough."""
     try:
-        grid = tuple(float(t) for t in times)
+        grid = tuple(float(t) for t in times)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
         raise InputError(f"{name}={times!r}: a grid is a list of numbers, (0, 1, 2, 4) say") from None
     if len(grid) < least:

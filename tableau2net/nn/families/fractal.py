@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, cast
+from typing import TypedDict, Unpack
 
 import torch
 from sympy import Expr, Rational, S
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import Specification
 from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.rows import rows
 from tableau2net.nn.skeleton.stack import Head
 from tableau2net.scheme import GeneralLinear
 
@@ -69,14 +71,14 @@ def fractal_scheme(columns: int) -> GeneralLinear:
     graph = fractal(columns)
     count = len(graph.inputs)
 
-    def mean(join: tuple[int, ...]) -> list[Expr]:
-        return [Rational(1, len(join)) if s in join else S.Zero for s in range(count)]
+    def mean(join: tuple[int, ...]) -> tuple[Expr, ...]:
+        return tuple(Rational(1, len(join)) if s in join else S.Zero for s in range(count))
 
     return GeneralLinear(
-        A=cast(Any, [[S.Zero] * count if i is None else mean(graph.joins[i]) for i in graph.inputs]),
-        U=cast(Any, [[S.One if i is None else S.Zero] for i in graph.inputs]),
-        B=cast(Any, [mean(graph.joins[-1])]),
-        V=cast(Any, [[S.Zero]]),
+        A=tuple((S.Zero,) * count if i is None else mean(graph.joins[i]) for i in graph.inputs),
+        U=tuple((S.One if i is None else S.Zero,) for i in graph.inputs),
+        B=(mean(graph.joins[-1]),),
+        V=((S.Zero,),),
         name=f"fractal-{columns}",
         title=f"FractalNet's block of {columns} columns",
         reference="Larsson, Maire & Shakhnarovich 2017, ICLR, §2",
@@ -115,21 +117,29 @@ class FractalBlock(nn.Module):
 
     def __init__(self, columns: int, inputs: int, outputs: int, drop: float) -> None:
         super().__init__()
-        self.rule = cast(Any, compile(fractal_scheme(columns), stage_weights="independent"))([])  # for its step
+        self.rule = compile(fractal_scheme(columns), stage_weights="independent")([])  # for its step
         graph = fractal(columns)
         entering = [inputs if i is None else outputs for i in graph.inputs]
         pools = [[nn.MaxPool2d(2)] if stage in graph.joins[-1] else [] for stage in range(len(entering))]
-        self.fields = nn.ModuleList(
+        self.fields = rows(
             nn.Sequential(conv3x3(width, outputs), nn.BatchNorm2d(outputs), nn.ReLU(), *pool)
             for width, pool in zip(entering, pools, strict=True)
         )
         self.paths = DropPath(columns, drop)
 
     def forward(self, y: Tensor, column: Tensor) -> Tensor:
-        if not self.training:
-            return cast(Tensor, self.rule.step(*self.fields, 1.0, y))
-        factors = self.paths(column).unbind()
-        return cast(Tensor, self.rule.step(*map(_scaled, self.fields, factors), 1.0, y))
+        stages = map(_scaled, self.fields, self.paths(column).unbind()) if self.training else self.fields
+        new: Tensor = self.rule.step(*stages, 1.0, y)
+        return new
+
+    def specification(self) -> Specification:
+        """What its step is."""
+        rule = self.rule
+        return Specification(None, rule.made_of.scheme, rule.made_of.options, 1.0, 1, 0, rule.evaluations, rule.order)
+
+    def step_modules(self) -> list[nn.Module]:
+        """The fields of its stages."""
+        return list(self.fields)
 
 
 class FractalNetwork(nn.Module):
@@ -162,7 +172,7 @@ class FractalNetwork(nn.Module):
             raise InputError(f"widths={tuple(widths)}, num_classes={num_classes}: channels of a block or more, above 0")
         self.columns = columns
         self.global_share = global_share
-        self.blocks = nn.ModuleList(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
+        self.blocks = rows(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
         self.head = Head(widths[-1], num_classes, norm=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -172,7 +182,8 @@ class FractalNetwork(nn.Module):
         column = self.draw(x.device)
         for block in self.blocks:
             x = block(x, column)
-        return cast(Tensor, self.head(x))
+        logits: Tensor = self.head(x)
+        return logits
 
     def column(self, number: int) -> nn.Sequential:
         """A column by itself, 2^number stages a block in a chain, on the same weights: what a global drop-path trains,
@@ -180,7 +191,7 @@ class FractalNetwork(nn.Module):
         if not 0 <= number < self.columns:
             raise InputError(f"column {number}: the network has those from 0 to {self.columns - 1}")
         of = fractal(self.columns).columns
-        chains = ([f for f, c in zip(cast(Any, b).fields, of, strict=True) if c == number] for b in self.blocks)
+        chains = ([f for f, c in zip(b.fields, of, strict=True) if c == number] for b in self.blocks)
         return nn.Sequential(*(nn.Sequential(*chain) for chain in chains), self.head)
 
     def draw(self, device: torch.device) -> Tensor:
@@ -191,7 +202,16 @@ class FractalNetwork(nn.Module):
         return torch.where(alone, torch.randint(self.columns, (), device=device), -1)
 
 
-def fractalnet(depth: int, **options: Any) -> FractalNetwork:
+class FractalOptions(TypedDict, total=False):
+    """Those of `FractalNetwork`."""
+
+    num_classes: int
+    widths: Sequence[int]
+    drop: float
+    global_share: float
+
+
+def fractalnet(depth: int, **options: Unpack[FractalOptions]) -> FractalNetwork:
     """FractalNet whose longest path has `depth` convolutions, 5·2^(C−1) in five blocks of C columns.
 
     options: of `FractalNetwork`.
@@ -210,7 +230,7 @@ def _first(join: int | None) -> int:
 
 
 def _scaled(field: nn.Module, factor: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda y: cast(Tensor, factor * field(y))
+    return lambda y: factor * field(y)
 
 
 ENTRIES = (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from tableau2net.nn.overview.compiled import compiled_blocks, own_copy, random_images
+from tableau2net.nn.blocks import compiled_blocks
+from tableau2net.nn.overview.compiled import own_copy, random_images
 from tableau2net.nn.overview.probes import flops
 
 

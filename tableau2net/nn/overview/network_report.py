@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from io import StringIO
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -76,7 +75,7 @@ class Summary:
             return "every block"
         return ", ".join(where[:SHOWN]) + (f" and {len(where) - SHOWN} more" if len(where) > SHOWN else "")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain data: dictionaries, lists, strings, numbers."""
         plain = asdict(self)
         plain["input_size"] = list(self.input_size)
@@ -148,7 +147,7 @@ def _order(b: BlockSummary) -> str:
     return f"{b.order} nominal" + ("" if b.independent_order is None else f"\n{b.independent_order} real")
 
 
-def _plain(block: dict[str, Any]) -> dict[str, Any]:
+def _plain(block: dict[str, object]) -> dict[str, object]:
     """Without tuples and infinities, which JSON has not."""
     for name in ("real_interval", "imaginary_interval"):
         if block[name] == float("inf"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,14 @@ from torch.utils.flop_counter import FlopCounterMode
 ROUNDS = 12
 
 
-def flops(block: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> int:
+def flops(block: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> int:
     """Operations of a call, a multiplication with its addition as two (as `torch.utils.flop_counter` counts)."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         block(*inputs, **named)
     return int(counter.get_total_flops())
 
 
-def saved_bytes(block: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> int:
+def saved_bytes(block: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> int:
     """Bytes of the tensors kept for the backward pass, each memory once, without parameters and buffers."""
     weights = {t.untyped_storage().data_ptr() for t in (*block.parameters(), *block.buffers())}
     kept: dict[int, tuple[int, Tensor]] = {}  # holds on to the tensors: freed memory would be counted as another's
@@ -39,7 +39,7 @@ def saved_bytes(block: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
     return sum(size for size, _ in kept.values())
 
 
-def receptive_field(image: Tensor, state: Any) -> tuple[int, int] | None:
+def receptive_field(image: Tensor, state: object) -> tuple[int, int] | None:
     """Rows and columns of the image on which the state's middle pixel depends; None where states have no pixels."""
     state = state[0] if isinstance(state, tuple) else state
     if (
@@ -57,11 +57,12 @@ def receptive_field(image: Tensor, state: Any) -> tuple[int, int] | None:
     return _extent(seen.any(1)), _extent(seen.any(0))
 
 
-def lipschitz(field: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> float | None:
+def lipschitz(field: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> float | None:
     """The largest singular value of a field's Jacobian at a state, by power iteration: a lower bound of its constant.
 
     None where the field's layers have no forward or backward derivative."""
     *before, state = inputs
+    assert isinstance(state, Tensor)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch's own, of the first tangent in a process
@@ -78,7 +79,7 @@ def _largest(f: Callable[[Tensor], Tensor], state: Tensor) -> float:
         v = v / v.norm().clamp_min(torch.finfo(v.dtype).tiny)
         along: Tensor = torch.func.jvp(f, (state,), (v,))[1]
         length = along.detach().norm()
-        pull: Any = torch.func.vjp(f, state)[1]
+        pull: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(f, state)[1]
         v = pull(along)[0].detach()
     return float(length)
 
@@ -88,5 +89,5 @@ def _extent(seen: Tensor) -> int:
     return int(places.max() - places.min()) + 1 if len(places) else 0
 
 
-def _floating(value: Any) -> bool:
+def _floating(value: object) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.is_floating_point()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,21 +13,15 @@ from tableau2net.analysis.stability import stability
 from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
+from tableau2net.nn.blocks import Specification, compiled_blocks, fields_of
 from tableau2net.nn.families.ode import AdaptiveBlock
-from tableau2net.nn.overview.compiled import (
-    Calls,
-    Specification,
-    compiled_blocks,
-    fields_of,
-    own_copy,
-    random_images,
-    with_backward,
-)
+from tableau2net.nn.overview.compiled import Calls, own_copy, random_images, with_backward
 from tableau2net.nn.overview.network_report import BlockSummary, Summary
 from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
 from tableau2net.scheme import Scheme
 
-WAYS = tuple(way for way in get_args(Backward) if way != "adjoint")  # whose gradient is of something else
+# that of "adjoint" is of something else
+WAYS: tuple[Backward, ...] = tuple(way for way in get_args(Backward) if way != "adjoint")
 MEASURED = 3  # fields of a block whose steepness is estimated: the first, one in the middle, the last
 
 
@@ -79,30 +73,30 @@ def summary(
     return Summary(size, parameters, flops(resting, (image.detach(), *others), {}), tuple(found))
 
 
-def _size(input_size: Any) -> tuple[int, ...]:
+def _size(input_size: Sequence[int]) -> tuple[int, ...]:
     try:
         size = tuple(input_size)
     except TypeError:
-        size = (input_size,)
+        size = (input_size,)  # type: ignore[assignment]
     if not size or not all(isinstance(n, int) and n > 0 for n in size):
         raise InputError(f"input_size={_short(input_size)}: write the sizes of one image, (3, 32, 32) say")
     return size
 
 
-def _batch(inputs: Any) -> tuple[Tensor, ...]:
+def _batch(inputs: Sequence[Tensor] | Tensor) -> tuple[Tensor, ...]:
     batch = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if not batch or not all(isinstance(x, Tensor) and x.dim() and len(x) >= 2 for x in batch):
         raise InputError("inputs: give tensors of a batch of at least two")
     return tuple(x[:2] for x in batch)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"a {type(value).__name__}" if isinstance(value, Tensor) else repr(value)
 
 
 def _block(
     name: str,
-    block: Any,
+    block: nn.Module,
     made: Specification,
     seen: Calls,
     twin: nn.Module,
@@ -130,7 +124,7 @@ def _block(
         startup=made.startup,
         evaluations=made.calls,
         parameters=sum(p.numel() for p in block.parameters()),
-        coefficients=sum(getattr(block, n).numel() for n in raw),
+        coefficients=sum(block.get_parameter(n).numel() for n in raw),
         flops=flops(block, inputs, named),
         backward=made.options.backward,
         saved_bytes=dict(_saved(twin, made, _detached(kept.inputs[twin]), _detached_values(kept.named[twin]))),
@@ -143,7 +137,7 @@ def _block(
 
 
 def _saved(
-    block: nn.Module, made: Specification, inputs: tuple[Any, ...], named: dict[str, Any]
+    block: nn.Module, made: Specification, inputs: tuple[object, ...], named: dict[str, object]
 ) -> Iterator[tuple[str, int]]:
     """What an image of the batch takes, for each way back that there is."""
     images = next(len(x) for x in (*inputs, *named.values()) if isinstance(x, Tensor))
@@ -196,10 +190,10 @@ def _without_gradient(network: nn.Module, batch: tuple[Tensor, ...], kept: Calls
 
     The block is asked by itself since a head of zeros, where training starts, hides everything before it."""
     blocks = [(name, block, made.coefficients) for name, block, made in compiled_blocks(network)]
-    reached = _reached(network(*batch), [getattr(block, n) for _, block, raw in blocks for n in raw], zero=True)
+    reached = _reached(network(*batch), [block.get_parameter(n) for _, block, raw in blocks for n in raw], zero=True)
     silent = set()
     for name, block, raw in blocks:
-        own = [getattr(block, n) for n in raw]
+        own = [block.get_parameter(n) for n in raw]
         inputs = _detached(kept.inputs.get(block, ()))
         moving = _reached(block(*inputs, **_detached_values(kept.named[block])), own, zero=False) if inputs else []
         for n, parameter in zip(raw, own, strict=True):
@@ -208,7 +202,7 @@ def _without_gradient(network: nn.Module, batch: tuple[Tensor, ...], kept: Calls
     return silent
 
 
-def _reached(output: Any, parameters: list[nn.Parameter], zero: bool) -> list[int]:
+def _reached(output: object, parameters: list[nn.Parameter], zero: bool) -> list[int]:
     """The parameters, by identity, that have a gradient of the output; zero: one that is 0 too."""
     values = [x for x in (output if isinstance(output, tuple | list) else [output]) if isinstance(x, Tensor)]
     weights = torch.Generator().manual_seed(3)
@@ -227,11 +221,11 @@ def _some(fields: list[nn.Module]) -> list[nn.Module]:
     return [fields[i * (len(fields) - 1) // (MEASURED - 1)] for i in range(MEASURED)]
 
 
-def _detached(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _detached(values: tuple[object, ...]) -> tuple[object, ...]:
     return tuple(x.detach() if isinstance(x, Tensor) else x for x in values)
 
 
-def _detached_values(values: dict[str, Any]) -> dict[str, Any]:
+def _detached_values(values: dict[str, object]) -> dict[str, object]:
     return {n: x.detach() if isinstance(x, Tensor) else x for n, x in values.items()}
 
 
