@@ -12,6 +12,7 @@ from sympy import Expr, S
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown, symbol
 from tableau2net.scheme.layout import CellGrid, Recurrence
+from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.typeset import html, latex
 from tableau2net.words import PARAMETER_LENGTH, check_line, check_name, check_parameter, quoted
 
@@ -142,6 +143,20 @@ class Scheme:
         """The same scheme with other values under the names of `coefficients`."""
         raise TypeError(f"{type(self).__name__} is not a family")
 
+    def lower(self, step: StepWriter) -> None:
+        """Tell one step, line by line, to `step`."""
+        raise TypeError(f"{type(self).__name__} has no lowering")
+
+    def reflected(self) -> Self:
+        """The coefficients of the adjoint method; see `operations.adjoint`. Raises InputError where there are none."""
+        raise InputError(f"adjoint: a {self.family} scheme has none that is written as a table")
+
+    @classmethod
+    def composed(cls, schemes: Sequence[Self], weights: Sequence[Expr]) -> Self:
+        """The coefficients of a step w_1·h of the first scheme, then w_2·h of the second, and so on; see
+        `operations.compose`. Raises InputError for a family that has no such thing."""
+        raise InputError(f"compose: a {cls.family} scheme has no composition, it is not a one-step method")
+
     def grids(self) -> tuple[CellGrid, ...]:
         """The tables of the scheme, to stand side by side: the Butcher tableau (one a part), α and β by age, ….
 
@@ -197,6 +212,11 @@ class Scheme:
     def _free_names(self) -> Sequence[str]:
         """The coefficients that `freed` may open (those that a normalisation fixes are left out)."""
         return list(self.coefficients)
+
+
+def declared(schemes: Sequence[Scheme]) -> tuple[Parameter, ...]:
+    """The parameters of several schemes; one that is in two of them is one."""
+    return tuple({p.name: p for s in schemes for p in s.parameters}.values())
 
 
 def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:

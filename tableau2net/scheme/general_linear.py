@@ -13,6 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
 from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
 from tableau2net.scheme.layout import CellGrid
+from tableau2net.scheme.lowering import StepWriter, aged
 from tableau2net.scheme.runge_kutta import Matrix, matrix_named, named_matrix
 
 External = str | tuple[Expr, ...]
@@ -83,6 +84,24 @@ class GeneralLinear(Scheme):
         names = {n: x for letter, matrix in matrices.items() for n, x in named_matrix(letter, matrix).items()}
         return names | {f"c{i}": c for i, c in enumerate(self.c, 1)}
 
+    def lower(self, step: StepWriter) -> None:
+        ks = [f"k{i + 1}" for i in range(self.stages)]
+        known = [_known(step, meaning, i) for i, meaning in enumerate(self.external)]
+
+        def total(externals: tuple[Expr, ...], stages: tuple[Expr, ...]) -> list[tuple[Expr, str]]:
+            return [*zip(externals, known, strict=True), *zip(stages, ks, strict=True)]
+
+        for i in range(self.stages):
+            step.evaluate(ks[i], step.value(f"y{i + 1}", total(self.U[i], self.A[i])), self.c[i], i)
+        for i, given in enumerate(known):
+            terms = total(self.V[i], self.B[i])
+            name = f"{given}_new"
+            step.hand_on(given, _unchanged(terms) if self._is_slope(i) else step.value(name, terms))
+
+    def _is_slope(self, i: int) -> bool:
+        meaning = self.external[i]
+        return isinstance(meaning, str) and meaning[0] in "fk"
+
     def grids(self) -> tuple[CellGrid, ...]:
         above = tuple((c, *a, *u) for c, a, u in zip(self.c, self.A, self.U, strict=True))
         below = tuple((None, *b, *v) for b, v in zip(self.B, self.V, strict=True))
@@ -90,7 +109,7 @@ class GeneralLinear(Scheme):
 
     def _free_names(self) -> list[str]:
         """All but the nodes, and the rows that hand a field value on as it is."""
-        held = [i for i, meaning in enumerate(self.external) if isinstance(meaning, str) and meaning[0] in "fk"]
+        held = [i for i in range(len(self.external)) if self._is_slope(i)]
         fixed = {
             name
             for letter, matrix in (("b", self.B), ("v", self.V))
@@ -131,6 +150,22 @@ class GeneralLinear(Scheme):
                     raise InputError(f"external[{i}] = {meaning!r}: its row of B must take stage {meaning[1:]}")
                 if meaning[0] == "k" and int(meaning[1:]) > self.stages:
                     raise InputError(f"external[{i}] = {meaning!r}: there are {self.stages} stages")
+
+
+def _known(step: StepWriter, meaning: External, i: int) -> str:
+    """An external value, as it is known when the step begins."""
+    if not isinstance(meaning, str):
+        return step.state(f"z{i + 1}", nordsieck=meaning)
+    if meaning[0] == "k":
+        return step.slope(f"{meaning}_prev", 1, stage=meaning)
+    age = age_of(meaning)
+    return (step.state if meaning[0] == "y" else step.slope)(aged(meaning[0], age), age)
+
+
+def _unchanged(terms: list[tuple[Expr, str]]) -> str:
+    """The one value that there is among the terms."""
+    (handed,) = (value for c, value in terms if not c.is_zero)
+    return handed
 
 
 def age_of(meaning: str) -> int:

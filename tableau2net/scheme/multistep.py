@@ -4,16 +4,19 @@ With several fields, y' = Σ_ν f^ν(t, y), each has a β of its own (implicit�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from sympy import Expr, S
+from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
 from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, exact_vector, whole_number
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed
+from tableau2net.scheme.lowering import StepWriter, aged
+
+Vector = tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class Multistep(Scheme):
     @property
     def coefficients(self) -> dict[str, Expr]:
         return {f"alpha{j}": a for j, a in enumerate(self.alpha)} | {f"beta{j}": b for j, b in enumerate(self.beta)}
+
+    def lower(self, step: StepWriter) -> None:
+        step.derivative = self.derivative
+        _lower(step, self.alpha, (self.beta,))
+
+    def reflected(self) -> Self:
+        sign = -1 if self.derivative == 1 else 1
+        alpha, beta = _backwards(self.alpha, (self.beta,), sign)
+        return replace(self, alpha=alpha, beta=beta)
 
     def grids(self) -> tuple[CellGrid, ...]:
         return (by_age(self.alpha, [(Label("β", r"\beta"), self.beta)]),)
@@ -113,6 +125,13 @@ class AdditiveMultistep(Scheme):
             f"beta{j}_p{i}": b for i, beta in enumerate(self.betas, 1) for j, b in enumerate(beta)
         }
 
+    def lower(self, step: StepWriter) -> None:
+        _lower(step, self.alpha, self.betas)
+
+    def reflected(self) -> Self:
+        alpha, *betas = _backwards(self.alpha, self.betas, -1)
+        return replace(self, alpha=alpha, betas=tuple(betas))
+
     def grids(self) -> tuple[CellGrid, ...]:
         return (by_age(self.alpha, [(indexed("β", i, r"\beta"), beta) for i, beta in enumerate(self.betas, 1)]),)
 
@@ -146,3 +165,40 @@ def _beta(scheme: Scheme, values: object, key: str, length: int) -> tuple[Expr, 
     if len(beta) != length:
         raise InputError(f"{key} has {len(beta)} entries but alpha has {length}: both have k + 1, oldest first")
     return beta
+
+
+def _backwards(alpha: Vector, betas: Sequence[Vector], sign: int) -> list[Vector]:
+    """α and the β of the adjoint method, each turned round and divided by α_0 (HLW XV.1); β with a sign."""
+    lead = alpha[0]
+    if lead.is_zero:
+        raise InputError("adjoint: alpha[0] is 0, so that the oldest value cannot be solved for")
+    rows = [alpha, *(tuple(sign * b for b in beta) for beta in betas)]
+    return [tuple((x / lead).cancel() if x.free_symbols else expand(x / lead) for x in reversed(row)) for row in rows]
+
+
+def _lower(step: StepWriter, alpha: Vector, betas: Sequence[Vector]) -> None:
+    """y_{n+k} = Σ −α_j y_{n+j} + h Σ_ν Σ_j β^ν_j f^ν_{n+j}; j = k is the new point, j = k − 1 is zero steps old."""
+    k = len(alpha) - 1
+    marks = [""] if len(betas) == 1 else [f"_{part + 1}" for part in range(len(betas))]
+
+    def y(j: int) -> str:
+        return aged("y", k - 1 - j)
+
+    def f(j: int, part: int) -> str:
+        return aged("f", k - 1 - j) + marks[part]
+
+    # remembered is every y and f that is read later, and the younger ones that it will be made of
+    oldest = min((j for j in range(k) if not alpha[j].is_zero), default=k - 1)
+    for j in reversed(range(oldest, k)):
+        step.hand_on(step.state(y(j), k - 1 - j), y(j + 1))
+    for part, beta in enumerate(betas):
+        implicit = not beta[k].is_zero
+        oldest = min((j for j in range(k) if not beta[j].is_zero), default=k)
+        for j in reversed(range(oldest, k if implicit else k - 1)):
+            step.hand_on(step.slope(f(j, part), k - 1 - j, part=part), f(j + 1, part))
+        if implicit:
+            step.evaluate(f(k, part), y(k), S.One, part=part)
+        elif oldest < k:
+            step.evaluate(f(k - 1, part), y(k - 1), S.Zero, part=part)
+    slopes = [(beta[j], f(j, part)) for part, beta in enumerate(betas) for j in reversed(range(k + 1))]
+    step.combine(y(k), [*((-alpha[j], y(j)) for j in reversed(range(k))), *slopes])

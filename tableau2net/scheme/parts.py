@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from sympy import Expr
+from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, whole_number
+from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, declared, whole_number
 from tableau2net.scheme.layout import CellGrid, indexed
-from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.scheme.lowering import StepWriter
+from tableau2net.scheme.runge_kutta import RungeKutta, lower_additive, stage_name
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class _Parts(Scheme):
         """As a tableau's, with the part behind: ``a21_p1``."""
         return {f"{n}_p{i}": c for i, part in enumerate(self.parts, 1) for n, c in part.coefficients.items()}
 
+    def reflected(self) -> Self:
+        return replace(self, parts=tuple(part.reflected() for part in self.parts))
+
+    @classmethod
+    def composed(cls, schemes: Sequence[Self], weights: Sequence[Expr]) -> Self:
+        columns = zip(*(scheme.parts for scheme in schemes), strict=True)
+        parts = tuple(RungeKutta.composed(column, weights) for column in columns)
+        return replace(schemes[0], parts=parts, parameters=declared(schemes))
+
     def grids(self) -> tuple[CellGrid, ...]:
         return tuple(part.grid(indexed(self.letter, i)) for i, part in enumerate(self.parts, 1))
 
@@ -79,6 +89,9 @@ class AdditiveRungeKutta(_Parts):
 
     family: ClassVar[str] = "additive-runge-kutta"
     letter: ClassVar[str] = "f"
+
+    def lower(self, step: StepWriter) -> None:
+        lower_additive(step, self.parts)
 
     @property
     def explicit(self) -> bool:
@@ -114,6 +127,29 @@ class PartitionedRungeKutta(_Parts):
         if len(reads) != n or not all(states and 1 <= min(states) <= max(states) <= n for states in reads):
             raise InputError(expected)
         object.__setattr__(self, "reads", tuple(tuple(sorted(states)) for states in reads))
+
+    def lower(self, step: StepWriter) -> None:
+        """Y^ν_i = y^ν + h Σ_j a^ν_ij k^ν_j, k^ν_i = f_ν(Y^1_i, …, Y^N_i)."""
+        assert self.reads is not None
+        ys = [step.state(f"y{part}", component=part - 1) for part in range(1, len(self.parts) + 1)]
+        ks = [[stage_name(j, part, len(ys)) for j in range(self.stages)] for part in range(len(ys))]
+
+        def total(part: int, row: tuple[Expr, ...]) -> list[tuple[Expr, str]]:
+            return [(S.One, ys[part]), *zip(row, ks[part], strict=True)]
+
+        for i in range(self.stages):
+            at = [step.value(f"{y}_{i + 1}", total(p, self.parts[p].A[i])) for p, y in enumerate(ys)]
+            for p, part in enumerate(self.parts):
+                reads = tuple(state - 1 for state in self.reads[p])
+                step.evaluate(ks[p][i], tuple(at[q] for q in reads), part.c[i], i, part=p, reads=reads)
+        for p, part in enumerate(self.parts):
+            step.hand_on(ys[p], step.combine(f"{ys[p]}_new", total(p, part.b)))
+
+    @classmethod
+    def composed(cls, schemes: Sequence[Self], weights: Sequence[Expr]) -> Self:
+        if any(scheme.reads != schemes[0].reads for scheme in schemes):
+            raise InputError("compose: the schemes read different states")
+        return super().composed(schemes, weights)
 
     @property
     def explicit(self) -> bool:

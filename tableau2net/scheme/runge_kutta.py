@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import sympy
-from sympy import Expr, S
+from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.base import Scheme, declared, exact_matrix, exact_vector, left_out
 from tableau2net.scheme.layout import CellGrid, Label, Row
+from tableau2net.scheme.lowering import StepWriter
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,31 @@ class RungeKutta(Scheme):
         names |= {f"c{i}": c for i, c in enumerate(self.c, 1)}
         return names
 
+    def lower(self, step: StepWriter) -> None:
+        lower_additive(step, (self,))
+
+    def reflected(self) -> Self:
+        """a*_ij = b_{s+1−j} − a_{s+1−i,s+1−j}, b*_j = b_{s+1−j}, c*_i = 1 − c_{s+1−i} (HLW II.3, Theorem 3.3)."""
+        A = tuple(
+            tuple(expand(b - a) for a, b in zip(reversed(row), reversed(self.b), strict=True))
+            for row in reversed(self.A)
+        )
+        return replace(self, A=A, b=self.b[::-1], c=tuple(expand(1 - x) for x in reversed(self.c)), b_hat=None)
+
+    @classmethod
+    def composed(cls, schemes: Sequence[Self], weights: Sequence[Expr]) -> Self:
+        """The stages one below another; embedded weights are dropped, they belong to a step of their own."""
+        A: list[tuple[Expr, ...]] = []
+        b: list[Expr] = []  # so far: also what every later stage starts with
+        c: list[Expr] = []
+        time: Expr = S.Zero
+        for scheme, w in zip(schemes, weights, strict=True):
+            A += [(*b, *(expand(w * a) for a in row)) for row in scheme.A]
+            c += [expand(time + w * x) for x in scheme.c]
+            b += [expand(w * x) for x in scheme.b]
+            time = time + w
+        return cls(A=tuple(A), b=tuple(b), c=tuple(c), parameters=declared(schemes))
+
     def grids(self) -> tuple[CellGrid, ...]:
         return (self.grid(),)
 
@@ -100,6 +125,29 @@ class RungeKutta(Scheme):
         )
 
 
+def lower_additive(step: StepWriter, parts: Sequence[RungeKutta]) -> None:
+    """Y_i = y + h Σ_ν Σ_j a^ν_ij k^ν_j, with a tableau for each field."""
+    y = step.state("y")
+    ks = [[stage_name(j, part, len(parts)) for j in range(tableau.stages)] for part, tableau in enumerate(parts)]
+
+    def total(rows: Iterable[tuple[Expr, ...]]) -> list[tuple[Expr, str]]:
+        return [(S.One, y), *(term for row, k in zip(rows, ks, strict=True) for term in zip(row, k, strict=True))]
+
+    for i in range(parts[0].stages):
+        at = step.value(f"y{i + 1}", total(tableau.A[i] for tableau in parts))
+        for part, tableau in enumerate(parts):
+            step.evaluate(ks[part][i], at, tableau.c[i], i, part=part)
+    step.hand_on(y, step.combine("y_new", total(tableau.b for tableau in parts)))
+    embedded = [tableau.b_hat for tableau in parts if tableau.b_hat is not None]
+    if embedded:
+        step.estimate = step.combine("y_hat", total(embedded))
+
+
+def stage_name(stage: int, part: int, parts: int) -> str:
+    """``k2``, and with several fields ``k2_1``, ``k2_2``."""
+    return f"k{stage + 1}" if parts == 1 else f"k{stage + 1}_{part + 1}"
+
+
 def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
     """An explicit tableau is a triangle; an implicit row ends at its last entry that is not zero."""
     shown = i if explicit else 1 + max((j for j, a in enumerate(row) if not a.is_zero), default=-1)
@@ -107,7 +155,7 @@ def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
 
 
 def _row_sums(A: tuple[tuple[Expr, ...], ...]) -> tuple[Expr, ...]:
-    return tuple(sympy.expand(sum(row, S.Zero)) for row in A)
+    return tuple(expand(sum(row, S.Zero)) for row in A)
 
 
 Matrix = tuple[tuple[Expr, ...], ...]

@@ -1,0 +1,65 @@
+"""What a family lowers itself to: the step program, told line by line to whoever writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sympy import Expr
+
+Terms = Iterable[tuple[Expr, str]]
+
+
+class StepWriter(Protocol):
+    """Writes down one step of a scheme, as `Scheme.lower` tells it. Every value has a name, which each method returns.
+
+    A value is a state or a field value; among terms a field value counts with h^d. Names may be used before their line
+    is told: lines that need each other are solved together. The current states are told before all else.
+
+    derivative: d in y^(d) = f, 1 unless it is set.
+    estimate: the name of the state that an embedded method gives, where there is one.
+    """
+
+    derivative: int
+    estimate: str | None
+
+    def state(self, name: str, age: int = 0, *, component: int = 0, nordsieck: tuple[Expr, ...] | None = None) -> str:
+        """A state that is known when the step begins, `age` steps old.
+
+        component: which one, in a system of several.  nordsieck: q where it stands for Σ q_k h^k y^(k)(t_n) instead."""
+
+    def slope(self, name: str, age: int = 0, *, part: int = 0, stage: str | None = None) -> str:
+        """A field value that is known when the step begins, at the solution `age` steps ago.
+
+        part: of which field.  stage: the name of an evaluation, where it is that of an earlier step."""
+
+    def combine(self, name: str, terms: Terms) -> str:
+        """``name = Σ coefficient · value``, a state; terms with a zero coefficient are left out."""
+
+    def value(self, name: str, terms: Terms) -> str:
+        """The same; where the terms are just a state that was known when the step began, that one."""
+
+    def evaluate(
+        self,
+        name: str,
+        at: str | tuple[str, ...],
+        time: Expr,
+        stage: int = 0,
+        *,
+        part: int = 0,
+        reads: tuple[int, ...] = (0,),
+    ) -> str:
+        """``name = f(t_n + time·h, at)``, with the weights of a stage (from 0).
+
+        part: which field.  reads: which component of the system each of the states `at` is."""
+
+    def hand_on(self, known: str, value: str) -> None:
+        """When the next step begins, `value` stands in the place of what was `known` when this one did."""
+
+
+def aged(letter: str, age: int) -> str:
+    """``y_new``, ``y``, ``y_prev``, ``y_prev2``, … and ``f_new``, ``f_n``, ``f_prev``, …: the value that is `age` steps
+    old, −1 at the end of the step."""
+    if age == 0:
+        return "y" if letter == "y" else "f_n"
+    return f"{letter}_new" if age < 0 else f"{letter}_prev{age if age > 1 else ''}"
