@@ -18,7 +18,7 @@ from types import ModuleType
 
 from tableau2net.sinks import one_line
 
-_loaded: dict[str, tuple[ModuleType, ...]] = {}
+loaded: dict[str, tuple[ModuleType, ...]] = {}
 _lock = RLock()
 
 
@@ -29,10 +29,10 @@ def load_extensions(group: str) -> tuple[ModuleType, ...]:
     must not keep anybody from a scheme of ours.
     """
     with _lock:
-        if group not in _loaded:
-            _loaded[group] = ()  # a module that asks for names while it is imported sees those that are there
-            _loaded[group] = tuple(found for point in _points(group) if (found := _imported(point)) is not None)
-        return _loaded[group]
+        if group not in loaded:
+            loaded[group] = ()  # a module that asks for names while it is imported sees those that are there
+            loaded[group] = tuple(found for point in _points(group) if (found := _imported(point)) is not None)
+        return loaded[group]
 
 
 def _points(group: str) -> list[EntryPoint]:

@@ -23,7 +23,7 @@ def installed(folder, name, points, **modules):
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(extensions, "_loaded", {})
+    monkeypatch.setattr(extensions, "loaded", {})
     yield tmp_path
     for name in ("good_models", "bad_models"):
         sys.modules.pop(name, None)

@@ -2,6 +2,7 @@
 are, whatever was imported first."""
 
 import ast
+import importlib
 import json
 import pkgutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import tableau2net
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = set(dir(tableau2net)) - set(tableau2net.__all__)
 HEAVY = ("matplotlib", "mpmath", "numpy", "rich", "sympy", "torch", "torchvision", "typer")
 
 
@@ -100,8 +102,8 @@ def test_names_are_what_they_are_whatever_comes_first():
 def test_no_module_stands_under_an_exported_name():
     """Importing it would put the module in the place of the function."""
     modules = {module.name for module in pkgutil.iter_modules(tableau2net.__path__)}
-    assert modules.isdisjoint(tableau2net._HOME)
-    assert modules.issuperset(tableau2net._PACKAGES)
+    assert modules.isdisjoint(tableau2net.__all__)
+    assert modules.issuperset(PACKAGES)
 
 
 def test_type_checkers_and_the_interpreter_are_told_the_same():
@@ -109,11 +111,12 @@ def test_type_checkers_and_the_interpreter_are_told_the_same():
     (block,) = (node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name))
     told = {alias.asname: node.module for node in block.body for alias in node.names}
     assert all(alias.asname == alias.name for node in block.body for alias in node.names)  # exported, says mypy
-    assert told == {
-        **{name: f"tableau2net.{home}" for name, home in tableau2net._HOME.items()},
-        **dict.fromkeys(tableau2net._PACKAGES, "tableau2net"),
-    }
-    assert set(told) <= set(dir(tableau2net))
+    assert set(told) == set(dir(tableau2net)) - {"__version__"}
+    assert {name for name, home in told.items() if home == "tableau2net"} == PACKAGES
+    for name, home in told.items():
+        there = f"{home}.{name}" if name in PACKAGES else home
+        found = importlib.import_module(there)
+        assert getattr(tableau2net, name) is (found if name in PACKAGES else getattr(found, name))
 
 
 def test_a_name_that_is_not_there():

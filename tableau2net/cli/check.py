@@ -71,7 +71,7 @@ def _checked(sources: list[str], bad: list[str], write: Path | None) -> Iterator
                     yield _run(str(source), write)
                 else:
                     verdict = _proved(source, bad)
-                    yield verdict.ok, _line(str(source), verdict), _record(str(source), verdict)
+                    yield verdict.ok, verdict_text(str(source), verdict), _record(str(source), verdict)
             except InputError as error:
                 said = _one_line(error)
                 bad.append(said if said.startswith(str(source)) else f"{source}: {said}")
@@ -129,7 +129,7 @@ def _residual(residual: Residual) -> str:
     return str(replace(residual, value=Float(residual.value.evalf(20), 6)))
 
 
-def _line(source: str, verdict: Verdict) -> str:
+def verdict_text(source: str, verdict: Verdict) -> str:
     """The verdict as text: a line, and for a refuted claim what shows it."""
     order = verdict.order
     if order.order < 0:

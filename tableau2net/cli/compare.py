@@ -37,7 +37,7 @@ def compare(
     known = {label: _facts(scheme) for label, scheme in loaded.items()}
     found = {label: [f for f in every if not f.detail] for label, every in known.items()}
     columns = {label: {f.name: f.short for f in column} for label, column in found.items()}
-    rows = _merged(list(found.values()))
+    rows = merged_names(list(found.values()))
     table = [[column.get(row, MISSING) for column in columns.values()] for row in rows]
     if markdown:
         body = [[row, *cells] for row, cells in zip(rows, table, strict=True)]
@@ -61,7 +61,7 @@ def _facts(scheme: Scheme) -> tuple[Fact, ...]:
         return facts(report(scheme))
 
 
-def _merged(columns: Sequence[Sequence[Fact]]) -> list[str]:
+def merged_names(columns: Sequence[Sequence[Fact]]) -> list[str]:
     """Every fact's name once, section by section, each after the one that it follows in its own scheme."""
     merged: list[str] = []
     for section in SECTIONS:
@@ -86,7 +86,7 @@ def _show(labels: list[str], rows: list[str], table: list[list[str]]) -> None:
     console = Terminal()
     first = max(map(len, rows))
     wanted = [max(NARROWEST, len(label), *(_longest_word(row[i]) for row in table)) for i, label in enumerate(labels)]
-    for group in _groups(wanted, console.width - first - 4):
+    for group in fitting_groups(wanted, console.width - first - 4):
         shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
         shown.add_column("", style="cyan", no_wrap=True)
         for i in group:
@@ -101,7 +101,7 @@ def _longest_word(cell: str) -> int:
     return min(WIDEST, max(map(len, cell.split()), default=0))
 
 
-def _groups(widths: Sequence[int], room: int) -> Iterator[range]:
+def fitting_groups(widths: Sequence[int], room: int) -> Iterator[range]:
     """Runs of columns that fit into the room, at least one each."""
     start = used = 0
     for i, width in enumerate(widths):

@@ -139,9 +139,9 @@ def train(
     changes |= {name: _fractions(said, given) for name, (said, given) in lists.items() if given is not None}
     changes |= {} if clip is None else {"clip": _bounds(clip)}
     if out is None:
-        network = _plain(model) if model else f"{_plain((declared and declared.name) or 'scheme')}-{depth}"
-        out = Path("runs") / f"{network}-{_plain(data)}-seed{seed}"
-        out = _numbered(out, last=resume) if demo else out
+        network = plain_name(model) if model else f"{plain_name((declared and declared.name) or 'scheme')}-{depth}"
+        out = Path("runs") / f"{network}-{plain_name(data)}-seed{seed}"
+        out = numbered_folder(out, last=resume) if demo else out
 
     def begun() -> None:
         """Said when everything that was asked for has been found sound, and not before."""
@@ -223,14 +223,14 @@ def _asked(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _plain(data: str) -> str:
+def plain_name(data: str) -> str:
     """A source's name as part of a folder's name: "glyphs:500:100" is glyphs-500-100, "a/b.npz" is b."""
     path = Path(data)
     name = path.stem if data.endswith(".npz") else path.name if path.is_dir() else data
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
-def _numbered(folder: Path, *, last: bool) -> Path:
+def numbered_folder(folder: Path, *, last: bool) -> Path:
     """The first of folder, folder-2, folder-3, … that does not exist yet; with `last`, the one before it."""
     names = itertools.chain([folder], (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(2)))
     previous = folder

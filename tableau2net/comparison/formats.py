@@ -19,14 +19,14 @@ def markdown(found: Sheet) -> str:
     """As GitHub reads it; numbers to the right, the caption below."""
     rule = ["---:" if found.right(column) else "---" for column in range(len(found.headings))]
     rows = [
-        [f"**{_mark(cell)}**" if (r, c) in found.strong else _mark(cell) for c, cell in enumerate(row)]
+        [f"**{markdown_text(cell)}**" if (r, c) in found.strong else markdown_text(cell) for c, cell in enumerate(row)]
         for r, row in enumerate(found.rows)
     ]
-    lines = [f"| {' | '.join(line)} |" for line in (map(_mark, found.headings), rule, *rows)]
-    return "\n".join([*lines, "", " ".join(map(_mark, sentences(found)))]) + "\n"
+    lines = [f"| {' | '.join(line)} |" for line in (map(markdown_text, found.headings), rule, *rows)]
+    return "\n".join([*lines, "", " ".join(map(markdown_text, sentences(found)))]) + "\n"
 
 
-def _mark(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is; what stands between letters or digits is no markup there."""
     text = re.sub(r"([\\`|<\[\]*~&$])", r"\\\1", text)
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

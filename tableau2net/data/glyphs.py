@@ -126,7 +126,7 @@ def _stamp(
     random: np.random.Generator, digits: NDArray[np.int64], scale: Floats, y: Floats, x: Floats, turn: float
 ) -> Floats:
     """One glyph per image in a random font, its centre at (y, x) from the image's, by bilinear look-up."""
-    cells = _atlas()
+    cells = glyph_atlas()
     font = random.integers(0, len(cells), CHUNK)
     angle, slant = np.deg2rad(_uniform(random, -turn, turn)), _uniform(random, -0.2, 0.2)
     cos, sin = (np.cos(angle) / scale)[:, None, None], (np.sin(angle) / scale)[:, None, None]
@@ -189,7 +189,7 @@ def _grid() -> tuple[Floats, Floats]:
 
 
 @cache
-def _atlas() -> Floats:
+def glyph_atlas() -> Floats:
     """Every digit in every font, centred in its cell, (fonts, 10, CELL, CELL), coverage from 0 to 1."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont

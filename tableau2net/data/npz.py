@@ -60,7 +60,7 @@ def _arrays(path: Path) -> list[NDArray[Any]]:
             header = _header(path, archive, key)
             check(path, key, header.dtype, header.shape)
             total += header.bytes
-        if total > (memory := _memory()):
+        if total > (memory := machine_memory()):
             raise InputError(
                 f"{path}: its arrays are {total / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB of memory; "
                 "keep fewer images, or give a folder of them"
@@ -152,7 +152,7 @@ def _values(path: Path, key: str, found: NDArray[Any]) -> NDArray[Any]:
     return found.astype(np.int64)
 
 
-def _memory() -> int:
+def machine_memory() -> int:
     """Bytes of memory that this machine has; where it does not tell, as many as there can be."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -182,26 +182,26 @@ def _bounded(value: Expr, what: str) -> Expr:
     if isinstance(value, Rational):
         if max(abs(value.p).bit_length(), value.q.bit_length()) > MAX_BITS:
             raise InputError(f"{what}: a number of more than {MAX_BITS} bits")
-    elif value.free_symbols and (_degree(value) > MAX_DEGREE or _terms(value) > MAX_TERMS):
+    elif value.free_symbols and (degree_bound(value) > MAX_DEGREE or terms_bound(value) > MAX_TERMS):
         raise InputError(f"the degree in the parameters is too high (at most {MAX_DEGREE}, {MAX_TERMS} terms)")
     elif value.is_finite is False or value.is_real is False:
         raise InputError(f"{what}: not a finite real number")
     return value
 
 
-def _degree(value: Expr) -> int:
+def degree_bound(value: Expr) -> int:
     """No less than the degree of numerator and denominator in the parameters."""
     if isinstance(value, Pow):
-        return int(abs(value.exp) * _degree(value.base)) if value.exp.is_Rational else MAX_DEGREE + 1
-    return int(value.is_Symbol) + sum(map(_degree, value.args))
+        return int(abs(value.exp) * degree_bound(value.base)) if value.exp.is_Rational else MAX_DEGREE + 1
+    return int(value.is_Symbol) + sum(map(degree_bound, value.args))
 
 
-def _terms(value: Expr) -> int:
+def terms_bound(value: Expr) -> int:
     """No less than the number of terms when multiplied out."""
     if isinstance(value, Pow) and value.exp.is_Integer:
         n = abs(int(value.exp))
-        return comb(_terms(value.base) + n - 1, n)
-    counts = list(map(_terms, value.args))
+        return comb(terms_bound(value.base) + n - 1, n)
+    counts = list(map(terms_bound, value.args))
     return prod(counts) if value.is_Mul else max(1, sum(counts))
 
 

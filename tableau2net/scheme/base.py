@@ -139,7 +139,7 @@ class Scheme:
         """Every coefficient that the family declares, by name (``a21``, ``b1``, ``alpha0``, …), zeros included."""
         raise TypeError(f"{type(self).__name__} is not a family")
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         """The same scheme with other values under the names of `coefficients`."""
         raise TypeError(f"{type(self).__name__} is not a family")
 
@@ -183,7 +183,7 @@ class Scheme:
                 raise InputError(f"{self.name or 'scheme'} has no parameter {name!r} (it has: {known})")
         fixed = [replace(p, value=parse(values[p.name])) for p in self.parameters if p.name in values]
         point = {p.symbol: p.value for p in fixed}
-        return self._with_coefficients(
+        return self.with_coefficients(
             {n: substitute(c, point) for n, c in self.coefficients.items()},
             parameters=tuple(p for p in self.parameters if p.name not in values),
             claims={},  # they were said of the family
@@ -202,7 +202,7 @@ class Scheme:
         all values is usually 0, and the report says so."""
         start = self.at_defaults().coefficients
         free = {n: c for n, c in start.items() if not c.is_zero and n in self._free_names()}
-        return self._with_coefficients(
+        return self.with_coefficients(
             {n: symbol(n) if n in free else c for n, c in start.items()},
             parameters=tuple(Parameter(n, c) for n, c in free.items()),
             claims={},

@@ -118,7 +118,7 @@ class GeneralLinear(Scheme):
         }
         return [n for n in self.coefficients if n[0] != "c" and n not in fixed]
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         return replace(
             self,
             A=matrix_named("a", self.A, coefficients),

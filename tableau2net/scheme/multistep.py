@@ -75,7 +75,7 @@ class Multistep(Scheme):
     def _free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         j = range(self.steps + 1)
         return replace(
             self,
@@ -141,7 +141,7 @@ class AdditiveMultistep(Scheme):
     def _free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         j, parts = range(self.steps + 1), range(1, len(self.betas) + 1)
         return replace(
             self,

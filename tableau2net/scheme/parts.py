@@ -70,12 +70,12 @@ class _Parts(Scheme):
     def _free_names(self) -> list[str]:
         return [f"{n}_p{i}" for i, part in enumerate(self.parts, 1) for n in part._free_names()]
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         parameters = changes.get("parameters", self.parameters)
         parts = []
         for i, part in enumerate(self.parts, 1):
             own = {n: coefficients[f"{n}_p{i}"] for n in part.coefficients}
-            parts.append(part._with_coefficients(own, parameters=parameters))
+            parts.append(part.with_coefficients(own, parameters=parameters))
         return replace(self, parts=tuple(parts), **changes)
 
 

@@ -113,7 +113,7 @@ class RungeKutta(Scheme):
     def _free_names(self) -> list[str]:
         return [n for n in self.coefficients if n[0] == "a" or (n[0] == "b" and not n.startswith("b_hat"))]
 
-    def _with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         s = range(1, self.stages + 1)
         return replace(
             self,

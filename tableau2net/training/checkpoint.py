@@ -65,7 +65,7 @@ def write_checkpoint(path: Path, progress: Progress, tensors: Mapping[str, Tenso
     """
     own = detached(tensors)
     about = json.dumps(asdict(progress))
-    content = save(own, {"format": FORMAT, "progress": about, "digest": _digest(own, about)})
+    content = save(own, {"format": FORMAT, "progress": about, "digest": digest_of(own, about)})
     if path.exists():
         os.replace(path, path.with_name(BEFORE))
     write_atomically(path, content)
@@ -168,7 +168,7 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
             raise InputError(f"{path}: is not a checkpoint of this version; {FIX}")
-        intact = metadata["digest"] == _digest(tensors, metadata["progress"])
+        intact = metadata["digest"] == digest_of(tensors, metadata["progress"])
         progress = Progress(**json.loads(metadata["progress"]))
         progress.check()
     except OSError as error:
@@ -200,7 +200,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
+def digest_of(tensors: Mapping[str, Tensor], about: str) -> str:
     sha = hashlib.sha256(about.encode())
     for name in sorted(tensors):
         sha.update(name.encode())

@@ -85,11 +85,11 @@ class ProgressDisplay:
         )  # fmt: skip
         line = f"{self._number(row['epoch'])}  lr {row['lr']:<8.3g}  loss {row['train_loss']:7.4f}  errors: {errors}"
         # In a terminal the bar tells the rest.
-        return line if self.bar else f"{line}  {row['images_per_second']:9,.0f} images/s  {self._left():>8} left"
+        return line if self.bar else f"{line}  {row['images_per_second']:9,.0f} images/s  {self.time_left():>8} left"
 
     def _draw(self, bar: Progress) -> None:
         epoch = max((self.seen - 1) // self.images + 1, 1)
-        note = f"{self._number(epoch)}  {self.last}{self._pace():,.0f} images/s  {self._left()} left"
+        note = f"{self._number(epoch)}  {self.last}{self._pace():,.0f} images/s  {self.time_left()} left"
         bar.update(self.task, completed=self.seen, note=note)
         bar.refresh()
 
@@ -110,7 +110,7 @@ class ProgressDisplay:
         start, first = self.marks[0]
         return (self.seen - first) / max(time.perf_counter() - start, 1e-9)
 
-    def _left(self) -> str:
+    def time_left(self) -> str:
         pace = self._pace()
         if not pace:
             return "-:--"

@@ -20,7 +20,7 @@ from tableau2net.analysis import (
 )
 from tableau2net.analysis.report.facts.pieces import number
 from tableau2net.analysis.structure import algebraically_stable, symmetric, symplectic
-from tableau2net.cli.check import _line
+from tableau2net.cli.check import verdict_text
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
 from tableau2net.step import lower
 
@@ -37,7 +37,7 @@ def printed(scheme):
         return Rational(int(sympy.floor(x.evalf(digits + 20) * 10**digits + Rational(1, 2))), 10**digits)
 
     coefficients = {name: rounded(x) for name, x in scheme.coefficients.items()}
-    return scheme._with_coefficients(coefficients, digits=digits, claims={})
+    return scheme.with_coefficients(coefficients, digits=digits, claims={})
 
 
 def verdicts(scheme):
@@ -132,7 +132,7 @@ def test_rounded_fractions_are_told_to_how_many_decimals_they_hold():
     assert not found.ok
     assert found.decimals == 18
     assert check(replace(scheme, digits=18)).ok
-    said = _line("dp", found)
+    said = verdict_text("dp", found)
     assert "it holds to 18 decimals; write digits = 18" in said
     assert max(map(len, said.splitlines())) < 130
     assert check(RungeKutta(A=[[], ["1/2"]], b=["0", "1"], claims={"order": 3})).decimals is None  # wrong, not rounded

@@ -216,7 +216,7 @@ def test_unwieldy_fractions_and_printed_decimals_give_floats_near_the_exact_numb
     monkeypatch.undo()
     table = {n: c.evalf(40) for n, c in load("dormand-prince-54").coefficients.items()}
     cut = {n: Rational(round(c * 10**30), 10**30) for n, c in table.items()}
-    printed = errors(replace(load("dormand-prince-54")._with_coefficients(cut), digits=30))
+    printed = errors(replace(load("dormand-prince-54").with_coefficients(cut), digits=30))
     for key in ("principal", "second", "embedded", "B", "C", "E"):
         for found in (long, printed):
             value = getattr(found, key)
@@ -235,6 +235,6 @@ def test_of_long_methods_what_takes_too_many_trees_is_left_out():
     ("name", "evaluations"), [("dormand-prince-54", 6), ("bogacki-shampine-32", 3), ("rk4", 4), ("trapezoid", 1)]
 )
 def test_work_counts_what_a_step_among_many_evaluates(name, evaluations):  # first same as last: HNW I, II.5
-    from tableau2net.plot.schemes.accuracy import _evaluations
+    from tableau2net.plot.schemes.accuracy import evaluations_a_step
 
-    assert _evaluations(load(name)) == evaluations
+    assert evaluations_a_step(load(name)) == evaluations

@@ -360,7 +360,7 @@ def test_as_many_trees_as_are_allowed(colours):
 
 def test_printed_decimals_leave_out_what_they_cannot_tell_from_zero():
     tenths = {n: Rational(round(c * 10**20), 10**20) for n, c in load("kutta-3").coefficients.items()}
-    printed = replace(load("kutta-3")._with_coefficients(tenths), digits=20)
+    printed = replace(load("kutta-3").with_coefficients(tenths), digits=20)
     for find in (modified_equation, modifying_integrator):
         ours, exact = find(printed, 5), find(load("kutta-3"), 5)
         assert [t.tree for t in ours] == [t.tree for t in exact]

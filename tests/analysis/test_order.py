@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from sympy import Integer, Rational, sympify
 
 from tableau2net.analysis import check, order, order_conditions, report
-from tableau2net.analysis.order.conditions import _search
+from tableau2net.analysis.order.conditions import search_order
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
@@ -38,7 +38,7 @@ def test_random_implicit_multistep_tables_against_the_classical_conditions(schem
 @given(multistep(explicit=False))
 def test_all_trees_of_a_multistep_table_say_what_the_bushy_ones_say(scheme):
     known = order(scheme)
-    everything = _search(scheme, False, min(known + 1, 7)) if known >= 0 else None
+    everything = search_order(scheme, False, min(known + 1, 7)) if known >= 0 else None
     assert everything is None or everything.order == min(known, 7)
 
 

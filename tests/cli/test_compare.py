@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tableau2net.analysis.report.facts import Fact
-from tableau2net.cli.compare import _groups, _merged
+from tableau2net.cli.compare import fitting_groups, merged_names
 
 
 @pytest.mark.parametrize("width", ["60", "80", "200"])
@@ -58,12 +58,12 @@ def test_bad_input_is_one_line_and_status_2(run, arguments, says):
 
 
 def test_columns_go_below_one_another_where_they_do_not_fit():
-    assert list(_groups([20, 20, 20, 50], 44)) == [range(2), range(2, 3), range(3, 4)]
-    assert list(_groups([20], 5)) == [range(1)]
+    assert list(fitting_groups([20, 20, 20, 50], 44)) == [range(2), range(2, 3), range(3, 4)]
+    assert list(fitting_groups([20], 5)) == [range(1)]
 
 
 def test_facts_keep_their_order():
     def column(*names):
         return [Fact(name, ("",), section="order") for name in names]
 
-    assert _merged([column("a", "c"), column("a", "b", "c", "d"), column("e")]) == ["e", "a", "b", "c", "d"]
+    assert merged_names([column("a", "c"), column("a", "b", "c", "d"), column("e")]) == ["e", "a", "b", "c", "d"]

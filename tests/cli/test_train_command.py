@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tableau2net.cli.train import _numbered, _plain, train
+from tableau2net.cli.train import numbered_folder, plain_name, train
 from tableau2net.errors import InputError
 
 APP = typer.Typer()
@@ -47,16 +47,16 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     ("data", "name"), [("glyphs", "glyphs"), ("glyphs:50:10", "glyphs-50-10"), ("/data/my set.npz", "my-set")]
 )
 def test_a_source_names_a_folder(data: str, name: str) -> None:
-    assert _plain(data) == name
+    assert plain_name(data) == name
 
 
 def test_the_demonstration_can_be_run_again(tmp_path: Path) -> None:
     first = tmp_path / "demo"
-    assert _numbered(first, last=False) == first
-    assert _numbered(first, last=True) == first
+    assert numbered_folder(first, last=False) == first
+    assert numbered_folder(first, last=True) == first
     first.mkdir()
-    assert _numbered(first, last=False) == tmp_path / "demo-2"
-    assert _numbered(first, last=True) == first
+    assert numbered_folder(first, last=False) == tmp_path / "demo-2"
+    assert numbered_folder(first, last=True) == first
     (tmp_path / "demo-2").mkdir()
-    assert _numbered(first, last=False) == tmp_path / "demo-3"
-    assert _numbered(first, last=True) == tmp_path / "demo-2"
+    assert numbered_folder(first, last=False) == tmp_path / "demo-3"
+    assert numbered_folder(first, last=True) == tmp_path / "demo-2"

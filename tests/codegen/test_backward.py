@@ -86,7 +86,7 @@ def compared(name: str, steps: int = 3, **options: Any) -> float:
     block: Any = reversible_class(name, time_dependent=True, sharing="shared", **options)
     fields = [[Field().double() for _ in block.field_names] for _ in range(steps)]
     empty = block([each if len(each) > 1 else each[0] for each in fields], h=0.3)
-    for parameter in empty._parameters.values():
+    for parameter in empty.parameters(recurse=False):
         nn.init.uniform_(parameter, 0.6, 0.9)
     empty.double()
     width = len(empty.states) + len(empty.history)
@@ -100,7 +100,11 @@ def compared(name: str, steps: int = 3, **options: Any) -> float:
         else:
             outputs = reversible(empty.step, empty.pull, arguments, inputs)
         loss = sum((torch.sin(x * (i + 2)).sum() for i, x in enumerate(outputs)), torch.zeros(()))
-        leaves = [*inputs, *empty._parameters.values(), *itertools.chain(*(f.parameters() for e in fields for f in e))]
+        leaves = [
+            *inputs,
+            *empty.parameters(recurse=False),
+            *itertools.chain(*(f.parameters() for e in fields for f in e)),
+        ]
         found.append(list(torch.autograd.grad(loss, leaves, allow_unused=True)))
     return differences(*found)
 

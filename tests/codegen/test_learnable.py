@@ -124,7 +124,7 @@ def test_multistep_families_keep_their_order_and_their_start(scheme, order, seed
 def unit(scheme, name):
     """α_k alone, and one more coefficient 1."""
     one = {f"alpha{scheme.steps}": sympy.S.One} | ({name: sympy.S.One} if name else {})
-    return scheme._with_coefficients({n: one.get(n, sympy.S.Zero) for n in scheme.coefficients}, claims={})
+    return scheme.with_coefficients({n: one.get(n, sympy.S.Zero) for n in scheme.coefficients}, claims={})
 
 
 @settings(max_examples=50)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tableau2net.comparison import Finished, Published, Table
-from tableau2net.comparison.formats import FORMATS, _mark, latex, markdown, safe, tex
+from tableau2net.comparison.formats import FORMATS, latex, markdown, markdown_text, safe, tex
 from tableau2net.comparison.rows import plain
 from tableau2net.comparison.sheet import pivot, sheet
 from tableau2net.training import Result
@@ -150,7 +150,7 @@ def test_latex_compiles(table: Table, tmp_path: Path) -> None:
 
 @given(words)
 def test_markdown_keeps_to_its_cell(text: str) -> None:
-    marked = _mark(text)
+    marked = markdown_text(text)
     assert not re.search(r"(?<!\\)(?:\\\\)*[|`*<\[\]]", marked.replace("\\\\", "")) or not text
     assert re.sub(r"\\([\\`|<\[\]*~&$_])", r"\1", marked) == text
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from tableau2net.data.glyphs import FONTS, _atlas, draw_glyphs
+from tableau2net.data.glyphs import FONTS, glyph_atlas, draw_glyphs
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, load_data, train
 
@@ -51,7 +51,7 @@ def test_negative_arguments_are_refused() -> None:
 
 
 def test_every_font_has_ten_digits_of_its_own_inside_their_cells() -> None:
-    cells = _atlas()
+    cells = glyph_atlas()
     assert cells.shape[:2] == (len(FONTS), 10)
     for edge in (cells[:, :, 0], cells[:, :, -1], cells[:, :, :, 0], cells[:, :, :, -1]):
         assert not edge.any()

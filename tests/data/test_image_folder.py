@@ -2,6 +2,7 @@
 
 import copy
 import io
+import multiprocessing
 import os
 import shutil
 import signal
@@ -303,9 +304,10 @@ def test_a_process_that_dies_is_said_in_a_line(made: Path, monkeypatch: pytest.M
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
     data = loaded(made, workers=1)
     feed = FolderFeed(data, Recipe(batch_size=2), 7, CPU)
+    before = set(multiprocessing.active_children())
     feed.start(0)
     feed.advance(2)
-    (worker,) = feed.loader._iterator._workers  # type: ignore[union-attr]
+    (worker,) = set(multiprocessing.active_children()) - before
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     with pytest.raises(InputError, match=r"a process that decodes images died .*--workers 0") as caught:

@@ -218,7 +218,7 @@ def test_what_a_header_says_is_checked_before_memory_is_taken(content: bytes, wo
 
 def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Zeros are packed a thousand to one: the size of a file tells nothing."""
-    monkeypatch.setattr("tableau2net.data.npz._memory", lambda: 50 * 2**20)
+    monkeypatch.setattr("tableau2net.data.npz.machine_memory", lambda: 50 * 2**20)
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **arrays() | {"x_train": np.zeros((70_000, 16, 16, 3), np.uint8)})
     assert path.stat().st_size < 2**20

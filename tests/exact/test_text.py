@@ -11,12 +11,12 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import (
     MAX_DEGREE,
     MAX_TERMS,
-    _degree,
-    _terms,
+    degree_bound,
     exact_json,
     float_of,
     parse,
     symbol,
+    terms_bound,
     text_of,
 )
 
@@ -37,7 +37,7 @@ expressions = st.recursive(
 
 @given(expressions)
 def test_parse_reads_back_what_is_printed(expression):
-    assume(_degree(expression) <= MAX_DEGREE and _terms(expression) <= MAX_TERMS)  # what a file may hold
+    assume(degree_bound(expression) <= MAX_DEGREE and terms_bound(expression) <= MAX_TERMS)  # what a file may hold
     read = parse(text_of(expression), {"k": K, "beta_1": BETA})
     assert read == expression or cancel(read - expression) == 0  # sympy multiplies 2*(1 + x) out as it reads
 

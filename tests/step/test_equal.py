@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from sympy import Rational, S
 
 from tableau2net import testing
-from tableau2net.analysis.order.equality import _in_normal_form, _over_series, _together, difference, equality
+from tableau2net.analysis.order.equality import (
+    difference,
+    difference_in_normal_form,
+    difference_of_series,
+    equality,
+    together,
+)
 from tableau2net.analysis.reading.bseries import BSeriesError
 from tableau2net.scheme import GeneralLinear, list_schemes, load
 from tableau2net.step import Combine, Evaluate, Solve, cost, in_place, lower, optimise
@@ -107,10 +113,10 @@ def test_any_coefficient_that_is_changed_is_noticed_by_both_routes(name):
     choose = random.Random(3)
     for _ in range(6):
         changed = _changed(last.step, choose)
-        both, pairs = _together(before, changed, keep)
+        both, pairs = together(before, changed, keep)
         with suppress(BSeriesError):  # where the y in a stage was changed
-            assert _over_series(both, pairs, 5)[1] is not None
-        assert _in_normal_form(both, pairs) is not None
+            assert difference_of_series(both, pairs, 5)[1] is not None
+        assert difference_in_normal_form(both, pairs) is not None
         assert not equality(before, changed, keep=keep)
 
 

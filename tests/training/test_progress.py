@@ -127,7 +127,7 @@ def test_a_refinement_starts_the_pace_anew(monkeypatch: pytest.MonkeyPatch, cloc
             display.advance(100)
             display.epoch(row(epoch))
         display.refinement({"epoch": 3}, "4 → 8 steps")
-        assert display._left() == "-:--"
+        assert display.time_left() == "-:--"
         clock.now += 10
         display.advance(100)
         display.epoch(row(3))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, Stopped, load_data, train
-from tableau2net.training.checkpoint import FORMAT, _digest
+from tableau2net.training.checkpoint import FORMAT, digest_of
 from tableau2net.training.stop import Stop
 
 LAST, BEFORE = "checkpoint.safetensors", "checkpoint.before.safetensors"
@@ -82,7 +82,7 @@ def opened(path: Path) -> tuple[Any, dict[str, Tensor]]:
 
 def written(path: Path, progress: Any, tensors: dict[str, Tensor]) -> None:
     about = progress if isinstance(progress, str) else json.dumps(progress)
-    save_file(tensors, path, {"format": FORMAT, "progress": about, "digest": _digest(tensors, about)})
+    save_file(tensors, path, {"format": FORMAT, "progress": about, "digest": digest_of(tensors, about)})
 
 
 def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:

@@ -154,7 +154,7 @@ def at(value: Expr, point: Mapping[Symbol, Expr]) -> Expr:
 
 def with_coefficients(scheme: Scheme, coefficients: Mapping[str, Expr], parameters: tuple[Parameter, ...]) -> Scheme:
     """The scheme with other coefficients and parameters."""
-    changed: Scheme = scheme._with_coefficients(coefficients, parameters=parameters)
+    changed: Scheme = scheme.with_coefficients(coefficients, parameters=parameters)
     if isinstance(changed, RungeKutta):  # the nodes as they were solved for, not as sums of the rows
         return replace(changed, c=tuple(coefficients[f"c{i + 1}"] for i in range(changed.stages)))
     return changed

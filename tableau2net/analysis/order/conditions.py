@@ -74,23 +74,23 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     if result is None:
         raise ValueError(f"{scheme.name} has no embedded method")
     if _is_quadrature(step):
-        return _search(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
+        return search_order(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
     if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
         proved = proved_by_simplifying(scheme, embedded=embedded, least=FEW_TREES)
         if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
             return proved
     try:
-        found = _search(scheme, embedded, limit)
+        found = search_order(scheme, embedded, limit)
     except BSeriesError:
         return _linear(scheme)
     if found.order < 1 or nodes_are_row_sums(scheme):
         return found
     # conditions with derivatives in time as well: they lower the order that was found, or fail beside what ends it
-    timed = _search(scheme, embedded, found.order + found.complete, with_time=True)
+    timed = search_order(scheme, embedded, found.order + found.complete, with_time=True)
     return replace(timed, autonomous=found.order) if timed.complete else found
 
 
-def _search(
+def search_order(
     scheme: Scheme, embedded: bool, limit: int | None, *, with_time: bool = False, quadrature: bool = False
 ) -> Order:
     step = lower(scheme)

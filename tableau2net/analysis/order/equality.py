@@ -63,12 +63,12 @@ def equality(before: Step, after: Step, *, order: int = 5, keep: Collection[str]
     the evaluation there, and what is handed on in their place for the one at the new state.
     Raises InputError where the coefficients lie outside what can be computed exactly.
     """
-    both, pairs = _together(before, after, keep)
+    both, pairs = together(before, after, keep)
     try:
-        reached, found = _over_series(both, pairs, order)
+        reached, found = difference_of_series(both, pairs, order)
     except BSeriesError:
         reached, found = None, None
-    return Equality(reached, found or _in_normal_form(both, pairs))
+    return Equality(reached, found or difference_in_normal_form(both, pairs))
 
 
 def changed(before: Step, after: Step, *, by_slot: bool = False, keep: Collection[str] = ()) -> Difference | None:
@@ -77,14 +77,14 @@ def changed(before: Step, after: Step, *, by_slot: bool = False, keep: Collectio
 
     by_slot: evaluations with other slots are others, as they have weights of their own.
     """
-    both, pairs = _together(before, after, keep)
-    return _in_normal_form(both, pairs, by_slot)
+    both, pairs = together(before, after, keep)
+    return difference_in_normal_form(both, pairs, by_slot)
 
 
 Pairs = list[tuple[str, str]]
 
 
-def _together(before: Step, after: Step, keep: Collection[str]) -> tuple[Step, Pairs]:
+def together(before: Step, after: Step, keep: Collection[str]) -> tuple[Step, Pairs]:
     """Both programs as one, over the same inputs, and the pairs of values in it that have to be equal."""
     known = {i.name for i in before.inputs}
     new = [i for i in after.inputs if i.name not in known]
@@ -130,7 +130,7 @@ def _reads(step: Step, part: int) -> tuple[int, ...]:
     return next(op.reads for op in step.flat() if isinstance(op, Evaluate) and op.part == part)
 
 
-def _over_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference | None]:
+def difference_of_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference | None]:
     grown = forest(with_time=True, colours=both.parts, reads=both.reads)
     reading = Reading(both, grown)
     for left, right in pairs:
@@ -156,7 +156,7 @@ def _drawn(grown: Forest, tree: int) -> str:
 Form = dict[str, Element]  # Σ coefficient · (an input or an evaluation)
 
 
-def _in_normal_form(both: Step, pairs: Pairs, by_slot: bool = False) -> Difference | None:
+def difference_in_normal_form(both: Step, pairs: Pairs, by_slot: bool = False) -> Difference | None:
     forms = _forms(both)
     same = _classes([op for op in both.flat() if isinstance(op, Evaluate)], forms, by_slot)
     for left, right in pairs:

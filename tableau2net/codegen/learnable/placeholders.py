@@ -53,7 +53,7 @@ def renamed(scheme: Scheme, names: Mapping[str, str]) -> Scheme:
     if not any(p.name in names for p in scheme.parameters):
         return scheme
     others = symbols(names)
-    changed: Scheme = scheme._with_coefficients(
+    changed: Scheme = scheme.with_coefficients(
         {n: c.xreplace(others) for n, c in scheme.coefficients.items()},
         parameters=tuple(replace(p, name=names.get(p.name, p.name)) for p in scheme.parameters),
     )

@@ -44,10 +44,10 @@ def _constants(label: str, scheme: Scheme) -> tuple[int, float, int]:
     norm = found.error_constant if found.principal is None else found.principal.euclidean
     if norm is None or norm.is_zero:
         raise InputError(f"{label}: has no principal error norm and no error constant")
-    return order(scheme), abs(float_of(norm)), _evaluations(scheme)
+    return order(scheme), abs(float_of(norm)), evaluations_a_step(scheme)
 
 
-def _evaluations(scheme: Scheme) -> int:
+def evaluations_a_step(scheme: Scheme) -> int:
     """Of a step among many: what nothing reads is not evaluated, and what the step before ended with is there."""
     needed = prune(lower(scheme)).evaluations
     return needed - (bool(fsal(scheme)) and needed == lower(scheme).evaluations)

@@ -1,0 +1,52 @@
+"""The tests' own house: what is private stays so in tests as well: what is worth a test has a name for everybody."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def private(name):
+    return name.startswith("_") and not name.endswith("_")
+
+
+def declared(tree):
+    """The private names that a file of the package gives to something."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def used(tree):
+    """The names that a test takes out of something else: imports, attributes, those it replaces by text."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(names=names, module=str(module)):
+                yield from module.split(".")
+                yield from (alias.name for alias in names)
+            case ast.Attribute(value=ast.Name(id="self")):
+                pass
+            case ast.Attribute(attr=name):
+                yield name
+            case ast.Call(func=ast.Attribute(attr="setattr"), args=arguments):
+                texts = [a.value for a in arguments if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                yield from (text.rpartition(".")[2] for text in texts)
+
+
+OURS = {
+    name
+    for path in (ROOT / "tableau2net").rglob("*.py")
+    for name in declared(ast.parse(path.read_text(encoding="utf-8")))
+    if private(name)
+}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_nothing_private_is_used(path):
+    assert OURS.intersection(used(ast.parse(path.read_text(encoding="utf-8")))) == set()
