@@ -141,4 +141,4 @@ def test_mypy_sees_every_name_and_no_other(tmp_path):
     errors = [line for line in out.splitlines() if ": error:" in line]
     assert len(errors) == 1, out
     assert ":5: error: Module has no attribute" in errors[0]
-    assert ':4: note: Revealed type is "type[tableau2net.codegen.block.CompiledBlock]"' in out
+    assert ':4: note: Revealed type is "type[tableau2net.codegen.compiled_block.CompiledBlock]"' in out

@@ -1,4 +1,5 @@
 """The tower: rooms in one order; a file imports from its own room or from those below it, and never in a circle.
+A name stands for one thing: no two files have the same one, and no two classes.
 
 The floors are those of docs/architecture.md. Every import counts, those inside functions and those for type checkers
 too: an arrow that is hidden is still one.
@@ -6,6 +7,7 @@ too: an arrow that is hidden is still one.
 
 import ast
 import re
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,3 +71,17 @@ def test_nothing_goes_in_a_circle():
         TopologicalSorter(GRAPH).prepare()
     except CycleError as error:
         raise AssertionError(" → ".join(error.args[1])) from None
+
+
+def repeated(names):
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def test_every_file_has_a_name_of_its_own():
+    assert repeated(path.stem for path in FILES.values() if path.stem != "__init__") == []
+
+
+def test_every_class_has_a_name_of_its_own():
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in FILES.values())
+    classes = (node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef))
+    assert repeated(name for name in classes if not name.startswith("_")) == []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tableau2net.codegen.emitted import Program
 from tableau2net.codegen.growth_method import growth_lines
-from tableau2net.codegen.loop import Loop, unpacked
+from tableau2net.codegen.loop_text import Loop, unpacked
 from tableau2net.codegen.pull import pull_lines
 from tableau2net.errors import InputError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Unpack
 
-from tableau2net.codegen.block import CompiledBlock, Made
 from tableau2net.codegen.compile_options import CompileOptions, Options, check_names
+from tableau2net.codegen.compiled_block import CompiledBlock, Made
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
 from tableau2net.scheme import Scheme, load

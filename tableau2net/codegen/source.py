@@ -15,7 +15,7 @@ from tableau2net.codegen.emitted import Program, program
 from tableau2net.codegen.expressions import Combination, literal, scalar, wrapped
 from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
-from tableau2net.codegen.loop import Loop, unpacked
+from tableau2net.codegen.loop_text import Loop, unpacked
 from tableau2net.codegen.names import class_name, named
 from tableau2net.codegen.startup import evaluated_parts, slope_weight
 from tableau2net.errors import InputError

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from torch import nn
 
 from tableau2net.codegen import CompiledBlock, Options
-from tableau2net.codegen.block import Made
+from tableau2net.codegen.compiled_block import Made
 from tableau2net.scheme import Scheme
 
 __all__ = ["CompiledBlock", "Made", "Specification", "Stepping", "blocks_of", "compiled_blocks", "fields_of", "made_of"]

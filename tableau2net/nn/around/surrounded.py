@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from tableau2net.codegen import CompiledBlock, Options, compile
-from tableau2net.codegen.block import Made
+from tableau2net.codegen.compiled_block import Made
 from tableau2net.scheme import Scheme
 
 Method = Callable[..., Any]

@@ -24,7 +24,7 @@ from tableau2net.nn.dynamic.controls import Controls, Theta, evaluate
 from tableau2net.nn.dynamic.interpolation import AT_A_KNOT, Interpolation, Weights
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, is_uniform
 from tableau2net.nn.dynamic.transfer import carry_statistics
-from tableau2net.nn.rows import Rows, rows
+from tableau2net.nn.typed_modules import Rows, rows
 from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, load

@@ -19,7 +19,7 @@ from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.dynamic.interpolation import Interpolation
 from tableau2net.nn.dynamic.layers import EPSILON, convolution, draw_, layer_of
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, coarsened, refined
-from tableau2net.nn.rows import rows
+from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
 

@@ -17,8 +17,8 @@ from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Specification
 from tableau2net.nn.entry import ModelEntry
 from tableau2net.nn.fields.branches import conv3x3
-from tableau2net.nn.rows import rows
 from tableau2net.nn.skeleton.stack import Head
+from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import GeneralLinear
 
 MAX_COLUMNS = 6  # 63 stages
