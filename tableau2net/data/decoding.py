@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from tableau2net.errors import InputError
 from tableau2net.data.colour import decode
 from tableau2net.data.listing import Listing
+from tableau2net.errors import InputError
 
 LONGEST = 8  # times its shorter side, that of an image is resized of which the middle is seen
 SHOWN = 0.875  # of an image's shorter side, the crop in its middle: 224 of 256

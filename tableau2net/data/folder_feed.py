@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from tableau2net.data.augment import EpochDraw
-from tableau2net.data.resident_feed import SentFeed, whole
+from tableau2net.data.decoding import Batch, Images
 from tableau2net.data.image_folder import FolderData
 from tableau2net.data.loading import Batches, begin, checked, loader, reading
 from tableau2net.data.normalise import Normalise
-from tableau2net.data.decoding import Batch, Images
+from tableau2net.data.resident_feed import SentFeed, whole
 from tableau2net.recipes.recipe import Recipe
 
 

@@ -54,9 +54,7 @@ def checked_data(data: Data) -> Data:
     ):
         raise InputError(f"data: {kind}.counts() is {short(counts)}; it must be {short(few)}, or more of each")
     if not isinstance(digest := data.digest(), str):
-        raise InputError(
-            f"data: {kind}.digest() is {short(digest)}; it must be text that tells any change of the data"
-        )
+        raise InputError(f"data: {kind}.digest() is {short(digest)}; it must be text that tells any change of the data")
     for part in EVALUATED:
         if bool(has := data.has(part)) != bool(counts[part]):
             raise InputError(f"data: {kind}.has({part!r}) is {short(has)}, but counts() says {counts[part]}")

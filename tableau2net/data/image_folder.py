@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tableau2net.errors import InputError
-from tableau2net.data.load import Part, split_sizes
+from tableau2net.data.decoding import Batch, Images
 from tableau2net.data.listing import Listing, class_names, list_images
+from tableau2net.data.load import Part, split_sizes
 from tableau2net.data.loading import Batches, begin, checked, loader, reading
 from tableau2net.data.normalise import Channels, Normalise
-from tableau2net.data.decoding import Batch, Images
+from tableau2net.errors import InputError
 
 if TYPE_CHECKING:
     from tableau2net.data.resident_feed import Feed

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tableau2net.errors import InputError
 from tableau2net.data.glyphs import draw_glyphs
 from tableau2net.data.normalise import Channels, Normalise
 from tableau2net.data.npz import read_npz
 from tableau2net.data.sources import TORCHVISION, Arrays, read_torchvision
+from tableau2net.errors import InputError
 
 if TYPE_CHECKING:
     from tableau2net.data.resident_feed import Feed

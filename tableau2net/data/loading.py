@@ -13,8 +13,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from tableau2net.children import safely
-from tableau2net.errors import InputError
 from tableau2net.data.decoding import Batch, Images
+from tableau2net.errors import InputError
 
 Wanted = list[tuple[int, int]]
 
@@ -32,9 +32,7 @@ class Batches:
         return len(self.batches)
 
 
-def loader(
-    images: Images, batches: Batches, workers: int, device: torch.device, *, keep: bool
-) -> DataLoader[Batch]:
+def loader(images: Images, batches: Batches, workers: int, device: torch.device, *, keep: bool) -> DataLoader[Batch]:
     """What decodes batches in `workers` processes, which are kept from epoch to epoch where `keep` says so.
 
     Where CUDA is used they come from a fork server: a process forked off one that has CUDA can break. The images then

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tableau2net.data.sources import Arrays
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
-from tableau2net.data.sources import Arrays
 
 
 def read_npz(path: Path) -> Arrays:

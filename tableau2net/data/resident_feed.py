@@ -8,12 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tableau2net.errors import InputError
 from tableau2net.data.augment import PAD, EpochDraw, Windows, cut_out
-from tableau2net.data.load import Data, ImageData
 from tableau2net.data.given import check_batch, checked_feed
+from tableau2net.data.load import Data, ImageData
 from tableau2net.data.memory import fill
 from tableau2net.data.normalise import Normalise
+from tableau2net.errors import InputError
 from tableau2net.recipes.recipe import Recipe
 
 

@@ -18,10 +18,10 @@ from safetensors import SafetensorError, safe_open
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
-from tableau2net.scheme import load
-from tableau2net.scheme.file import loads
 from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import CHECKPOINT, LOG
+from tableau2net.scheme import load
+from tableau2net.scheme.file import loads
 
 MAX_BYTES = 256 * 2**20
 MAX_CHECKPOINT = 64 * 2**30

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from tableau2net.errors import InputError
 from tableau2net.files import check_file, read_text, write_atomically
 from tableau2net.nn import create_model
-from tableau2net.nn.registry import find_model
-from tableau2net.scheme import Scheme, load
-from tableau2net.scheme.file import dumps, loads
 from tableau2net.nn.change import HALVED, Change
+from tableau2net.nn.registry import find_model
 from tableau2net.runs.result import MAX_BYTES, RESULT, Result
 from tableau2net.runs.run_folder import WEIGHTS
+from tableau2net.scheme import Scheme, load
+from tableau2net.scheme.file import dumps, loads
 
 NETWORK = "network.json"
 MOST_WEIGHTS = 64 * 2**30  # bytes; they are mapped, and what does not fit its network is not read

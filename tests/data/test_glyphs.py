@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from tableau2net.data.glyphs import FONTS, glyph_atlas, draw_glyphs
+from tableau2net.data.glyphs import FONTS, draw_glyphs, glyph_atlas
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, load_data, train
 

@@ -46,7 +46,9 @@ def levels(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any]) -> list
             parts.append([])
         parts[-1].append((epoch, arrays))
     return [
-        LearntLevel(tuple(epoch for epoch, _ in part), {n: np.stack([arrays[n] for _, arrays in part]) for n in part[0][1]})
+        LearntLevel(
+            tuple(epoch for epoch, _ in part), {n: np.stack([arrays[n] for _, arrays in part]) for n in part[0][1]}
+        )
         for part in parts
         if part[0][1]
     ]
