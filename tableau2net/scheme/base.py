@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from numbers import Integral
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import Any, ClassVar, Self, get_type_hints
 
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown, symbol
-from tableau2net.scheme.layout import CellGrid, Recurrence
+from tableau2net.scheme.exact_rows import as_list, exact_vector, left_out, named, whole_number
+from tableau2net.scheme.keys import Key, key_of
+from tableau2net.scheme.layout import CellGrid, Label, Recurrence
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.typeset import html, latex
 from tableau2net.words import PARAMETER_LENGTH, check_line, check_name, check_parameter, quoted
 
-MAX_STAGES = 64  # bounds what a stranger's file can make us compute
 MAX_DIGITS = 60
 MAX_PARTS = 4
 
@@ -96,11 +97,15 @@ def _init(parameter: Parameter) -> Distribution | None:
 class Scheme:
     """A time-stepping method as data. Families add the coefficients; everything derived is a function elsewhere.
 
+    A family is a frozen dataclass whose own fields are the keys of its files (see `keys`), and says with `lower` what
+    a step is. The rest has a default here; `register_scheme_family` makes its files known.
+
     `claims` holds what the source says (``{"order": 4}``): it is proved or refuted, never believed.
     `digits`: how many decimals the source printed, where it printed decimals that were cut off; conditions are then
     true "to 1e-digits", not exactly. None where the coefficients are meant as they stand."""
 
     family: ClassVar[str]
+    first: ClassVar[int] = 1  # the index of a vector's first entry, in the names of coefficients
 
     name: str = ""
     title: str = ""
@@ -128,6 +133,17 @@ class Scheme:
         if self.digits is not None and self.parameters:
             raise InputError("digits: a scheme with parameters is meant exactly; drop digits or the parameters")
         object.__setattr__(self, "claims", dict(self.claims))
+        for key in self.keys():
+            value = getattr(self, key.name)
+            if key.kind == "number" and (key.required or not left_out(value)):
+                object.__setattr__(self, key.name, key.exact(value, self.symbols))
+
+    @classmethod
+    def keys(cls) -> tuple[Key, ...]:
+        """What a file of the family says beside what all files say: the family's own fields, exact numbers first.
+
+        Raises TypeError for a field of a type that a file cannot hold."""
+        return _keys(cls)  # type: ignore[arg-type]  # a class has a hash of its own, whatever that of its instances
 
     @property
     def symbols(self) -> dict[str, Expr]:
@@ -137,15 +153,25 @@ class Scheme:
     @property
     def coefficients(self) -> dict[str, Expr]:
         """Every coefficient that the family declares, by name (``a21``, ``b1``, ``alpha0``, …), zeros included."""
-        raise TypeError(f"{type(self).__name__} is not a family")
+        return {n: x for key, value in self._numbers() for n, x in key.named(value, self.first).items()}
 
     def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         """The same scheme with other values under the names of `coefficients`."""
-        raise TypeError(f"{type(self).__name__} is not a family")
+        own = {key.name: key.unnamed(value, coefficients, self.first) for key, value in self._numbers()}
+        return replace(self, **(own | dict.fromkeys(self.following(), ()) | changes))
+
+    def _numbers(self) -> list[tuple[Key, Any]]:
+        """The keys that hold exact numbers, and what they hold."""
+        held = ((key, getattr(self, key.name)) for key in self.keys() if key.kind == "number")
+        return [(key, value) for key, value in held if value is not None]
+
+    def following(self) -> Sequence[str]:
+        """The vectors that say what would follow from the other keys without them, and are left out of changes."""
+        return ()
 
     def lower(self, step: StepWriter) -> None:
         """Tell one step, line by line, to `step`."""
-        raise TypeError(f"{type(self).__name__} has no lowering")
+        raise TypeError(f"{type(self).__name__} has no method lower, which says what a step is")
 
     def reflected(self) -> Self:
         """The coefficients of the adjoint method; see `operations.adjoint`. Raises InputError where there are none."""
@@ -158,10 +184,9 @@ class Scheme:
         raise InputError(f"compose: a {cls.family} scheme has no composition, it is not a one-step method")
 
     def grids(self) -> tuple[CellGrid, ...]:
-        """The tables of the scheme, to stand side by side: the Butcher tableau (one a part), α and β by age, ….
-
-        Raises TypeError for a family that has no customary table."""
-        raise TypeError(f"{type(self).__name__} has no table")
+        """The tables of the scheme, to stand side by side: the Butcher tableau (one a part), α and β by age, …; for a
+        family without a customary one, a table for each of its keys."""
+        return tuple(_table(key, value) for key, value in self._numbers())
 
     def formula(self) -> Recurrence | None:
         """The scheme as a formula, where paper has that instead of the tables."""
@@ -201,7 +226,7 @@ class Scheme:
         A coefficient that a scheme's order needs (consistency, say) is free to leave it: the order that holds for
         all values is usually 0, and the report says so."""
         start = self.at_defaults().coefficients
-        free = {n: c for n, c in start.items() if not c.is_zero and n in self._free_names()}
+        free = {n: c for n, c in start.items() if not c.is_zero and n in self.free_names()}
         return self.with_coefficients(
             {n: symbol(n) if n in free else c for n, c in start.items()},
             parameters=tuple(Parameter(n, c) for n, c in free.items()),
@@ -209,9 +234,24 @@ class Scheme:
             digits=None,  # decimals are where learning starts
         )
 
-    def _free_names(self) -> Sequence[str]:
+    def free_names(self) -> Sequence[str]:
         """The coefficients that `freed` may open (those that a normalisation fixes are left out)."""
         return list(self.coefficients)
+
+
+@cache
+def _keys(family: type[object]) -> tuple[Key, ...]:
+    common = {f.name for f in fields(Scheme)}
+    annotations = get_type_hints(family)
+    found = (key_of(f, annotations[f.name]) for f in fields(family) if f.name not in common)  # type: ignore[arg-type]
+    return tuple(sorted(found, key=lambda key: key.kind != "number"))
+
+
+def _table(key: Key, value: Any) -> CellGrid:
+    rows = ((value,),) if key.depth == 0 else (value,) if key.depth == 1 else value
+    width = max(map(len, rows), default=0)
+    padded = tuple((*row, *[None] * (width - len(row))) for row in rows)
+    return CellGrid((width,), (padded,), Label(key.name, rf"\mathrm{{{key.name}}}"))
 
 
 def declared(schemes: Sequence[Scheme]) -> tuple[Parameter, ...]:
@@ -227,59 +267,6 @@ def substitute(value: Expr, point: Mapping[Expr, Expr]) -> Expr:
     if not result.is_finite if result.is_number else result.has(S.ComplexInfinity, S.NaN):
         raise InputError(f"coefficient {value} is not finite at {', '.join(f'{s} = {v}' for s, v in point.items())}")
     return result
-
-
-def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tuple[Expr, ...]]:
-    """Rows of exact numbers, of any lengths; `key` names them in the error."""
-    rows = as_list(rows, f"{key}: a list of rows is expected")
-    if len(rows) > MAX_STAGES:
-        raise InputError(f"{key}: {len(rows)} rows, at most {MAX_STAGES} are read")
-    return [exact_vector(row, f"{key}[{i}]", symbols) for i, row in enumerate(rows)]
-
-
-def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
-    """A row of exact numbers; `key` names it in the error."""
-    values = as_list(values, f'{key}: a list of numbers is expected, such as ["1/2", "1/2"]')
-    if len(values) > MAX_STAGES:
-        raise InputError(f"{key}: {len(values)} entries, at most {MAX_STAGES} are read")
-    row = [named(f"{key}[{i}]", value, symbols) for i, value in enumerate(values)]
-    for i, number in enumerate(row):
-        if number.is_Rational:
-            continue
-        stray = number.free_symbols - set(symbols.values())
-        if stray:
-            names = ", ".join(sorted(map(str, stray)))
-            raise InputError(f"{key}[{i}]: undeclared symbol {names}; add it to parameters")
-    return tuple(row)
-
-
-def as_list(values: object, expected: str) -> Sequence[object]:
-    """A list, a tuple, or what an array of numpy or torch has in it. Raises InputError saying what is expected."""
-    if not isinstance(values, Sequence) and callable(inside := getattr(values, "tolist", None)):
-        values = inside()
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise InputError(expected)
-    return values
-
-
-def left_out(values: object) -> bool:
-    """Whether a vector that need not be given is not."""
-    return values is None or (isinstance(values, Sequence) and not isinstance(values, str | bytes) and not values)
-
-
-def named(key: str, value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
-    """One exact number; `key` names it in the error."""
-    try:
-        return parse(value, symbols)
-    except InputError as error:
-        raise InputError(f"{key}: {error}") from None
-
-
-def whole_number(value: object, key: str) -> int:
-    """A whole number, of Python or of numpy. Raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InputError(f"{key} = {shown(value)}: a whole number is expected")
-    return int(value)
 
 
 def _parameters(given: object) -> tuple[Parameter, ...]:

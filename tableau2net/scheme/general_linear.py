@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 from sympy import Expr, Integer, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import Scheme, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.exact_rows import exact_vector, left_out
+from tableau2net.scheme.keys import Matrix, named_matrix
 from tableau2net.scheme.layout import CellGrid
 from tableau2net.scheme.lowering import StepWriter, aged
-from tableau2net.scheme.runge_kutta import Matrix, matrix_named, named_matrix
 
 External = str | tuple[Expr, ...]
 
@@ -52,20 +53,18 @@ class GeneralLinear(Scheme):
             raise InputError('external[0]: the first external value is the state, "y"; change the basis so that it is')
         if len(set(external)) < len(external):
             raise InputError("external: two values stand for the same thing; drop one")
-        A = exact_matrix(self.A, "A", symbols)
-        s, r = len(A), len(external)
+        s, r = len(self.A), len(external)
         if not s:
             raise InputError("A: a method has at least one stage")
-        shaped = {"A": _shaped(A, "A", s, s)}
-        for key, height, width in (("U", s, r), ("B", r, s), ("V", r, r)):
-            shaped[key] = _shaped(exact_matrix(getattr(self, key), key, symbols), key, height, width)
+        sizes = {"A": (s, s), "U": (s, r), "B": (r, s), "V": (r, r)}
+        shaped = {key: _shaped(getattr(self, key), key, *size) for key, size in sizes.items()}
         for key, matrix in shaped.items():
             object.__setattr__(self, key, matrix)
         object.__setattr__(self, "external", external)
-        c = self._row_times() if left_out(self.c) else exact_vector(self.c, "c", symbols)
-        if len(c) != s:
-            raise InputError(f"c has {len(c)} entries but there are {s} stages")
-        object.__setattr__(self, "c", c)
+        if left_out(self.c):
+            object.__setattr__(self, "c", self._row_times())
+        if len(self.c) != s:
+            raise InputError(f"c has {len(self.c)} entries but there are {s} stages")
         self._check_field_values()
 
     @property
@@ -77,12 +76,6 @@ class GeneralLinear(Scheme):
     def explicit(self) -> bool:
         """Whether A is strictly lower triangular."""
         return all(a.is_zero for i, row in enumerate(self.A) for a in row[i:])
-
-    @property
-    def coefficients(self) -> dict[str, Expr]:
-        matrices = {"a": self.A, "u": self.U, "b": self.B, "v": self.V}
-        names = {n: x for letter, matrix in matrices.items() for n, x in named_matrix(letter, matrix).items()}
-        return names | {f"c{i}": c for i, c in enumerate(self.c, 1)}
 
     def lower(self, step: StepWriter) -> None:
         ks = [f"k{i + 1}" for i in range(self.stages)]
@@ -107,7 +100,7 @@ class GeneralLinear(Scheme):
         below = tuple((None, *b, *v) for b, v in zip(self.B, self.V, strict=True))
         return (CellGrid((1, self.stages, len(self.external)), (above, below)),)
 
-    def _free_names(self) -> list[str]:
+    def free_names(self) -> list[str]:
         """All but the nodes, and the rows that hand a field value on as it is."""
         held = [i for i in range(len(self.external)) if self._is_slope(i)]
         fixed = {
@@ -118,16 +111,8 @@ class GeneralLinear(Scheme):
         }
         return [n for n in self.coefficients if n[0] != "c" and n not in fixed]
 
-    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
-        return replace(
-            self,
-            A=matrix_named("a", self.A, coefficients),
-            U=matrix_named("u", self.U, coefficients),
-            B=matrix_named("b", self.B, coefficients),
-            V=matrix_named("v", self.V, coefficients),
-            c=() if self.c == self._row_times() else tuple(coefficients[f"c{i + 1}"] for i in range(self.stages)),
-            **changes,
-        )
+    def following(self) -> list[str]:
+        return ["c"] if self.c == self._row_times() else []
 
     def _row_times(self) -> tuple[Expr, ...]:
         times = [_time(x) for x in self.external]
@@ -197,7 +182,7 @@ def _time(meaning: External) -> Expr:
     return Integer(-age_of(meaning)) if meaning[0] == "y" else S.One
 
 
-def _shaped(rows: list[tuple[Expr, ...]], key: str, height: int, width: int) -> Matrix:
+def _shaped(rows: Matrix, key: str, height: int, width: int) -> Matrix:
     if len(rows) != height:
         raise InputError(f"{key} has {len(rows)} rows, {height} are expected")
     for i, row in enumerate(rows):

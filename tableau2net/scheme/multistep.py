@@ -12,7 +12,8 @@ from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, exact_vector, whole_number
+from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.exact_rows import whole_number
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed
 from tableau2net.scheme.lowering import StepWriter, aged
 
@@ -29,6 +30,7 @@ class Multistep(Scheme):
     """
 
     family: ClassVar[str] = "multistep"
+    first: ClassVar[int] = 0
 
     alpha: tuple[Expr, ...]
     beta: tuple[Expr, ...]
@@ -39,9 +41,8 @@ class Multistep(Scheme):
         object.__setattr__(self, "derivative", whole_number(self.derivative, "derivative"))
         if self.derivative not in (1, 2):
             raise InputError(f"derivative = {shown(self.derivative)}: 1 for y' = f, or 2 for y'' = f")
-        alpha = _alpha(self)
-        object.__setattr__(self, "alpha", alpha)
-        object.__setattr__(self, "beta", _beta(self, self.beta, "beta", len(alpha)))
+        _check_alpha(self.alpha)
+        _check_beta(self.beta, "beta", len(self.alpha))
 
     @property
     def steps(self) -> int:
@@ -52,10 +53,6 @@ class Multistep(Scheme):
     def explicit(self) -> bool:
         """Whether β_k = 0, so that the new f is not needed."""
         return bool(self.beta[-1].is_zero)
-
-    @property
-    def coefficients(self) -> dict[str, Expr]:
-        return {f"alpha{j}": a for j, a in enumerate(self.alpha)} | {f"beta{j}": b for j, b in enumerate(self.beta)}
 
     def lower(self, step: StepWriter) -> None:
         step.derivative = self.derivative
@@ -72,17 +69,8 @@ class Multistep(Scheme):
     def formula(self) -> Recurrence:
         return Recurrence(self.alpha, [("f", self.beta)], self.derivative)
 
-    def _free_names(self) -> list[str]:
+    def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
-
-    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
-        j = range(self.steps + 1)
-        return replace(
-            self,
-            alpha=tuple(coefficients[f"alpha{i}"] for i in j),
-            beta=tuple(coefficients[f"beta{i}"] for i in j),
-            **changes,
-        )
 
 
 @dataclass(frozen=True)
@@ -100,14 +88,11 @@ class AdditiveMultistep(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        alpha = _alpha(self)
-        expected = f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}"
-        rows = as_list(self.betas, expected)
-        if not 1 <= len(rows) <= MAX_PARTS:
-            raise InputError(expected)
-        betas = tuple(_beta(self, row, f"betas[{i}]", len(alpha)) for i, row in enumerate(rows))
-        object.__setattr__(self, "alpha", alpha)
-        object.__setattr__(self, "betas", betas)
+        _check_alpha(self.alpha)
+        if not 1 <= len(self.betas) <= MAX_PARTS:
+            raise InputError(f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}")
+        for i, beta in enumerate(self.betas):
+            _check_beta(beta, f"betas[{i}]", len(self.alpha))
 
     @property
     def steps(self) -> int:
@@ -138,7 +123,7 @@ class AdditiveMultistep(Scheme):
     def formula(self) -> Recurrence:
         return Recurrence(self.alpha, [(indexed("f", i).latex, beta) for i, beta in enumerate(self.betas, 1)])
 
-    def _free_names(self) -> list[str]:
+    def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
 
     def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
@@ -151,20 +136,16 @@ class AdditiveMultistep(Scheme):
         )
 
 
-def _alpha(scheme: Multistep | AdditiveMultistep) -> tuple[Expr, ...]:
-    alpha = exact_vector(scheme.alpha, "alpha", scheme.symbols)
+def _check_alpha(alpha: Vector) -> None:
     if len(alpha) < 2:
         raise InputError("alpha: a k-step method has k + 1 entries, at least two")
     if alpha[-1] != S.One:
         raise InputError(f"alpha: the last entry must be 1, not {shown(alpha[-1])}; divide alpha and beta by it")
-    return alpha
 
 
-def _beta(scheme: Scheme, values: object, key: str, length: int) -> tuple[Expr, ...]:
-    beta = exact_vector(values, key, scheme.symbols)
+def _check_beta(beta: Vector, key: str, length: int) -> None:
     if len(beta) != length:
         raise InputError(f"{key} has {len(beta)} entries but alpha has {length}: both have k + 1, oldest first")
-    return beta
 
 
 def _backwards(alpha: Vector, betas: Sequence[Vector], sign: int) -> list[Vector]:

@@ -9,7 +9,8 @@ from typing import Any
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, declared, exact_vector
+from tableau2net.scheme.base import Scheme, declared
+from tableau2net.scheme.exact_rows import exact_vector
 from tableau2net.words import LINE_LENGTH, NAME_LENGTH
 
 

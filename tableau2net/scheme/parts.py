@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import MAX_PARTS, Scheme, as_list, declared, whole_number
+from tableau2net.scheme.base import MAX_PARTS, Scheme, declared
+from tableau2net.scheme.exact_rows import as_list, whole_number
 from tableau2net.scheme.layout import CellGrid, indexed
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.runge_kutta import RungeKutta, lower_additive, stage_name
@@ -67,8 +68,8 @@ class _Parts(Scheme):
     def grids(self) -> tuple[CellGrid, ...]:
         return tuple(part.grid(indexed(self.letter, i)) for i, part in enumerate(self.parts, 1))
 
-    def _free_names(self) -> list[str]:
-        return [f"{n}_p{i}" for i, part in enumerate(self.parts, 1) for n in part._free_names()]
+    def free_names(self) -> list[str]:
+        return [f"{n}_p{i}" for i, part in enumerate(self.parts, 1) for n in part.free_names()]
 
     def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
         parameters = changes.get("parameters", self.parameters)

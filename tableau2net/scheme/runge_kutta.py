@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, declared, exact_matrix, exact_vector, left_out
+from tableau2net.scheme.base import Scheme, declared
+from tableau2net.scheme.exact_rows import left_out
+from tableau2net.scheme.keys import Matrix
 from tableau2net.scheme.layout import CellGrid, Label, Row
 from tableau2net.scheme.lowering import StepWriter
 
@@ -26,31 +28,27 @@ class RungeKutta(Scheme):
 
     family: ClassVar[str] = "runge-kutta"
 
-    A: tuple[tuple[Expr, ...], ...]
+    A: Matrix
     b: tuple[Expr, ...]
     c: tuple[Expr, ...] = ()
     b_hat: tuple[Expr, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        symbols = self.symbols
-        b = exact_vector(self.b, "b", symbols)
-        if not b:
+        s = len(self.b)
+        if not s:
             raise InputError("b: a method has at least one stage")
-        rows = exact_matrix(self.A, "A", symbols)
-        if len(rows) != len(b):
-            raise InputError(f"A has {len(rows)} rows but b has {len(b)} weights: one row a stage")
-        for i, row in enumerate(rows):
-            if len(row) > len(b):
-                raise InputError(f"A[{i}] has {len(row)} entries but there are {len(b)} stages")
-        A = tuple(row + (S.Zero,) * (len(b) - len(row)) for row in rows)
-        c = _row_sums(A) if left_out(self.c) else exact_vector(self.c, "c", symbols)
-        b_hat = None if self.b_hat is None else exact_vector(self.b_hat, "b_hat", symbols)
-        for key, vector in (("c", c), ("b_hat", b_hat)):
-            if vector is not None and len(vector) != len(b):
-                raise InputError(f"{key} has {len(vector)} entries but there are {len(b)} stages")
-        for key, field_value in (("A", A), ("b", b), ("c", c), ("b_hat", b_hat)):
-            object.__setattr__(self, key, field_value)
+        if len(self.A) != s:
+            raise InputError(f"A has {len(self.A)} rows but b has {s} weights: one row a stage")
+        for i, row in enumerate(self.A):
+            if len(row) > s:
+                raise InputError(f"A[{i}] has {len(row)} entries but there are {s} stages")
+        object.__setattr__(self, "A", tuple(row + (S.Zero,) * (s - len(row)) for row in self.A))
+        if left_out(self.c):
+            object.__setattr__(self, "c", _row_sums(self.A))
+        for key, vector in (("c", self.c), ("b_hat", self.b_hat)):
+            if vector is not None and len(vector) != s:
+                raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
 
     @property
     def stages(self) -> int:
@@ -64,10 +62,9 @@ class RungeKutta(Scheme):
 
     @property
     def coefficients(self) -> dict[str, Expr]:
-        names = named_matrix("a", self.A) | {f"b{i}": b for i, b in enumerate(self.b, 1)}
-        names |= {f"b_hat{i}": b for i, b in enumerate(self.b_hat or (), 1)}
-        names |= {f"c{i}": c for i, c in enumerate(self.c, 1)}
-        return names
+        named = super().coefficients
+        nodes = {f"c{i}": named.pop(f"c{i}") for i in range(1, self.stages + 1)}
+        return named | nodes
 
     def lower(self, step: StepWriter) -> None:
         lower_additive(step, (self,))
@@ -106,23 +103,11 @@ class RungeKutta(Scheme):
             weights.append((Label("b\u0302", ""), *self.b_hat))
         return CellGrid((1, self.stages), (tuple(rows), *((row,) for row in weights)), name)
 
-    @property
-    def _c_is_row_sums(self) -> bool:
-        return self.c == _row_sums(self.A)
-
-    def _free_names(self) -> list[str]:
+    def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n[0] == "a" or (n[0] == "b" and not n.startswith("b_hat"))]
 
-    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
-        s = range(1, self.stages + 1)
-        return replace(
-            self,
-            A=matrix_named("a", self.A, coefficients),
-            b=tuple(coefficients[f"b{i}"] for i in s),
-            c=() if self._c_is_row_sums else tuple(coefficients[f"c{i}"] for i in s),
-            b_hat=None if self.b_hat is None else tuple(coefficients[f"b_hat{i}"] for i in s),
-            **changes,
-        )
+    def following(self) -> list[str]:
+        return ["c"] if self.c == _row_sums(self.A) else []
 
 
 def lower_additive(step: StepWriter, parts: Sequence[RungeKutta]) -> None:
@@ -154,23 +139,5 @@ def _written(row: Sequence[Expr], i: int, explicit: bool) -> Row:
     return tuple(a if j < shown else None for j, a in enumerate(row))
 
 
-def _row_sums(A: tuple[tuple[Expr, ...], ...]) -> tuple[Expr, ...]:
+def _row_sums(A: Matrix) -> tuple[Expr, ...]:
     return tuple(expand(sum(row, S.Zero)) for row in A)
-
-
-Matrix = tuple[tuple[Expr, ...], ...]
-
-
-def named_matrix(letter: str, matrix: Matrix) -> dict[str, Expr]:
-    """The entries by name: ``a21``, and ``a10_2`` where one digit an index is not enough."""
-    return {_index(letter, i, j, matrix): x for i, row in enumerate(matrix) for j, x in enumerate(row)}
-
-
-def matrix_named(letter: str, shape: Matrix, entries: Mapping[str, Expr]) -> Matrix:
-    """The matrix of the given shape whose entries stand under the names of `named_matrix`."""
-    return tuple(tuple(entries[_index(letter, i, j, shape)] for j in range(len(row))) for i, row in enumerate(shape))
-
-
-def _index(letter: str, i: int, j: int, matrix: Matrix) -> str:
-    small = max(len(matrix), len(matrix[0])) < 10
-    return f"{letter}{i + 1}{j + 1}" if small else f"{letter}{i + 1}_{j + 1}"

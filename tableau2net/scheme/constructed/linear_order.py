@@ -12,9 +12,9 @@ from typing import Any
 
 from sympy import S
 
-from tableau2net.scheme.base import MAX_STAGES
 from tableau2net.scheme.constructed.family import Family, count
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 

@@ -7,9 +7,9 @@ from math import isqrt
 
 from sympy import Expr, Integer, Rational, S, sqrt
 
-from tableau2net.scheme.base import MAX_STAGES
 from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 

@@ -14,9 +14,9 @@ from functools import partial
 
 from sympy import Integer
 
-from tableau2net.scheme.base import MAX_STAGES
 from tableau2net.scheme.constructed.family import Family, count
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 Recursion = Callable[[int], tuple[Fraction, Fraction]]
