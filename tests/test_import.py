@@ -63,7 +63,7 @@ BEGINNINGS = [
     "from tableau2net import compile",
     "from tableau2net import codegen",
     "import tableau2net.codegen, tableau2net.training",
-    "import tableau2net.analysis.order.conditions, tableau2net.analysis.report.findings, tableau2net.plot",
+    "import tableau2net.analysis.order.conditions, tableau2net.analysis.report.report, tableau2net.plot",
     "from tableau2net.cli import main",
 ]
 FORKED = """

@@ -11,10 +11,10 @@ from tableau2net.analysis.reading.linear import characteristic_polynomial, stabi
 from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.region import Region, a_stable_region, region_text, zero_stable_region
 from tableau2net.analysis.report.claims import Claim, Verdict, check
-from tableau2net.analysis.report.findings import Report, report
+from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, effective_step, stability, zero_stable
-from tableau2net.analysis.structure import Structure, fsal, reduced, stage_order, stiffly_accurate, structure
+from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 
 __all__ = [
     "SSP",

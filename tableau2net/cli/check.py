@@ -15,8 +15,9 @@ from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.budget import budget
 from tableau2net.analysis.order.evidence import KINDS, Residual
-from tableau2net.analysis.report.facts.pieces import LONGEST, number
-from tableau2net.analysis.report.record import json_of, residuals_json
+from tableau2net.analysis.report.finding import json_of
+from tableau2net.analysis.report.findings.orders import residuals_json
+from tableau2net.analysis.report.pieces import LONGEST, number
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import is_long

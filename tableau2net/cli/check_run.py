@@ -11,7 +11,7 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.analysis import effective_step, order_conditions, stability, zero_stable
-from tableau2net.analysis.report.record import json_of
+from tableau2net.analysis.report.finding import json_of
 from tableau2net.codegen import Options
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of

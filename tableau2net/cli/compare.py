@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.report.facts import LEFT_OUT, SECTIONS, Fact, facts
-from tableau2net.analysis.report.findings import report
+from tableau2net.analysis.report.catalogue import sections
+from tableau2net.analysis.report.facts import LEFT_OUT, facts
+from tableau2net.analysis.report.pieces import Fact
+from tableau2net.analysis.report.report import report
 from tableau2net.cli.options import labelled
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
@@ -64,7 +66,7 @@ def _facts(scheme: Scheme) -> tuple[Fact, ...]:
 def merged_names(columns: Sequence[Sequence[Fact]]) -> list[str]:
     """Every fact's name once, section by section, each after the one that it follows in its own scheme."""
     merged: list[str] = []
-    for section in SECTIONS:
+    for section in sections():
         names: list[str] = []
         for column in columns:
             at = 0

@@ -13,9 +13,9 @@ from rich.text import Text
 from sympy import Expr
 
 from tableau2net.analysis.report.claims import Claim, check
-from tableau2net.analysis.report.facts import Fact, facts
-from tableau2net.analysis.report.facts.pieces import number
-from tableau2net.analysis.report.findings import Report
+from tableau2net.analysis.report.facts import facts
+from tableau2net.analysis.report.pieces import Fact, number
+from tableau2net.analysis.report.report import Report
 from tableau2net.exact.text import float_of, is_long, text_of
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.layout import Cell, CellGrid, Label

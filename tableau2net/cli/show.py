@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.report.findings import report
+from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.scheme import load

@@ -13,6 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
+from tableau2net.scheme.claimable import KINDS, claims_with
 from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
@@ -32,24 +33,6 @@ FAMILIES: dict[str, tuple[type[Scheme], tuple[str, ...], tuple[str, ...]]] = {
     "general-linear": (GeneralLinear, ("A", "U", "B", "V"), ("c", "external")),
 }
 COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")
-CLAIMS: dict[str, type] = {
-    "order": int,
-    "embedded_order": int,
-    "stage_order": int,
-    "explicit": bool,
-    "zero_stable": bool,
-    "stiffly_accurate": bool,
-    "fsal": bool,
-    "a_stable": bool,
-    "l_stable": bool,
-    "i_stable": bool,
-    "algebraically_stable": bool,
-    "symplectic": bool,
-    "symmetric": bool,
-    "ssp": Expr,
-    "real_interval": Expr,
-    "imaginary_interval": Expr,
-}
 
 
 def read(path: str | Path) -> Scheme:
@@ -162,14 +145,14 @@ def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
 def _claims(table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise InputError("claims: a table is expected, [claims]")
-    _known_keys(table, tuple(CLAIMS), "claims.")
+    known = claims_with(table)
+    _known_keys(table, tuple(known), "claims.")
     claims = {}
     for key, value in table.items():
-        if CLAIMS[key] is Expr:
+        if known[key] is Expr:
             claims[key] = _exact(value, {}, f"claims.{key}")
-        elif type(value) is not CLAIMS[key]:
-            kind = "true or false" if CLAIMS[key] is bool else "a whole number"
-            raise InputError(f"claims.{key} = {value!r}: {kind} is expected")
+        elif type(value) is not known[key]:
+            raise InputError(f"claims.{key} = {value!r}: {KINDS[known[key]]} is expected")
         else:
             claims[key] = value
     return claims

@@ -18,7 +18,7 @@ from tableau2net.analysis import (
     stage_order,
     stiffly_accurate,
 )
-from tableau2net.analysis.report.facts.pieces import number
+from tableau2net.analysis.report.pieces import number
 from tableau2net.analysis.structure import algebraically_stable, symmetric, symplectic
 from tableau2net.cli.check import verdict_text
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load

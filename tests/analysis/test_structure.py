@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Expr, Rational
 
+from tableau2net.analysis import structure
 from tableau2net.analysis.structure import (
     algebraically_stable,
     fsal,
@@ -17,7 +18,6 @@ from tableau2net.analysis.structure import (
     reduced,
     reducible,
     stage_order,
-    structure,
     symmetric,
     symplectic,
     symplectic_separable,

@@ -10,9 +10,9 @@ import matplotlib.mathtext
 import pytest
 from hypothesis import given, settings
 
-from tableau2net.analysis.report.findings import report
 from tableau2net.analysis.report.notebook import html as report_html
 from tableau2net.analysis.report.notebook import latex as report_latex
+from tableau2net.analysis.report.report import report
 from tableau2net.exact.text import float_of
 from tableau2net.scheme import (
     AdditiveMultistep,

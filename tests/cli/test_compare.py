@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tableau2net.analysis.report.facts import Fact
+from tableau2net.analysis.report.pieces import Fact
 from tableau2net.cli.compare import fitting_groups, merged_names
 
 

@@ -10,8 +10,8 @@ import sympy
 from rich.console import Console
 
 from tableau2net.analysis.report.facts import facts
-from tableau2net.analysis.report.facts.pieces import number, polynomial, short_number
-from tableau2net.analysis.report.findings import report
+from tableau2net.analysis.report.pieces import number, polynomial, short_number
+from tableau2net.analysis.report.report import report
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.scheme import RungeKutta, load
 from tests.analysis.test_typeset import CNAB, IMEX, SCHEMES, STORMER, TWO_STEP, VERLET, named

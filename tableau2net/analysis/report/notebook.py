@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import TYPE_CHECKING
 
 from sympy import Expr, Float, Poly
 from sympy.polys.rootoftools import ComplexRootOf
 
-from tableau2net.analysis.report.facts.catalogue import facts
-from tableau2net.analysis.report.facts.pieces import LONGEST, Fact, Piece, number, polynomial
+from tableau2net.analysis.report.facts import facts
+from tableau2net.analysis.report.finding import Findings
+from tableau2net.analysis.report.pieces import LONGEST, Fact, Piece, number, polynomial
 from tableau2net.exact.text import text_of
 from tableau2net.exact.typeset_numbers import html_number, latex_number
 from tableau2net.scheme.typeset import html as scheme_html
 from tableau2net.scheme.typeset import latex as scheme_latex
 from tableau2net.scheme.typeset.latex import linear_combination
-
-if TYPE_CHECKING:
-    from tableau2net.analysis.report.findings import Report
 
 SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}"}
 SYMBOLS = {
@@ -30,21 +27,21 @@ RAISED, LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉
 TOKEN = re.compile(f"({'|'.join(SYMBOLS)}|[{RAISED}]+|[{LOWERED}]+)")
 
 
-def html(report: Report) -> str:
+def html(found: Findings) -> str:
     """The scheme as `typeset.html`, and under it the facts, a row each."""
     cell = 'style="text-align:left;background:none;padding:.1em .8em .1em 0;vertical-align:top"'
     rows = "".join(
-        f"<tr><td {cell}>{escape(fact.name)}</td><td {cell}>{_html(fact)}</td></tr>" for fact in facts(report)
+        f"<tr><td {cell}>{escape(fact.name)}</td><td {cell}>{_html(fact)}</td></tr>" for fact in facts(found)
     )
     table = f'<table style="border-collapse:collapse;width:auto"><tbody>{rows}</tbody></table>'
-    return f"<div>{scheme_html(report.scheme)}{table}</div>"
+    return f"<div>{scheme_html(found.scheme)}{table}</div>"
 
 
-def latex(report: Report) -> str:
+def latex(found: Findings) -> str:
     """The scheme as `typeset.latex` over an array of the facts, in displayed math."""
-    rows = " \\\\\n".join(f"{_latex_text(fact.name)} & {_latex(fact)}" for fact in facts(report))
+    rows = " \\\\\n".join(f"{_latex_text(fact.name)} & {_latex(fact)}" for fact in facts(found))
     about = f"\\begin{{array}}{{ll}}\n{rows}\n\\end{{array}}"
-    return f"$$\n\\begin{{array}}{{l}}\n{scheme_latex(report.scheme)} \\\\[3ex]\n{about}\n\\end{{array}}\n$$"
+    return f"$$\n\\begin{{array}}{{l}}\n{scheme_latex(found.scheme)} \\\\[3ex]\n{about}\n\\end{{array}}\n$$"
 
 
 def _html(fact: Fact) -> str:

@@ -1,0 +1,179 @@
+"""What is found of order and error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from sympy import Expr
+
+from tableau2net.analysis.budget import ask
+from tableau2net.analysis.order.assumptions import simplifying
+from tableau2net.analysis.order.claimed import claimed_order
+from tableau2net.analysis.order.conditions import order_conditions
+from tableau2net.analysis.order.error_constants import Errors, errors
+from tableau2net.analysis.order.evidence import KINDS, Order, Residual
+from tableau2net.analysis.order.independent import independent_order
+from tableau2net.analysis.order.pairs import useless_estimate
+from tableau2net.analysis.reading.trees import bracket
+from tableau2net.analysis.report.finding import Finding, Findings, Json
+from tableau2net.analysis.report.pieces import Fact, Piece, decimal
+from tableau2net.analysis.stability.verdicts import effective_step
+from tableau2net.analysis.structure.tableau import stage_order
+from tableau2net.errors import InputError
+from tableau2net.exact.text import exact_json
+from tableau2net.scheme import Scheme
+from tableau2net.step import lower
+
+SHOWN_RESIDUALS = 4
+
+# ----------------------------------------------------------------------------------------------------------- order
+
+
+def embedded_order(scheme: Scheme) -> Order | None:
+    """Of the embedded method; None where there is none."""
+    return order_conditions(scheme, embedded=True) if lower(scheme).estimate else None
+
+
+def _own_weights(scheme: Scheme) -> tuple[int | None, int | None]:
+    """The order that is nominal where each stage has weights of its own, and what is left of it then."""
+    own = ask("order with weights of a stage's own", lambda: independent_order(scheme))
+    nominal = own is not None and (getattr(scheme, "stages", None) or 0) > 1
+    return order_conditions(scheme).order if nominal else None, own
+
+
+def _order_facts(value: int, found: Findings) -> Iterator[Fact]:
+    """The order, and why it is not one more."""
+    order: Order = found.evidence[order_conditions]
+    yield Fact("order", (_order(order),))
+    if order.failing:
+        yield _next_order(order)
+
+
+def _order(order: Order) -> str:
+    if order.order < 0:
+        return "none: a constant solution is not kept"
+    found = str(order.order) if order.complete else f"at least {order.order}"
+    found += f", {KINDS[order.kind].alone}"
+    if order.autonomous > order.order:
+        found += f" ({order.autonomous} without time: the nodes c are not the row sums)"
+    return found
+
+
+def _next_order(order: Order) -> Fact:
+    """Why it is not one more: equations in the parameters, or the numbers that should be 0, each with its tree."""
+    equations = any(r.value.free_symbols for r in order.failing)
+    pieces: list[Piece] = []
+    for residual in order.failing[:SHOWN_RESIDUALS]:
+        pieces += [", " if pieces else "", residual.value, " = 0" if equations else ""]
+        pieces.append(f" at {bracket(residual.tree, residual.colours)}{f' of {residual.of}' if residual.of else ''}")
+    more = len(order.failing) - SHOWN_RESIDUALS
+    if more > 0:
+        pieces.append(f", {more} more")
+    return Fact(f"order {order.order + 1} {'needs' if equations else 'misses by'}", tuple(pieces), detail=True)
+
+
+def _own_weights_fact(own: int | None, found: Findings) -> Iterator[Fact]:
+    if own is not None and own != found["order"]:
+        yield Fact("order, own weights", (str(own),))
+
+
+def _embedded_facts(value: int | None, found: Findings) -> Iterator[Fact]:
+    embedded = found.evidence[embedded_order]
+    if embedded:
+        yield Fact("embedded order", (_order(embedded),))
+        if (why := useless_estimate(found.scheme)) is not None:
+            yield Fact("error estimate", (f"none: {why}",))
+
+
+def _claimed_embedded(scheme: Scheme, declared: int) -> int:
+    if lower(scheme).estimate is None:
+        raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
+    return claimed_order(scheme, declared, embedded=True).order
+
+
+def residuals_json(residuals: tuple[Residual, ...]) -> list[Json]:
+    """Failing conditions as ``[{"tree": [1, 2, 2], "residual": {"exact", "value"}}]``; with several fields, the
+    colours of the nodes beside; with several values handed on, which of them misses it."""
+    return [
+        {"tree": list(r.tree), "residual": exact_json(r.value)}
+        | ({"colours": list(r.colours)} if r.colours else {})
+        | ({"of": r.of} if r.of else {})
+        for r in residuals
+    ]
+
+
+ORDER = (
+    Finding(
+        "order",
+        "order",
+        attrgetter("order"),
+        of=order_conditions,
+        tell=_order_facts,
+        claimed=lambda scheme, declared: claimed_order(scheme, declared).order,
+        reach=lambda scheme, declared: claimed_order(scheme, declared).kind,
+    ),
+    Finding("order_kind", "", attrgetter("kind"), of=order_conditions),
+    Finding("order_complete", "", attrgetter("complete"), of=order_conditions),
+    Finding("autonomous_order", "", attrgetter("autonomous"), of=order_conditions),
+    Finding("failing", "", attrgetter("failing"), of=order_conditions, json=residuals_json),
+    Finding("nominal_order", "", itemgetter(0), of=_own_weights),
+    Finding("independent_order", "order, own weights", itemgetter(1), of=_own_weights, tell=_own_weights_fact),
+    Finding(
+        "embedded_order",
+        "embedded order",
+        lambda embedded: embedded and embedded.order,
+        of=embedded_order,
+        tell=_embedded_facts,
+        claimed=_claimed_embedded,
+        reach=lambda scheme, declared: claimed_order(scheme, declared, embedded=True).kind,
+    ),
+    Finding("stage_order", "stage order", stage_order),
+    Finding(
+        "simplifying",
+        "simplifying",
+        simplifying,
+        words=lambda found: f"B({found.B}), C({found.C}), D({found.D})",
+        json=lambda found: found and {"B": found.B, "C": found.C, "D": found.D},
+    ),
+)
+
+# ----------------------------------------------------------------------------------------------------------- error
+
+
+def error_sizes(scheme: Scheme) -> Errors:
+    """The error constants, none where they are left out."""
+    return ask("error norms", lambda: errors(scheme)) or Errors()
+
+
+def _size(key: str, name: str, what: str, **row: Any) -> Finding:
+    """A norm, or a number."""
+
+    def find(found: Errors) -> Expr | None:
+        size = getattr(found, what)
+        return size if size is None or isinstance(size, Expr) else size.euclidean
+
+    return Finding(key, name, find, of=error_sizes, **row)
+
+
+def _pair_metrics(value: Expr | None, found: Findings) -> Iterator[Fact]:
+    metrics = [(n, x) for n in "BCDE" if (x := found[f"errors.{n}"]) is not None]
+    if metrics and not any(x.free_symbols for _, x in metrics):
+        yield Fact("pair metrics", (", ".join(f"{n} ≈ {decimal(x)}" for n, x in metrics),))
+
+
+def _effective_step(step: Expr | None, _: Findings) -> Iterator[Fact]:
+    if step is not None and step != 1:
+        yield Fact("effective step", (step, " h"))
+
+
+ERROR = (
+    _size("principal_error_norm", "principal error norm", "principal"),
+    _size("errors.second", "next error norm", "second"),
+    _size("errors.embedded", "embedded error norm", "embedded"),
+    _size("errors.B", "pair metrics", "B", tell=_pair_metrics),
+    *(_size(f"errors.{what}", "", what) for what in ("C", "D", "E", "leading_coefficient")),
+    _size("error_constant", "error constant", "error_constant"),
+    Finding("effective_step", "effective step", effective_step, tell=_effective_step, after="simplifying"),
+)

@@ -1,0 +1,150 @@
+"""What is found of linear stability and strong stability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+from sympy import Expr, Rational, oo
+
+from tableau2net.analysis.region.regions import Region, region_text, zero_stable_region
+from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, silent
+from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
+from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
+from tableau2net.analysis.stability.verdicts import Stability, stability, zero_stable
+from tableau2net.analysis.structure.algebraic import algebraically_stable
+from tableau2net.scheme import Scheme
+
+REAL = ("[−{}, 0]", "(−∞, 0]")  # an interval that ends, and one that does not
+IMAGINARY = ("[−{0}i, {0}i]", "all")
+
+
+def _decided(key: str, name: str = "", **row: Any) -> Finding:
+    """A row that is an attribute of the `Stability` of a scheme, of its name."""
+    return Finding(f"stability.{key}", name, attrgetter(key), of=stability, **row)
+
+
+def _decided_at(kind: str, found: Findings) -> Iterator[Fact]:
+    """The declared parameter values, at which the verdicts are made."""
+    if kind == "declared values":
+        parameters = enumerate(found.scheme.parameters)
+        yield Fact("decided at", tuple(x for i, p in parameters for x in (", " * (i > 0), f"{p.name} = ", p.value)))
+
+
+def _function(_: Expr | None, found: Findings) -> Iterator[Fact]:
+    known: Stability = found.evidence[stability]
+    if known.numerator is not None and known.denominator is not None:
+        pieces: tuple[Piece, ...] = (known.numerator,)
+        if known.denominator != 1:
+            pieces = ("(", known.numerator, ") / (", known.denominator, ")")
+        yield Fact("stability function", ("R(z) = ", *pieces), detail=True)
+    elif known.characteristic is not None:
+        yield Fact("characteristic", ("Φ(ζ, z) = ", known.characteristic), detail=True)
+
+
+def _angle(degrees: float | None, found: Findings) -> Iterator[Fact]:
+    if degrees and not found["stability.a_stable"]:
+        yield Fact("A(α)-stable", (f"α ≈ {degrees:.4g}°",))
+
+
+def _real(end: Expr | None, _: Findings) -> Iterator[Fact]:
+    return _interval("real interval", end, REAL)
+
+
+def _imaginary(end: Expr | None, _: Findings) -> Iterator[Fact]:
+    return _interval("imaginary interval", end, IMAGINARY)
+
+
+def _interval(name: str, end: Expr | None, forms: tuple[str, str]) -> Iterator[Fact]:
+    """An interval up to an exact number; where that is long, its name in the interval and then what it is."""
+    form, whole = forms
+    if end is None:
+        return
+    if end == oo:
+        yield Fact(name, (whole,))
+    elif end.is_zero:
+        yield Fact(name, ("none",))
+    elif isinstance(end, Rational) and len(str(end)) <= 12:
+        yield Fact(name, (form.format(end),))
+    else:
+        known, brief = number(end), form.format(decimal(end))
+        value = (f"{form.format('x')}, x {known}",) if known.startswith("≈") else (f"{form.format('x')}, x = ", end)
+        yield Fact(name, value, brief=brief)
+
+
+def _zero_stable(holds: bool | None, found: Findings) -> Iterator[Fact]:
+    """; exactly where −1 < k ≤ 1."""
+    if holds is not None and getattr(found.scheme, "steps", None):
+        region: Region | None = found["stability.zero_stable_region"]
+        where = "" if region is None else f"; {region_text(region).removeprefix(f'{region.fact} ')}"
+        yield Fact("zero-stable", ("yes" if holds else "no", where.replace("<=", "≤").replace(">=", "≥")))
+
+
+def _zero_stable_region(scheme: Scheme) -> Region | None:
+    return zero_stable_region(scheme) if scheme.parameters else None
+
+
+def _where_zero_stable(scheme: Scheme, declared: bool) -> str:
+    region = _zero_stable_region(scheme)
+    return "" if region is None else region_text(region)
+
+
+def _parts(parts: tuple[Stability, ...], _: Findings) -> Iterator[Fact]:
+    for i, part in enumerate(parts, 1):
+        holding = [row.name for row in VERDICTS if row.find(part)]
+        pieces: list[Piece] = [", ".join(holding) or "not A-stable"]
+        for fact in _interval("", part.real_interval, REAL):
+            pieces += [", real interval ", *fact.value]
+        yield Fact(f"field {i} alone", tuple(pieces))
+
+
+def _parts_json(parts: tuple[Stability, ...]) -> Any:
+    return [_part_json(part) for part in parts] or ABSENT
+
+
+def _part_json(part: Stability) -> Json:
+    found = {row.short: row.json(row.find(part)) for row in STABILITY if row.of is stability}
+    return {key: value for key, value in found.items() if value is not ABSENT}
+
+
+VERDICTS = (
+    _decided("a_stable", "A-stable"),
+    _decided("l_stable", "L-stable"),
+    _decided("i_stable", "I-stable"),
+)
+STABILITY = (
+    _decided("kind", tell=_decided_at),
+    _decided("function", tell=_function),
+    _decided("e_polynomial", "E-polynomial", words=lambda square: ("E(y) = ", square), detail=True),
+    *VERDICTS,
+    _decided("alpha_degrees", tell=_angle),
+    _decided("real_interval", tell=_real),
+    _decided("imaginary_interval", tell=_imaginary),
+    _decided(
+        "zero_stable",
+        tell=_zero_stable,
+        after="stability.kind",
+        claimed=lambda scheme, _: zero_stable(scheme),
+        reach=_where_zero_stable,
+    ),
+    _decided("parts", tell=_parts, json=_parts_json),
+    Finding(
+        "stability.algebraically_stable",
+        "algebraically stable",
+        algebraically_stable,
+        after="structure.symmetric",
+    ),
+    Finding(
+        "stability.zero_stable_region",
+        "zero-stable region",
+        _zero_stable_region,
+        tell=silent,
+        json=lambda region: region and region_text(region),
+    ),
+)
+
+STRONG_STABILITY = (
+    Finding("ssp.coefficient", "SSP coefficient", lambda value: value, of=ssp_coefficient, claim="ssp"),
+    Finding("ssp.linear", "linear threshold", attrgetter("linear"), of=ssp),
+)

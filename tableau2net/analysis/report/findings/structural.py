@@ -1,0 +1,85 @@
+"""What is found of a scheme's structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tableau2net.analysis.report.finding import Finding, Findings, Json, Words, json_of, silent
+from tableau2net.analysis.report.pieces import Fact, yes
+from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
+from tableau2net.analysis.structure.reducible import Reducible, reducible
+from tableau2net.analysis.structure.symmetric import symmetric
+from tableau2net.analysis.structure.symplectic import symplectic, symplectic_separable
+from tableau2net.analysis.structure.tableau import fsal, stiffly_accurate
+from tableau2net.scheme import RungeKutta
+from tableau2net.step import lower
+from tableau2net.step.inverse import Inverse, inverted
+
+
+def _symplectic(holds: bool | None, found: Findings) -> Iterator[Fact]:
+    if not holds and found["structure.symplectic_separable"]:
+        yield Fact("symplectic", ("for separable systems y₁' = f₁(y₂), y₂' = f₂(y₁)",))
+    elif holds is not None:
+        yield Fact("symplectic", (yes(holds),))
+
+
+def _reducible(redundant: Reducible | None, found: Findings) -> Iterator[Fact]:
+    if redundant is not None:
+        yield Fact("reducible", (_without(redundant),))
+    elif isinstance(found.scheme, RungeKutta):
+        yield Fact("reducible", ("no",))
+
+
+def _without(found: Reducible) -> str:
+    equal = ["stages " + " = ".join(map(str, same)) for same in found.equal]
+    unused = [f"without stage{'s' * (len(found.unused) > 1)} {', '.join(map(str, found.unused))}"] * bool(found.unused)
+    return f"to {found.stages} stage{'s' * (found.stages != 1)}: {', '.join([*equal, *unused])}"
+
+
+def _reducible_json(found: Reducible | None) -> Json | None:
+    if found is None:
+        return None
+    return {"unused": list(found.unused), "equal": [list(c) for c in found.equal], "stages": found.stages}
+
+
+def _low_storage_json(low: LowStorage | None) -> Json | None:
+    if low is None:
+        return None
+    coefficients: dict[str, list[Any]] = {n: [json_of(x) for x in row] for n, row in low.coefficients.items()}
+    return {"kind": low.kind, "registers": low.registers, "coefficients": coefficients}
+
+
+def _invertible(inverse: Inverse) -> Words:
+    recovered = ", ".join(inverse.recovers)
+    return ("yes, gives back ", recovered, ", errors grow by ", inverse.amplification) if recovered else "yes"
+
+
+def _invertible_json(inverse: Inverse | None) -> Json | None:
+    if inverse is None:
+        return None
+    return {"recovers": list(inverse.recovers), "amplification": json_of(inverse.amplification)}
+
+
+STRUCTURE = (
+    Finding("structure.symplectic", "symplectic", symplectic, tell=_symplectic),
+    Finding("structure.symplectic_separable", "symplectic for separable systems", symplectic_separable, tell=silent),
+    Finding("structure.symmetric", "symmetric", symmetric),
+    Finding("structure.stiffly_accurate", "stiffly accurate", stiffly_accurate),
+    Finding("structure.fsal", "first same as last", fsal),
+    Finding("structure.reducible", "reducible", reducible, tell=_reducible, json=_reducible_json),
+    Finding(
+        "structure.low_storage",
+        "low storage",
+        low_storage,
+        words=lambda low: f"{low.kind}, {low.registers} registers",
+        json=_low_storage_json,
+    ),
+    Finding(
+        "structure.invertible",
+        "invertible",
+        lambda scheme: inverted(lower(scheme)),
+        words=_invertible,
+        json=_invertible_json,
+    ),
+)
