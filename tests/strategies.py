@@ -6,6 +6,7 @@ from tableau2net import testing
 from tableau2net.scheme import Multistep, RungeKutta
 
 rationals = testing.rationals()
+nonzero = rationals.filter(bool)
 
 
 def explicit_runge_kutta(max_stages: int = 5, consistent: bool = False) -> st.SearchStrategy[RungeKutta]:

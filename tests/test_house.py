@@ -1,4 +1,5 @@
-"""The tests' own house: what is private stays so in tests as well: what is worth a test has a name for everybody."""
+"""The tests' own house: a file of one idea is short; what is private stays so in tests too, and what is worth a test
+has a name for everybody."""
 
 import ast
 from pathlib import Path
@@ -50,3 +51,7 @@ OURS = {
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_nothing_private_is_used(path):
     assert OURS.intersection(used(ast.parse(path.read_text(encoding="utf-8")))) == set()
+
+
+def test_no_file_is_long():
+    assert {path.name for path in TESTS if len(path.read_text(encoding="utf-8").splitlines()) > 400} == set()

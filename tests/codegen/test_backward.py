@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,41 +14,13 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile as compiled
 from tableau2net.errors import InputError
-from tableau2net.runtime.adjoint import adjoint
 from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.rounding import rounding_growth
 from tableau2net.runtime.statistics import frozen_statistics
 from tableau2net.scheme import Multistep, list_schemes, load
 from tableau2net.step import lower, prune
-
-LAMBDA = "999/1000"
-UNBOUNDED = 1e300
-Gradients = list[Tensor | None]
-
-
-class Field(nn.Module):
-    """A smooth field of one or more states, of time too."""
-
-    def __init__(self, width: int = 4) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(width, 4, dtype=torch.float64) / 3)
-
-    def forward(self, t: Any, *states: Tensor) -> Tensor:
-        mixed = [state @ self.weight.roll(i, 0) for i, state in enumerate(states)]
-        return torch.tanh(sum(mixed[1:], mixed[0])) * (1 + t / 10)
-
-
-class ImageField(nn.Sequential):
-    """What networks have, with all that makes a second evaluation differ from the first: BatchNorm and dropout."""
-
-    def __init__(self, channels: int = 4) -> None:
-        super().__init__(
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.InstanceNorm2d(channels, affine=True, track_running_stats=True),
-            nn.Dropout(0.3),
-        )
+from tests.codegen.gradients import LAMBDA, UNBOUNDED, Gradients, differences, through_steps
+from tests.fields import Mixed, Noisy
 
 
 def reversible_class(name: str, **options: Any) -> type[nn.Module]:
@@ -60,31 +31,13 @@ def reversible_class(name: str, **options: Any) -> type[nn.Module]:
         return compiled(name, backward="reversible", growth_limit=UNBOUNDED, coupling=LAMBDA, **options)
 
 
-def through_steps(block: Any, arguments: Sequence[tuple[Any, ...]], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The class's own steps, one after the other, for autograd to record: the reference."""
-    for given in arguments:
-        found = block.step(*given, *inputs)
-        inputs = found if isinstance(found, tuple) else (found,)
-    return inputs
-
-
-def differences(left: Gradients, right: Gradients) -> float:
-    """The largest relative difference; a gradient that one of them lacks is compared to zero."""
-    worst = 0.0
-    for a, b in zip(left, right, strict=True):
-        if a is not None or b is not None:
-            a, b = (torch.zeros_like(a if b is None else b) if x is None else x for x in (a, b))
-            worst = max(worst, float((a - b).abs().max() / (a.abs().max() + 1e-3)))
-    return worst
-
-
 def compared(name: str, steps: int = 3, **options: Any) -> float:
     """How far the gradient of a reversible class is from that of its steps recorded: inputs, weights, coefficients."""
     from tableau2net.runtime.reversible import reversible
 
     torch.manual_seed(0)
     block: Any = reversible_class(name, time_dependent=True, sharing="shared", **options)
-    fields = [[Field().double() for _ in block.field_names] for _ in range(steps)]
+    fields = [[Mixed(timed=True) for _ in block.field_names] for _ in range(steps)]
     empty = block([each if len(each) > 1 else each[0] for each in fields], h=0.3)
     for parameter in empty.parameters(recurse=False):
         nn.init.uniform_(parameter, 0.6, 0.9)
@@ -123,7 +76,7 @@ def test_an_older_field_value_is_computed_again_where_one_field_serves_all_steps
     with pytest.raises(InputError, match="no inverse"):
         compiled(scheme, backward="reversible")
     torch.manual_seed(0)
-    field, x = Field().double(), torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    field, x = Mixed(timed=True), torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
     options = {"step_weights": "shared", "time_dependent": True}
     found = []
     for backward in ("store", "reversible"):
@@ -176,7 +129,7 @@ def trained(block: nn.Module, x: Tensor, **autocast: Any) -> tuple[list[Tensor],
 def networks(name: str, backward: str, dtype: torch.dtype, steps: int = 4, **options: Any) -> list[nn.Module]:
     """The same network with gradients by autograd and by other means."""
     torch.manual_seed(1)
-    fields = [ImageField() for _ in range(steps)]
+    fields = [Noisy() for _ in range(steps)]
     classes = [compiled(name, **options), compiled(name, backward=backward, **options)]
     return [cls(copy.deepcopy(fields), h=0.5).to(dtype) for cls in classes]
 
@@ -205,7 +158,7 @@ def test_coupled_networks_count_a_batch_once() -> None:
     counts = []
     for backwards in (False, True):
         torch.manual_seed(1)
-        block = compiled("explicit-midpoint", backward="reversible", coupling=LAMBDA)([ImageField() for _ in range(2)])
+        block = compiled("explicit-midpoint", backward="reversible", coupling=LAMBDA)([Noisy() for _ in range(2)])
         out = block(torch.randn(2, 4, 6, 6).requires_grad_())
         if backwards:
             out.sum().backward()
@@ -236,51 +189,6 @@ def test_float32_where_growth_is_small(name: str, coupling: str | None) -> None:
         outputs = backwards(block, [(f, 0.1) for f in fields], inputs)
         found.append(list(torch.autograd.grad(outputs[0].square().mean(), [*inputs, *block.parameters()])))
     assert differences(*found) < 1e-5
-
-
-# ------------------------------------------------------------------ memory
-
-
-def saved_bytes(run: Callable[[], Tensor], but: nn.Module) -> int:
-    """Bytes that autograd keeps for the backward pass, each storage once; parameters are there anyway."""
-    there = {p.untyped_storage().data_ptr() for p in but.parameters()}
-    seen: dict[int, int] = {}
-    held = []
-
-    def pack(tensor: Tensor) -> Tensor:
-        held.append(tensor)  # so that no storage is freed and its address used again
-        seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = run()
-    assert out.requires_grad
-    return sum(size for address, size in seen.items() if address not in there)
-
-
-def bytes_of(name: str, steps: int, **options: Any) -> int:
-    block = compiled(name, growth_limit=UNBOUNDED, **options)([ImageField() for _ in range(steps)], h=0.1)
-    x = torch.randn(8, 4, 16, 16, requires_grad=True)
-    return saved_bytes(lambda: block(x), block)
-
-
-def test_saved_bytes() -> None:
-    """Reversible: two states, however deep. Checkpoint: at most a state a step more. Store: much more."""
-    state = 8 * 4 * 16 * 16 * 4
-    assert bytes_of("rk4", 3, backward="reversible", coupling=LAMBDA) == 2 * state
-    assert bytes_of("rk4", 9, backward="reversible", coupling=LAMBDA) == 2 * state
-    store = bytes_of("nystrom-2", 6) - bytes_of("nystrom-2", 3)
-    assert bytes_of("nystrom-2", 6, backward="reversible") == bytes_of("nystrom-2", 3, backward="reversible")
-    assert store > 3 * 4 * state
-    more = bytes_of("rk4", 6, backward="checkpoint") - bytes_of("rk4", 3, backward="checkpoint")
-    assert more <= 3 * 1.1 * state
-
-
-@pytest.mark.slow
-def test_lm_resnet_1202_saves_what_110_does() -> None:
-    """Depths 110 and 1202 have 18 and 200 blocks for each of three resolutions."""
-    shallow, deep = (bytes_of("lm", n, coefficients="learnable", backward="reversible") for n in (18, 200))
-    assert deep < 1.1 * shallow
 
 
 # ------------------------------------------------------------------ what is refused
@@ -321,7 +229,7 @@ def test_a_second_backward_pass_needs_a_retained_graph() -> None:
 
 def test_a_checkpointed_step_can_be_taken_again_twice() -> None:
     torch.manual_seed(0)
-    block, x = compiled("rk4", backward="checkpoint")([ImageField()]), torch.randn(2, 4, 6, 6, requires_grad=True)
+    block, x = compiled("rk4", backward="checkpoint")([Noisy()]), torch.randn(2, 4, 6, 6, requires_grad=True)
     loss = block(x).square().sum()
     once = torch.autograd.grad(loss, x, retain_graph=True)
     assert torch.equal(*once, *torch.autograd.grad(loss, x))
@@ -435,54 +343,3 @@ def test_checkpointed_under_compile_updates_once() -> None:
     again = torch.autograd.grad(run(x).square().sum(), [x, *field.parameters()])
     assert differences(list(plain), list(again)) < 1e-5
     assert field[0].num_batches_tracked == 2
-
-
-@pytest.mark.parametrize(("name", "order"), [("euler", 1), ("explicit-midpoint", 2)])
-def test_the_continuous_adjoint_is_off_by_the_order_of_the_step(name: str, order: int) -> None:
-    """Inexact, and less so as h → 0: by 2^p a halving. What is kept is one state."""
-    torch.manual_seed(0)
-    field, x = Field().double(), torch.randn(2, 4, dtype=torch.float64)
-    step = compiled(name, time_dependent=True).step
-    errors = []
-    for steps in (16, 32, 64):
-        arguments, found = [(field, 1 / steps, n / steps) for n in range(steps)], []
-        for way in ("store", "adjoint"):
-            y = begin = x.clone().requires_grad_()
-            if way == "adjoint":
-                y = adjoint(step, True, arguments, y)
-            else:
-                for given in arguments:
-                    y = step(*given, y)
-            found.append(list(torch.autograd.grad(y.square().sum(), [begin, field.weight])))
-        errors.append(differences(*found))
-    slopes = [math.log2(a / b) for a, b in itertools.pairwise(errors)]
-    assert errors[0] > 1e-5
-    assert all(abs(slope - order) < 0.15 for slope in slopes)
-    kept = saved_bytes(lambda: adjoint(step, True, arguments, x.clone().requires_grad_()), field)
-    assert kept == x.numel() * 8
-
-
-@pytest.mark.slow
-def test_time_beside_store(capsys: pytest.CaptureFixture[str]) -> None:
-    """A two-step scheme taken back costs a third more than autograd's storing: four evaluations' work for three. The
-    processor's time, which neighbours on the machine disturb least; printed, and loosely bounded."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    fields = [
-        nn.Sequential(*(m for _ in range(2) for m in (nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1))))
-        for _ in range(6)
-    ]
-    x = torch.randn(16, 16, 32, 32, requires_grad=True)
-    blocks = {b: compiled("nystrom-2", backward=b)(fields, h=0.1) for b in ("store", "checkpoint", "reversible")}
-    best = dict.fromkeys(blocks, math.inf)
-    for _ in range(9):
-        for backward, block in blocks.items():
-            begin = time.process_time()
-            block(x).square().mean().backward()
-            best[backward] = min(best[backward], time.process_time() - begin)
-    torch.set_num_threads(threads)
-    ratios = {backward: round(seconds / best["store"], 2) for backward, seconds in best.items()}
-    with capsys.disabled():
-        print("\ntime beside store:", ratios)
-    assert ratios["reversible"] < 1.5

@@ -17,25 +17,13 @@ from tableau2net.codegen import write_source
 from tableau2net.exact.text import float_of, parse, symbol
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
 from tableau2net.testing import multistep, runge_kutta
+from tests.fields import Mixed
 
 H = 0.3
 
 
-class Field(nn.Module):
-    """A small nonlinear field in float64, with or without time."""
-
-    def __init__(self, time_dependent=False):
-        super().__init__()
-        self.linear = nn.Linear(3, 3, dtype=torch.float64)
-        self.time_dependent = time_dependent
-
-    def forward(self, *arguments):
-        y = torch.tanh(self.linear(arguments[-1]))
-        return y * torch.cos(torch.as_tensor(arguments[0])) if self.time_dependent else y
-
-
 def call(field, t, y):
-    return field(t, y) if field.time_dependent else field(y)
+    return field(t, y) if field.timed else field(y)
 
 
 def by_formula(scheme, fields, y, values=None):
@@ -87,7 +75,7 @@ def agree(generated, expected, inputs, largest=1.0):
 @given(st.one_of(runge_kutta(explicit=True), multistep(explicit=True)), st.booleans())
 def test_random_tableaus_and_multistep_tables(scheme, time_dependent):
     torch.manual_seed(0)
-    fields = [Field(time_dependent) for _ in range(6)]
+    fields = [Mixed(3, timed=time_dependent) for _ in range(6)]
     y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     block = t2n.compile(scheme, time_dependent=time_dependent)(fields, h=H)
     agree(block(y), by_formula(scheme, fields, y), [y, *nn.ModuleList(fields).parameters()])
@@ -97,7 +85,7 @@ def test_random_tableaus_and_multistep_tables(scheme, time_dependent):
 @given(runge_kutta(explicit=True))
 def test_free_coefficients_of_random_tableaus_and_their_gradients(scheme):
     torch.manual_seed(0)
-    fields = [Field(), Field()]
+    fields = [Mixed(3), Mixed(3)]
     y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     block = t2n.compile(scheme, coefficients="free", sharing="shared")(fields, h=H).double()
     learnt = {name: getattr(block, name) for name in block.coefficients}
@@ -113,16 +101,16 @@ def by_these_formulas(scheme):
 def test_every_shipped_explicit_scheme(name):
     torch.manual_seed(0)
     scheme = load(name).at_defaults()
-    fields = [Field(True) for _ in range(8)]
+    fields = [Mixed(3, timed=True) for _ in range(8)]
     y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     block = t2n.compile(scheme, time_dependent=True)(fields, h=H)
     largest = max(1.0, *(abs(float(c)) for c in scheme.coefficients.values()))
-    agree(block(y), by_formula(scheme, fields, y), [y, fields[0].linear.weight], largest)
+    agree(block(y), by_formula(scheme, fields, y), [y, fields[0].weight], largest)
 
 
 def test_lm_written_by_hand_with_one_k_a_step():
     torch.manual_seed(0)
-    fields = [Field() for _ in range(4)]
+    fields = [Mixed(3) for _ in range(4)]
     block = t2n.compile("lm", coefficients="learnable")(fields, h=H).double()
     assert block.k.shape == (3,)
     assert ((block.k >= -0.1) & (block.k <= 0)).all()
@@ -139,7 +127,7 @@ def _lm(fields, ks, y0):
 
 def test_history_that_is_handed_in():
     torch.manual_seed(0)
-    fields = [Field() for _ in range(3)]
+    fields = [Mixed(3) for _ in range(3)]
     block = t2n.compile("adamnet-2")(fields, h=H, given=1)
     y, f_prev = torch.randn(2, 2, 3, dtype=torch.float64)
     expected, past = y, f_prev
@@ -156,14 +144,14 @@ def test_independent_stages_and_dead_ones():
     torch.manual_seed(0)
     cls = t2n.compile("dormand-prince-54", stage_weights="independent")
     assert cls.evaluations == 6
-    steps = [[Field() for _ in range(6)] for _ in range(2)]
+    steps = [[Mixed(3) for _ in range(6)] for _ in range(2)]
     y = torch.randn(2, 3, dtype=torch.float64)
     dead = [[*stages, stages[0]] for stages in steps]
     torch.testing.assert_close(
         cls(steps, h=H)(y), by_formula(load("dormand-prince-54"), dead, y), rtol=1e-12, atol=1e-12
     )
     with pytest.raises(ValueError, match="6 modules"):
-        cls([[Field()] * 7])
+        cls([[Mixed(3)] * 7])
 
 
 def test_coefficients_shared_by_step_and_by_channel():
@@ -305,7 +293,7 @@ def test_the_start_of_a_slope_whose_node_is_learnt():
         A=[[0]], U=[[1, c]], B=[[whole - c], [1]], V=[[1, c - half], [0, 0]], external=("y", "k1"),
         parameters=(t2n.Parameter("c", half),),
     )  # fmt: skip
-    fields = [Field(), Field()]
+    fields = [Mixed(3), Mixed(3)]
     y = torch.randn(2, 3, dtype=torch.float64)
     block = t2n.compile(scheme, coefficients="learnable")(fields, h=H).double()
     slope = fields[0](y)

@@ -18,6 +18,7 @@ from tableau2net.exact.text import float_of
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
 from tableau2net.step import Combine, lower
+from tests.fields import Damped, Forced, Growth
 
 H, T = 0.3, 0.7
 EXACT = {"tolerance": 1e-13, "iterations": 200}
@@ -27,20 +28,6 @@ NAMES = [
     "esdirk-325l2sa", "tr-bdf2", "lobatto-iiia-3", "bdf-2", "adams-moulton-2", "milne-simpson-2", "cowell-3",
     "ars-222", "imex-bdf-2", "cnlf-2", "lobatto-iiia-iiib-2", "symplectic-euler", "nordsieck-bdf-2", "dimsim-type2-2",
 ]  # fmt: skip
-
-
-class Linear(nn.Module):
-    """f(t, y₁, …) = Σ L_r y_r + g cos t."""
-
-    def __init__(self, seed, states=1, size=2, scale=0.8):
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        draw = lambda *shape: torch.randn(*shape, dtype=torch.float64, generator=generator)  # noqa: E731
-        self.matrices = nn.ParameterList(scale * draw(size, size) for _ in range(states))
-        self.force = nn.Parameter(draw(size))
-
-    def forward(self, t, *states):
-        return sum(y @ m.T for y, m in zip(states, self.matrices, strict=True)) + self.force * math.cos(t)
 
 
 def dense(step, fields, inputs, h=H, t=T):
@@ -92,7 +79,7 @@ def one_linear_step(name, **options):
     cls = t2n.compile(scheme, time_dependent=True, **options)
     assert cls.states + cls.history == tuple(i.name for i in program.inputs)
     reads = program.reads or ((0,),) * program.parts
-    fields = [Linear(part, len(read)) for part, read in enumerate(reads)]
+    fields = [Forced(part, len(read)) for part, read in enumerate(reads)]
     generator = torch.Generator().manual_seed(9)
     inputs = [torch.randn(2, dtype=torch.float64, generator=generator, requires_grad=True) for _ in program.inputs]
     got = cls.step(*fields, H, T, *inputs)
@@ -126,16 +113,6 @@ def test_every_shipped_implicit_scheme(name):
 # ------------------------------------------------------------------ by the textbook formula, nonlinear fields too
 
 
-class Smooth(nn.Module):
-    def __init__(self, size=3):
-        super().__init__()
-        torch.manual_seed(3)
-        self.linear = nn.Linear(size, size, dtype=torch.float64)
-
-    def forward(self, y):
-        return torch.tanh(self.linear(y)) - 0.3 * y
-
-
 def by_scipy(scheme, f, ys, h=H):
     """y_{n+1} from y_n (and y_{n−1}), stages or new state by scipy's Newton method."""
 
@@ -164,7 +141,7 @@ def by_scipy(scheme, f, ys, h=H):
 
 @pytest.mark.parametrize("name", ["backward-euler", "trapezoid", "gauss-2", "lobatto-iiic-2", "sdirk-21", "bdf-2"])
 def test_a_nonlinear_step_is_what_scipy_finds_and_has_its_gradient(name):
-    scheme, f = load(name).at_defaults(), Smooth()
+    scheme, f = load(name).at_defaults(), Damped()
     assert isinstance(scheme, RungeKutta | Multistep)
     generator = torch.Generator().manual_seed(1)
     ys = [torch.randn(2, 3, dtype=torch.float64, generator=generator) for _ in range(getattr(scheme, "steps", 1))]
@@ -190,17 +167,6 @@ def test_learnt_coefficients_of_an_implicit_tableau_have_the_gradient_of_the_den
 
 
 # ------------------------------------------------------------------ order
-
-
-class Growth(nn.Module):
-    """y' = share · (y cos t − y²/4), the whole of it or what a part of a method takes."""
-
-    def __init__(self, linear=1.0, square=1.0):
-        super().__init__()
-        self.linear, self.square = linear, square
-
-    def forward(self, t, y):
-        return self.linear * y * math.cos(t) - self.square * y**2 / 4
 
 
 END, BEGIN = 1.5, [0.5, 1.0, 2.0]  # several states, lest the error of one pass through zero
@@ -230,7 +196,7 @@ def test_the_slope_of_the_error_is_the_order(name, steps):
 
 
 def test_implicit_euler_skip_connections_are_three_lines_a_step():
-    fields = [Smooth() for _ in range(2)]
+    fields = [Damped() for _ in range(2)]
     cls = t2n.compile("backward-euler", solver="fixed-point", gradient="unrolled", iterations=3, tolerance=0)
     y = want = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     for f in fields:
@@ -275,17 +241,17 @@ def test_a_network_of_implicit_steps_trains(name):
 
 
 def test_fields_of_their_own_for_each_stage_and_one_for_all_steps():
-    fields = [[Smooth(), Smooth()] for _ in range(2)]
+    fields = [[Damped(), Damped()] for _ in range(2)]
     y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     own = t2n.compile("gauss-2", stage_weights="independent", **EXACT)(fields, h=H)
-    same = t2n.compile("gauss-2", **EXACT)([Smooth(), Smooth()], h=H)
-    once = t2n.compile("gauss-2", step_weights="shared", **EXACT)(Smooth(), steps=2, h=H)
+    same = t2n.compile("gauss-2", **EXACT)([Damped(), Damped()], h=H)
+    once = t2n.compile("gauss-2", step_weights="shared", **EXACT)(Damped(), steps=2, h=H)
     for block in (own, once):
         agree((block(y),), (same(y),), [y])
 
 
 def test_checkpointed_implicit_steps_have_the_same_gradient():
-    fields = [Smooth() for _ in range(2)]
+    fields = [Damped() for _ in range(2)]
     y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     blocks = [t2n.compile("trapezoid", backward=backward, **EXACT)(fields, h=H) for backward in ("store", "checkpoint")]
     agree((blocks[0](y),), (blocks[1](y),), [y, *fields[0].parameters()], 1e-12)

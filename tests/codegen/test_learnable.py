@@ -1,44 +1,24 @@
-"""Maps that keep an order or stability: against textbook conditions, roots by numpy, and real descents."""
+"""What is learnt with an order kept: families solved for, against textbook conditions; and what cannot be kept."""
 
-import copy
-import pickle
 import random
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
 import sympy
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 import tableau2net as t2n
 from tableau2net.codegen.learnable import learning
 from tableau2net.codegen.learnable.pivots import pivots
-from tableau2net.codegen.learnable.stable_maps import reflected, reflections
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, symbol
-from tableau2net.runtime.retraction import Retraction
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, load
 from tableau2net.scheme.base import Distribution
 from tableau2net.testing import multistep, runge_kutta
-
-
-def member(scheme, draw):
-    """A random member of a family, away from its poles."""
-    for _ in range(50):
-        values = {p.name: sympy.Rational(draw.randint(-40, 40), draw.randint(1, 12)) for p in scheme.parameters}
-        try:
-            return scheme.with_values(**values)
-        except InputError:
-            continue
-    raise AssertionError("poles everywhere")
-
-
-def fractions(values):
-    return [Fraction(int(v.p), int(v.q)) for v in values]
+from tests.codegen.families import member, multistep_residuals, runge_kutta_residuals, table
 
 
 def learnt_or_nothing(scheme, order):
@@ -49,38 +29,6 @@ def learnt_or_nothing(scheme, order):
         if "nothing to learn" in str(error):
             return None
         raise
-
-
-def multistep_residuals(scheme, order):
-    """Σ α_j, and Σ α_j j^q − q Σ β_j j^(q−1) (HNW I, III.2, (2.8))."""
-    alpha, beta = fractions(scheme.alpha), fractions(scheme.beta)
-    return [sum(alpha)] + [
-        sum(a * j**q for j, a in enumerate(alpha)) - q * sum(b * j ** (q - 1) for j, b in enumerate(beta))
-        for q in range(1, order + 1)
-    ]
-
-
-def runge_kutta_residuals(A, b, order):
-    """The eight conditions to order 4 (HNW I, Table II.2.2), on anything that numpy multiplies."""
-    c = A.sum(-1)
-
-    def through(x):
-        return (A * x[..., None, :]).sum(-1)
-
-    ac, ac2 = through(c), through(c * c)
-    sides = [
-        [(b, 1)],
-        [(b * c, 2)],
-        [(b * c * c, 3), (b * ac, 6)],
-        [(b * c * c * c, 4), (b * c * ac, 8), (b * ac2, 12), (b * through(ac), 24)],
-    ]
-    return [left.sum(-1) - Fraction(1, g) if left.dtype == object else left.sum(-1) - 1 / g
-            for side in sides[:order] for left, g in side]  # fmt: skip
-
-
-def table(scheme):
-    """A and b as arrays of fractions."""
-    return np.array([fractions(row) for row in scheme.A], dtype=object), np.array(fractions(scheme.b), dtype=object)
 
 
 # ------------------------------------------------------------------------------------------------- solved families
@@ -181,232 +129,11 @@ def test_a_scheme_printed_in_decimals_keeps_its_order():
     assert all(abs(float_of(start[n] - c)) < 1e-12 for n, c in scheme.coefficients.items() if n[0] in "ab")
 
 
-# ------------------------------------------------------------------------------------------------------ projection
-
-
-def torch_table(scheme, values):
-    """A and b as tensors, the learnt coefficients in the last dimension of `values`."""
-    place = {p.name: values[..., i] for i, p in enumerate(scheme.parameters)}
-
-    def entry(x):
-        return place[str(x)] if x.is_Symbol else torch.full_like(values[..., 0], float_of(x))
-
-    A = torch.stack([torch.stack([entry(x) for x in row], -1) for row in scheme.A], -2)
-    return A, torch.stack([entry(x) for x in scheme.b], -1)
-
-
-@pytest.mark.parametrize(("name", "order"), [("rk4-38", 4), ("rk4", 3), ("dormand-prince-54", 4), ("kutta-5", 4)])
-def test_conditions_and_their_slopes_are_those_of_the_textbook(name, order):
-    found = learning(load(name), coefficients="free", keep_order=order)
-    conditions = found.retraction
-    assert conditions.names == found.coefficients
-    kept = Retraction(conditions.names, conditions.conditions)
-    torch.manual_seed(0)
-    c = torch.randn(3, 2, len(conditions.names), dtype=torch.float64, requires_grad=True)
-    r, J = kept.evaluate(c)
-    expected = torch.stack(runge_kutta_residuals(*torch_table(found.scheme, c), order), -1)
-    assert r.shape == expected.shape
-    ratios = (r.unsqueeze(-1) / expected.unsqueeze(-2)).detach().flatten(0, 1)  # constant where they are the same
-    same = (ratios - ratios[0]).abs().amax(0) < 1e-9 * ratios[0].abs()
-    assert (same.sum(0) == 1).all()
-    assert (same.sum(1) == 1).all()
-    for i in range(r.shape[-1]):
-        (slope,) = torch.autograd.grad(r[..., i].sum(), c, retain_graph=True)
-        torch.testing.assert_close(J[..., i, :].detach(), slope)
-
-
-@pytest.mark.parametrize(
-    ("name", "order", "away"),
-    [("rk4-38", 4, 0.03), ("rk4", 3, 0.3), ("dormand-prince-54", 4, 0.1), ("kutta-5", 4, 0.1)],
-)
-def test_the_projection_keeps_the_conditions_and_its_gradient_their_tangent_plane(name, order, away):
-    found = learning(load(name), coefficients="free", keep_order=order)
-    kept = Retraction(found.retraction.names, found.retraction.conditions).eval()
-    start = torch.tensor([float_of(p.value) for p in found.raw], dtype=torch.float64)
-    torch.testing.assert_close(torch.stack(kept(*start)), start, rtol=0, atol=1e-11)
-    torch.manual_seed(0)
-    raw = (start + away * torch.randn(5, 2, len(start), dtype=torch.float64)).requires_grad_()
-    c = torch.stack(kept(*raw.unbind(-1)), -1)
-    residuals = torch.stack(runge_kutta_residuals(*torch_table(found.scheme, c), order), -1)
-    assert residuals.abs().max() < 1e-10
-    assert (c - raw).norm(dim=-1).max() < 8 * away * len(start) ** 0.5  # nearby
-    weight = torch.randn_like(c)
-    (slope,) = torch.autograd.grad((c * weight).sum(), raw)
-    again = c.detach().requires_grad_()
-    rows = runge_kutta_residuals(*torch_table(found.scheme, again), order)
-    J = torch.stack([torch.autograd.grad(row.sum(), again, retain_graph=True)[0] for row in rows], -2)
-    tangent = weight - (torch.linalg.pinv(J, rtol=1e-9) @ (J @ weight[..., None]))[..., 0]
-    torch.testing.assert_close(slope, tangent, rtol=1e-5, atol=1e-6)
-
-
-def test_coefficients_are_rounded_to_float32_together():
-    """Entries of 11.6 are known to 1e-6 only; the small ones make that good."""
-    found = learning(load("dormand-prince-54"), coefficients="free", keep_order=4)
-    kept = Retraction(found.retraction.names, found.retraction.conditions).eval()
-    torch.manual_seed(0)
-    raw = torch.tensor([float_of(p.value) for p in found.raw]) + 0.1 * torch.randn(200, len(found.raw))
-    c = torch.stack(kept(*raw.unbind(-1)), -1)
-    assert c.dtype == torch.float32
-    residuals = torch.stack(runge_kutta_residuals(*torch_table(found.scheme, c.double()), 4), -1)
-    assert residuals.abs().max() < 3e-7  # each rounded for itself: 1.3e-6
-
-
-def test_conditions_that_depend_on_each_other():
-    found = learning(load("kutta-5"), coefficients="free", keep_order=5)  # 17 conditions of rank 16
-    kept = Retraction(found.retraction.names, found.retraction.conditions).eval()
-    start = torch.tensor([float_of(p.value) for p in found.raw], dtype=torch.float64)
-    torch.manual_seed(0)
-    c = torch.stack(kept(*(start + 0.01 * torch.randn(20, len(start), dtype=torch.float64)).unbind(-1)), -1)
-    assert kept.evaluate(c)[0].abs().max() < 1e-10
-
-
-def test_a_step_beyond_the_way_back_is_not_silent():
-    found = learning(load("rk4-38"), coefficients="free", keep_order=4)
-    kept = Retraction(found.retraction.names, found.retraction.conditions)
-    far = [torch.full((2,), 40.0 * (-1) ** i) for i in range(len(found.raw))]
-    assert all(c.isnan().all() for c in kept(*far))
-
-
-@pytest.mark.parametrize(
-    ("name", "order", "sharing"),
-    [("rk4-38", 4, "step"), pytest.param("dormand-prince-54", 3, "shared", marks=pytest.mark.slow)],
-)
-def test_500_steps_of_descent_keep_the_conditions(name, order, sharing):
-    torch.manual_seed(0)
-    fields = [nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(2)]
-    for p in nn.ModuleList(fields).parameters():
-        p.data *= 3
-    block = t2n.compile(name, coefficients="free", keep_order=order, sharing=sharing)(fields)
-    family = learning(load(name), coefficients="free", keep_order=order).scheme
-    optimiser = torch.optim.SGD([p for n, p in block.named_parameters() if n.endswith("_raw")], lr=0.1, momentum=0.5)
-    x = torch.randn(64, 4)
-    goal, before, worst, losses = torch.sin(3 * x), torch.stack([*block.learnt().values()], -1).detach(), 0.0, []
-    for _ in range(500):
-        loss = (block(x) - goal).square().mean()
-        values = torch.stack([getattr(block, n) for n in block.raw], -1).detach()  # by now they are what was used
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        assert values.dtype == torch.float32
-        residuals = runge_kutta_residuals(*torch_table(family, values.double()), order)
-        worst = max(worst, *(float(r.abs().max()) for r in residuals))
-    assert worst < 1e-6
-    last = torch.stack([*block.eval().learnt().values()], -1).detach()
-    assert max(float(r.abs().max()) for r in runge_kutta_residuals(*torch_table(family, last.double()), order)) < 1e-6
-    assert losses[-1] < losses[0]
-    assert (values - before).abs().max() > 0.3  # it went far, and along the conditions
-
-
-def test_a_projected_block_is_copied_pickled_converted_and_compiled():
-    block = t2n.compile("rk4", coefficients="free", keep_order=3)([nn.Linear(2, 2)])
-    assert not any("retraction" in name for name in block.state_dict())
-    y = torch.ones(1, 2)
-    same = [copy.deepcopy(block), pickle.loads(pickle.dumps(block)), copy.deepcopy(block).half().float()]
-    for other in same[:2]:
-        assert torch.equal(other(y), block(y))
-    assert all(
-        abs(sum(float(b.detach()) for n, b in other.learnt().items() if n[0] == "b") - 1) < 1e-6 for other in same
-    )
-    fast = torch.compile(block, backend="eager", fullgraph=True)
-    torch.testing.assert_close(fast(y), block(y))
-    fast(y).sum().backward()
-    assert block.a21_raw.grad is not None
-
-
-# ------------------------------------------------------------------------------------------------------- stability
-
-
-def lm_roots(k):
-    return np.roots([1, -(1 - k), -k])
-
-
-def test_lm_stays_zero_stable_however_far_its_raw_parameter_goes():
-    found = learning(load("lm"), coefficients="learnable", keep_stable=True)
-    assert found.raw_names == ("k_raw",)
-    assert found.coefficients == ("k",)
-    block = t2n.compile("lm", coefficients="learnable", keep_stable=True)([nn.Identity() for _ in range(10001)])
-    assert ((block.learnt()["k"] >= -0.1) & (block.learnt()["k"] <= 0)).all()  # drawn as the file declares
-    assert block.learnt()["k"].std() > 0.02
-    with torch.no_grad():
-        block.k_raw.copy_(torch.linspace(-1e4, 1e4, 10000))
-    k = block.learnt()["k"]
-    assert k.dtype == torch.float32
-    assert k.min() > -1
-    assert k.max() <= 1
-    assert k[-1] == 1  # the end that belongs to the region is reached
-    assert (k.diff() >= 0).all()
-
-
-def test_the_start_is_mapped_back_exactly():
-    for name, coefficients in (("lm", "learnable"), ("sspms-32", "free"), ("bdf-3", "free"), ("bdf-5", "free")):
-        found = learning(load(name), coefficients=coefficients, keep_stable=True)
-        at = {p.symbol: p.value for p in found.raw}
-        for p in found.scheme.parameters:
-            assert sympy.simplify(found.values[p.name].subs(at) - p.value) == 0
-    slope = sympy.diff(learning(load("lm"), coefficients="learnable", keep_stable=True).values["k"])
-    assert slope.is_positive is not False
-
-
-@settings(max_examples=60)
-@given(st.lists(st.floats(-0.999, 0.999), min_size=1, max_size=6))
-def test_reflection_coefficients_are_all_polynomials_with_roots_inside(kappa):
-    q = np.array([float(c) for c in reflected([sympy.Float(k, 30) for k in kappa])])
-    assert max(abs(np.roots(q)), default=0) < 1
-
-
-@settings(max_examples=60)
-@given(st.lists(st.fractions(-3, 3, max_denominator=9), min_size=1, max_size=4))
-def test_every_polynomial_with_roots_inside_has_reflection_coefficients(tail):
-    q = [sympy.S.One, *(sympy.Rational(x.numerator, x.denominator) for x in tail)]
-    size = max(abs(np.roots([float(c) for c in q])), default=0)
-    assume(abs(size - 1) > 1e-6)
-    found = reflections(q)
-    assert (found is not None) == (size < 1)
-    if found is not None:
-        assert reflected(found) == q
-
-
-@settings(max_examples=40)
-@given(
-    st.sampled_from([("bdf-3", None), ("bdf-4", 1), ("bdf-5", None), ("imex-bdf-4", None), ("imex-bdf-2", 1)]),
-    st.lists(st.floats(-4, 4), min_size=8, max_size=8),
-)
-def test_several_alpha_stay_zero_stable(case, numbers):
-    name, order = case
-    found = learning(load(name), coefficients="free", keep_order=order, keep_stable=True)
-    raw = dict(zip([p.symbol for p in found.raw], numbers, strict=False))
-    values = {symbol(n): float(v.subs(raw)) for n, v in found.values.items()}
-    alpha = [float(a.subs(values)) for a in found.scheme.alpha]
-    assert abs(sum(alpha)) < 1e-12
-    q = np.polydiv(alpha[::-1], [1, -1])[0]
-    assert max(abs(np.roots(q))) < 1
-
-
 def test_the_exact_order_is_kept_beside_stability():
     found = learning(load("bdf-4"), coefficients="free", keep_order=1, keep_stable=True)
     draw = random.Random(0)
     for _ in range(5):
         assert not any(multistep_residuals(member(found.scheme, draw), 1))
-
-
-def test_half_a_line():
-    """ρ has the roots 1 and −1/m: zero-stable for m < −1 and for m ≥ 1."""
-    for value, end in ((2, 1), (-5, -1)):
-        scheme = Multistep(
-            alpha=("-1/m", "1/m - 1", "1"), beta=("0", "1", "0"), parameters=(Parameter("m", sympy.Integer(value)),)
-        )
-        found = learning(scheme, coefficients="learnable", keep_stable=True)
-        made = sympy.lambdify(symbol("m_raw"), found.values["m"])
-        assert abs(made(float_of(found.raw[0].value)) - value) < 1e-12
-        for u in (-1e6, -3.0, 0.0, 3.0, 1e6):
-            m = made(np.float32(u))
-            assert m >= 1 if end == 1 else m < -1
-
-
-def test_a_negative_or_free_beta_needs_no_map():
-    found = learning(load("adamnet-2"), coefficients="learnable", keep_stable=True)
-    assert found.identity
 
 
 # ---------------------------------------------------------------------------------------------------------- errors

@@ -19,6 +19,7 @@ from tableau2net.codegen.names import LOCAL, OF_MODULES, OWN, RESERVED, VALUE, c
 from tableau2net.codegen.source import source_of
 from tableau2net.exact.text import parse
 from tableau2net.scheme.file import loads
+from tests.fields import Mixed
 
 PARAMETERS = """
 [parameters.q0]
@@ -85,19 +86,10 @@ def compiled(one, options):
         return str(error)
 
 
-class Field(nn.Module):
-    def __init__(self, width=3):
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.weight = nn.Parameter(torch.randn(width, width, generator=generator, dtype=torch.float64) / 4)
-
-    def forward(self, *given):
-        return torch.tanh(sum(given[1:], given[0]) @ self.weight)
-
-
 def taken(cls, options):
     """What a step of a class gives, with its gradient in what is learnt."""
-    one = Field() if len(cls.field_names) == 1 else [Field() for _ in cls.field_names]
+    fields = [Mixed(3, timed=options.get("time_dependent", False), seed=0) for _ in cls.field_names]
+    one = fields[0] if len(fields) == 1 else fields
     steps = {"channels": 2} if options.get("sharing") == "channel" else {}
     torch.manual_seed(0)
     block = cls(one, steps=3, **steps) if options.get("step_weights") == "shared" else cls([one] * 3, **steps)
@@ -236,7 +228,7 @@ def run(source, name):
 
 def test_a_block_does_the_same_whatever_its_scheme_is_called():
     y = torch.linspace(0, 1, 3, dtype=torch.float64)
-    field = Field()
+    field = Mixed(3, seed=0)
     expected = t2n.compile(implicit("harmless"))([field])(y)
     for name in SCHEMES[::4]:
         assert torch.equal(t2n.compile(implicit(name))([field])(y), expected), name
@@ -245,7 +237,7 @@ def test_a_block_does_the_same_whatever_its_scheme_is_called():
 @pytest.mark.slow
 def test_a_standalone_file_does_the_same_whatever_its_scheme_is_called():
     y = torch.linspace(0, 1, 3, dtype=torch.float64)
-    field = Field()
+    field = Mixed(3, seed=0)
     expected = t2n.compile(implicit("harmless"))([field])(y)
     for name in SCHEMES:
         assert torch.equal(run(write_source(implicit(name)), name)([field])(y), expected), name
@@ -253,7 +245,7 @@ def test_a_standalone_file_does_the_same_whatever_its_scheme_is_called():
 
 def test_a_standalone_file_of_a_scheme_called_as_what_it_needs():
     y = torch.linspace(0, 1, 3, dtype=torch.float64)
-    field = Field()
+    field = Mixed(3, seed=0)
     for name in ("solver", "none", "exit-stack", "tensor"):
         block = run(write_source(implicit(name)), name)([field])
         assert torch.equal(block(y), t2n.compile(implicit("harmless"))([field])(y)), name

@@ -9,6 +9,7 @@ from tableau2net.nn import named_coefficients
 from tableau2net.nn.families.ode import ENTRIES, AdaptiveBlock, ANODENetwork, ODENetwork, TimeField, ode_block
 from tableau2net.nn.learnt.schemes import learnt_schemes
 from tableau2net.nn.refinement import refine
+from tests.fields import smooth
 
 
 def make(name, **options):
@@ -106,7 +107,7 @@ def test_the_adjoint_gradient_becomes_that_of_the_steps():
     """Two routes to one flow: where h is halved their difference falls by the order of the scheme, at least by 8."""
     pytest.importorskip("torchdiffeq")
     torch.manual_seed(0)
-    field = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3)).double()
+    field = smooth(3, 5)
     y0, found = torch.randn(4, 3, dtype=torch.float64), []
     for steps in (2, 4):
         stored, adjoint = (

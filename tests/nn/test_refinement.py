@@ -13,10 +13,7 @@ from torch.nn import functional
 import tableau2net as t2n
 from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.refinement import refine
-
-
-def smooth(width=3):
-    return nn.Sequential(nn.Linear(width, 5), nn.Tanh(), nn.Linear(5, width)).double()
+from tests.fields import smooth
 
 
 def count(model):
@@ -98,7 +95,7 @@ def test_outputs_differ_by_the_order_in_h(scheme, order, options):
     """N steps of size 1/N of a field that varies with t, then each halved; the difference against N."""
     torch.manual_seed(0)
     block_of = t2n.compile(scheme, **options)
-    low, high, y = smooth(), smooth(), torch.randn(4, 3, dtype=torch.float64)
+    low, high, y = smooth(3, 5), smooth(3, 5), torch.randn(4, 3, dtype=torch.float64)
 
     class Between(nn.Module):
         """The field at time t: slowly from one function to another."""
@@ -126,7 +123,7 @@ def test_outputs_differ_by_the_order_in_h(scheme, order, options):
 def test_a_copy_has_half_the_gradient():
     """Each copy's gradient against half the old one: the difference falls with h."""
     torch.manual_seed(0)
-    field, y = smooth(), torch.randn(4, 3, dtype=torch.float64)
+    field, y = smooth(3, 5), torch.randn(4, 3, dtype=torch.float64)
 
     def worst(steps):
         block = t2n.compile("euler")([copy.deepcopy(field) for _ in range(steps)], h=1 / steps)
@@ -159,7 +156,7 @@ def test_coefficients_go_with_their_steps():
     def made(scheme, **options):
         return t2n.compile(scheme, coefficients="learnable", **options)
 
-    fields = [smooth() for _ in range(4)]
+    fields = [smooth(3, 5) for _ in range(4)]
     block = made("lm")(fields)  # the first step is a start-up step
     old = block.k.tolist()
     assert refine(block).k.tolist() == [old[0]] * 3 + [old[1]] * 2 + [old[2]] * 2
@@ -214,7 +211,7 @@ def test_steps_with_something_around_them():
 
 
 def test_one_theta_stays_one():
-    field = smooth()
+    field = smooth(3, 5)
     block = t2n.compile("rk4", step_weights="shared")(field, steps=3, h=0.1)
     fine = refine(block)
     assert (fine.steps, fine.h) == (6, 0.05)
@@ -228,7 +225,7 @@ def test_one_theta_stays_one():
 
 def test_several_states_and_fields():
     torch.manual_seed(0)
-    revnet = t2n.compile("revnet")([(smooth(), smooth()) for _ in range(3)], h=1e-3)
+    revnet = t2n.compile("revnet")([(smooth(3, 5), smooth(3, 5)) for _ in range(3)], h=1e-3)
     y = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     for found, expected in zip(refine(revnet)(*y), revnet(*y), strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
@@ -237,7 +234,7 @@ def test_several_states_and_fields():
 
 def test_what_cannot_be_refined():
     with pytest.raises(t2n.InputError, match="at least 2"):
-        refine(t2n.compile("euler")([smooth()]), 1)
+        refine(t2n.compile("euler")([smooth(3, 5)]), 1)
 
     class Own(nn.Module):
         def refine(self):
@@ -249,7 +246,7 @@ def test_what_cannot_be_refined():
         refine(nn.Linear(2, 2))
     damped = t2n.Multistep(alpha=("-1/2", "1"), beta=("1", "0"), name="damped")
     with pytest.raises(t2n.InputError, match="damped: a step of size 0"):
-        refine(t2n.compile(damped)([smooth()]))
-    back = t2n.compile("rk4", backward="reversible", coupling="1/2", step_weights="shared")(smooth(), steps=10)
+        refine(t2n.compile(damped)([smooth(3, 5)]))
+    back = t2n.compile("rk4", backward="reversible", coupling="1/2", step_weights="shared")(smooth(3, 5), steps=10)
     with pytest.raises(t2n.InputError, match="growth_limit"):
         refine(back)

@@ -13,7 +13,7 @@ from tableau2net.analysis import check, order
 from tableau2net.analysis.order.by_assumptions import order_by_simplifying, proved_by_simplifying
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.errors import InputError
-from tableau2net.exact.surds import conjugate_roots, expression, quadratic_roots
+from tableau2net.exact.surds import expression
 from tableau2net.scheme import RungeKutta, load
 from tableau2net.scheme.constructed import collocation, implicit, polynomial
 from tableau2net.scheme.constructed import patterns as registry
@@ -140,30 +140,6 @@ def test_butchers_theorem_claims_nothing_where_it_does_not_hold():
     for name in ("euler", "implicit-midpoint", "trapezoid", "backward-euler", "qin-zhang-2", "heun-3"):
         found = order_by_simplifying(load(name))
         assert found is None or found == order(load(name)), name
-
-
-def test_surds_against_decimals():
-    low, high = quadratic_roots(Fraction(-10, 9), Fraction(5, 21))
-    with mpmath.workdps(40):
-        x, y = (number(expression(v)) for v in (low, high))
-        assert abs(x - (mpmath.mpf(5) - mpmath.sqrt(mpmath.mpf(40) / 7)) / 9) < 1e-35
-        for made, same in (
-            ((low - 3) / (high + 2), (x - 3) / (y + 2)),
-            (1 / low - low * low * high, 1 / x - x * x * y),
-            (*(Fraction(2, 3) - high, mpmath.mpf(2) / 3 - y),),
-        ):
-            assert abs(number(expression(made)) - same) < 1e-35
-        u, v = conjugate_roots(low, high)
-        assert (
-            abs(
-                number(expression(u * v * (u - 2) / (v + u)))
-                - mpmath.sqrt(x * y) * (mpmath.sqrt(x) - 2) / (mpmath.sqrt(x) + mpmath.sqrt(y))
-            )
-            < 1e-35
-        )
-        assert (u + v) * (u - v) == low - high
-        assert low * high == Fraction(5, 21)
-        assert low + high == Fraction(10, 9)
 
 
 # ------------------------------------------------------------------ stabilised methods
