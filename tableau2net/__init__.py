@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import list_models as list_models
     from tableau2net.nn import refine as refine
+    from tableau2net.nn import register_model as register_model
     from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
@@ -58,7 +59,7 @@ _EXPORTS = {  # module: the names that come from it
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("IntegrationError", "Solution", "integrate"),
-    "nn": ("convert", "create_model", "list_models", "refine", "summary"),
+    "nn": ("convert", "create_model", "list_models", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load"),
