@@ -8,9 +8,9 @@ from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic.dynamic_network import DynamicNetwork, DynamicNetworkOptions
 from tableau2net.nn.families.converted import ConvertOptions
 from tableau2net.nn.families.fractal import FractalNetwork, FractalOptions
-from tableau2net.nn.families.hamiltonian import FlowOptions, _network
+from tableau2net.nn.families.hamiltonian import FlowOptions, flow_network
 from tableau2net.nn.families.ode import ANODENetwork, ANODEOptions, ODENetwork, ODEOptions
-from tableau2net.nn.families.residual import ResNetOptions, ResNeXtOptions, _resnet, _resnext
+from tableau2net.nn.families.residual import ResNetOptions, ResNeXtOptions, resnet_of, resnext_of
 from tableau2net.nn.model_options import ModelOptions
 from tableau2net.nn.registry import SHOWN, entries
 from tableau2net.nn.skeleton.residual_network import NetworkOptions, ResidualNetwork
@@ -55,9 +55,9 @@ def test_they_are_those_of_the_families():
 def test_each_typed_dictionary_is_what_the_function_takes_that_it_is_handed_to():
     for options, function, positional in (
         (NetworkOptions, ResidualNetwork, {"scheme", "steps", "widths", "kind"}),
-        (ResNetOptions, _resnet, {"family", "depth"}),
-        (ResNeXtOptions, _resnext, {"family", "depth", "groups", "base"}),
-        (FlowOptions, _network, {"scheme", "steps", "field", "fields", "states", "h", "widths", "normal_opening"}),
+        (ResNetOptions, resnet_of, {"family", "depth"}),
+        (ResNeXtOptions, resnext_of, {"family", "depth", "groups", "base"}),
+        (FlowOptions, flow_network, {"scheme", "steps", "field", "fields", "states", "h", "widths", "normal_opening"}),
         (FractalOptions, FractalNetwork, {"columns"}),
         (ODEOptions, ODENetwork, {"scheme", "steps", "rtol"}),
         (ANODEOptions, ANODENetwork, {"scheme", "steps"}),

@@ -46,7 +46,7 @@ def installed(tmp_path, monkeypatch, registered):
     (info / "entry_points.txt").write_text("[tableau2net.models]\nstrange = strange_nets\n")
     (site / "strange_nets.py").write_text(STRANGE)
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setattr(extensions, "_loaded", {})
+    monkeypatch.setattr(extensions, "loaded", {})
     yield
     sys.modules.pop("strange_nets", None)
 

@@ -22,7 +22,7 @@ WIDTHS = (32, 64, 112)
 
 
 class FlowOptions(CompileOptions, total=False):
-    """Those that all three have, with the defaults of `_network`."""
+    """Those that all three have, with the defaults of `flow_network`."""
 
     num_classes: int
     norm: bool
@@ -65,7 +65,7 @@ def hamiltonian(
     widths = (32, 64, 112 if depth <= 74 else 128) if widths is None else widths
     last = len(widths) - 1
     steps = [n + (i == 0) - (i == last) for i in range(len(widths))]
-    return _network(
+    return flow_network(
         chosen, steps, _canonical, ("f_1", "f_2"), ("y1", "y2"), h, widths=widths, normal_opening=True, **options
     )
 
@@ -80,7 +80,7 @@ def midpoint(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.1, **op
     """Y_{k+1} = Y_{k−1} + 2hσ((K − Kᵀ)Y_k + b), started by a step of Euler; depth 6n + 2, n steps a resolution."""
     by_name(options, "leapfrog-2")
     steps = [_steps("midpoint", depth, 6)] * len(widths)
-    return _network(load("leapfrog-2"), steps, Antisymmetric, ("f",), ("y",), h, widths=widths, **options)
+    return flow_network(load("leapfrog-2"), steps, Antisymmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
 @register_model(
@@ -99,7 +99,7 @@ def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **op
     """
     by_name(options, "stormer-2")
     steps = [_steps("leapfrog", depth, 6)] * len(widths)
-    return _network(load("stormer-2"), steps, Symmetric, ("f",), ("y",), h, widths=widths, **options)
+    return flow_network(load("stormer-2"), steps, Symmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
 def _steps(name: str, depth: int, layers: int) -> int:
@@ -112,7 +112,7 @@ def _canonical(channels: int, *, norm: bool, activation: Activation) -> list[nn.
     return [Symmetric(channels, sign, norm=norm, activation=activation) for sign in (1, -1)]
 
 
-def _network(
+def flow_network(
     scheme: Scheme,
     steps: Sequence[int],
     field: MakeFields,
@@ -128,6 +128,7 @@ def _network(
     transition: Transitions = "pool",
     **options: Unpack[CompileOptions],
 ) -> Stack:
+    """The network of a scheme whose states and fields go by these names; `fields` are made by `field`."""
     if transition not in get_args(Transitions):
         raise InputError(f"transition={transition!r}: write 'pool' or 'conv'")
     options.setdefault("backward", "reversible")

@@ -63,10 +63,10 @@ def resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
 
     Raises InputError for a depth that is neither.
     """
-    return _resnet("resnet", depth, **options)
+    return resnet_of("resnet", depth, **options)
 
 
-def _resnet(
+def resnet_of(
     family: str,
     depth: int,
     *,
@@ -78,7 +78,7 @@ def _resnet(
     widths: Sequence[int] = (16, 32, 64),
     **options: Unpack[NetworkOptions],
 ) -> ResidualNetwork:
-    """A ResNet by the name of its family, for errors."""
+    """`resnet` for a family of another name, which errors say."""
     narrow = _bottleneck(depth) if bottleneck is None else bottleneck
     convolutions = 9 if narrow else 6
     if depth < convolutions + 2 or (depth - 2) % convolutions:
@@ -110,7 +110,7 @@ def _named(family: str, depth: int, scheme: Source, options: ResNetOptions) -> R
     if "scheme" in options:
         raise InputError(f"{family}{depth} is a scheme by name already; give scheme= to resnet{depth}")
     options["scheme"] = scheme
-    return _resnet(family, depth, **options)
+    return resnet_of(family, depth, **options)
 
 
 @register_model(
@@ -178,7 +178,7 @@ def post_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork
     """The first ResNet, y⁺ = relu(y + f(y)); shortcut="pad" unless given, as its authors have it on CIFAR-10."""
     options.setdefault("preactivation", False)
     options.setdefault("shortcut", "pad")
-    return _resnet("post_resnet", depth, **options)
+    return resnet_of("post_resnet", depth, **options)
 
 
 @register_model(
@@ -217,10 +217,10 @@ def wide_resnet(
 )
 def resnext(depth: int, groups: int, base: int, **options: Unpack[ResNeXtOptions]) -> ResidualNetwork:
     """ResNeXt of depth 9n + 2: bottlenecks of groups × base·2^i channels to `widths`, at resolution i."""
-    return _resnext("resnext", depth, groups, base, **options)
+    return resnext_of("resnext", depth, groups, base, **options)
 
 
-def _resnext(
+def resnext_of(
     family: str,
     depth: int,
     groups: int,
@@ -232,6 +232,7 @@ def _resnext(
     widths: Sequence[int] = (256, 512, 1024),
     **options: Unpack[NetworkOptions],
 ) -> ResidualNetwork:
+    """`resnext` for a family of another name, which errors say."""
     if depth < 11 or (depth - 2) % 9:
         nearest = max(11, 9 * round((depth - 2) / 9) + 2)
         raise InputError(
@@ -261,7 +262,7 @@ def lm_resnext(depth: int, groups: int, base: int, **options: Unpack[ResNeXtOpti
         )
     options["scheme"] = "lm"
     options.setdefault("preactivation", True)
-    return _resnext("lm_resnext", depth, groups, base, **options)
+    return resnext_of("lm_resnext", depth, groups, base, **options)
 
 
 def _exact(option: str, value: str | int | float) -> Expr:
@@ -338,4 +339,4 @@ def damped_scheme(damping: Expr) -> Scheme:
 def small_step_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
     options.setdefault("h", 0.1)
-    return _resnet("small_step_resnet", depth, **options)
+    return resnet_of("small_step_resnet", depth, **options)
