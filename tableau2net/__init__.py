@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import Report as Report
     from tableau2net.analysis import check as check
     from tableau2net.analysis import order as order
+    from tableau2net.analysis import register_finding as register_finding
     from tableau2net.analysis import report as report
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
@@ -55,7 +56,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
 
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
 _EXPORTS = {  # module: the names that come from it
-    "analysis": ("Report", "check", "order", "report", "zero_stable"),
+    "analysis": ("Report", "check", "order", "register_finding", "report", "zero_stable"),
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("IntegrationError", "Solution", "integrate"),
