@@ -1,12 +1,16 @@
 """What a user declares: families of schemes with exact coefficients, their files, and the library."""
 
+# isort: off
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
-from tableau2net.scheme.general_linear import GeneralLinear
-from tableau2net.scheme.library import list_schemes, load
+from tableau2net.scheme.runge_kutta import RungeKutta  # families are named in this order
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
-from tableau2net.scheme.operations import adjoint, compose
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
-from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.scheme.general_linear import GeneralLinear
+
+# isort: on
+from tableau2net.scheme.library import list_schemes, load
+from tableau2net.scheme.operations import adjoint, compose
+from tableau2net.scheme.registered import register_scheme_family
 
 __all__ = [
     "AdditiveMultistep",
@@ -22,4 +26,5 @@ __all__ = [
     "compose",
     "list_schemes",
     "load",
+    "register_scheme_family",
 ]

@@ -97,8 +97,8 @@ def _init(parameter: Parameter) -> Distribution | None:
 class Scheme:
     """A time-stepping method as data. Families add the coefficients; everything derived is a function elsewhere.
 
-    A family is a frozen dataclass whose own fields are the keys of its files (see `keys`), and says with `lower` what
-    a step is. The rest has a default here; `register_scheme_family` makes its files known.
+    A family is a frozen dataclass whose own fields are the keys of its files (`tableau2net.scheme.keys`), and says with
+    `lower` what a step is. The rest has a default here; `register_scheme_family` makes its files known.
 
     `claims` holds what the source says (``{"order": 4}``): it is proved or refuted, never believed.
     `digits`: how many decimals the source printed, where it printed decimals that were cut off; conditions are then
@@ -133,13 +133,13 @@ class Scheme:
         if self.digits is not None and self.parameters:
             raise InputError("digits: a scheme with parameters is meant exactly; drop digits or the parameters")
         object.__setattr__(self, "claims", dict(self.claims))
-        for key in self.keys():
+        for key in self.file_keys():
             value = getattr(self, key.name)
             if key.kind == "number" and (key.required or not left_out(value)):
                 object.__setattr__(self, key.name, key.exact(value, self.symbols))
 
     @classmethod
-    def keys(cls) -> tuple[Key, ...]:
+    def file_keys(cls) -> tuple[Key, ...]:
         """What a file of the family says beside what all files say: the family's own fields, exact numbers first.
 
         Raises TypeError for a field of a type that a file cannot hold."""
@@ -162,7 +162,7 @@ class Scheme:
 
     def _numbers(self) -> list[tuple[Key, Any]]:
         """The keys that hold exact numbers, and what they hold."""
-        held = ((key, getattr(self, key.name)) for key in self.keys() if key.kind == "number")
+        held = ((key, getattr(self, key.name)) for key in self.file_keys() if key.kind == "number")
         return [(key, value) for key, value in held if value is not None]
 
     def following(self) -> Sequence[str]:

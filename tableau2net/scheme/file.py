@@ -14,25 +14,12 @@ from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
 from tableau2net.scheme.base import Distribution, Parameter, Scheme
 from tableau2net.scheme.claimable import KINDS, claims_with
-from tableau2net.scheme.general_linear import GeneralLinear
-from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
-from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
-from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.scheme.keys import Key
+from tableau2net.scheme.registered import COMMON, family_called
 from tableau2net.words import plain
 
 MAX_BYTES = 256 * 1024
 FORMAT = 1
-
-# family name → class, keys it must have, keys it may have
-FAMILIES: dict[str, tuple[type[Scheme], tuple[str, ...], tuple[str, ...]]] = {
-    "runge-kutta": (RungeKutta, ("A", "b"), ("c", "b_hat")),
-    "multistep": (Multistep, ("alpha", "beta"), ("derivative",)),
-    "additive-runge-kutta": (AdditiveRungeKutta, ("parts",), ()),
-    "partitioned-runge-kutta": (PartitionedRungeKutta, ("parts",), ("reads",)),
-    "additive-multistep": (AdditiveMultistep, ("alpha", "betas"), ()),
-    "general-linear": (GeneralLinear, ("A", "U", "B", "V"), ("c", "external")),
-}
-COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")
 
 
 def read(path: str | Path) -> Scheme:
@@ -73,22 +60,21 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
     """The scheme that a decoded TOML table declares. Raises InputError."""
     if table.get("format") != FORMAT:
         raise InputError(f"format = {table.get('format')!r}: this version reads format = {FORMAT}")
-    family = table.get("family")
-    if not isinstance(family, str) or family not in FAMILIES:
-        raise InputError(f"family = {family!r}: write one of {', '.join(FAMILIES)}")
-    cls, required, optional = FAMILIES[family]
-    _known_keys(table, (*COMMON, *required, *optional), "")
-    for key in required:
-        if key not in table:
-            raise InputError(f"key {key} is missing: a {family} scheme has {', '.join(required)}")
+    family = family_called(table.get("family"))
+    keys = family.file_keys()
+    _known_keys(table, (*COMMON, *(key.name for key in keys)), "")
+    required = [key.name for key in keys if key.required]
+    for name in required:
+        if name not in table:
+            raise InputError(f"key {name} is missing: a {family.family} scheme has {', '.join(required)}")
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
     parameters = _parameters(table.get("parameters", {}))
     symbols = {p.name: p.symbol for p in parameters}
-    coefficients = {key: _value(table[key], key, parameters, symbols) for key in (*required, *optional) if key in table}
-    return cls(
-        **coefficients,
+    own = {key.name: _value(table[key.name], key, parameters, symbols) for key in keys if key.name in table}
+    return family(
+        **own,
         **{key: table[key] for key in ("name", "title", "reference") if key in table},
         parameters=parameters,
         digits=digits,
@@ -102,34 +88,36 @@ def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) ->
             raise InputError(f"unknown key {where}{key}; known here: {', '.join(known)}")
 
 
-def _value(value: Any, key: str, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> Any:
-    """What stands under a family's key: exact numbers in lists, but for these."""
-    match key:
-        case "derivative" | "reads":  # whole numbers, checked by the family
-            return value
-        case "parts":
-            return _tableaus(value, parameters, symbols)
-        case "external" if isinstance(value, list):  # "y" and the like are words, and lists are weights
-            return tuple(_exact(x, symbols, f"{key}[{i}]") if isinstance(x, list) else x for i, x in enumerate(value))
-    return _exact(value, symbols, key)
+def _value(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> Any:
+    """What stands under a family's key, for the family to check: numbers are exact, in lists of any shape."""
+    if key.kind == "plain":
+        return value
+    if key.kind == "table":
+        return _tables(value, key, parameters, symbols)
+    if key.kind == "word" and isinstance(value, list):
+        where = enumerate(value)
+        return tuple(_exact(x, symbols, f"{key.name}[{i}]") if isinstance(x, list) else x for i, x in where)
+    return _exact(value, symbols, key.name)
 
 
-def _tableaus(value: Any, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> tuple[RungeKutta, ...]:
+def _tables(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> tuple[Scheme, ...]:
+    keys = key.table.file_keys()
+    required = [own.name for own in keys if own.required]
     if not isinstance(value, list) or not value or not all(isinstance(part, dict) for part in value):
-        raise InputError("parts: write a table for each field, [[parts]], with A and b")
-    _, required, optional = FAMILIES["runge-kutta"]
-    tableaus = []
+        raise InputError(f"{key.name}: write a table for each field, [[{key.name}]], with {' and '.join(required)}")
+    tables = []
     for i, part in enumerate(value):
-        _known_keys(part, (*required, *optional), f"parts[{i}].")
-        for key in required:
-            if key not in part:
-                raise InputError(f"key parts[{i}].{key} is missing")
-        exact = {key: _exact(entry, symbols, f"parts[{i}].{key}") for key, entry in part.items()}
+        where = f"{key.name}[{i}]"
+        _known_keys(part, tuple(own.name for own in keys), f"{where}.")
+        for name in required:
+            if name not in part:
+                raise InputError(f"key {where}.{name} is missing")
+        exact = {name: _exact(entry, symbols, f"{where}.{name}") for name, entry in part.items()}
         try:
-            tableaus.append(RungeKutta(**exact, parameters=parameters))
+            tables.append(key.table(**exact, parameters=parameters))
         except InputError as error:
-            raise InputError(f"parts[{i}]: {error}") from None
-    return tuple(tableaus)
+            raise InputError(f"{where}: {error}") from None
+    return tuple(tables)
 
 
 def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
@@ -203,18 +191,17 @@ def _pair(value: Any, key: str) -> tuple[Expr, Expr]:
 
 def dumps(scheme: Scheme) -> str:
     """The scheme as TOML text that `loads` reads back to an equal scheme."""
-    _, required, optional = FAMILIES[scheme.family]
+    own = [key for key in scheme.file_keys() if key.kind != "table"]
     lines = [f"format = {FORMAT}", f"name = {_string(scheme.name)}", f"family = {_string(scheme.family)}"]
     lines += [f"{key} = {_string(getattr(scheme, key))}" for key in ("title", "reference") if getattr(scheme, key)]
     if scheme.digits is not None:
         lines.append(f"digits = {scheme.digits}")
-    for key in (*required, *optional):
-        if key != "parts":
-            lines += _entry(scheme, key)
+    lines += [line for key in own for line in _entry(scheme, key)]
     if scheme.claims:
         lines += ["", "[claims]", *(f"{key} = {_claim(value)}" for key, value in scheme.claims.items())]
-    for part in getattr(scheme, "parts", ()):
-        lines += ["", "[[parts]]", *(line for key in ("A", "b", "c", "b_hat") for line in _entry(part, key))]
+    for key in scheme.file_keys():
+        for part in getattr(scheme, key.name) if key.kind == "table" else ():
+            lines += ["", f"[[{key.name}]]", *(line for own in part.file_keys() for line in _entry(part, own))]
     for p in scheme.parameters:
         lines += ["", f"[parameters.{p.name}]", f"value = {_array(p.value)}"]
         if p.range is not None:
@@ -228,12 +215,12 @@ def _claim(value: Any) -> str:
     return _string(text_of(value)) if isinstance(value, Expr) else json.dumps(value)
 
 
-def _entry(scheme: Scheme, key: str) -> list[str]:
+def _entry(scheme: Scheme, key: Key) -> list[str]:
     """The line of a key, none where there is nothing to say."""
-    value = getattr(scheme, key)
-    if value is None or (key == "derivative" and value == 1):
+    value = getattr(scheme, key.name)
+    if value is None or (isinstance(value, int) and value == key.default):
         return []
-    return [f"{key} = {value if key == 'derivative' else _array(value)}"]
+    return [f"{key.name} = {_array(value)}"]
 
 
 def _string(text: str) -> str:

@@ -16,10 +16,12 @@ from tableau2net.scheme.exact_rows import exact_vector, left_out
 from tableau2net.scheme.keys import Matrix, named_matrix
 from tableau2net.scheme.layout import CellGrid
 from tableau2net.scheme.lowering import StepWriter, aged
+from tableau2net.scheme.registered import register_scheme_family
 
 External = str | tuple[Expr, ...]
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class GeneralLinear(Scheme):
     """A general linear method with s stages and r external values x_1 … x_r handed from step to step.

@@ -16,10 +16,12 @@ from tableau2net.scheme.base import MAX_PARTS, Scheme
 from tableau2net.scheme.exact_rows import whole_number
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed
 from tableau2net.scheme.lowering import StepWriter, aged
+from tableau2net.scheme.registered import register_scheme_family
 
 Vector = tuple[Expr, ...]
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class Multistep(Scheme):
     """A linear k-step method with the signs of Hairer, Nørsett, Wanner I, III.2.
@@ -73,6 +75,7 @@ class Multistep(Scheme):
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class AdditiveMultistep(Scheme):
     """A linear k-step method for y' = Σ_ν f^ν(t, y): Σ_j α_j y_{n+j} = h Σ_ν Σ_j β[ν][j] f^ν_{n+j}.

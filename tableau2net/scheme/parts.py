@@ -16,6 +16,7 @@ from tableau2net.scheme.base import MAX_PARTS, Scheme, declared
 from tableau2net.scheme.exact_rows import as_list, whole_number
 from tableau2net.scheme.layout import CellGrid, indexed
 from tableau2net.scheme.lowering import StepWriter
+from tableau2net.scheme.registered import register_scheme_family
 from tableau2net.scheme.runge_kutta import RungeKutta, lower_additive, stage_name
 
 
@@ -80,6 +81,7 @@ class _Parts(Scheme):
         return replace(self, parts=tuple(parts), **changes)
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class AdditiveRungeKutta(_Parts):
     """A Runge–Kutta method for y' = Σ_ν f^ν(t, y) with a tableau for each field (IMEX methods; Kennedy & Carpenter
@@ -100,6 +102,7 @@ class AdditiveRungeKutta(_Parts):
         return all(part.explicit for part in self.parts)
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class PartitionedRungeKutta(_Parts):
     """A Runge–Kutta method for y_ν' = f_ν(t, y_1, …, y_N) with a tableau for each state (HNW I, II.15, eq. 15.2):

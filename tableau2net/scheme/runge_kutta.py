@@ -14,8 +14,10 @@ from tableau2net.scheme.exact_rows import left_out
 from tableau2net.scheme.keys import Matrix
 from tableau2net.scheme.layout import CellGrid, Label, Row
 from tableau2net.scheme.lowering import StepWriter
+from tableau2net.scheme.registered import register_scheme_family
 
 
+@register_scheme_family
 @dataclass(frozen=True)
 class RungeKutta(Scheme):
     """A Butcher tableau (Hairer, Nørsett, Wanner I, II.1).

@@ -1,0 +1,62 @@
+"""The families that scheme files can name: ours, and those of other packages."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import TypeVar
+
+from tableau2net.errors import InputError
+from tableau2net.extensions import load_extensions
+from tableau2net.scheme.base import Scheme
+from tableau2net.words import check_name
+
+Family = TypeVar("Family", bound=type[Scheme])
+
+COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")  # keys of every file
+_families: dict[str, type[Scheme]] = {}
+
+
+def register_scheme_family(family: Family) -> Family:
+    """Make a family known by its `family` name, to files and whatever reads them; a class decorator::
+
+        @register_scheme_family
+        @dataclass(frozen=True)
+        class Mine(Scheme):
+            family = "mine"
+            ...
+
+    Raises TypeError for a class that is none, InputError where another one has the name."""
+    told = f"register_scheme_family: {family.__name__}"
+    if not (isinstance(family, type) and issubclass(family, Scheme) and is_dataclass(family)):
+        raise TypeError(f"{told} is no frozen dataclass below Scheme")
+    name = getattr(family, "family", "")
+    check_name(name, f"{told}.family")
+    if not name or family.lower is Scheme.lower:
+        raise TypeError(f"{told} needs {'a method lower, which says what a step is' if name else 'a name, family = …'}")
+    if taken := [key.name for key in family.file_keys() if key.name in COMMON]:
+        raise TypeError(f"{told}: every scheme file has {taken[0]}; call the field something else")
+    known = _families.get(name)
+    if known is not None and _path(known) != _path(family):  # the same again is a module that was loaded again
+        raise InputError(f"{told}: the family {name!r} is {_path(known)}'s already; choose another name")
+    _families[name] = family
+    return family
+
+
+def _path(family: type[Scheme]) -> str:
+    return f"{family.__module__}.{family.__qualname__}"
+
+
+def families() -> dict[str, type[Scheme]]:
+    """Every family by name, those of other packages included."""
+    load_extensions("schemes")
+    return dict(_families)
+
+
+def family_called(name: object) -> type[Scheme]:
+    """The family of a name. Raises InputError, with the names that there are."""
+    if isinstance(name, str) and name in _families:
+        return _families[name]
+    known = families()
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"family = {name!r}: write one of {', '.join(known)}")
+    return known[name]
