@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from textwrap import wrap
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -18,7 +19,8 @@ from tableau2net.codegen.emitted import program
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, text_of
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Cost, Evaluate, Passed, Solve, Step, cost, in_place
+from tableau2net.step import Call, Cost, Passed, Solve, Step, cost, in_place
+from tableau2net.step.operation import Terms
 from tableau2net.step.passes.share import MAX_TERMS, terms
 
 STATE = (128, 16, 32, 32)  # a state whose bytes are told, in float32
@@ -123,30 +125,46 @@ def _verdict(verdict: Equality | str, named: Callable[[str], str]) -> Text:
 
 def _lines(step: Step, *, places: bool = False, keep: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """The program as a person would write it, a line an operation; `places`: with what is accumulated in place."""
-    over = in_place(step, keep=keep) if places else {}
+    over, writer = in_place(step, keep=keep) if places else {}, _Letters(step)
     yield f"given {', '.join(i.name for i in step.inputs)}", ""
     for op in step.operations:
         if isinstance(op, Solve):
             yield "solve", ""
-        for o in op.operations if isinstance(op, Solve) else (op,):
+        for o in op.members:
             indent = "    " if isinstance(op, Solve) else "  "
-            yield indent + _line(o, step), "   in its place" if o.target in over else ""
+            yield f"{indent}{o.target} = {o.written(writer)}", "   in its place" if o.target in over else ""
     yield f"hand on {', '.join(step.outputs)}", ""
 
 
-def _line(op: Combine | Evaluate, step: Step) -> str:
-    if isinstance(op, Evaluate):
-        field = f"f{op.part + 1}" if step.parts > 1 else "f"
-        time = {"0": "t", "1": "t + h", "-1": "t - h"}.get(str(op.time), f"t + {_factor(op.time)} h")
-        return f"{op.target} = {field}({time}, {', '.join(op.values)})"
-    text = ""
-    for coefficient, value in op.terms:
-        negative = bool(not coefficient.is_Add and coefficient.is_number and coefficient.is_negative)
-        sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
-        h = ("h" if step.derivative == 1 else f"h^{step.derivative}") if step.kind(value) == "f" else ""
-        factors = (_factor(-coefficient if negative else coefficient), h, value)
-        text += f"{' ' * bool(text)}{sign}{' '.join(factor for factor in factors if factor not in ('', '1'))}"
-    return f"{op.target} = {text or '0'}"
+class _Letters:
+    """Operations as a person would write them, long numbers rounded."""
+
+    language: Literal["text"] = "text"
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.kinds = step, step.kinds
+
+    def name(self, value: str) -> str:
+        return value
+
+    def sum(self, terms: Terms) -> str:
+        text = ""
+        for coefficient, value in terms:
+            negative = bool(not coefficient.is_Add and coefficient.is_number and coefficient.is_negative)
+            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
+            h = ("h" if self.step.derivative == 1 else f"h^{self.step.derivative}") if self.kinds[value] == "f" else ""
+            factors = (_factor(-coefficient if negative else coefficient), h, value)
+            text += f"{' ' * bool(text)}{sign}{' '.join(factor for factor in factors if factor not in ('', '1'))}"
+        return text or "0"
+
+    def field(self, call: Call) -> str:
+        return f"f{call.part + 1}" if self.step.parts > 1 else "f"
+
+    def time(self, call: Call) -> str:
+        return {"0": "t", "1": "t + h", "-1": "t - h"}.get(str(call.time), f"t + {_factor(call.time)} h")
+
+    def evaluation(self, call: Call) -> str:
+        return f"{self.field(call)}({self.time(call)}, {', '.join(call.values)})"
 
 
 def _factor(value: Expr) -> str:

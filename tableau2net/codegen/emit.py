@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tableau2net.codegen.expressions import Combination, literal, wrapped
 from tableau2net.errors import InputError
-from tableau2net.step import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step import Assignment, Call, Combine, Evaluate, Operation, Solve, Step
 from tableau2net.step.liveness import in_place
-from tableau2net.step.schedule import reading
+from tableau2net.step.operation import Terms
+from tableau2net.step.schedule import in_order
 
 FIELD = "field"
 
@@ -25,7 +27,7 @@ class Emission:
         handed to what a field has as its `solver`.
     """
 
-    field: Callable[[Evaluate], str]
+    field: Callable[[Call], str]
     combination: Combination
     time_dependent: bool = False
     solver: str = ""
@@ -44,27 +46,18 @@ class Emission:
                 yield f"del {', '.join(dead)}"
                 living = [name for name in living if name not in dead]
             yield from self._operation(op, step, names, bases)
-            living += [n for n in (names[o.target] for o in _flat(op)) if n not in living]
+            living += [n for n in (names[o.target] for o in op.members) if n not in living]
 
     def _operation(self, op: Operation, step: Step, names: dict[str, str], bases: dict[str, str]) -> Iterator[str]:
-        if isinstance(op, Evaluate):
-            yield f"{op.target} = {self._call(op, names)}"
-        elif isinstance(op, Combine):
-            base = bases.get(op.target)
-            text = self._sum(op, step, names, base)
-            yield from wrapped(text if base else f"{names[op.target]} = {text}")
-        else:
+        if isinstance(op, Solve):
             yield from self._solve(op, step, names)
+            return
+        for o in op.members:
+            base = bases.get(o.target)
+            text = o.written(Torch(self, names, step.states[0].name, base))
+            yield from wrapped(text if base else f"{names[o.target]} = {text}")
 
-    def _call(self, op: Evaluate, names: dict[str, str]) -> str:
-        time = f"{self.time(op)}, " if self.time_dependent else ""
-        return f"{self.field(op)}({time}{', '.join(names[v] for v in op.values)})"
-
-    def _sum(self, op: Combine, step: Step, names: dict[str, str], base: str | None = None) -> str:
-        terms = [(c, names[v]) for c, v in op.terms]
-        return self.combination.text(terms, names[base] if base else None, step.states[0].name)
-
-    def time(self, op: Evaluate) -> str:
+    def time(self, op: Call) -> str:
         """When an evaluation is made, as text."""
         if not op.time.is_number:  # a node that moves with a learnt parameter
             return f"t + {self.combination.learnt[op.time, True]}"
@@ -72,8 +65,9 @@ class Emission:
 
     def _solve(self, op: Solve, step: Step, names: dict[str, str]) -> Iterator[str]:
         """The stages that depend on each other, as a map of their states whose fixed point is looked for."""
+        writer = Torch(self, names, step.states[0].name)
         sums = [o for o in op.operations if isinstance(o, Combine)]
-        evaluations = [o for o in op.operations if isinstance(o, Evaluate)]
+        evaluations = in_order([o for o in op.operations if not isinstance(o, Combine)])
         if not self.solver:
             yield from self._resolved(sums, evaluations, step, names)
             return
@@ -81,28 +75,29 @@ class Emission:
         pair = "tuple[tuple[Tensor, ...], tuple[Tensor, ...]]"
         yield ""
         yield f"def stages({', '.join(f'{name}: Tensor' for name in states)}) -> {pair}:"
-        yield from (f"    {o.target} = {self._call(o, names)}" for o in evaluations)
+        yield from (f"    {o.target} = {o.written(writer)}" for o in evaluations)
         for i, o in enumerate(sums, 1):
-            yield from (f"    {line}" for line in wrapped(f"new{i} = {self._sum(o, step, names)}"))
+            yield from (f"    {line}" for line in wrapped(f"new{i} = {o.written(writer)}"))
         yield f"    return {_tuple(f'new{i}' for i in range(1, len(sums) + 1))}, {_tuple(slopes)}"
         yield ""
         guess = _tuple(_begin(o, op, step) for o in sums)
+        calls = [o for o in evaluations if isinstance(o, Call)]
         if self.solver == FIELD:
-            arguments = ("stages", guess, *self._structure(sums, evaluations))
-            head = f"{_tuple(states)}, {_tuple(slopes)} = own_solver({self.field(evaluations[0])})("
+            arguments = ("stages", guess, *self._structure(sums, calls))
+            head = f"{_tuple(states)}, {_tuple(slopes)} = own_solver({self.field(calls[0])})("
             yield from wrapped_call(head, arguments, ")")
             return
-        fields = _tuple(dict.fromkeys(self.field(o) for o in evaluations))
+        fields = _tuple(dict.fromkeys(self.field(o) for o in calls))
         yield from wrapped_call(
             f"{_tuple(states)}, {_tuple(slopes)} = solve(", ("stages", guess, self.solver, fields), ")"
         )
 
-    def _structure(self, sums: list[Combine], evaluations: list[Evaluate]) -> Iterator[str]:
+    def _structure(self, sums: list[Combine], evaluations: list[Call]) -> Iterator[str]:
         """How stages hang together: the field of each slope, the state that it is the slope at, its factor in each
         state, and its time. No factors where a slope is that at several states, or at one that is not looked for."""
         states = [o.target for o in sums]
         yield _tuple(self.field(o) for o in evaluations)
-        plain = all(len(o.values) == 1 and o.values[0] in states for o in evaluations)
+        plain = all(isinstance(o, Evaluate) and len(o.values) == 1 and o.values[0] in states for o in evaluations)
         yield _tuple(str(states.index(o.values[0])) if plain else "0" for o in evaluations)
         factors = [{v: c for c, v in o.terms} for o in sums] if plain else []
         rows = (
@@ -113,12 +108,12 @@ class Emission:
         yield _tuple(self.time(o) if self.time_dependent else "None" for o in evaluations)
 
     def _resolved(
-        self, sums: list[Combine], evaluations: list[Evaluate], step: Step, names: dict[str, str]
+        self, sums: list[Combine], evaluations: list[Assignment], step: Step, names: dict[str, str]
     ) -> Iterator[str]:
         """A stage y = known + c·f(y) that its field solves, by its ``resolvent(known, c)``."""
-        if len(sums) != 1 or len(evaluations) != 1:
+        (total, *more), (slope, *others) = sums, evaluations
+        if more or others or not isinstance(slope, Evaluate):
             raise InputError("solver='resolvent': an implicit stage is of one field, and no two are solved together")
-        (total,), (slope,) = sums, evaluations
         rest = [(c, names[v]) for c, v in total.terms if v != slope.target]
         factor = self.combination.factor(next(c for c, v in total.terms if v == slope.target), slope.target)
         known = self.combination.text(rest, None, step.states[0].name)
@@ -126,9 +121,38 @@ class Emission:
             yield from wrapped(f"{total.target}_known = {known}")
             known = f"{total.target}_known"
         yield f"{total.target} = resolved({self.field(slope)}, {known}, {factor})"
-        others = (o for op in step.operations if slope not in _flat(op) for o in _flat(op))
-        if slope.target in {*step.outputs, *(v for o in others for v in reading(o))}:
+        elsewhere = (o for op in step.operations if slope not in op.members for o in op.members)
+        if slope.target in {*step.outputs, *(v for o in elsewhere for v in o.operands)}:
             yield f"{slope.target} = ({total.target} - {known}).div_({factor})"
+
+
+@dataclass(frozen=True)
+class Torch:
+    """Operations as torch: `names` of the values, `start` of the state; base: the value that a sum is added to, in
+    place."""
+
+    emission: Emission
+    names: Mapping[str, str]
+    start: str
+    base: str | None = None
+    language: Literal["torch"] = "torch"
+
+    def name(self, value: str) -> str:
+        return self.names[value]
+
+    def sum(self, terms: Terms) -> str:
+        base = self.names[self.base] if self.base else None
+        return self.emission.combination.text([(c, self.names[v]) for c, v in terms], base, self.start)
+
+    def field(self, call: Call) -> str:
+        return self.emission.field(call)
+
+    def time(self, call: Call) -> str:
+        """The argument before the states, empty where the field is not given the time."""
+        return f"{self.emission.time(call)}, " if self.emission.time_dependent else ""
+
+    def evaluation(self, call: Call) -> str:
+        return f"{self.field(call)}({self.time(call)}{', '.join(map(self.name, call.values))})"
 
 
 def _begin(sum_: Combine, op: Solve, step: Step) -> str:
@@ -139,16 +163,12 @@ def _begin(sum_: Combine, op: Solve, step: Step) -> str:
 
 
 def _outside(op: Solve) -> set[str]:
-    return {v for o in op.operations for v in reading(o)} - {o.target for o in op.operations}
-
-
-def _flat(op: Operation) -> tuple[Combine | Evaluate, ...]:
-    return op.operations if isinstance(op, Solve) else (op,)
+    return {v for o in op.operations for v in o.operands} - {o.target for o in op.operations}
 
 
 def _storage(step: Step, bases: dict[str, str]) -> dict[str, str]:
     """The name under which each value goes: those that take each other's place share the last one's."""
-    names = {i.name: i.name for i in step.inputs} | {op.target: op.target for op in step.flat()}
+    names = {name: name for name in step.kinds}
     for op in reversed(list(step.flat())):
         if op.target in bases:
             names[bases[op.target]] = names[op.target]
@@ -159,8 +179,8 @@ def _last(step: Step, names: dict[str, str], keep: Sequence[str]) -> dict[str, i
     """The operation after which a name is not needed."""
     last: dict[str, int] = {}
     for i, op in enumerate(step.operations):
-        for o in _flat(op):
-            last |= {names[v]: i for v in (o.target, *reading(o))}
+        for o in op.members:
+            last |= {names[v]: i for v in (o.target, *o.operands)}
     return last | {names[v]: len(step.operations) for v in (*step.outputs, *keep)}
 
 

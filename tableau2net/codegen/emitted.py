@@ -19,7 +19,7 @@ from tableau2net.codegen.names import attributes
 from tableau2net.codegen.startup import depth, startup
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Evaluate, Step, lower, prune
+from tableau2net.step import Assignment, Call, Combine, Step, lower, prune
 from tableau2net.step.inverse import Inverse, inverted
 from tableau2net.step.optimise import Passed, optimise
 
@@ -72,32 +72,28 @@ class Program:
     @property
     def field_names(self) -> tuple[str, ...]:
         """The fields of one step: one, or one a part, a stage, or both."""
-        called = (self.field(op) for op in sorted(self._evaluations, key=lambda op: op.part))
+        called = (self.field(op) for op in sorted(self.step.calls, key=lambda op: op.part))
         return tuple(dict.fromkeys(called)) or ("f",)  # a scheme may evaluate nothing
-
-    @property
-    def _evaluations(self) -> list[Evaluate]:
-        return [op for op in self.step.flat() if isinstance(op, Evaluate)]
 
     @property
     def by_stage(self) -> bool:
         """Whether stages have fields of their own, where there are several to tell apart."""
-        return self.options.stage_weights == "independent" and len({op.slot for op in self._evaluations}) > 1
+        return self.options.stage_weights == "independent" and len({op.slot for op in self.step.calls}) > 1
 
-    def field(self, op: Evaluate) -> str:
+    def field(self, op: Call) -> str:
         """The name of the field that an evaluation calls: ``f``, ``f2`` by stage, ``f_1`` by part, ``f2_1`` by both."""
         stage = str(op.slot + 1) if self.by_stage else ""
         return f"f{stage}" + (f"_{op.part + 1}" if self.step.parts > 1 else "")
 
     def first_field(self, part: int) -> str:
         """The field of a part at its first stage: start-up steps use it throughout."""
-        own = (op for op in self._evaluations if op.part == part)
+        own = (op for op in self.step.calls if op.part == part)
         first = min(own, key=lambda op: op.slot, default=None)
         return self.field_names[0] if first is None else self.field(first)
 
     def emission(self, step: Step, first: bool = False) -> Emission:
         """How a step is written; first: every evaluation calls its part's first field."""
-        fields = frozenset(name for name in _values(step) if step.kind(name) == "f")
+        fields = frozenset(name for name, kind in step.kinds.items() if kind == "f")
         h = " * ".join(["h"] * step.derivative)
         o = self.options
         solver = f'Solver("{o.solver}", {o.tolerance!r}, {o.iterations}, "{o.gradient}")'
@@ -110,8 +106,9 @@ class Program:
     def factors(self) -> dict[tuple[Expr, bool], str]:
         """The learnt factors of a step and the names they go by; whether h is folded in (for field values) or not."""
         found: dict[tuple[Expr, bool], str] = {}
-        fields = {name for name in _values(self.step) if self.step.kind(name) == "f"}
-        taken = {*self.numbers.numbered, *self.attributes.values()} | set(_values(self.step)) | set(self.field_names)
+        kinds = self.step.kinds
+        fields = {name for name, kind in kinds.items() if kind == "f"}
+        taken = {*self.numbers.numbered, *self.attributes.values(), *kinds, *self.field_names}
         for op in self.step.flat():
             for coefficient, slope in self._wanted(op, fields):
                 if not coefficient.is_number and (coefficient, slope) not in found:
@@ -119,10 +116,11 @@ class Program:
                     taken.add(found[coefficient, slope])
         return found
 
-    def _wanted(self, op: Combine | Evaluate, fields: set[str]) -> Iterator[tuple[Expr, bool]]:
-        """The coefficients that an operation multiplies by, those that a mixture of states does not need left out."""
-        if isinstance(op, Evaluate):
-            yield op.time, True
+    def _wanted(self, op: Assignment, fields: set[str]) -> Iterator[tuple[Expr, bool]]:
+        """The coefficients that an operation multiplies by, those that a mixture of states does not need left out;
+        times and whatever else is not in a sum count with h."""
+        if not isinstance(op, Combine):
+            yield from ((c, True) for c in op.coefficients)
             return
         mixture = mixture_in(op.terms, fields) if self.mixed else None
         yield from ((c, v in fields) for c, v in op.terms if not mixture or (c, v) != mixture[0])
@@ -154,7 +152,7 @@ def program(scheme: Scheme, options: Options) -> Program:
 
         step = reversible_form(prune(step), scheme.name or scheme.family, options.coupling, one_field)
         back = inverted(step, one_field=one_field)
-    known = {i.name for i in step.inputs} | {op.target for op in step.flat()}
+    known = step.kinds
     for name in options.reveal:
         if name not in known:
             why = "the scheme has no embedded method" if name == "error" else f"a step has {', '.join(sorted(known))}"
@@ -191,11 +189,6 @@ def _with_error(step: Step) -> Step:
         error if isinstance(op, Combine) and op.target == step.estimate else op for op in step.operations
     )
     return replace(step, operations=operations, estimate=None)
-
-
-def _values(step: Step) -> Iterator[str]:
-    yield from (i.name for i in step.inputs)
-    yield from (op.target for op in step.flat())
 
 
 def _factor_name(coefficient: Expr, slope: bool, taken: set[str]) -> str:

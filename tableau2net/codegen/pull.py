@@ -19,10 +19,9 @@ from sympy import Expr, S, Symbol, expand
 from tableau2net.codegen.emit import Emission, wrapped_call
 from tableau2net.codegen.expressions import Combination, scalar, wrapped
 from tableau2net.errors import InputError
-from tableau2net.step import Combine, Evaluate, Step
+from tableau2net.step import Assignment, Combine, Evaluate, Step
 from tableau2net.step.coupled import coupled
 from tableau2net.step.inverse import inverted
-from tableau2net.step.schedule import reading
 
 RESULT = "tuple[Tensor, ...]"
 
@@ -99,7 +98,7 @@ class _Pull:
         self.handed = tuple(i.name for i in self.inverse.inputs)  # the names of the arguments that were handed on
         self.taken = tuple(i.name for i in self.step.inputs)
         self.results = [*self.taken, *map(_d, self.taken), *map(_d, factors)]
-        reads = Counter(v for op in self.operations for v in reading(op)) + Counter(self.step.outputs)
+        reads = Counter(v for op in self.operations for v in op.operands) + Counter(self.step.outputs)
         at = {v for op in self.evaluations for v in op.values if v not in self.step.outputs}
         # values whose cotangent comes whole from one place: an evaluation, or from outside
         self.alone = {v for v in at if reads[v] == 1}
@@ -208,7 +207,7 @@ class _Pull:
         for op in self.operations:
             if isinstance(op, Evaluate):
                 outside += [(S.One, self._from(op, i)) for i, v in enumerate(op.values) if v == value]
-            else:
+            elif isinstance(op, Combine):
                 inside += [(c, _d(op.target)) for c, v in op.terms if v == value]
         terms = [(c, _bare(name)) for c, name in (*outside, *inside)]
         reads = tuple(name for _, name in (*outside, *inside))
@@ -244,8 +243,8 @@ class _Pull:
 def _fused(step: Step) -> Step:
     """The program with each partial sum inside the sum that it is a part of, where it is a part of one alone and brings
     nothing that is in there already: coefficients stay those that have a name."""
-    reads = Counter(v for op in step.flat() for v in reading(op))
-    made: dict[str, Combine | Evaluate] = {}
+    reads = Counter(v for op in step.flat() for v in op.operands)
+    made: dict[str, Assignment] = {}
     for op in step.flat():
         written = op
         for c, v in op.terms if isinstance(op, Combine) else ():
@@ -270,7 +269,7 @@ def written_out(step: Step, combination: Combination) -> Step:
             return Symbol(combination.learnt[c, inside])
         return c * h if inside else c
 
-    def one(op: Combine | Evaluate) -> Combine | Evaluate:
+    def one(op: Assignment) -> Assignment:
         return Combine(op.target, tuple((full(c, v), v) for c, v in op.terms)) if isinstance(op, Combine) else op
 
     return replace(step, operations=tuple(map(one, step.flat())))

@@ -13,8 +13,8 @@ from sympy import Expr, Rational, S
 from tableau2net.codegen.compile_options import Options
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta
-from tableau2net.step import Combine, Evaluate, Input, Operation, Step, lower, prune, rename
-from tableau2net.step.passes.common import each, fresh, members
+from tableau2net.step import Assignment, Call, Combine, Evaluate, Input, Operation, Step, lower, prune, rename
+from tableau2net.step.passes.common import each, fresh
 from tableau2net.step.passes.unify import unify
 
 
@@ -25,7 +25,7 @@ def depth(step: Step) -> int:
 
 def evaluated_parts(step: Step) -> list[int]:
     """Which of the system's fields a step evaluates: a part whose weights are all 0 has none."""
-    return sorted({op.part for op in step.flat() if isinstance(op, Evaluate)})
+    return sorted({op.part for op in step.calls})
 
 
 def startup(step: Step, options: Options, parts: int = 1) -> Step:
@@ -56,8 +56,8 @@ def _for_parts(scheme: RungeKutta | AdditiveRungeKutta, parts: int, used: list[i
     tables = [scheme.parts[part] if isinstance(scheme, AdditiveRungeKutta) else scheme for part in used]
     step = lower(AdditiveRungeKutta(parts=tuple(tables)))
 
-    def of_its_part(op: Combine | Evaluate) -> Combine | Evaluate:
-        return replace(op, part=used[op.part]) if isinstance(op, Evaluate) else op
+    def of_its_part(op: Assignment) -> Assignment:
+        return replace(op, part=used[op.part]) if isinstance(op, Call) else op
 
     return replace(step, operations=each(step.operations, of_its_part))
 
@@ -83,7 +83,7 @@ class _Start:
 
     def program(self) -> Step:
         outputs = tuple(self._made(i, o) for i, o in zip(self.step.inputs, self.step.outputs, strict=True))
-        slots = each(tuple(self.operations), lambda op: replace(op, slot=0) if isinstance(op, Evaluate) else op)
+        slots = each(tuple(self.operations), lambda op: replace(op, slot=0) if isinstance(op, Call) else op)
         return unify(Step(self.step.inputs, slots, outputs, derivative=self.step.derivative))  # equal, as one field is
 
     def _made(self, given: Input, name: str) -> str:
@@ -127,11 +127,11 @@ class _Start:
     def _fresh(self, name: str) -> str:
         """The name, or with a number where a value has it already."""
         inputs = {i.name for i in self.step.inputs}
-        return fresh(name, inputs | {o.target for op in self.operations for o in members(op)})
+        return fresh(name, inputs | {o.target for op in self.operations for o in op.members})
 
     def _at_stage(self, given: Input, name: str) -> str:
         """The field where a stage of this step would be: at the end of a start-up step of that length."""
-        (stage,) = (op for op in self.step.flat() if isinstance(op, Evaluate) and op.target == given.stage)
+        (stage,) = (op for op in self.step.calls if op.target == given.stage)
         here = {p.symbol: p.value for p in self.step.parameters}  # a node that is learnt starts where it is declared
         stage = replace(stage, time=stage.time.subs(here))
         if stage.time.is_zero:
@@ -140,9 +140,10 @@ class _Start:
             return self._evaluated(name, self.step.result, S.One, given.part)
         inner = {op.target: self._fresh(f"{op.target}_{name}") for op in self.start.flat()}
 
-        def shortened(op: Combine | Evaluate) -> Combine | Evaluate:
+        def shortened(op: Assignment) -> Assignment:
             if isinstance(op, Evaluate):
                 return replace(op, time=op.time * stage.time)
+            assert isinstance(op, Combine)  # a start-up step is that of a Runge–Kutta method
             return Combine(op.target, tuple((c if self._state(v) else c * stage.time, v) for c, v in op.terms))
 
         self.operations += each(rename(self.start, inner).operations, shortened)

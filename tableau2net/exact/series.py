@@ -59,13 +59,13 @@ def determinant(matrix: Sequence[Sequence[Element]], ring: Ring) -> Series:
 def reversed_characteristic(matrix: Sequence[Sequence[Series]], ring: Ring) -> list[Series]:
     """det(I − wM) = Σ c_k w^k for a matrix of series, by Berkowitz's algorithm (1984): no division.
 
-    The characteristic polynomial is Σ c_k ζ^(n−k)."""
+    An empty series is 0. The characteristic polynomial is Σ c_k ζ^(n−k)."""
     known: list[Series] = [[ring.one]]
     for n, row in enumerate(matrix):
         # one more row and column: a Toeplitz matrix with 1, −a, −RC, −RMC, … is multiplied on
         column = [matrix[i][n] for i in range(n)]
         first = [[ring.one], negative(row[n], ring)]
-        for k in range(n):
+        for k in range(n if any(row[:n]) else 0):
             first.append(negative(_dot(row[:n], column, ring), ring))
             if k + 1 < n:
                 column = [_dot(matrix[i][:n], column, ring) for i in range(n)]
@@ -84,5 +84,6 @@ def _convolved(first: list[Series], known: list[Series], k: int, ring: Ring) -> 
 def _dot(a: Sequence[Series], b: Sequence[Series], ring: Ring) -> Series:
     total: Series = []
     for x, y in zip(a, b, strict=True):
-        total = plus(total, times(x, y, ring), ring)
+        if x and y:
+            total = plus(total, times(x, y, ring), ring)
     return total

@@ -1,9 +1,7 @@
 """Fields, transitions, networks and their registry."""
 
-from tableau2net.codegen import CompiledBlock
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
-from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.learnt.coefficients import (
     coefficient_values,
@@ -18,7 +16,6 @@ from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.transition import Transition
 
 __all__ = [
-    "CompiledBlock",
     "DynamicBlock",
     "DynamicNetwork",
     "PreActivation",
@@ -34,6 +31,5 @@ __all__ = [
     "named_coefficients",
     "parameter_groups",
     "refine",
-    "register_model",
     "summary",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from sympy import Expr
 
@@ -52,6 +52,9 @@ class StepWriter(Protocol):
         """``name = f(t_n + time·h, at)``, with the weights of a stage (from 0).
 
         part: which field.  reads: which component of the system each of the states `at` is."""
+
+    def apply(self, operation: Any) -> str:
+        """An operation of a kind of its own, an `Assignment` (see step/operation.py); the name is its target."""
 
     def hand_on(self, known: str, value: str) -> None:
         """When the next step begins, `value` stands in the place of what was `known` when this one did."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Evaluate, Solve, Step, lower
+from tableau2net.step import Combine, Solve, Step, lower
+from tableau2net.step.forms import LinearForm, Plain, Row, linear_form
 
 Complex = NDArray[np.complex128]
 SECONDS = 5.0  # about, for a figure: of many stages or steps it has fewer points
@@ -73,47 +74,35 @@ def _radius(matrices: Complex) -> NDArray[np.float64]:
 
 
 def _matrices(step: Step, z: Complex) -> Complex:
-    """For each z the matrix from inputs to outputs; field values are kept times h."""
-    n = len(step.inputs)
-    values: dict[str, Complex] = {}
-    for i, given in enumerate(step.inputs):
-        values[given.name] = np.zeros((n, len(z)), dtype=complex)
-        values[given.name][i] = 1
+    """For each z the matrix from inputs to outputs: V + zB(I − zA)^{-1}U, group by group."""
+    form = linear_form(step, Plain(float_of))
+    if form is None:
+        raise InputError("several states, so there is no region in one hλ")
+    taken = dict(enumerate(np.eye(form.size, dtype=complex)[:, :, None] * np.ones(len(z))))
+    made: dict[int, Complex] = {}  # F by number
+    zero = np.zeros((form.size, len(z)), dtype=complex)
+
+    def value(fields: Row, given: Row) -> Complex:
+        """What is known of a value."""
+        known = [c * made[j] for j, c in fields.items() if j in made] + [c * taken[i] for i, c in given.items()]
+        return sum(known, zero)
+
     with np.errstate(all="ignore"):
-        for op in step.operations:
-            if isinstance(op, Solve):
-                _solve(op, values, z)
-            else:
-                values[op.target] = _apply(op, values, z)
-    return np.stack([values[name] for name in step.outputs]).transpose(2, 0, 1)
+        for group in form.groups:
+            known = [z * value(form.A[j], form.U[j]) for j in group]
+            made |= zip(group, _solved(form, group, known, z), strict=True)
+        return np.stack([value(*rows) for rows in zip(form.B, form.V, strict=True)]).transpose(2, 0, 1)
 
 
-def _apply(op: Combine | Evaluate, values: dict[str, Complex], z: Complex) -> Complex:
-    if isinstance(op, Evaluate):
-        return z * values[op.value]
-    zero = np.zeros_like(next(iter(values.values())))
-    return sum((float_of(c) * values[v] for c, v in op.terms), zero)
-
-
-def _solve(op: Solve, values: dict[str, Complex], z: Complex) -> None:
-    """x = M(z) x + known: one linear system a point."""
-    index = {inner.target: i for i, inner in enumerate(op.operations)}
-    n, m = len(next(iter(values.values()))), len(index)
-    matrix = np.zeros((len(z), m, m), dtype=complex)
-    known = np.zeros((len(z), m, n), dtype=complex)
-    matrix[:] = np.eye(m)
-    for i, inner in enumerate(op.operations):
-        terms: list[tuple[Any, str]]
-        terms = [(z, inner.value)] if isinstance(inner, Evaluate) else [(float_of(c), v) for c, v in inner.terms]
-        for factor, value in terms:
-            if value in index:
-                matrix[:, i, index[value]] -= factor
-            else:
-                known[:, i] += (factor * values[value]).T
-    solved: Complex
+def _solved(form: LinearForm, group: tuple[int, ...], known: list[Complex], z: Complex) -> Iterable[Complex]:
+    """F = zAF + known: one linear system a point, where there is anything to solve."""
+    A = np.array([[form.A[i].get(j, 0.0) for j in group] for i in group])
+    if not A.any():
+        return known
+    matrix = np.eye(len(group)) - z[:, None, None] * A
+    right = np.stack(known).transpose(2, 0, 1)
     try:
-        solved = np.asarray(np.linalg.solve(matrix, known), dtype=complex)
+        solved = np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:  # a pole exactly on a grid point: move it off by rounding
-        solved = np.asarray(np.linalg.solve(matrix + 1e-15 * np.eye(m), known), dtype=complex)
-    for target, i in index.items():
-        values[target] = solved[:, i].T
+        solved = np.linalg.solve(matrix + 1e-15 * np.eye(len(group)), right)
+    return np.asarray(solved, dtype=complex).transpose(1, 2, 0)

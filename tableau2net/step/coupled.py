@@ -8,11 +8,13 @@ from dataclasses import replace
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
+from tableau2net.step.combine import Combine, collected
+from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.inverse import ITSELF
+from tableau2net.step.operation import Assignment, Operation, Terms
 from tableau2net.step.passes import prune
 from tableau2net.step.passes.common import fresh
-from tableau2net.step.program import Combine, Evaluate, Operation, Step, collected
-from tableau2net.step.schedule import reading
+from tableau2net.step.program import Step
 
 COUPLING = S(999) / 1000  # λ as its authors use it: errors on the way back grow by e in a thousand steps
 
@@ -62,7 +64,8 @@ def _with_new_states(step: Step) -> Step:
 def _check(step: Step, strength: Expr) -> None:
     if not (strength.is_number and strength.is_real and 0 < strength <= 1):
         raise InputError(f"coupling={strength}: write a number above 0 and at most 1, such as '999/1000'")
-    if not step.explicit or step.history or step.derivative != 1 or any(i.nordsieck for i in step.inputs):
+    plain = all(isinstance(op, Combine | Evaluate) for op in step.operations)
+    if not plain or step.history or step.derivative != 1 or any(i.nordsieck for i in step.inputs):
         raise InputError("coupling: only explicit one-step methods for y' = f have the coupled form")
 
 
@@ -72,7 +75,7 @@ class _Copy:
     def __init__(self, step: Step, mark: str, sign: Expr) -> None:
         self.step, self.mark, self.sign = step, mark, sign
         self.made = {op.target: f"{op.target}{mark}" for op in step.flat()}
-        self.read = {v for op in step.flat() for v in reading(op)}
+        self.read = {v for op in step.flat() for v in op.operands}
         self.names: dict[str, str] = {}
 
     def stages(self, states: dict[str, str]) -> list[Operation]:
@@ -81,14 +84,15 @@ class _Copy:
         last = set(self.step.results) - self.read
         return [self._copied(op) for op in self.step.flat() if op.target not in last]
 
-    def _copied(self, op: Combine | Evaluate) -> Combine | Evaluate:
-        if isinstance(op, Evaluate):
-            time = op.time if self.sign == 1 else 1 - op.time  # backwards from the end of the step
-            values = tuple(self.names[v] for v in op.values)
-            return replace(op, target=self.made[op.target], values=values, time=time)
-        return Combine(self.made[op.target], self._terms(op.terms))
+    def _copied(self, op: Assignment) -> Assignment:
+        if isinstance(op, Combine):
+            return Combine(self.made[op.target], self._terms(op.terms))
+        assert isinstance(op, Evaluate)
+        time = op.time if self.sign == 1 else 1 - op.time  # backwards from the end of the step
+        values = tuple(self.names[v] for v in op.values)
+        return replace(op, target=self.made[op.target], values=values, time=time)
 
-    def _terms(self, terms: tuple[tuple[Expr, str], ...]) -> tuple[tuple[Expr, str], ...]:
+    def _terms(self, terms: Terms) -> Terms:
         return tuple((c * self.sign if self.step.kind(v) == "f" else c, self.names[v]) for c, v in terms)
 
     def increment(self, new: str) -> tuple[tuple[Expr, str], ...]:

@@ -14,7 +14,12 @@ from typing import TypeVar
 
 from sympy import Abs, Expr, Max, S, cancel
 
-from tableau2net.step.program import Combine, Evaluate, Input, Operation, Step
+from tableau2net.exact.cancelled import Expressions
+from tableau2net.step.combine import Combine
+from tableau2net.step.evaluate import Evaluate
+from tableau2net.step.forms import forms
+from tableau2net.step.operation import Assignment
+from tableau2net.step.program import Input, Step
 
 ITSELF = (S.One,)  # the Nordsieck vector of y alone: a second copy of the state
 MAX_EQUATIONS = 64  # combinations looked at together: a program with more has no inverse as far as is tried
@@ -39,6 +44,12 @@ class Inverse:
     amplification: Expr
 
 
+def inverse(step: Step) -> Step | None:
+    """The inverse step program, or None where the program has none without solving equations; see `inverted`."""
+    found = inverted(step)
+    return None if found is None else found.step
+
+
 def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
     """The inverse of a step with its amplification; None where the program has none without solving equations.
 
@@ -46,6 +57,8 @@ def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
         an older state. In a network whose steps have weights of their own it cannot: that field is another step's.
     """
     if any(given.nordsieck not in (None, ITSELF) for given in step.inputs):
+        return None
+    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
         return None
     run = _Backwards(step, one_field)
     return run.result() if run.recovers_everything() else None
@@ -56,7 +69,7 @@ class _Backwards:
     step: Step
     one_field: bool
     known: set[str] = field(default_factory=set)
-    operations: list[Combine | Evaluate] = field(default_factory=list)
+    operations: list[Assignment] = field(default_factory=list)
 
     def recovers_everything(self) -> bool:
         """Find value after value until all that the step took are known, or no other can be."""
@@ -134,7 +147,7 @@ class _Backwards:
         terms = ((-c * pivot if plain else cancel(-c / pivot), v) for v, c in equation.items() if v != target)
         self._write(Combine(target, tuple(terms)))
 
-    def _write(self, op: Combine | Evaluate) -> None:
+    def _write(self, op: Assignment) -> None:
         self.known.add(op.target)
         self.operations.append(op)
 
@@ -145,32 +158,26 @@ class _Backwards:
             twice = any(i.name == name for i in inputs)  # one value handed on in two places
             own = f"{name}_{len(inputs) + 1}" if twice else name
             inputs.append(replace(given, name=own, kind=self.step.kind(name)))
-        operations: list[Operation] = list(self._needed(set(wanted)))
-        backwards = Step(
-            tuple(inputs), tuple(operations), wanted, parameters=self.step.parameters, derivative=self.step.derivative
-        )
+        operations = tuple(self._needed(set(wanted)))
+        backwards = replace(self.step, inputs=tuple(inputs), operations=operations, outputs=wanted, estimate=None)
         recovers = tuple(name for name in wanted if name not in self.step.outputs and self.step.kind(name) == "y")
         return Inverse(backwards, recovers, self._amplification(recovers))
 
-    def _needed(self, wanted: set[str]) -> list[Combine | Evaluate]:
+    def _needed(self, wanted: set[str]) -> list[Assignment]:
         """The operations that the wanted values depend on, in order."""
-        kept: list[Combine | Evaluate] = []
+        kept: list[Assignment] = []
         for op in reversed(self.operations):
             if op.target in wanted:
                 kept.append(op)
-                wanted |= set(op.values) if isinstance(op, Evaluate) else {v for _, v in op.terms}
+                wanted.update(op.operands)
         return kept[::-1]
 
     def _amplification(self, recovers: tuple[str, ...]) -> Expr:
         """The operations read at h = 0: by the new state, of each component."""
-        found: list[Expr] = []
-        for new in self.step.results:
-            weight: dict[str, Expr] = {new: S.One}
-            for op in self.operations:
-                if isinstance(op, Combine):
-                    weight[op.target] = cancel(sum((c * weight.get(v, S.Zero) for c, v in op.terms), S.Zero))
-            found += [Abs(weight[name]) for name in recovers if name in weight]
-        return Max(*(x for x in found if not x.is_zero)) if any(found) else S.Zero
+        known = forms(self.operations, Expressions())
+        weights = [known[name][new].value for new in self.step.results for name in recovers if new in known[name]]
+        found = [Abs(x) for x in weights if not x.is_zero]
+        return Max(*found) if found else S.Zero
 
 
 def _determined(rows: list[dict[str, float]]) -> Iterator[tuple[str, list[int]]]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sympy import Expr, S, Symbol
+from sympy import S, Symbol
 
-from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step
-from tableau2net.step.schedule import reading
-
-
-def members(op: Operation) -> tuple[Combine | Evaluate, ...]:
-    """The operations of a `Solve`, or the operation alone."""
-    return op.operations if isinstance(op, Solve) else (op,)
+from tableau2net.step.combine import Combine
+from tableau2net.step.operation import Solve
+from tableau2net.step.program import Step
 
 
 def last_uses(step: Step) -> dict[str, int]:
@@ -21,8 +17,7 @@ def last_uses(step: Step) -> dict[str, int]:
     What is handed on, or is the estimate, is read after all of them; a value that nothing reads, when it is made."""
     last = {i.name: -1 for i in step.inputs}
     for number, op in enumerate(step.operations):
-        inner = members(op)
-        last |= {name: number for o in inner for name in (o.target, *reading(o))}
+        last |= {name: number for o in op.members for name in (o.target, *o.operands)}
     end = len(step.operations)
     return last | dict.fromkeys((*step.outputs, *([step.estimate] if step.estimate else [])), end)
 
@@ -57,22 +52,14 @@ def held(step: Step, learnt: Collection[Symbol] | None) -> set[str]:
     """Values whose memory something beside the step's combinations may still need."""
     found = {*step.outputs, *([step.estimate] if step.estimate else []), *(i.name for i in step.inputs)}
     for op in step.operations:
-        for o in members(op):
-            if isinstance(op, Solve):
-                found |= {o.target, *reading(o)}
-            if isinstance(o, Evaluate):
-                found |= {o.target, *o.values}
+        for o in op.members:
+            if isinstance(op, Solve) or not isinstance(o, Combine):
+                found |= {o.target, *o.operands}
             else:
-                found |= {v for c, v in o.terms if is_learnt(c, learnt) or is_copy(o, step)}
+                found.update(o.operands if is_copy(o, step) else o.saved(learnt))
     return found
 
 
 def is_copy(op: Combine, step: Step) -> bool:
     """Whether a combination is another name of the one state in it, and no memory of its own."""
     return len(op.terms) == 1 and op.terms[0][0] == S.One and step.kind(op.terms[0][1]) == "y"
-
-
-def is_learnt(coefficient: Expr, learnt: Collection[Symbol] | None) -> bool:
-    """Whether a coefficient holds a symbol that is differentiated by (None: any symbol)."""
-    symbols = coefficient.free_symbols
-    return bool(symbols if learnt is None else symbols & set(learnt))

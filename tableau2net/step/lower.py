@@ -8,7 +8,10 @@ from sympy import Expr
 
 from tableau2net.scheme import Scheme
 from tableau2net.scheme.lowering import Terms
-from tableau2net.step.program import Combine, Evaluate, Input, Step
+from tableau2net.step.combine import Combine
+from tableau2net.step.evaluate import Evaluate
+from tableau2net.step.operation import Assignment
+from tableau2net.step.program import Input, Step
 from tableau2net.step.schedule import scheduled
 
 
@@ -34,7 +37,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.inputs: list[Input] = []
-        self.operations: list[Combine | Evaluate] = []
+        self.operations: list[Assignment] = []
         self.outputs: dict[str, str] = {}
         self.estimate: str | None = None
         self.derivative = 1
@@ -69,6 +72,10 @@ class Writer:
     ) -> str:
         self.operations.append(Evaluate(name, (at,) if isinstance(at, str) else at, time, stage, part, reads))
         return name
+
+    def apply(self, operation: Assignment) -> str:
+        self.operations.append(operation)
+        return operation.target
 
     def hand_on(self, known: str, value: str) -> None:
         self.outputs[known] = value

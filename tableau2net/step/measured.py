@@ -6,7 +6,9 @@ start is given exactly.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -15,7 +17,8 @@ from sympy import Expr, Rational
 
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Evaluate, Input, Solve, Step, lower
+from tableau2net.step import Call, Input, Solve, Step, lower
+from tableau2net.step.operation import Terms
 
 DIGITS = 50
 ROUNDING = 1e-42  # an error below it may be that of the arithmetic
@@ -82,12 +85,13 @@ class _Run:
     step: Step
     h: Any
     time: Any = 0
+    values: dict[str, Vector] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.step.states) > 2:
             raise InputError("the test problem has two components, a scheme for more states is not measured on it")
         self.scale = self.h**self.step.derivative
-        self.coefficient = {c: _number(c) for c in self.step.coefficients()}
+        self.kinds = self.step.kinds
 
     def start(self, given: Input) -> Vector:
         """An input as the exact solution has it, when the first steps have been given. A stage of the step before is
@@ -99,44 +103,46 @@ class _Run:
         if given.kind == "y":
             return self._component(solution(t), given.component)
         if given.stage is not None:
-            t += self.h * next(
-                self.coefficient[op.time]
-                for op in self.step.flat()
-                if isinstance(op, Evaluate) and op.target == given.stage
-            )
+            t += self.h * next(_number(op.time) for op in self.step.calls if op.target == given.stage)
         return self._part(t, solution(t), given.part)
 
     def advance(self, given: list[Vector], n: int) -> list[Vector]:
         """One step on from t = n h."""
         self.time = n * self.h
-        values = dict(zip((i.name for i in self.step.inputs), given, strict=True))
+        self.values = dict(zip((i.name for i in self.step.inputs), given, strict=True))
         for op in self.step.operations:
             if isinstance(op, Solve):
-                self._solve(op, values)
+                self._solve(op)
             else:
-                values[op.target] = self._apply(op, values)
-        return [values[name] for name in self.step.outputs]
+                self.values |= {o.target: o.on_numbers(self) for o in op.members}
+        return [self.values[name] for name in self.step.outputs]
 
-    def _apply(self, op: Combine | Evaluate, values: dict[str, Vector]) -> Vector:
-        if isinstance(op, Evaluate):
-            t = self.time + self.coefficient[op.time] * self.h
-            return self._part(t, self._state(op, t, values), op.part)
-        terms = [
-            (self.coefficient[c] * (self.scale if self.step.kind(v) == "f" else 1), values[v]) for c, v in op.terms
-        ]
-        size = len(terms[0][1]) if terms else 2
-        return [sum((c * x[i] for c, x in terms), mpf(0)) for i in range(size)]
+    def of(self, value: str) -> Vector:
+        """A value of the step that is being taken."""
+        return self.values[value]
 
-    def _solve(self, op: Solve, values: dict[str, Vector]) -> None:
+    def sum(self, terms: Terms) -> Vector:
+        """Σ coefficient · value, field values times h^d."""
+        found = [(_number(c) * (self.scale if self.kinds[v] == "f" else 1), self.values[v]) for c, v in terms]
+        size = len(found[0][1]) if found else 2
+        return [sum((c * x[i] for c, x in found), mpf(0)) for i in range(size)]
+
+    def field(self, call: Call, values: tuple[Vector, ...]) -> Vector:
+        """The field that is called, at these values."""
+        t = self.time + _number(call.time) * self.h
+        return self._part(t, self._state(call, t, values), call.part)
+
+    def _solve(self, op: Solve) -> None:
         """Sweep until nothing changes: with a small step each sweep wins digits."""
+        values = self.values
         guess = values[self.step.inputs[0].name]
-        for inner in op.operations:
+        for inner in op.members:
             values.setdefault(inner.target, guess)
         tolerance = mpf(10) ** (5 - DIGITS)
         for _ in range(MAX_SWEEPS):
             change = mpf(0)
-            for inner in op.operations:
-                new = self._apply(inner, values)
+            for inner in op.members:
+                new = inner.on_numbers(self)
                 change = max([change, *(abs(a - b) for a, b in zip(new, values[inner.target], strict=True))])
                 values[inner.target] = new
             if change < tolerance:
@@ -151,14 +157,14 @@ class _Run:
             return [a + b for a, b in zip(linear, square, strict=True)]
         return (linear, square)[part] if part < 2 else [mpf(0), mpf(0)]
 
-    def _state(self, op: Evaluate, t: Any, values: dict[str, Vector]) -> Vector:
+    def _state(self, call: Call, t: Any, values: tuple[Vector, ...]) -> Vector:
         """The whole state; a component that the field does not read is as in the exact solution, so that it is not
         seen."""
         if len(self.step.states) == 1:
-            return values[op.value]
+            return values[0]
         state = solution(t)
-        for component, value in zip(op.reads, op.values, strict=True):
-            state[component] = values[value][0]
+        for component, value in zip(call.reads, values, strict=True):
+            state[component] = value[0]
         return state
 
     def _component(self, y: Vector, component: int) -> Vector:
@@ -169,6 +175,7 @@ def _whole(components: list[Vector]) -> Vector:
     return [x for component in components for x in component]
 
 
+@cache
 def _number(value: Expr) -> Any:
     if isinstance(value, Rational):
         return mpf(int(value.p)) / int(value.q)

@@ -7,15 +7,14 @@ or a *field value*, and in a combination a field value counts with a factor h, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sympy import Add, Expr, cancel, radsimp
+from sympy import Expr
 
 from tableau2net.scheme.base import Parameter
-
-Kind = Literal["y", "f"]
+from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms
 
 
 @dataclass(frozen=True)
@@ -35,66 +34,6 @@ class Input:
     part: int = 0
     stage: str | None = None
     nordsieck: tuple[Expr, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Combine:
-    """``target = Σ coefficient · value``, field values times h. The target is a state.
-
-    Each value stands in the terms once, with a coefficient that is not 0: equal values, which a pass may find, are
-    added up, and what cancels is gone. So no reader has to think of a value that is there twice."""
-
-    target: str
-    terms: tuple[tuple[Expr, str], ...]
-
-    def __post_init__(self) -> None:
-        if len({v for _, v in self.terms}) < len(self.terms) or any(c.is_zero for c, _ in self.terms):
-            object.__setattr__(self, "terms", collected(self.terms))
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """``target = f(t_n + time·h, values…)`` with the weights of stage `slot` (0, 1, … in a network).
-
-    part: which of an additive or partitioned method's fields f^[0], f^[1], … is evaluated.
-    values, reads: the states it is evaluated at, and which component of the system each of them is."""
-
-    target: str
-    values: tuple[str, ...]
-    time: Expr
-    slot: int
-    part: int = 0
-    reads: tuple[int, ...] = (0,)
-
-    @property
-    def value(self) -> str:
-        """The state, in a system that has one."""
-        (value,) = self.values
-        return value
-
-
-@dataclass(frozen=True)
-class Solve:
-    """Operations that refer to each other's targets: an implicit stage, or coupled stages, solved together."""
-
-    operations: tuple[Combine | Evaluate, ...]
-
-
-Operation = Combine | Evaluate | Solve
-
-
-def collected(terms: Iterable[tuple[Expr, str]]) -> tuple[tuple[Expr, str], ...]:
-    """Terms with the coefficients of equal values added up, those that come to 0 dropped, in the order they came in."""
-    found: dict[str, list[Expr]] = {}
-    for c, v in terms:
-        found.setdefault(v, []).append(c)
-    totals = ((_sum(coefficients), v) for v, coefficients in found.items())
-    return tuple((c, v) for c, v in totals if not c.is_zero)
-
-
-def _sum(coefficients: list[Expr]) -> Expr:
-    """What several coefficients come to, without what cancels; one alone stays as it is written."""
-    return coefficients[0] if len(coefficients) == 1 else radsimp(cancel(Add(*coefficients)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +60,7 @@ class Step:
     @property
     def parts(self) -> int:
         """How many fields the system has."""
-        return 1 + max([op.part for op in self.flat() if isinstance(op, Evaluate)], default=0)
+        return 1 + max([op.part for op in self.calls], default=0)
 
     @property
     def reads(self) -> tuple[tuple[int, ...], ...] | None:
@@ -129,7 +68,7 @@ class Step:
         depends, for all that shows, on its own."""
         if len(self.states) < 2:
             return None
-        found = {op.part: op.reads for op in self.flat() if isinstance(op, Evaluate)}
+        found = {op.part: op.reads for op in self.calls}
         return tuple(found.get(part, (part,)) for part in range(self.parts))
 
     @property
@@ -155,15 +94,22 @@ class Step:
     @property
     def evaluations(self) -> int:
         """How many times one step evaluates the field."""
-        return sum(isinstance(op, Evaluate) for op in self.flat())
+        return len(self.calls)
 
-    def flat(self) -> Iterator[Combine | Evaluate]:
+    @property
+    def calls(self) -> list[Call]:
+        """The operations that call a field."""
+        return [op for op in self.flat() if isinstance(op, Call)]
+
+    def flat(self) -> Iterator[Assignment]:
         """The operations one by one, those inside a `Solve` included."""
         for op in self.operations:
-            if isinstance(op, Solve):
-                yield from op.operations
-            else:
-                yield op
+            yield from op.members
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Every value by name, and whether it is a state or a field value."""
+        return {i.name: i.kind for i in self.inputs} | {op.target: op.kind for op in self.flat()}
 
     def kind(self, name: str) -> Kind:
         """Whether a value is a state or a field value."""
@@ -172,30 +118,42 @@ class Step:
                 return known.kind
         for op in self.flat():
             if op.target == name:
-                return "f" if isinstance(op, Evaluate) else "y"
+                return op.kind
         raise KeyError(name)
 
     def coefficients(self) -> Iterator[Expr]:
         """Every exact number in the program."""
         for op in self.flat():
-            if isinstance(op, Evaluate):
-                yield op.time
-            else:
-                yield from (coefficient for coefficient, _ in op.terms)
+            yield from op.coefficients
 
     def __str__(self) -> str:
         """The program as a person would write it, a line an operation."""
-        lines = [f"given {', '.join(i.name for i in self.inputs)}"]
+        lines, writer = [f"given {', '.join(i.name for i in self.inputs)}"], _Plain(self)
         for op in self.operations:
-            inner = op.operations if isinstance(op, Solve) else (op,)
             mark = "  solve " if isinstance(op, Solve) else "  "
-            lines += [mark + self._line(o) for o in inner]
+            lines += [f"{mark}{o.target} = {o.written(writer)}" for o in op.members]
         return "\n".join([*lines, f"hand on {', '.join(self.outputs)}"])
 
-    def _line(self, op: Combine | Evaluate) -> str:
-        if isinstance(op, Evaluate):
-            field = f"f{op.part + 1}" if self.parts > 1 else "f"
-            return f"{op.target} = {field}(t + {op.time}·h, {', '.join(op.values)})"
-        h = "h·" if self.derivative == 1 else f"h^{self.derivative}·"
-        terms = [f"({c})·{h if self.kind(v) == 'f' else ''}{v}" for c, v in op.terms]
-        return f"{op.target} = {' + '.join(terms) or '0'}"
+
+@dataclass
+class _Plain:
+    """Operations in plain letters, every number in full."""
+
+    step: Step
+    language: Literal["text"] = "text"
+
+    def name(self, value: str) -> str:
+        return value
+
+    def sum(self, terms: Terms) -> str:
+        h = "h·" if self.step.derivative == 1 else f"h^{self.step.derivative}·"
+        return " + ".join(f"({c})·{h if self.step.kind(v) == 'f' else ''}{v}" for c, v in terms) or "0"
+
+    def field(self, call: Call) -> str:
+        return f"f{call.part + 1}" if self.step.parts > 1 else "f"
+
+    def time(self, call: Call) -> str:
+        return f"t + {call.time}·h"
+
+    def evaluation(self, call: Call) -> str:
+        return f"{self.field(call)}({self.time(call)}, {', '.join(call.values)})"

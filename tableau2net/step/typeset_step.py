@@ -3,6 +3,7 @@ r"""The step program in LaTeX: an ``align*`` block, a line an operation, as a pa
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from sympy import Expr
 
@@ -11,33 +12,48 @@ from tableau2net.scheme import Scheme
 from tableau2net.scheme.typeset.latex import latex as scheme_latex
 from tableau2net.scheme.typeset.latex import linear_combination
 from tableau2net.step.lower import lower
-from tableau2net.step.program import Combine, Evaluate, Solve, Step
+from tableau2net.step.operation import Call, Solve, Terms
+from tableau2net.step.program import Step
 
 
 def latex(step: Step) -> str:
     r"""An ``align*`` environment (amsmath): stages and field values in order, then what the step hands on.
 
     Lines that have to be solved together end in the same mark, (1), (2), …"""
-    names = _names(step)
+    writer = _Latex(step)
     lines = []
     solved = 0
     for op in step.operations:
-        if isinstance(op, Solve):
-            solved += 1
-            lines += [f"{_line(inner, step, names)} && \\text{{solve ({solved})}}" for inner in op.operations]
-        else:
-            lines.append(_line(op, step, names))
+        solved += isinstance(op, Solve)
+        mark = f" && \\text{{solve ({solved})}}" if isinstance(op, Solve) else ""
+        lines += [f"{writer.name(o.target)} &= {o.written(writer)}{mark}" for o in op.members]
     return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
 
-def _line(op: Combine | Evaluate, step: Step, names: dict[str, str]) -> str:
-    if isinstance(op, Evaluate):
-        field = f"f^{{[{op.part + 1}]}}" if step.parts > 1 else "f"
-        values = ", ".join(names[v] for v in op.values)
-        return f"{names[op.target]} &= {field}\\left({_time(op.time)}, {values}\\right)"
-    h = "h" if step.derivative == 1 else f"h^{step.derivative}"
-    terms = [(c, f"{h} {names[v]}" if step.kind(v) == "f" else names[v]) for c, v in op.terms]
-    return f"{names[op.target]} &= {linear_combination(terms)}"
+class _Latex:
+    """Operations in the letters of a paper."""
+
+    language: Literal["latex"] = "latex"
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.names = step, _names(step)
+
+    def name(self, value: str) -> str:
+        return self.names[value]
+
+    def sum(self, terms: Terms) -> str:
+        h = "h" if self.step.derivative == 1 else f"h^{self.step.derivative}"
+        fields = {v for v, kind in self.step.kinds.items() if kind == "f"}
+        return linear_combination([(c, f"{h} {self.names[v]}" if v in fields else self.names[v]) for c, v in terms])
+
+    def field(self, call: Call) -> str:
+        return f"f^{{[{call.part + 1}]}}" if self.step.parts > 1 else "f"
+
+    def time(self, call: Call) -> str:
+        return _time(call.time)
+
+    def evaluation(self, call: Call) -> str:
+        return f"{self.field(call)}\\left({self.time(call)}, {', '.join(map(self.name, call.values))}\\right)"
 
 
 def _time(time: Expr) -> str:

@@ -18,7 +18,7 @@ from tableau2net.analysis.reading.linear import stability_function
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Evaluate, Input, Step, lower
+from tableau2net.step import Combine, Evaluate, Input, Step, lower
 from tableau2net.step.passes import prune
 
 DEFAULT_LIMIT = 12
@@ -165,9 +165,9 @@ def _is_quadrature(step: Step) -> bool:
     the result), at their own time: then every condition of one order is the same number, and the bushy tree stands
     for all."""
     times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
-    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
     alone = len(step.states) == 1 and bool(step.history)
-    return alone and all(op.value in times and op.time == times[op.value] for op in evaluations)
+    plain = all(isinstance(op, Combine | Evaluate) for op in step.flat())
+    return alone and plain and all(op.value in times and op.time == times[op.value] for op in step.calls)
 
 
 def nodes_are_row_sums(scheme: Scheme) -> bool:
@@ -175,12 +175,14 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
     the states that a field reads, where there are several. Where it is not, there are conditions with derivatives in
     time."""
     step = lower(scheme)
+    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
+        return False  # what another operation does where time runs with the state is its own
     # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
     grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
     used = {op.target for op in prune(step).flat()}
-    evaluations = [op for op in step.flat() if isinstance(op, Evaluate) and op.target in used]
+    evaluations = [op for op in step.calls if op.target in used]
     trees = grown.of_order(1)
     if len(step.states) == 1:
         return not any(reading.value(op.value, tree) - reading.time(op.target) for op in evaluations for tree in trees)

@@ -16,10 +16,11 @@ from typing import Any
 
 from sympy import S
 
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading, _in_order
+from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import Forest, bracket, forest
 from tableau2net.exact.domain import Element, domain_of
-from tableau2net.step import Combine, Evaluate, Input, Step, rename
+from tableau2net.step import Assignment, Call, Combine, Evaluate, Input, Step, rename
+from tableau2net.step.forms import Form, forms, nonzero
 
 MAX_WORK = 2e8  # bits that are multiplied at all trees of an order
 MAX_TREES = 2000  # of coloured ones there are many: an order with more is not compared
@@ -127,7 +128,7 @@ def _read(step: Step, part: int) -> tuple[str, ...]:
 
 
 def _reads(step: Step, part: int) -> tuple[int, ...]:
-    return next(op.reads for op in step.flat() if isinstance(op, Evaluate) and op.part == part)
+    return next(op.reads for op in step.calls if op.part == part)
 
 
 def difference_of_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference | None]:
@@ -153,38 +154,22 @@ def _drawn(grown: Forest, tree: int) -> str:
     return bracket(grown.levels(tree), grown.colouring(tree))
 
 
-Form = dict[str, Element]  # Σ coefficient · (an input or an evaluation)
-
-
 def difference_in_normal_form(both: Step, pairs: Pairs, by_slot: bool = False) -> Difference | None:
-    forms = _forms(both)
-    same = _classes([op for op in both.flat() if isinstance(op, Evaluate)], forms, by_slot)
+    domain, kinds = domain_of(both.coefficients()), both.kinds
+    known = {name: {name: domain.one} for name in kinds} | forms(both.flat(), domain)
+    same = _classes([op for op in both.flat() if not isinstance(op, Combine)], known, by_slot)
     for left, right in pairs:
-        if both.kind(left) != both.kind(right) or _seen(forms[left], same) != _seen(forms[right], same):
+        if kinds[left] != kinds[right] or _seen(known[left], same) != _seen(known[right], same):
             return Difference(left, "its normal form")
     return None
 
 
-def _forms(step: Step) -> dict[str, Form]:
-    """Every value in terms of inputs and evaluations, all of them taken as independent."""
-    domain = domain_of(step.coefficients())
-    forms: dict[str, Form] = {i.name: {i.name: domain.one} for i in step.inputs}
-    forms |= {op.target: {op.target: domain.one} for op in step.flat() if isinstance(op, Evaluate)}
-    for op in _in_order([op for op in step.flat() if isinstance(op, Combine)]):
-        total: Form = {}
-        for c, v in op.terms:
-            factor = domain.convert(c)
-            for atom, x in forms[v].items():
-                total[atom] = total[atom] + factor * x if atom in total else factor * x
-        forms[op.target] = {atom: x for atom, x in total.items() if x}
-    return forms
-
-
-def _classes(evaluations: list[Evaluate], forms: Mapping[str, Form], by_slot: bool = False) -> dict[str, Any]:
-    """Which evaluations are the same: all of one field at one time, split until their states agree."""
-    same: dict[str, Any] = {op.target: (op.part, op.time, op.slot if by_slot else 0) for op in evaluations}
+def _classes(made: list[Assignment], known: Mapping[str, Form], by_slot: bool = False) -> dict[str, Any]:
+    """Which evaluations are the same: all that do the same, of one field at one time say, split until what they read
+    agrees."""
+    same: dict[str, Any] = {op.target: (op.meaning, op.slot if by_slot and isinstance(op, Call) else 0) for op in made}
     while True:
-        seen = {op.target: (same[op.target], tuple(_seen(forms[v], same) for v in op.values)) for op in evaluations}
+        seen = {op.target: (same[op.target], tuple([_seen(known[v], same) for v in op.operands])) for op in made}
         numbers = {mark: i for i, mark in enumerate(dict.fromkeys(seen.values()))}
         finer = {target: numbers[mark] for target, mark in seen.items()}
         if len(numbers) == len(set(same.values())):
@@ -198,4 +183,4 @@ def _seen(form: Form, same: Mapping[str, Any]) -> frozenset[tuple[Any, Element]]
     for atom, x in form.items():
         key = ("class", same[atom]) if atom in same else atom
         total[key] = total[key] + x if key in total else x
-    return frozenset((key, x) for key, x in total.items() if x)
+    return frozenset(nonzero(total).items())

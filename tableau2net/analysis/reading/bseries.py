@@ -14,19 +14,22 @@ With several states, a branch of colour μ is looked up in the state μ.
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
 from math import lcm, perm
 from typing import Any
 
 from sympy import Expr, Integer, S
 
 from tableau2net.analysis.budget import BUILT
-from tableau2net.analysis.reading.trees import TIME, Forest
+from tableau2net.analysis.reading.trees import Forest
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.integers import Scaled, is_integral
-from tableau2net.step import Combine, Evaluate, Input, Step
+from tableau2net.step import Assignment, Call, Combine, Input, Step
+from tableau2net.step.schedule import in_order
 
+Action = tuple[list[Element], Callable[[int], Element]]
 LONGEST = 16_000  # bits of a common denominator: numbers that have so little in common are shorter as fractions
 
 
@@ -68,47 +71,68 @@ class Reading:
         scaled = self._arithmetic.convert
         self.scale = self._arithmetic.scale if isinstance(self._arithmetic, Scaled) else 1
         self.length = max(self.scale.bit_length(), 0 if digits is not None else _length(step))
-        self._evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
-        self._times = {op.target: scaled(op.time - shift) for op in self._evaluations}
-        combinations = _in_order([op for op in step.flat() if isinstance(op, Combine)])
-        self.empty = self._constant_terms(combinations)
-        states = {name for name, constant in self.empty.items() if constant is not None}
-
-        def factor(coefficient: Expr, value: str) -> Element:
-            """A field value counts with h, so with the scale; a state does not."""
-            if not isinstance(self._arithmetic, Scaled):
-                return scaled(coefficient)
-            return int(coefficient) if value in states else self._arithmetic.multiplier(coefficient)
-
-        made = [(op.target, [(factor(c, v), v) for c, v in op.terms]) for op in combinations]
-        last = _closure(combinations, {*step.outputs, *([step.estimate] if step.estimate else [])})
-        self._at_end = [entry for entry in made if entry[0] in last]
-        self._at_stages = [entry for entry in made if entry[0] not in last]
-        self.series: dict[str, list[Element]] = {name: [] for name in self.empty}
-        self._evaluated = self._ended = self._combined = 0  # orders read so far
+        self.zero: Element = self._arithmetic.zero
+        self.one: Element = self._arithmetic.one
+        self._times = {op.target: scaled(op.time - shift) for op in step.calls}
+        self._kinds = step.kinds
         self._several = len(step.states) > 1
+        later = [op for op in step.flat() if op.later]
+        combined = in_order([op for op in step.flat() if not op.later])
+        self.empty = self._constant_terms()
+        self.series: dict[str, list[Element]] = {name: [] for name in self._kinds}
+        self._work = len(later) + sum(len(op.operands) for op in combined)
+        last = _closure(combined, {*step.outputs, *([step.estimate] if step.estimate else [])})
+        self._later = list(map(self._action, later))
+        self._at_end = [self._action(op) for op in combined if op.target in last]
+        self._at_stages = [self._action(op) for op in combined if op.target not in last]
+        self._evaluated = self._ended = self._combined = 0  # orders read so far
 
-    def _constant_terms(self, combinations: list[Combine]) -> dict[str, Any]:
+    def _action(self, op: Assignment) -> Action:
+        """What gives the coefficient of an operation's target at a tree, and where it goes."""
+        if self._quadrature and isinstance(op, Call):
+            return self.series[op.target], partial(self._on_solution, op)
+        return self.series[op.target], op.on_series(self)
+
+    def _on_solution(self, op: Call, tree: int) -> Element:
+        """A field value where the state is the solution itself."""
+        return self._slope(tree, op.time) if self.forest.colour[tree] == op.part else self.zero
+
+    def of(self, value: str) -> list[Element]:
+        """The coefficients of a value by tree, as far as they are read."""
+        return self.series[value]
+
+    def states(self, call: Call) -> list[list[Element]]:
+        """Those of the states that a call reads, by the colour of a branch."""
+        if not self._several:
+            return [self.series[call.value]] * self.forest.colours
+        read = dict(zip(call.reads, call.values, strict=True))
+        return [self.series[read[colour]] if colour in read else [] for colour in range(self.forest.colours)]
+
+    def factor(self, coefficient: Expr, value: str) -> Element:
+        """A field value counts with h, so with the scale; a state does not."""
+        if not isinstance(self._arithmetic, Scaled):
+            return self._arithmetic.convert(coefficient)
+        return int(coefficient) if self._kinds[value] == "y" else self._arithmetic.multiplier(coefficient)
+
+    def _constant_terms(self) -> dict[str, Any]:
         """The coefficient of y itself in each state, what the step does when f = 0; None for field values."""
         zero = self.domain.zero
-        constant: dict[str, Any] = {
-            i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) if i.kind == "y" else None
-            for i in self.step.inputs
-        }
-        constant |= {op.target: None for op in self._evaluations}
-        for op in combinations:
-            states = [(c, constant[v]) for c, v in op.terms if constant[v] is not None]
-            constant[op.target] = sum((self.domain.convert(c) * y for c, y in states), zero)
-        return constant
+        found: dict[str, Any] = dict.fromkeys(self._kinds)
+        states = (i for i in self.step.inputs if i.kind == "y")
+        found |= {i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) for i in states}
+        linear = (o for op in self.step.flat() for o in op.on_linear())
+        for op in in_order([o for o in linear if isinstance(o, Combine)]):
+            terms = [(c, found[v]) for c, v in op.terms if found.get(v) is not None]
+            found[op.target] = sum((self.domain.convert(c) * y for c, y in terms), zero)
+        return found
 
     def work(self, order: int) -> int:
         """The bits of the numbers that all trees of an order multiply."""
-        products = len(self._evaluations) + sum(len(terms) for _, terms in (*self._at_end, *self._at_stages))
-        return self.forest.count(order) * products * (64 + order * self.length)
+        return self.forest.count(order) * self._work * (64 + order * self.length)
 
     def extend(self, order: int) -> None:
         """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
-        for op in self._evaluations:
+        for op in self.step.calls:
             for value in op.values:
                 if self.empty[value] - self.domain.one:
                     raise BSeriesError(f"{value} does not start from y")
@@ -132,8 +156,8 @@ class Reading:
         for n in range(self._evaluated + 1, order + 1):
             self._combine_to(n - 1)
             for tree in self.forest.of_order(n):
-                for op in self._evaluations:
-                    self.series[op.target].append(self._evaluate(op, tree))
+                for series, at in self._later:
+                    series.append(at(tree))
             self._evaluated = n
 
     def _end_to(self, order: int) -> None:
@@ -148,36 +172,17 @@ class Reading:
             for tree in self.forest.of_order(n):
                 for given in self.step.inputs:
                     self.series[given.name].append(self._given(given, tree))
-                self._combine(self._at_end, tree)
+                for series, at in self._at_end:
+                    series.append(at(tree))
             self._ended = n
 
     def _combine_to(self, order: int) -> None:
         self._end_to(order)
         for n in range(self._combined + 1, order + 1):
             for tree in self.forest.of_order(n):
-                self._combine(self._at_stages, tree)
+                for series, at in self._at_stages:
+                    series.append(at(tree))
             self._combined = n
-
-    def _combine(self, combinations: list[tuple[str, list[tuple[Element, str]]]], tree: int) -> None:
-        series, zero = self.series, self._arithmetic.zero
-        for target, terms in combinations:
-            total = zero
-            for coefficient, value in terms:
-                total = total + coefficient * series[value][tree]
-            series[target].append(total)
-
-    def _evaluate(self, op: Evaluate, tree: int) -> Element:
-        if self.forest.colour[tree] != op.part and self.forest.colours > 1:
-            return self._arithmetic.zero
-        if self._quadrature:
-            return self._slope(tree, op.time)
-        if tree < self.forest.colours:
-            return self._arithmetic.one
-        head, tail = self.forest.head[tree], self.forest.tail[tree]
-        if tail == TIME:
-            return self.series[op.target][head] * self._times[op.target]
-        value = op.values[op.reads.index(self.forest.colour[tail]) if self._several else 0]
-        return self.series[op.target][head] * self.series[value][tail]
 
     def _given(self, given: Input, tree: int) -> Element:
         """What an input holds at one tree: the exact solution in the past, or what an earlier step gave."""
@@ -243,6 +248,8 @@ def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
     """Integers where nothing but field values has a fractional coefficient, else the domain as it is."""
     if isinstance(domain, Balls) or step.history or not is_integral(domain):
         return domain
+    if not all(op.later or isinstance(op, Combine) for op in step.flat()):
+        return domain
     state_factors = [c for op in step.flat() if isinstance(op, Combine) for c, v in op.terms if step.kind(v) == "y"]
     if not all(c.is_Integer for c in state_factors):
         return domain
@@ -260,26 +267,10 @@ def _length(step: Step) -> int:
     return scale.bit_length()
 
 
-def _closure(combinations: list[Combine], names: set[str]) -> set[str]:
+def _closure(combinations: list[Assignment], names: set[str]) -> set[str]:
     """The names, and all that they are combined of without an evaluation between; `combinations` are in order."""
     needed = set(names)
     for op in reversed(combinations):
         if op.target in needed:
-            needed |= {value for _, value in op.terms}
+            needed.update(op.operands)
     return needed
-
-
-def _in_order(combinations: list[Combine]) -> list[Combine]:
-    """Combinations after those whose targets they read (inside a coupled solve they are written in any order)."""
-    targets = {op.target for op in combinations}
-    done: set[str] = set()
-    ordered: list[Combine] = []
-    waiting = list(combinations)
-    while waiting:
-        ready = [op for op in waiting if all(v in done or v not in targets for _, v in op.terms)]
-        if not ready:
-            raise BSeriesError("states are defined by each other without an evaluation between them")
-        ordered += ready
-        done |= {op.target for op in ready}
-        waiting = [op for op in waiting if op.target not in done]
-    return ordered

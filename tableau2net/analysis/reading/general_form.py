@@ -10,13 +10,13 @@ have it; several fields, several components or a second derivative do not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.step import Combine, Evaluate, Input, Step
-
-Row = dict[int, Element]  # the nonzero entries by column
+from tableau2net.step.forms import Form, Row, forms, nonzero
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,19 @@ def general_form(step: Step) -> GeneralForm | None:
     """The general form of a step program; None where it has none. Open parameters are not allowed for."""
     if step.derivative != 1 or step.parts > 1 or any(i.component or i.nordsieck is not None for i in step.inputs):
         return None
-    return _Reading(step).form()
+    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
+        return None
+    domain = domain_of(step.coefficients())
+    try:
+        known = forms(step.flat(), domain)
+    except InputError:  # states define each other without an evaluation
+        return None
+    return _Reading(step, domain, known).form()
 
 
 class _Reading:
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.domain = domain_of(step.coefficients())
-        self.combinations = {op.target: op for op in step.flat() if isinstance(op, Combine)}
+    def __init__(self, step: Step, domain: Domain, forms: Mapping[str, Form]) -> None:
+        self.step, self.domain, self.forms = step, domain, forms
         self.evaluations = {op.target: op for op in step.flat() if isinstance(op, Evaluate)}
         self.inputs = {i.name: i for i in step.inputs}
         # a remembered field value belongs to a known state, which may itself not be remembered
@@ -63,7 +68,6 @@ class _Reading:
         states = [i.name for i in step.inputs if i.kind == "y"]
         self.known = tuple(dict.fromkeys([*states, *self.fields.values()]))
         self.columns = {name: j for j, name in enumerate([*self.fields, *self.evaluations])}
-        self._done: dict[str, tuple[Row, Row] | None] = {}
 
     def _state_of(self, field: Input) -> str:
         if field.stage is None:
@@ -72,8 +76,8 @@ class _Reading:
                     return i.name
         return f"state of {field.name}"
 
-    def form(self) -> GeneralForm | None:
-        read: list[tuple[Row, Row] | None] = [self._unit(state) for state in self.fields.values()]
+    def form(self) -> GeneralForm:
+        read = [self._row(state) for state in self.fields.values()]
         read += [self._row(op.value) for op in self.evaluations.values()]
         times = [self.domain.rational(-self.inputs[name].age, 1) for name in self.fields]
         times += [self.domain.convert(op.time) for op in self.evaluations.values()]
@@ -89,39 +93,14 @@ class _Reading:
                 results.append(len(read))
                 read.append(self._row(name))
                 times.append(None)
-        rows = [row for row in read if row is not None]
-        if len(rows) < len(read):
-            return None
-        S, T = (tuple(row[part] for row in rows) for part in (0, 1))
+        S, T = zip(*read, strict=True) if read else ((), ())
         return GeneralForm(self.domain, self.known, S, T, tuple(times), tuple(dict.fromkeys(results)))
 
-    def _unit(self, state: str) -> tuple[Row, Row]:
-        return {self.known.index(state): self.domain.one}, {}
-
-    def _row(self, name: str) -> tuple[Row, Row] | None:
-        """A state by known states and field values; None where states define each other without an evaluation."""
-        if name in self.inputs:
-            return self._unit(name)
-        if name not in self._done:
-            self._done[name] = None  # while it is being read: a loop ends here
-            self._done[name] = self._combined(self.combinations[name])
-        return self._done[name]
-
-    def _combined(self, op: Combine) -> tuple[Row, Row] | None:
-        S: Row = defaultdict(lambda: self.domain.zero)
-        T: Row = defaultdict(lambda: self.domain.zero)
-        for coefficient, value in op.terms:
-            factor = self.domain.convert(coefficient)
-            if value in self.columns:
-                T[self.columns[value]] += factor
-                continue
-            inner = self._row(value)
-            if inner is None:
-                return None
-            for mine, theirs in zip((S, T), inner, strict=True):
-                for j, x in theirs.items():
-                    mine[j] += factor * x
-        return {j: x for j, x in S.items() if x}, {j: x for j, x in T.items() if x}
+    def _row(self, name: str) -> tuple[Row, Row]:
+        """A state by known states and by field values."""
+        form = nonzero(self.forms.get(name, {name: self.domain.one}))
+        known = {self.known.index(atom): x for atom, x in form.items() if atom not in self.columns}
+        return known, {self.columns[atom]: x for atom, x in form.items() if atom in self.columns}
 
 
 def irreducible(form: GeneralForm) -> GeneralForm:

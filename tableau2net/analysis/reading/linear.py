@@ -1,138 +1,30 @@
 """The step program read on y' = λy (and y'' = λy): the stability function and the characteristic polynomial, exactly.
 
-With f linear each value of a step is a combination of what the step is given and of its field values, so any program is
-
-    Y = A F + U x,    x⁺ = B F + V x,    F = zY,    z = h^d λ,
-
-the general linear form (HW II, V.4), and x⁺ = M(z) x with M = V + zB(I − zA)^{-1}U. Nothing is divided: det(I − zA) is
+A step is then x⁺ = M(z) x with M = V + zB(I − zA)^{-1}U of its `LinearForm`. Nothing is divided: det(I − zA) is
 multiplied together from the groups that are solved for, and the numerators are cut from the power series of M.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
-from sympy import QQ, Expr, Poly, Symbol
+from sympy import QQ, Poly, Symbol
 
 from tableau2net.errors import InputError
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.components import components
-from tableau2net.exact.domain import Domain, Element, domain_of
+from tableau2net.exact.domain import Domain
 from tableau2net.exact.series import Ring, Series, determinant, negative, reversed_characteristic, times
-from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
-from tableau2net.step import Combine, Evaluate, Solve, Step, lower
+from tableau2net.scheme import Scheme
+from tableau2net.step import Combine, Step, lower
+from tableau2net.step.forms import LinearForm, Matrix, Row, combined, linear_form
 from tableau2net.step.passes import prune
 
 Z = Symbol("z")
 ZETA = Symbol("zeta")
 MAX_SYMBOLS, MAX_OPEN_STAGES = 8, 8  # beyond these, parameters are set to their declared values
-
-Row = dict[int, Element]  # the nonzero entries by column
-Matrix = tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A step on a linear problem: Y = A F + U x, x⁺ = B F + V x with the rows of A, U, B, V by column.
-
-    fields: for each of F, which of an additive method's fields it is.  groups: the field values that are solved for
-    together, in order; A is lower triangular but for them."""
-
-    arithmetic: Domain | Balls
-    A: Matrix
-    U: Matrix
-    B: Matrix
-    V: Matrix
-    fields: tuple[int, ...]
-    groups: tuple[tuple[int, ...], ...]
-
-    @property
-    def size(self) -> int:
-        """How many values are handed from step to step."""
-        return len(self.V)
-
-    def alone(self, part: int) -> Linear:
-        """The same step where every other field is zero."""
-        kept = {j: n for n, j in enumerate(j for j, field in enumerate(self.fields) if field == part)}
-        groups = (tuple(kept[j] for j in group if j in kept) for group in self.groups)
-        return replace(
-            self,
-            A=tuple(_columns(self.A[j], kept) for j in kept),
-            U=tuple(self.U[j] for j in kept),
-            B=tuple(_columns(row, kept) for row in self.B),
-            fields=tuple(self.fields[j] for j in kept),
-            groups=tuple(group for group in groups if group),
-        )
-
-    def denominator(self) -> Series:
-        """det(I − zA), lowest power first."""
-        ring = Ring(self.arithmetic, len(self.A))
-        product = [ring.one]
-        for group in self.groups:
-            inner = [[self.A[i].get(j, ring.zero) for j in group] for i in group]
-            product = times(product, determinant(inner, ring), ring)
-        return product
-
-    def numerators(self) -> list[list[Series]]:
-        """det(I − zA)·M(z), entry by entry: polynomials of degree s at most."""
-        s, r = len(self.A), self.size
-        ring = Ring(self.arithmetic, s)
-        denominator = self.denominator()
-        series = [[[row.get(j, ring.zero)] for j in range(r)] for row in self.V]
-        power = list(self.U)  # A^k U
-        for k in range(s):
-            for i, row in enumerate(_product(self.B, power)):
-                for j in range(r):
-                    series[i][j].append(row.get(j, ring.zero))
-            power = _product(self.A, power) if k + 1 < s else power
-        return [[times(denominator, entry, ring) for entry in row] for row in series]
-
-
-def linear(step: Step, digits: int | None = None) -> Linear | None:
-    """The linear reading of a step program; None where there is no single state.
-
-    digits: read coefficients as known to so many decimals. Raises InputError where states define each other."""
-    evaluations = [op for op in step.flat() if isinstance(op, Evaluate)]
-    if len(step.states) != 1 or any(len(op.values) != 1 for op in evaluations):
-        return None
-    arithmetic = Balls(digits) if digits else domain_of(step.coefficients())
-    inputs = {given.name: i for i, given in enumerate(step.inputs)}
-    column = {op.target: j for j, op in enumerate(evaluations)}
-    combinations = {op.target: op for op in step.flat() if isinstance(op, Combine)}
-    done: dict[str, tuple[Row, Row]] = {}
-    waiting: set[str] = set()
-
-    def row(name: str) -> tuple[Row, Row]:
-        """A value by (field values, inputs)."""
-        if name in inputs:
-            return {}, {inputs[name]: arithmetic.one}
-        if name in column:
-            return {column[name]: arithmetic.one}, {}
-        if name not in done:
-            if name in waiting:
-                raise InputError(f"{name} is defined by itself without an evaluation of the field between")
-            waiting.add(name)
-            terms = [(arithmetic.convert(c), row(v)) for c, v in combinations[name].terms]
-            done[name] = _sum([(c, r[0]) for c, r in terms]), _sum([(c, r[1]) for c, r in terms])
-        return done[name]
-
-    stages = [row(op.value) for op in evaluations]
-    outputs = [row(name) for name in step.outputs]
-    groups = []
-    for op in step.operations:
-        inner = op.operations if isinstance(op, Solve) else (op,)
-        groups.append(tuple(column[o.target] for o in inner if isinstance(o, Evaluate)))
-    return Linear(
-        arithmetic,
-        A=tuple(fields for fields, _ in stages),
-        U=tuple(given for _, given in stages),
-        B=tuple(fields for fields, _ in outputs),
-        V=tuple(given for _, given in outputs),
-        fields=tuple(op.part for op in evaluations),
-        groups=tuple(group for group in groups if group),
-    )
 
 
 @dataclass(frozen=True)
@@ -191,25 +83,30 @@ def curve(scheme: Scheme, part: int | None = None, *, embedded: bool = False) ->
 
 @cache
 def _curve(scheme: Scheme, part: int | None, embedded: bool) -> Curve | None:
-    if isinstance(scheme, Multistep | AdditiveMultistep):
-        return _multistep(scheme, part)
     step = lower(scheme)
     if embedded:
         if step.estimate is None:
             raise InputError(f"{scheme.name or 'scheme'} has no embedded method")
         step = replace(step, outputs=(step.estimate, *step.outputs[1:]), estimate=None)
     step = prune(step)
-    if len(step.parameters) > MAX_SYMBOLS or (step.parameters and step.evaluations > MAX_OPEN_STAGES):
+    if _many_symbols(step):
         return _curve(scheme.at_defaults(), part, embedded)
     return curve_of(step, part, scheme.digits)
 
 
+def _many_symbols(step: Step) -> bool:
+    """Whether products of parameters would be too long. In one combination, a multistep method's, each stands alone."""
+    if sum(isinstance(op, Combine) for op in step.flat()) < 2:
+        return False
+    return len(step.parameters) > MAX_SYMBOLS or bool(step.parameters and step.evaluations > MAX_OPEN_STAGES)
+
+
 def curve_of(step: Step, part: int | None = None, digits: int | None = None) -> Curve | None:
     """Φ(ζ, z) of a step program."""
-    reading = linear(step)
+    reading = linear_form(step)
     if reading is None:
         return None
-    rough = linear(step, digits) if digits else None
+    rough = linear_form(step, Balls(digits)) if digits else None
     if part is not None:
         reading, rough = reading.alone(part), rough and rough.alone(part)
     exact = _Transfer(reading)
@@ -217,7 +114,8 @@ def curve_of(step: Step, part: int | None = None, digits: int | None = None) -> 
     whole = _curve_of_rows(exact, balls, range(reading.size))
     blocks = (balls or exact).blocks() if reading.size > 1 else []
     factors = [_curve_of_rows(exact, balls, rows) for rows in blocks] if len(blocks) > 1 else []
-    return replace(whole, factors=tuple(p for p in factors if not p.coefficients[0].is_zero))
+    acting = tuple(p for p in factors if not p.coefficients[0].is_zero)
+    return replace(whole, factors=acting if len(acting) > 1 else ())
 
 
 def _curve_of_rows(exact: _Transfer, balls: _Transfer | None, rows: Sequence[int]) -> Curve:
@@ -247,18 +145,45 @@ def _divided(rough: list[Series], common: Poly, ring: Ring) -> list[Series]:
 
 
 class _Transfer:
-    """M(z) times det(I − zA), and that determinant."""
+    """M(z) times det(I − zA), entries of degree s in z at most, and that determinant; lowest power first."""
 
-    def __init__(self, reading: Linear) -> None:
-        self.ring = Ring(reading.arithmetic, len(reading.A))
-        self.denominator, self.numerators = reading.denominator(), reading.numerators()
+    def __init__(self, reading: LinearForm) -> None:
+        self.reading, self.ring = reading, Ring(reading.arithmetic, len(reading.A))
+        self.denominator = self._denominator()
+        self.numerators = self._numerators()
+
+    def _denominator(self) -> Series:
+        ring, A = self.ring, self.reading.A
+        product = [ring.one]
+        for group in self.reading.groups:
+            inner = [[A[i].get(j, ring.zero) for j in group] for i in group]
+            product = times(product, determinant(inner, ring), ring)
+        return product
+
+    def _numerators(self) -> list[list[Series]]:
+        ring, A, B = self.ring, self.reading.A, self.reading.B
+        rows: list[list[Row]] = [[row] for row in self.reading.V]  # V, BU, BAU, BA²U, … row by row
+        power: Sequence[Row] = self.reading.U
+        for k in range(ring.degree):
+            for powers, row in zip(rows, _product(B, power), strict=True):
+                powers.append(row)
+            power = _product(A, power) if k + 1 < ring.degree else power
+
+        def series(powers: list[Row], j: int) -> Series:
+            """An entry of M; empty where nothing leads there."""
+            there = any(j in row for row in powers)
+            return [row.get(j, ring.zero) for row in powers] if there else []
+
+        columns = range(self.reading.size)
+        return [[times(self.denominator, series(powers, j), ring) for j in columns] for powers in rows]
 
     def characteristic(self, rows: Sequence[int]) -> list[Series]:
         """det(I − zA)·det(ζI − M(z)) of some rows and columns, by the powers of ζ: a polynomial of degree s in z at
         most."""
         if len(rows) == 1:
             return [negative(self.numerators[rows[0]][rows[0]], self.ring), self.denominator]
-        matrix = [[times(self._inverse, self.numerators[i][j], self.ring) for j in rows] for i in rows]
+        order = list(reversed(rows))  # the oldest first: what is only shifted then costs nothing
+        matrix = [[times(self._inverse, self.numerators[i][j], self.ring) for j in order] for i in order]
         found = reversed_characteristic(matrix, self.ring)
         return [times(self.denominator, c, self.ring) for c in reversed(found)]
 
@@ -279,26 +204,6 @@ def _inverse(series: Series, ring: Ring) -> Series:
         for j in range(1, min(n, len(series) - 1) + 1):
             total = total - series[j] * found[n - j]
         found.append(total)
-    return found
-
-
-def _multistep(scheme: Multistep | AdditiveMultistep, part: int | None) -> Curve:
-    """ρ − zσ, σ the sum of all where there are several."""
-    betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
-    chosen = betas if part is None else (betas[part],)
-    exact = domain_of([*scheme.alpha, *(b for beta in chosen for b in beta)])
-    polys = [Poly(list(reversed(p)), Z, domain=exact.domain) for p in _rho_and_sigma(scheme.alpha, chosen, exact)]
-    if scheme.digits is None:
-        return _normal(polys)
-    return _with_balls(polys, _rho_and_sigma(scheme.alpha, chosen, Balls(scheme.digits)), Balls(scheme.digits))
-
-
-def _rho_and_sigma(alpha: Sequence[Expr], betas: Sequence[Sequence[Expr]], arithmetic: Domain | Balls) -> list[Series]:
-    """α_j − zΣβ_j."""
-    found = []
-    for j, a in enumerate(alpha):
-        sigma = sum((arithmetic.convert(beta[j]) for beta in betas), arithmetic.zero)
-        found.append([arithmetic.convert(a), arithmetic.zero - sigma])
     return found
 
 
@@ -341,17 +246,6 @@ def _smallest(coefficients: list[Poly]) -> tuple[Poly, ...]:
     return tuple(Poly([c[0] if c else QQ(0) for c in p] or [0], Z, domain=QQ) for p in entries)
 
 
-def _sum(terms: Sequence[tuple[Element, Row]]) -> Row:
-    total: Row = {}
-    for factor, row in terms:
-        for j, x in row.items():
-            total[j] = total[j] + factor * x if j in total else factor * x
-    return total
-
-
 def _product(left: Matrix, right: Sequence[Row]) -> list[Row]:
-    return [_sum([(x, right[j]) for j, x in row.items()]) for row in left]
-
-
-def _columns(row: Row, kept: Mapping[int, int]) -> Row:
-    return {kept[j]: x for j, x in row.items() if j in kept}
+    known = dict(enumerate(right))
+    return [combined([(x, j) for j, x in row.items()], known, None) for row in left]

@@ -85,19 +85,10 @@ def check(scheme: Scheme) -> Verdict:
 
 def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
     name, row = f"claim {key}", claimed(key)
-    why: list[str] = []
-
-    def decide() -> tuple[Any, str]:
-        try:
-            return _found(row, scheme, declared), _reach(row, scheme, declared)
-        except TooMuch as counted:
-            why.append(str(counted))
-            raise
-
-    decided = ask(name, decide)
+    decided = ask(name, lambda: (_found(row, scheme, declared), _reach(row, scheme, declared)))
     if decided is not None:
         return Claim(key, declared, *decided)
-    return Claim(key, declared, None, undecided=[*why, *(x.why for x in left_out() if x.part == name)][0])
+    return Claim(key, declared, None, undecided=next((x.why for x in left_out() if x.part == name), "more work"))
 
 
 def _decimals(scheme: Scheme, claims: tuple[Claim, ...]) -> int | None:

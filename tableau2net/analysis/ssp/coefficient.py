@@ -20,7 +20,7 @@ from typing import Any
 from sympy import QQ, Expr, Poly, S
 
 from tableau2net.analysis.budget import TooMuch, ask
-from tableau2net.analysis.reading.general_form import GeneralForm, Row, general_form, irreducible, row_times
+from tableau2net.analysis.reading.general_form import GeneralForm, general_form, irreducible, row_times
 from tableau2net.analysis.ssp.supremum import LARGE, Isolated, R, supremum
 from tableau2net.exact.components import components
 from tableau2net.exact.domain import Element
@@ -29,6 +29,7 @@ from tableau2net.exact.enclosure import Enclosure, enclose, holds_zero
 from tableau2net.exact.polynomials import sign_in
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
+from tableau2net.step.forms import Row
 
 MAX_AT_INFINITY = 16  # states, for a proof over rational functions that every step size is allowed
 

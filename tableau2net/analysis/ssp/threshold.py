@@ -25,13 +25,14 @@ from typing import Any
 from mpmath import iv
 from sympy import Expr, Poly, S
 
-from tableau2net.analysis.reading.general_form import GeneralForm, Row, row_times
+from tableau2net.analysis.reading.general_form import GeneralForm, row_times
 from tableau2net.analysis.ssp.moduli import shares_least_modulus
 from tableau2net.analysis.ssp.poles import BITS, Pole, poles, taylor
 from tableau2net.analysis.ssp.supremum import Isolated, R, supremum
 from tableau2net.exact.elimination import determinant
 from tableau2net.exact.enclosure import Enclosure, enclose, holds_zero, precision
 from tableau2net.exact.polynomials import sign_in
+from tableau2net.step.forms import Row
 
 MAX_DERIVATIVES = 512  # looked at before the tail must be proved positive
 GAPS = 24  # derivatives at 0 among which one that vanishes is looked for

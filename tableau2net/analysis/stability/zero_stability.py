@@ -7,14 +7,14 @@ from functools import cache
 from sympy import Expr, Poly, Rational, Symbol, cancel, sqrt
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.reading.linear import linear
 from tableau2net.analysis.stability.unit_disk import root_condition, split
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
 from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
-from tableau2net.step import Step, lower
+from tableau2net.step import Combine, Step, lower
+from tableau2net.step.forms import linear_form
 
 Z = Symbol("z")
 
@@ -54,7 +54,7 @@ def _with_root_one(rho: Poly, digits: int | None) -> Poly | None:
 
 def _keeps_its_states(step: Step) -> bool:
     """Whether it is plain that f = 0 leaves everything as it is: one step, from y to y plus field values."""
-    new = {op.target: op for op in step.flat() if hasattr(op, "terms")}
+    new = {op.target: op for op in step.flat() if isinstance(op, Combine)}
     return not step.history and all(
         name in new and [(c, v) for c, v in new[name].terms if step.kind(v) == "y"] == [(1, given.name)]
         for given, name in zip(step.inputs, step.outputs, strict=True)
@@ -63,7 +63,7 @@ def _keeps_its_states(step: Step) -> bool:
 
 def _power_bounded(step: Step, digits: int | None) -> bool:
     """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition."""
-    reading = linear(step)
+    reading = linear_form(step)
     if reading is None:
         raise InputError("zero-stability of several states with a history is not decided")
     assert isinstance(reading.arithmetic, Domain)

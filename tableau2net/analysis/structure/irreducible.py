@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition, influential
+from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition, influential
 from tableau2net.analysis.reading.tables import ExactTableau
 from tableau2net.exact.domain import Element
+from tableau2net.step.forms import Row
 
 
 @dataclass(frozen=True)

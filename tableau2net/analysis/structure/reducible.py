@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition, influential
+from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition, influential
 from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.step.forms import Row
 
 
 @dataclass(frozen=True)

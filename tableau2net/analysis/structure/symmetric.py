@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from sympy import Expr
 
-from tableau2net.analysis.reading.general_form import Row, class_of, class_sums, coarsest_partition
+from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
@@ -17,6 +17,7 @@ from tableau2net.scheme import (
     RungeKutta,
     Scheme,
 )
+from tableau2net.step.forms import Row
 
 
 def symmetric(scheme: Scheme) -> bool | None:

@@ -12,7 +12,6 @@ from tableau2net.errors import InputError
 from tableau2net.nn.conversion.checks import copied
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.step.lower import lower
-from tableau2net.step.program import Solve
 
 _AXES = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
@@ -23,7 +22,7 @@ def try_step(block: Any, where: str) -> None:
     where that says nothing, nothing is tried."""
     made = type(block).made_of
     searched = made.options.tolerance > 0 and made.options.solver != "resolvent"
-    if not searched or not any(isinstance(operation, Solve) for operation in lower(made.scheme).operations):
+    if not searched or lower(made.scheme).explicit:
         return
     state = _state_for(block)
     if state is None:

@@ -29,7 +29,6 @@ from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, load
 from tableau2net.step.lower import lower
-from tableau2net.step.program import Solve
 
 OPTIONS = tuple(StepOptions.__annotations__)
 
@@ -88,9 +87,8 @@ class DynamicBlock(nn.Module):
             for field in range(len(compiled.field_names))
         )
         self.history, self.startup = compiled.history, compiled.lookback
-        explicit = not any(isinstance(operation, Solve) for operation in program.operations)
         self.looped = options.get("backward", "store") in ("store", "checkpoint")
-        self.in_order = self.looped and explicit
+        self.in_order = self.looped and program.explicit
         # the compiled loop has steps of one length: of length 1 in s, where theirs differ
         self.stretched = not self.looped and not is_uniform(self.states)
         self.fields: Rows[Rows[StepField]] = rows(())

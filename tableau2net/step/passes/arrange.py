@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from sympy import S
 
+from tableau2net.step.combine import Combine
+from tableau2net.step.operation import Operation
 from tableau2net.step.passes.common import fresh
 from tableau2net.step.passes.timetable import Part, Timetable
-from tableau2net.step.program import Combine, Operation, Step
+from tableau2net.step.program import Step
 
 MAX_TRIALS = 400  # plans that are looked at
 
@@ -68,7 +70,7 @@ class _Search:
 
 
 def _operations(table: Timetable, plan: Sequence[int], step: Step) -> tuple[Operation, ...]:
-    taken = {i.name for i in step.inputs} | {op.target for op in step.flat()}
+    taken = set(step.kinds)
     sums: dict[str, str] = {}  # a line → the name of what there is of it
     numbers: dict[str, int] = {}
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tableau2net.step.liveness import members
-from tableau2net.step.program import Combine, Evaluate, Operation, Solve
+from tableau2net.step.operation import Assignment, Operation, Solve
 from tableau2net.step.schedule import scheduled
 
 
-def each(
-    operations: Iterable[Operation], change: Callable[[Combine | Evaluate], Combine | Evaluate]
-) -> tuple[Operation, ...]:
+def each(operations: Iterable[Operation], change: Callable[[Assignment], Assignment]) -> tuple[Operation, ...]:
     """Every operation changed, in the same grouping."""
-    return tuple(Solve(tuple(map(change, op.operations))) if isinstance(op, Solve) else change(op) for op in operations)
+    changed = ((op, tuple(map(change, op.members))) for op in operations)
+    return tuple(Solve(members) if isinstance(op, Solve) else members[0] for op, members in changed)
 
 
 def regrouped(operations: Iterable[Operation]) -> tuple[Operation, ...]:
     """Each `Solve` split into the groups that are still coupled, where a pass has taken something out of it."""
     found: list[Operation] = []
     for op in operations:
-        found += scheduled(list(op.operations)) if isinstance(op, Solve) else [op]
+        found += scheduled(op.members) if isinstance(op, Solve) else [op]
     return tuple(found)
 
 
@@ -30,6 +28,3 @@ def fresh(name: str, taken: set[str]) -> str:
     found = next(candidate for candidate in candidates if candidate not in taken)
     taken.add(found)
     return found
-
-
-__all__ = ["each", "fresh", "members", "regrouped"]

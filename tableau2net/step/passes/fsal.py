@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from sympy import S
 
-from tableau2net.step.passes.common import fresh, members
+from tableau2net.step.evaluate import Evaluate
+from tableau2net.step.operation import Operation
+from tableau2net.step.passes.common import fresh
 from tableau2net.step.passes.rename import rename
-from tableau2net.step.program import Evaluate, Input, Operation, Step
+from tableau2net.step.program import Input, Step
 
 
 def fsal(step: Step, *, keep: Collection[str] = ()) -> Step:
@@ -33,10 +35,10 @@ def _handed_on(step: Step, part: int, keep: Collection[str]) -> Step:
         return step
     if any(given.stage == first.target for given in step.inputs):
         return step  # the next step looks back at it as a stage
-    operations: list[Operation] = [op for op in step.operations if first not in members(op)]
+    operations: list[Operation] = [op for op in step.operations if first not in op.members]
     if len(operations) == len(step.operations):
         return step
-    taken = {i.name for i in step.inputs} | {op.target for op in step.flat()}
+    taken = set(step.kinds)
     name = fresh("f_n" if step.parts == 1 else f"f_n_{part + 1}", taken) if first.target not in keep else first.target
     changed = replace(
         step,

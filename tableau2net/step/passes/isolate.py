@@ -6,14 +6,16 @@ from dataclasses import replace
 
 from sympy import S
 
+from tableau2net.step.combine import Combine
+from tableau2net.step.operation import Assignment, Operation, Solve
 from tableau2net.step.passes.common import fresh
-from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step
+from tableau2net.step.program import Step
 
 
 def isolate(step: Step) -> Step:
     """Take from each combination inside a solve the part that reads only values from outside, as a combination of its
     own before the solve: ``y2 = y2_known + h γ k2``. What is coupled stays as it is."""
-    taken = {i.name for i in step.inputs} | {op.target for op in step.flat()}
+    taken = set(step.kinds)
     operations: list[Operation] = []
     for op in step.operations:
         operations += _isolated(op, step, taken) if isinstance(op, Solve) else [op]
@@ -23,10 +25,10 @@ def isolate(step: Step) -> Step:
 def _isolated(solve: Solve, step: Step, taken: set[str]) -> list[Operation]:
     inside = {op.target for op in solve.operations}
     before: list[Operation] = []
-    coupled: list[Combine | Evaluate] = []
+    coupled: list[Assignment] = []
     for op in solve.operations:
-        known = () if isinstance(op, Evaluate) else tuple(term for term in op.terms if term[1] not in inside)
-        if isinstance(op, Evaluate) or not known or (len(known) == 1 and _is_state(known[0], step)):
+        known = tuple(term for term in op.terms if term[1] not in inside) if isinstance(op, Combine) else ()
+        if not isinstance(op, Combine) or not known or (len(known) == 1 and _is_state(known[0], step)):
             coupled.append(op)
             continue
         name = fresh(f"{op.target}_known", taken)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from sympy import QQ, Expr
 
 from tableau2net.exact.radicals import Number, exact, expression, magnitude, quotient, quotient_key
-from tableau2net.step.passes.common import members
-from tableau2net.step.program import Combine, Evaluate, Kind, Operation, Step
+from tableau2net.step.combine import Combine, chain
+from tableau2net.step.forms import combined, nonzero
+from tableau2net.step.operation import Kind, Operation
+from tableau2net.step.program import Step
 
 Terms = dict[str, Number]
 Size = tuple[int, int]  # tensor passes, kernels: what is made small, in this order
@@ -51,21 +53,16 @@ class Rows:
 
     def expanded(self, terms: Mapping[str, Number]) -> Terms:
         """A combination with the states in it written out."""
-        total: Terms = {}
-        for value, c in terms.items():
-            for atom, x in self.meaning.get(value, {value: QQ(1)}).items():
-                total[atom] = total[atom] + c * x if atom in total else c * x
-        return {atom: x for atom, x in total.items() if x}
+        return nonzero(combined(((c, value) for value, c in terms.items()), self.meaning, QQ(1)))
 
     def size(self, row: MatrixRow) -> Size:
         """What a row costs; see `step.cost`."""
         return self.size_of(row.terms, len(row.others))
 
     def size_of(self, terms: Mapping[str, Number], others: int = 0) -> Size:
-        n = len(terms) + others
-        if any(c == 1 and self.kinds[v] == "y" for v, c in terms.items()):
-            return 3 * (n - 1), n - 1
-        return (3 * n - 1, n) if n else (1, 1)
+        starts = any(c == 1 and self.kinds[v] == "y" for v, c in terms.items())
+        kernels, passes = chain(len(terms) + others, starts)
+        return passes, kernels
 
     def total(self) -> Size:
         """What all rows cost together."""
@@ -76,9 +73,7 @@ class Rows:
 def rows_of(step: Step) -> Rows:
     """The combinations of a step as rows. Those inside a solve are left alone, and never stand for what they come to:
     a solve ends with a small residual, and what is summed outside it should not depend on how small."""
-    kinds: dict[str, Kind] = {i.name: i.kind for i in step.inputs}
-    kinds |= {op.target: "f" if isinstance(op, Evaluate) else "y" for op in step.flat()}
-    rows = Rows([], kinds)
+    rows = Rows([], step.kinds)
     for op in step.operations:
         row = _row(op) if isinstance(op, Combine) else None
         rows.items.append(row or op)
@@ -98,7 +93,7 @@ def step_of(rows: Rows, step: Step) -> Step:
     states, then field values, in the order in which they come about."""
     made = [i.name for i in step.inputs]
     for item in rows.items:
-        made += [o.target for o in members(item)] if not isinstance(item, MatrixRow) else [item.target]
+        made += [o.target for o in item.members] if not isinstance(item, MatrixRow) else [item.target]
     place = {name: i for i, name in enumerate(made)}
     return replace(step, operations=tuple(_operation(rows, item, place) for item in rows.items))
 

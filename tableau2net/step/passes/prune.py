@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tableau2net.step.passes.common import each, members
-from tableau2net.step.program import Combine, Evaluate, Operation, Step
-from tableau2net.step.schedule import reading
+from tableau2net.step.operation import Assignment, Call, Operation
+from tableau2net.step.passes.common import each
+from tableau2net.step.program import Step
 
 
 def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
@@ -21,9 +21,8 @@ def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
     needed |= {given.stage for given in kept.inputs if given.stage}
     operations: list[Operation] = []
     for op in reversed(kept.operations):
-        inner = members(op)
-        if any(o.target in needed for o in inner):
-            needed |= {name for o in inner for name in reading(o)}
+        if any(o.target in needed for o in op.members):
+            needed |= {name for o in op.members for name in o.operands}
             operations.append(op)
     pruned = replace(kept, operations=_renumbered(tuple(reversed(operations))))
     read = {symbol for coefficient in pruned.coefficients() for symbol in coefficient.free_symbols}
@@ -31,9 +30,9 @@ def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
 
 
 def _renumbered(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    used = sorted({o.slot for op in operations for o in members(op) if isinstance(o, Evaluate)})
+    used = sorted({o.slot for op in operations for o in op.members if isinstance(o, Call)})
 
-    def one(op: Combine | Evaluate) -> Combine | Evaluate:
-        return replace(op, slot=used.index(op.slot)) if isinstance(op, Evaluate) else op
+    def one(op: Assignment) -> Assignment:
+        return replace(op, slot=used.index(op.slot)) if isinstance(op, Call) else op
 
     return each(operations, one)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tableau2net.step.passes.common import each
-from tableau2net.step.program import Combine, Evaluate, Step
+from tableau2net.step.program import Step
 
 
 def rename(step: Step, names: Mapping[str, str]) -> Step:
@@ -15,15 +15,10 @@ def rename(step: Step, names: Mapping[str, str]) -> Step:
     def new(name: str) -> str:
         return names.get(name, name)
 
-    def one(op: Combine | Evaluate) -> Combine | Evaluate:
-        if isinstance(op, Evaluate):
-            return replace(op, target=new(op.target), values=tuple(map(new, op.values)))
-        return Combine(new(op.target), tuple((c, new(v)) for c, v in op.terms))
-
     return replace(
         step,
         inputs=tuple(replace(i, name=new(i.name), stage=i.stage and new(i.stage)) for i in step.inputs),
-        operations=each(step.operations, one),
+        operations=each(step.operations, lambda op: op.renamed(new)),
         outputs=tuple(map(new, step.outputs)),
         estimate=new(step.estimate) if step.estimate else None,
     )

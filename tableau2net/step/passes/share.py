@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from tableau2net.step.combine import Combine
 from tableau2net.step.passes.extract import extract
 from tableau2net.step.passes.matrix import Rows, rows_of, step_of
 from tableau2net.step.passes.prune import prune
 from tableau2net.step.passes.rebase import rebase
-from tableau2net.step.program import Combine, Step
+from tableau2net.step.program import Step
 
 MAX_TERMS = 1500  # of all combinations, where one with roots counts `ROOTS`: of more, it takes many seconds
 ROOTS = 4

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sympy import Expr, S
 
+from tableau2net.step.combine import Combine
 from tableau2net.step.liveness import held
-from tableau2net.step.passes.common import members
-from tableau2net.step.program import Combine, Operation, Step
-from tableau2net.step.schedule import reading
+from tableau2net.step.operation import Operation
+from tableau2net.step.program import Step
 
 Term = tuple[Expr, str]
 Load = tuple[int, int, int]  # tensors alive: at most, at most while a field is evaluated, summed over all evaluations
@@ -69,7 +69,7 @@ class Timetable:
         self.lines = self._lines()
         self._stride = 2 * (len(self.lines) + 3)  # moments in the range of one evaluation
         self._known = {i.name: -1 for i in step.inputs}  # after which evaluation a value that is no line is there
-        self._known |= {o.target: n for n, op in enumerate(self.evaluations) for o in members(op)}
+        self._known |= {o.target: n for n, op in enumerate(self.evaluations) for o in op.members}
         self._kept_memory = held(step, None) | set(keep)
         self._births = {v: self._moment(slot, 0) if slot >= 0 else -1 for v, slot in self._known.items()}
         self._deaths = self._deaths_by_evaluations()
@@ -100,8 +100,8 @@ class Timetable:
             else:
                 number -= 1
                 limit = number
-            for o in members(op):
-                for name in reading(o):
+            for o in op.members:
+                for name in o.operands:
                     found[name] = min(found.get(name, limit), limit)
         return found
 
@@ -113,7 +113,7 @@ class Timetable:
         step = self.step
         deaths = dict(self._births)
         for n, op in enumerate(self.evaluations):
-            deaths |= {name: self._moment(n, 0) for o in members(op) for name in reading(o)}
+            deaths |= {name: self._moment(n, 0) for o in op.members for name in o.operands}
         end = self._moment(len(self.evaluations) + 1, 0)
         inputs = (i.name for i in step.inputs)  # whoever takes the step holds on to them
         estimate = [step.estimate] if step.estimate else []

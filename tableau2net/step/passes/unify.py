@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from sympy import S
 
-from tableau2net.step.passes.common import members, regrouped
+from tableau2net.step.combine import Combine, collected
+from tableau2net.step.operation import Assignment, Call, Operation, Solve
+from tableau2net.step.passes.common import regrouped
 from tableau2net.step.passes.rename import rename
-from tableau2net.step.program import Combine, Evaluate, Operation, Solve, Step, collected
+from tableau2net.step.program import Step
 
 
 def unify(step: Step, *, shared_stages: bool = True, keep: Collection[str] = ()) -> Step:
@@ -40,19 +42,18 @@ class _Classes:
     first: dict[Hashable, str] = field(default_factory=dict)  # what is computed → the first value that is it
 
     def __post_init__(self) -> None:
-        self.kinds = {i.name: i.kind for i in self.step.inputs}
-        self.kinds |= {op.target: "f" if isinstance(op, Evaluate) else "y" for op in self.step.flat()}
+        self.kinds = self.step.kinds
         # class → the name that it must bear
         self.held = {name: name for name in (*(i.name for i in self.step.inputs), *self.keep)}
 
     def absorb(self, op: Operation) -> Operation | None:
         """The operation, without what an earlier value is already."""
-        left = tuple(o for o in members(op) if not self._known(o))
+        left = tuple(o for o in op.members if not self._known(o))
         if not isinstance(op, Solve):
             return left[0] if left else None
         return Solve(left) if left else None
 
-    def _known(self, op: Combine | Evaluate) -> bool:
+    def _known(self, op: Assignment) -> bool:
         original = self._original(op)
         if original is None or original == op.target:
             return False
@@ -63,11 +64,10 @@ class _Classes:
         self.same[op.target] = original
         return True
 
-    def _original(self, op: Combine | Evaluate) -> str | None:
-        if isinstance(op, Evaluate):
-            slot = None if self.shared_stages else op.slot
-            key: Hashable = (tuple(map(self._of, op.values)), op.time, op.part, op.reads, slot)
-            return self.first.setdefault(key, op.target)
+    def _original(self, op: Assignment) -> str | None:
+        if not isinstance(op, Combine):
+            slot = op.slot if isinstance(op, Call) and not self.shared_stages else None
+            return self.first.setdefault((op.meaning, tuple(map(self._of, op.operands)), slot), op.target)
         terms = collected((c, self._of(v)) for c, v in op.terms)
         if len(terms) == 1 and terms[0][0] == S.One and self.kinds[terms[0][1]] == "y":
             return terms[0][1]

@@ -10,7 +10,6 @@ from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Made, blocks_of, made_of
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.step.lower import lower
-from tableau2net.step.program import Solve
 
 
 def check_order(model: nn.Module) -> None:
@@ -36,4 +35,4 @@ def _searches(made: Made) -> bool:
     if made.options.tolerance == 0 or made.options.solver == "resolvent":
         return False
     schemes = (made.scheme, made.options.start_scheme)
-    return any(isinstance(operation, Solve) for scheme in schemes for operation in lower(scheme).operations)
+    return not all(lower(scheme).explicit for scheme in schemes)
