@@ -12,20 +12,21 @@ import tableau2net as t2n
 from benchmarks.counting import held_bytes, saved_bytes
 from benchmarks.goals import Goal
 from benchmarks.sheet import Sheet
+from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 
 DEPTHS = (110, 1202)
 DRAWS = {110: 5, 1202: 1}  # inputs: one may hit or miss the kinks of the ReLUs, where float32 gradients jump
 UNLIMITED = 1e300  # a growth limit that refuses nothing
-Make = Callable[[int, str], nn.Module]
+Make = Callable[[int, Backward], nn.Module]
 
 
-def stable(depth: int, backward: str) -> nn.Module:
+def stable(depth: int, backward: Backward) -> nn.Module:
     """k = 1, where going back rounding errors do not grow and nothing is refused."""
     return t2n.create_model(f"resnet{depth}", scheme=t2n.load("lm").with_values(k="1"), backward=backward)
 
 
-def learnt(depth: int, backward: str) -> nn.Module:
+def learnt(depth: int, backward: Backward) -> nn.Module:
     """k learnt from where LM-ResNet starts it, near 0: refused unless the limit on growth is lifted."""
     return t2n.create_model(f"lm_resnet{depth}", backward=backward, growth_limit=UNLIMITED)
 
@@ -90,7 +91,7 @@ def errors(depth: int, x: Tensor) -> list[float]:
     return [float((found - true).norm() / true.norm()) for found, true in pairs]
 
 
-def gradients(make: Make, depth: int, backward: str, x: Tensor) -> Tensor:
+def gradients(make: Make, depth: int, backward: Backward, x: Tensor) -> Tensor:
     """All gradients of the sum of squares, in one vector in float64, from the same weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

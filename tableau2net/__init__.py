@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import Report as Report
     from tableau2net.analysis import check as check
     from tableau2net.analysis import order as order
+    from tableau2net.analysis import register_finding as register_finding
     from tableau2net.analysis import report as report
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import list_models as list_models
     from tableau2net.nn import refine as refine
+    from tableau2net.nn import register_model as register_model
     from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
@@ -54,11 +56,11 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
 
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
 _EXPORTS = {  # module: the names that come from it
-    "analysis": ("Report", "check", "order", "report", "zero_stable"),
+    "analysis": ("Report", "check", "order", "register_finding", "report", "zero_stable"),
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("IntegrationError", "Solution", "integrate"),
-    "nn": ("convert", "create_model", "list_models", "refine", "summary"),
+    "nn": ("convert", "create_model", "list_models", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load"),

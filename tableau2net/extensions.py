@@ -12,11 +12,14 @@ Importing the module is all that happens; `register_model` and its like are call
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from tableau2net.sinks import one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 loaded: dict[str, tuple[ModuleType, ...]] = {}
 _lock = RLock()
@@ -36,6 +39,8 @@ def load_extensions(group: str) -> tuple[ModuleType, ...]:
 
 
 def _points(group: str) -> list[EntryPoint]:
+    from importlib.metadata import entry_points  # 10 ms, for which only a name that is not ours waits
+
     return sorted(entry_points(group=f"tableau2net.{group}"), key=lambda point: (point.name, point.value))
 
 

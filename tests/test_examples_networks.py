@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tableau2net as t2n
-from tableau2net.nn.registry import ENTRIES
+from tableau2net.nn.registry import entries
 
 FOLDER = Path(__file__).parents[1] / "examples"
 DIGITS = "glyphs:60:20"
@@ -221,7 +221,7 @@ def test_the_pages_are_true(page):
 def test_the_table_of_networks_names_every_family_and_its_counts():
     page = (FOLDER.parent / "docs/networks.md").read_text()
     table = page.partition("\n|---")[2].partition("\n\n")[0]
-    for entry in ENTRIES:
+    for entry in entries():
         assert f"`{re.match('[a-z_]+', entry.pattern)[0]}" in table, entry.about
     counts = re.findall(r"`([a-z]\w+\d\w*|dynamic\w+)`(?:, `shortcut=\"(\w+)\"`)?: ([\d,]{6,})", table)
     assert len(counts) == 6

@@ -10,6 +10,7 @@ from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.reading.linear import characteristic_polynomial, stability_function
 from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.region import Region, a_stable_region, region_text, zero_stable_region
+from tableau2net.analysis.report.catalogue import register_finding
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.ssp import SSP, ssp
@@ -43,6 +44,7 @@ __all__ = [
     "order_conditions",
     "reduced",
     "region_text",
+    "register_finding",
     "report",
     "simplifying",
     "ssp",

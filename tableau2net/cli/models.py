@@ -21,10 +21,10 @@ def models(
     from fnmatch import fnmatchcase
 
     from tableau2net.analysis import order
-    from tableau2net.nn.registry import ENTRIES
+    from tableau2net.nn.registry import entries
     from tableau2net.scheme import load
 
-    shown = [(entry, [name for name in entry.published if fnmatchcase(name, pattern)]) for entry in ENTRIES]
+    shown = [(entry, [name for name in entry.published if fnmatchcase(name, pattern)]) for entry in entries()]
     found = [(entry, names, order(load(entry.scheme)) if entry.scheme else None) for entry, names in shown if names]
     if json:
         rows = [

@@ -86,7 +86,7 @@ class CompiledBlock(Base, metaclass=_Known):
     @overload
     def __init__(
         self,
-        fields: Iterable[nn.Module] | Iterable[Iterable[nn.Module]],
+        fields: Iterable[nn.Module | Iterable[nn.Module]],
         h: float = 1.0,
         t0: float = 0.0,
         *,

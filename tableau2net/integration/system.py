@@ -46,13 +46,13 @@ class CountedField:
 
     def _evaluated(self, like: Tensor, t: float, *states: Tensor) -> Tensor:
         """f(t, states), a tensor of its own like `like`."""
-        if self.evaluations and len(states) == 1 and not states[0].is_inference():  # `untouched`, without loops
+        if self.evaluations and len(states) == 1 and not states[0].is_inference():  # `slope_of`, without loops
             version = states[0]._version
             slope = self.function(t, *states)
             if states[0]._version != version:
                 raise InputError(CHANGES)
         else:
-            slope = untouched(self.function, t, states, thorough=not self.evaluations)
+            slope = slope_of(self.function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
         if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype or slope.is_sparse:
             raise _unlike(slope, like)
@@ -85,7 +85,7 @@ class PartField(CountedField):
         return self._evaluated(self.like, t, *states)
 
 
-def untouched(function: Callable[..., Any], t: float, states: States, thorough: bool) -> Any:
+def slope_of(function: Callable[..., Any], t: float, states: States, thorough: bool) -> Any:
     """What a function returns. Raises InputError where it changes the states: by the count of changes that torch
     keeps, and, where there is none or for a thorough look, by their values."""
     copies = tuple(y.clone() for y in states) if thorough or states[0].is_inference() else None

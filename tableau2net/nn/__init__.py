@@ -1,7 +1,9 @@
 """Fields, transitions, networks and their registry."""
 
+from tableau2net.codegen import CompiledBlock
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.learnt.coefficients import (
     coefficient_values,
@@ -16,6 +18,7 @@ from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.transition import Transition
 
 __all__ = [
+    "CompiledBlock",
     "DynamicBlock",
     "DynamicNetwork",
     "PreActivation",
@@ -31,5 +34,6 @@ __all__ = [
     "named_coefficients",
     "parameter_groups",
     "refine",
+    "register_model",
     "summary",
 ]

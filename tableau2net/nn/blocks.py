@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,9 +11,11 @@ from torch import nn
 
 from tableau2net.codegen import CompiledBlock, Options
 from tableau2net.codegen.compiled_block import Made
+from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 
 __all__ = ["CompiledBlock", "Made", "Specification", "Stepping", "blocks_of", "compiled_blocks", "fields_of", "made_of"]
+__all__ += ["growth_told", "specification_of", "steps_in"]
 
 
 @dataclass(frozen=True)
@@ -112,3 +115,12 @@ def fields_of(block: nn.Module) -> list[nn.Module]:
     if block.made_of.options.step_weights == "shared":
         return [block.field]
     return [f for step in block.fields for f in (step if isinstance(step, nn.ModuleList) else [step])]
+
+
+@contextmanager
+def growth_told() -> Iterator[None]:
+    """InputError where a block refuses what it is made of: rounding errors would grow too much on the way back."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from None

@@ -5,40 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TypeGuard
 
 from tableau2net.errors import InputError
 
 MOST = 2**14  # channels or classes; the weights of one such convolution would take ten gigabytes
 
 
-def _size(value: Any) -> bool:
+def _size(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and 1 <= int(value) <= MOST
 
 
-def _sizes(value: Any) -> bool:
+def _sizes(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0 and all(map(_size, value))
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _step(value: Any) -> bool:
+def _step(value: object) -> bool:
     return _number(value) and value != 0
 
 
-def _tolerance(value: Any) -> bool:
+def _tolerance(value: object) -> bool:
     return _number(value) and value >= 0
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: object) -> bool:
     return isinstance(value, bool)
 
 
 _WHOLE = f"a whole number from 1 to {MOST}"
 _FINITE = "a finite number"
-CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "widths": (_sizes, f"a list of whole numbers from 1 to {MOST}, [16,32,64] say"),
     **dict.fromkeys(("width", "opening", "in_channels", "num_classes", "iterations", "keep_order"), (_size, _WHOLE)),
     **dict.fromkeys(("dropout", "survival", "global_share"), (_number, _FINITE)),
@@ -51,7 +51,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 _MAY_BE_LEFT_OUT = {"opening", "survival", "keep_order"}  # by None, which is their default
 
 
-def check_values(options: Mapping[str, Any]) -> None:
+def check_values(options: Mapping[str, object]) -> None:
     """Raise InputError for the first value that no network takes under that name."""
     for name in sorted(CHECKS.keys() & options.keys()):
         value = options[name]

@@ -19,7 +19,7 @@ from tableau2net.errors import InputError
 from tableau2net.files import check_file, read_text, write_atomically
 from tableau2net.nn import create_model
 from tableau2net.nn.change import HALVED, Change
-from tableau2net.nn.registry import find_model
+from tableau2net.nn.registry import depth_of, find_model
 from tableau2net.runs.result import MAX_BYTES, RESULT, Result
 from tableau2net.runs.run_folder import WEIGHTS
 from tableau2net.scheme import Scheme, load
@@ -151,7 +151,7 @@ def _classes(tensors: Mapping[str, Tensor]) -> int:
 
 def _check_size(stored: Stored, tensors: Mapping[str, Tensor]) -> None:
     """RuntimeError unless the weights fit, before a network of any size takes memory: every layer has a tensor."""
-    depth = find_model(stored.model)[1].get("depth", 0)
+    depth = depth_of(stored.model)
     if depth > len(tensors):
         raise RuntimeError(f"a network of depth {depth} has more than {len(tensors)} tensors")
     with torch.device("meta"):

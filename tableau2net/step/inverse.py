@@ -44,12 +44,6 @@ class Inverse:
     amplification: Expr
 
 
-def inverse(step: Step) -> Step | None:
-    """The inverse step program, or None where the program has none without solving equations; see `inverted`."""
-    found = inverted(step)
-    return None if found is None else found.step
-
-
 def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
     """The inverse of a step with its amplification; None where the program has none without solving equations.
 

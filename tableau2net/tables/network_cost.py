@@ -10,7 +10,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import compiled_blocks
-from tableau2net.nn.registry import create_model, find_model
+from tableau2net.nn.registry import create_model, depth_of
 from tableau2net.tables.settings import DEEPEST, options_of
 from tableau2net.training.network import SchemeNetwork
 
@@ -23,7 +23,7 @@ def build(arguments: Mapping[str, Any], classes: int | None = None) -> nn.Module
     classes = classes or CLASSES.get(str(arguments.get("data")), 10)
     options, scheme = options_of(arguments), arguments.get("scheme")
     name = arguments.get("model_name")
-    if name is not None and find_model(name)[1].get("depth", 0) > DEEPEST:
+    if name is not None and depth_of(name) > DEEPEST:
         raise InputError(f"{name[:60]}: the deepest network of a table has {DEEPEST} layers")
     with torch.device("meta"):
         if name is not None:

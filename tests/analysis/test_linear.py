@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sympy import Matrix, Poly, Rational, eye, ones
 
 from tableau2net.analysis.reading.linear import ZETA, Z, characteristic_polynomial, curve_of, stability_function
-from tableau2net.analysis.stability.multivariate import multivariate_stability_function
 from tableau2net.errors import InputError
 from tableau2net.scheme import (
     AdditiveMultistep,
@@ -197,20 +196,3 @@ def test_printed_decimals_that_cancel_are_zero():
     A = [["0.3333333333333333", "0.6666666666666667"], ["0.1666666666666667", "0.3333333333333333"]]  # det 0
     assert stability_function(RungeKutta(A=A, b=["1/2", "1/2"], digits=16))[1].degree() == 1
     assert stability_function(RungeKutta(A=A, b=["1/2", "1/2"]))[1].degree() == 2
-
-
-def test_every_field_with_a_z_of_its_own():
-    implicit = RungeKutta(A=[["0", "0"], ["1/4", "1/3"]], b=["1/2", "1/2"])
-    explicit = RungeKutta(A=[[], ["2/3"]], b=["1/4", "3/4"])
-    P, Q, (v, w) = multivariate_stability_function(AdditiveRungeKutta(parts=(implicit, explicit)))
-    mixed = sum((x * Matrix(m.A) for x, m in ((v, implicit), (w, explicit))), Matrix.zeros(2, 2))
-    weights = sum((x * Matrix([m.b]) for x, m in ((v, implicit), (w, explicit))), Matrix.zeros(1, 2))
-    expected = 1 + (weights * (eye(2) - mixed).inv() * ones(2, 1))[0]
-    assert sympy.cancel(P / Q - expected) == 0
-    assert sympy.cancel((P / Q).subs(w, 0).subs(v, Z) - by_determinants(implicit.A, implicit.b)) == 0
-
-
-@given(st.one_of(explicit_runge_kutta(3), implicit_runge_kutta(2)))
-def test_one_field_has_the_usual_function(scheme):
-    P, Q, (z,) = multivariate_stability_function(scheme)
-    assert same(stability_function(scheme), (P / Q).subs(z, Z))

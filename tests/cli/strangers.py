@@ -2,11 +2,10 @@
 
 import random
 
-CLAIMS = (
-    "order", "embedded_order", "stage_order", "explicit", "zero_stable", "stiffly_accurate", "fsal", "a_stable",
-    "l_stable", "i_stable", "algebraically_stable", "symplectic", "symmetric", "ssp", "real_interval",
-    "imaginary_interval",
-)  # fmt: skip
+from tableau2net.scheme.claimable import CLAIMS as CLAIMABLE
+
+CLAIMS = tuple(CLAIMABLE)
+
 ODD = (
     '"0**0"', '"1/0"', '"zoo"', '"nan"', '"oo"', '"sqrt(-1)"', '"2**64"', '"10**64"', '"1e999"', '"1e-999"',
     '"9**(1/2)"',

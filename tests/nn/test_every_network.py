@@ -12,7 +12,7 @@ import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
 import tableau2net as t2n
-from tableau2net.nn.registry import ENTRIES, find_model
+from tableau2net.nn.registry import entries, find_model
 
 SMALL, TWO, DYNAMIC = {"widths": (4, 8, 16)}, {"widths": (4, 6)}, {"widths": (4, 8), "states": (0, 1, 3)}
 # name → options; each name once, so a second network of an entry has another depth
@@ -84,7 +84,7 @@ def seen(net, x):
 
 def test_no_entry_lacks_a_network():
     taken = {find_model(name)[0].pattern for name in NETWORKS}
-    assert taken == {entry.pattern for entry in ENTRIES}
+    assert taken == {entry.pattern for entry in entries()}
 
 
 def without_gradient(name):

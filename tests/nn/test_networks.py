@@ -10,7 +10,7 @@ from torch.nn import functional
 import tableau2net as t2n
 from tableau2net.errors import InputError
 from tableau2net.nn import coefficient_values, named_coefficients, parameter_groups
-from tableau2net.nn.registry import ENTRIES
+from tableau2net.nn.registry import entries
 
 SMALL = [f"{f}{d}" for f in ("resnet", "lm_resnet", "adamnet2_", "adamnet3_") for d in (20, 32, 44, 56, 110)]
 
@@ -134,12 +134,12 @@ def test_names_that_are_listed():
     assert t2n.list_models("lm_resnet*") == [f"lm_resnet{d}" for d in (20, 32, 44, 56, 110, 164)]
     assert {"lm_resnet20", "lm_resnext29_8x64d"} <= set(t2n.list_models("*lm*"))
     assert all("resnext" in name for name in t2n.list_models("*resnext*"))
-    for entry in ENTRIES:
+    for entry in entries():
         assert entry.about
         assert all(entry.groups(name) is not None for name in entry.published), entry
         assert not entry.scheme or t2n.load(entry.scheme)
     for name in names:  # one family answers, no more
-        assert sum(entry.groups(name) is not None for entry in ENTRIES) == 1, name
+        assert sum(entry.groups(name) is not None for entry in entries()) == 1, name
 
 
 def test_a_network_too_short_for_its_scheme_says_so():

@@ -6,14 +6,15 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.nn import named_coefficients
-from tableau2net.nn.families.ode import ENTRIES, AdaptiveBlock, ANODENetwork, ODENetwork, TimeField, ode_block
+from tableau2net.nn.families.ode import AdaptiveBlock, ANODENetwork, ODENetwork, TimeField, ode_block
 from tableau2net.nn.learnt.schemes import learnt_schemes
 from tableau2net.nn.refinement import refine
+from tableau2net.nn.registry import entries
 from tests.fields import smooth
 
 
 def make(name, **options):
-    (network,) = [e.build(**g, **options) for e in ENTRIES if (g := e.groups(name)) is not None]
+    (network,) = [e.build(**g, **options) for e in entries() if (g := e.groups(name)) is not None]
     return network
 
 

@@ -101,17 +101,6 @@ def trees_up_to(forest: Forest, order: int) -> list[int]:
 Series = Callable[[int], Element]  # coefficients by tree
 
 
-def substitute(forest: Forest, domain: Domain, order: int, field: dict[int, Element], series: Series) -> list[Element]:
-    """The coefficients of a series over the field f̃ instead of f, at the trees of up to `order` nodes."""
-
-    def coefficient(tree: int) -> Element:
-        ways = cuts(forest).of(tree).items()
-        terms = (times * series(s) * field[root] * _product(field, pieces, domain) for (root, s, pieces), times in ways)
-        return sum(terms, domain.zero)
-
-    return [coefficient(tree) for tree in trees_up_to(forest, order)]
-
-
 def solve(
     forest: Forest, domain: Domain, order: int, series: Series, target: Series, source: Series | None = None
 ) -> dict[int, Element]:

@@ -52,10 +52,6 @@ class SignedDomain:
         """Coefficients as elements."""
         return [self.domain.convert(x) for x in values]
 
-    def dot(self, left: Iterable[Element], right: Iterable[Element]) -> Element:
-        """Σ x y."""
-        return sum((x * y for x, y in zip(left, right, strict=True)), self.domain.zero)
-
 
 def tables(scheme: Scheme, parts: Sequence[RungeKutta]) -> tuple[SignedDomain, list[ExactTableau]]:
     """The tables of a method's parts in one domain; `scheme` says how many digits are to be trusted."""

@@ -85,10 +85,19 @@ def check(scheme: Scheme) -> Verdict:
 
 def _claim(scheme: Scheme, key: str, declared: Any) -> Claim:
     name, row = f"claim {key}", claimed(key)
-    decided = ask(name, lambda: (_found(row, scheme, declared), _reach(row, scheme, declared)))
+    why: list[str] = []
+
+    def decide() -> tuple[Any, str]:
+        try:
+            return _found(row, scheme, declared), _reach(row, scheme, declared)
+        except TooMuch as counted:
+            why.append(str(counted))
+            raise
+
+    decided = ask(name, decide)
     if decided is not None:
         return Claim(key, declared, *decided)
-    return Claim(key, declared, None, undecided=next((x.why for x in left_out() if x.part == name), "more work"))
+    return Claim(key, declared, None, undecided=[*why, *(x.why for x in left_out() if x.part == name)][0])
 
 
 def _decimals(scheme: Scheme, claims: tuple[Claim, ...]) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from tableau2net.analysis.budget import budget, left_out
 from tableau2net.analysis.order.conditions import order_conditions
@@ -18,6 +19,8 @@ from tableau2net.analysis.report.record import record
 from tableau2net.analysis.ssp.coefficient import SSP, ssp
 from tableau2net.analysis.stability.verdicts import Stability, stability
 from tableau2net.scheme import Scheme
+
+T = TypeVar("T")
 
 
 class Structure(SimpleNamespace):
@@ -38,32 +41,35 @@ class Report(Findings):
     @property
     def order(self) -> Order:
         """The order, with the conditions that end it."""
-        return self.evidence[order_conditions]  # type: ignore[no-any-return]
+        return self._evidence(order_conditions)
 
     @property
     def embedded(self) -> Order | None:
         """The order of the embedded method, where there is one."""
-        return self.evidence[embedded_order]  # type: ignore[no-any-return]
+        return self._evidence(embedded_order)
 
     @property
     def errors(self) -> Errors:
         """The error constants."""
-        return self.evidence[error_sizes]  # type: ignore[no-any-return]
+        return self._evidence(error_sizes)
 
     @property
     def stability(self) -> Stability:
         """What the scheme does to y' = λy."""
-        return self.evidence[stability]  # type: ignore[no-any-return]
+        return self._evidence(stability)
 
     @property
     def ssp(self) -> SSP:
         """The step-size coefficients of strong stability preservation."""
-        return self.evidence[ssp]  # type: ignore[no-any-return]
+        return self._evidence(ssp)
 
     @property
     def structure(self) -> Structure:
         """The structural properties."""
         return Structure(**{row.short: self[row.key] for row in sections()["structure"]})
+
+    def _evidence(self, of: Callable[[Scheme], T]) -> T:
+        return self.evidence[of]  # type: ignore[no-any-return]
 
     def __getattr__(self, key: str) -> Any:
         values = vars(self).get("values", {})  # none yet in a copy that is being made

@@ -16,8 +16,6 @@ from tableau2net.analysis.structure.reducible import main
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import RungeKutta, Scheme
 
-MAX_REGISTERS = 4
-
 
 @dataclass(frozen=True)
 class LowStorage:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from tableau2net.codegen import Options
+from tableau2net.codegen import CompiledBlock, Options
 from tableau2net.errors import InputError
 from tableau2net.nn.around.surrounded import Around, Method
+from tableau2net.nn.fields.branches import Drop
 from tableau2net.scheme import Scheme
-
-Drop = Literal["batch", "sample"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class Survival(Around):
     In evaluation mode, and where p is 1, the step is the plain one, to the bit.
     """
 
-    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+    def check(self, scheme: Scheme, options: Options, block: type[CompiledBlock]) -> None:
         """InputError with a way back that undoes steps: it would draw again."""
         _check_kept("survival", options)
 
-    def step(self, step: Method, block: Any) -> Method:
+    def step(self, step: Method, block: type[CompiledBlock]) -> Method:
         """The step with scaled fields."""
         fields, state = len(block.field_names), -1 - len(block.history)  # fields, h, factors, y, history
 
@@ -52,7 +51,7 @@ class After(Around):
     option: str
     instead: str
 
-    def check(self, scheme: Scheme, options: Options, block: Any) -> None:
+    def check(self, scheme: Scheme, options: Options, block: type[CompiledBlock]) -> None:
         """InputError with a way back that undoes steps, and where a step hands on what it saw before the activation."""
         _check_kept(self.option, options, f", or {self.instead}")
         if any(not name.startswith(("y_prev", "f_prev")) for name in block.history):
@@ -61,7 +60,7 @@ class After(Around):
                 f"before the activation; write {self.instead}"
             )
 
-    def step(self, step: Method, block: Any) -> Method:
+    def step(self, step: Method, block: type[CompiledBlock]) -> Method:
         """The step, then the activation."""
         last = len(block.field_names) - 1
 
@@ -90,20 +89,25 @@ class _Scaled(nn.Module):
         self.field = field
         self.factor = factor
 
-    def forward(self, *arguments: Any) -> Tensor:
+    def forward(self, *arguments: object) -> Tensor:
         slope: Tensor = self.field(*arguments)
         return slope * self.factor.to(slope.dtype)
 
 
-def set_survival(field: nn.Module, p: float, drop: Drop) -> None:
+class Chancy(Protocol):
+    """A field that says how probable its step is."""
+
+    survival: float
+    drop: Drop
+
+
+def set_survival(field: Chancy, p: float, drop: Drop) -> None:
     """Write on a field how probable its step is, and whether it is drawn for the batch or for each image."""
-    written = cast(Any, field)
-    written.survival, written.drop = p, drop
+    field.survival, field.drop = p, drop
 
 
-def draw(field: nn.Module, y: Tensor) -> Tensor:
+def draw(field: Chancy, y: Tensor) -> Tensor:
     """η/p with η from Bernoulli(p), by torch's generator: one number, or one an image."""
-    written = cast(Any, field)
-    p: float = written.survival
-    shape = (y.shape[0], *(1 for _ in y.shape[1:])) if written.drop == "sample" else ()
+    p = field.survival
+    shape = (y.shape[0], *(1 for _ in y.shape[1:])) if field.drop == "sample" else ()
     return (torch.rand(shape, device=y.device) < p).float() / p

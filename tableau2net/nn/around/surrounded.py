@@ -11,7 +11,7 @@ from tableau2net.codegen import CompiledBlock, Options, compile
 from tableau2net.codegen.compiled_block import Made
 from tableau2net.scheme import Scheme
 
-Method = Callable[..., Any]
+Method = Callable[..., Any]  # fields, numbers and states, as many as the scheme has: each has a signature of its own
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tableau2net.codegen import Options, compile
+from tableau2net.codegen import CompileOptions, Options, compile
 from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.around.steps import After
@@ -29,7 +29,12 @@ Activation = Literal["keep", "move"]
 
 
 def convert(
-    model: nn.Module, scheme: Scheme | str | Path, *, h: float = 1.0, after: Activation = "keep", **options: Any
+    model: nn.Module,
+    scheme: Scheme | str | Path,
+    *,
+    h: float = 1.0,
+    after: Activation = "keep",
+    **options: Unpack[CompileOptions],
 ) -> nn.Module:
     """A copy of a residual network whose runs of residual blocks are blocks of a scheme, with the weights it has.
 
@@ -80,7 +85,7 @@ def convert(
     return network
 
 
-def _options(scheme: Scheme, options: dict[str, Any]) -> Options:
+def _options(scheme: Scheme, options: CompileOptions) -> Options:
     for name, value, why in (
         ("step_weights", "shared", "the blocks of a network have weights of their own"),
         ("time_dependent", True, "the branches of a network take a state alone"),
@@ -88,7 +93,7 @@ def _options(scheme: Scheme, options: dict[str, Any]) -> Options:
     ):
         if options.get(name) == value:
             raise InputError(f"{name}={value!r}: {why}")
-    options = {"coefficients": "learnable" if scheme.parameters else "fixed", **options}
+    options.setdefault("coefficients", "learnable" if scheme.parameters else "fixed")
     check_names(options, ("h", "after"))
     return Options(**options)
 

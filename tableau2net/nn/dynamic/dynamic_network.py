@@ -26,6 +26,18 @@ from tableau2net.step.lower import lower
 Grids = Sequence[float] | Sequence[Sequence[float]]
 
 
+class DynamicNetworkOptions(StepOptions, total=False):
+    """Those of a `DynamicNetwork`."""
+
+    widths: Sequence[int]
+    states: Grids
+    controls: Grids | None
+    interpolation: Interpolation
+    norm: str | None
+    num_classes: int
+    in_channels: int
+
+
 class DynamicNetwork(nn.Module):
     """Images to classes: opening (3×3, BN, ReLU); for each width but the last a dynamic block, a connector to the next
     width (1×1, BN, ReLU) and 2×2 means, after the last block the mean of the image; a linear head.

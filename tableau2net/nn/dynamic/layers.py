@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.errors import InputError
-
-Norm = Literal["tv", "batch", "none"]
 
 EPSILON = 1e-4
 

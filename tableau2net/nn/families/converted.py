@@ -5,25 +5,39 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from torch import nn
 
+from tableau2net.codegen import CompileOptions
 from tableau2net.errors import InputError
-from tableau2net.nn.conversion import convert
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.conversion.turn import Activation, convert
+from tableau2net.nn.entry import register_model
 from tableau2net.scheme import Scheme
 
 PRETRAINED = "DEFAULT"
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
 
 
+class ConvertOptions(CompileOptions, total=False):
+    """Those of `convert`."""
+
+    h: float
+    after: Activation
+
+
+@register_model(
+    r"torchvision/(?P<model>[A-Za-z]\w*)",
+    published=tuple(f"torchvision/{name}" for name in RESNETS),
+    about="any residual network of torchvision on any scheme=, see docs/convert.md",
+)
 def of_torchvision(
     model: str,
     *,
     scheme: Scheme | str | Path = "euler",
     num_classes: int = 10,
     weights: str | None = None,
-    **options: Any,
+    **options: Unpack[ConvertOptions],
 ) -> nn.Module:
     """A classifier of torchvision, converted.
 
@@ -47,13 +61,18 @@ def of_torchvision(
     return converted
 
 
+@register_model(
+    r"timm/(?P<model>[A-Za-z][\w.-]*)",
+    published=("timm/resnet18", "timm/resnet50"),
+    about="any residual network of timm on any scheme=, with weights= pretrained",
+)
 def of_timm(
     model: str,
     *,
     scheme: Scheme | str | Path = "euler",
     num_classes: int = 10,
     weights: str | None = None,
-    **options: Any,
+    **options: Unpack[ConvertOptions],
 ) -> nn.Module:
     """A network of timm, converted: "resnet18", or with the tag of pretrained weights, "resnet18.a1_in1k".
 
@@ -98,23 +117,3 @@ def _renew_head(network: nn.Module, num_classes: int) -> None:
     """Another last linear layer in the place of the one there."""
     name, head = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Linear)][-1]
     network.set_submodule(name, nn.Linear(head.in_features, num_classes, head.bias is not None))
-
-
-RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
-
-ENTRIES = (
-    ModelEntry(
-        r"torchvision/(?P<model>[A-Za-z]\w*)",
-        tuple(f"torchvision/{name}" for name in RESNETS),
-        of_torchvision,
-        "",
-        "any residual network of torchvision on any scheme=, see docs/convert.md",
-    ),
-    ModelEntry(
-        r"timm/(?P<model>[A-Za-z][\w.-]*)",
-        ("timm/resnet18", "timm/resnet50"),
-        of_timm,
-        "",
-        "any residual network of timm on any scheme=, with weights= pretrained",
-    ),
-)

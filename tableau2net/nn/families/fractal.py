@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Specification
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import conv3x3
-from tableau2net.nn.skeleton.stack import Head
+from tableau2net.nn.skeleton.stack import Head, draw_convolutions_
 from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import GeneralLinear
 
@@ -174,9 +174,7 @@ class FractalNetwork(nn.Module):
         self.global_share = global_share
         self.blocks = rows(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
         self.head = Head(widths[-1], num_classes, norm=False)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions_(self)
 
     def forward(self, x: Tensor) -> Tensor:
         column = self.draw(x.device)
@@ -211,6 +209,11 @@ class FractalOptions(TypedDict, total=False):
     global_share: float
 
 
+@register_model(
+    r"fractalnet(?P<depth>\d{1,4})",
+    published=("fractalnet20", "fractalnet40"),
+    about="FractalNet: fractal of convolutions, mean joins, drop-path; Larsson, Maire & Shakhnarovich 2017",
+)
 def fractalnet(depth: int, **options: Unpack[FractalOptions]) -> FractalNetwork:
     """FractalNet whose longest path has `depth` convolutions, 5·2^(C−1) in five blocks of C columns.
 
@@ -231,14 +234,3 @@ def _first(join: int | None) -> int:
 
 def _scaled(field: nn.Module, factor: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda y: factor * field(y)
-
-
-ENTRIES = (
-    ModelEntry(
-        r"fractalnet(?P<depth>\d{1,4})",
-        ("fractalnet20", "fractalnet40"),
-        fractalnet,
-        "",
-        "FractalNet: fractal of convolutions, mean joins, drop-path; Larsson, Maire & Shakhnarovich 2017",
-    ),
-)

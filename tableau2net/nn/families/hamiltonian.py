@@ -5,29 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, Protocol, Unpack, get_args
 
 import torch
 from torch import nn
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import CompileOptions, compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.transposed import Activation, Antisymmetric, Symmetric
-from tableau2net.nn.skeleton.stack import Pool, Stack, by_name, stack
+from tableau2net.nn.skeleton.stack import Fields, Pool, Stack, by_name, stack
 from tableau2net.scheme import Scheme, load
 
 Transitions = Literal["pool", "conv"]
 WIDTHS = (32, 64, 112)
 
 
+class FlowOptions(CompileOptions, total=False):
+    """Those that all three have, with the defaults of `flow_network`."""
+
+    num_classes: int
+    norm: bool
+    activation: Activation
+    transition: Transitions
+
+
+class MakeFields(Protocol):
+    """What makes the fields of a step, of a state of so many channels."""
+
+    def __call__(self, channels: int, *, norm: bool, activation: Activation) -> Fields: ...
+
+
+@register_model(
+    r"hamiltonian(?P<depth>\d{1,4})",
+    published=("hamiltonian74", "hamiltonian218"),
+    scheme="symplectic-euler-p",
+    about="Hamiltonian network, any partitioned scheme (scheme=); Chang et al. 2018",
+)
 def hamiltonian(
     depth: int,
     *,
     scheme: Scheme | str | Path = "symplectic-euler-p",
     widths: Sequence[int] | None = None,
     h: float = 0.1,
-    **options: Any,
+    **options: Unpack[FlowOptions],
 ) -> Stack:
     """Y' = K₁ᵀσ(K₁Z + b₁), Z' = −K₂ᵀσ(K₂Y + b₂) by any scheme of two states, each half of the channels.
 
@@ -44,19 +65,31 @@ def hamiltonian(
     widths = (32, 64, 112 if depth <= 74 else 128) if widths is None else widths
     last = len(widths) - 1
     steps = [n + (i == 0) - (i == last) for i in range(len(widths))]
-    return _network(
+    return flow_network(
         chosen, steps, _canonical, ("f_1", "f_2"), ("y1", "y2"), h, widths=widths, normal_opening=True, **options
     )
 
 
-def midpoint(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.1, **options: Any) -> Stack:
+@register_model(
+    r"midpoint(?P<depth>\d{1,4})",
+    published=("midpoint26", "midpoint62"),
+    scheme="leapfrog-2",
+    about="Midpoint network with antisymmetric convolutions; Chang et al. 2018",
+)
+def midpoint(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.1, **options: Unpack[FlowOptions]) -> Stack:
     """Y_{k+1} = Y_{k−1} + 2hσ((K − Kᵀ)Y_k + b), started by a step of Euler; depth 6n + 2, n steps a resolution."""
     by_name(options, "leapfrog-2")
     steps = [_steps("midpoint", depth, 6)] * len(widths)
-    return _network(load("leapfrog-2"), steps, Antisymmetric, ("f",), ("y",), h, widths=widths, **options)
+    return flow_network(load("leapfrog-2"), steps, Antisymmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
-def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **options: Any) -> Stack:
+@register_model(
+    r"leapfrog(?P<depth>\d{1,4})",
+    published=("leapfrog26", "leapfrog62"),
+    scheme="stormer-2",
+    about="Leapfrog network, y'' = −Kᵀσ(Ky + b); Chang et al. 2018",
+)
+def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **options: Unpack[FlowOptions]) -> Stack:
     """Y_{k+1} = 2Y_k − Y_{k−1} − h²Kᵀσ(KY_k + b), from rest; depth 6n + 2, n steps a resolution.
 
     num_classes; widths: of the resolutions, all states together.
@@ -66,7 +99,7 @@ def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **op
     """
     by_name(options, "stormer-2")
     steps = [_steps("leapfrog", depth, 6)] * len(widths)
-    return _network(load("stormer-2"), steps, Symmetric, ("f",), ("y",), h, widths=widths, **options)
+    return flow_network(load("stormer-2"), steps, Symmetric, ("f",), ("y",), h, widths=widths, **options)
 
 
 def _steps(name: str, depth: int, layers: int) -> int:
@@ -79,10 +112,10 @@ def _canonical(channels: int, *, norm: bool, activation: Activation) -> list[nn.
     return [Symmetric(channels, sign, norm=norm, activation=activation) for sign in (1, -1)]
 
 
-def _network(
+def flow_network(
     scheme: Scheme,
     steps: Sequence[int],
-    field: Any,
+    field: MakeFields,
     fields: Sequence[str],
     states: Sequence[str],
     h: float,
@@ -93,11 +126,13 @@ def _network(
     norm: bool = False,
     activation: Activation = torch.relu,
     transition: Transitions = "pool",
-    **options: Any,
+    **options: Unpack[CompileOptions],
 ) -> Stack:
+    """The network of a scheme whose states and fields go by these names; `fields` are made by `field`."""
     if transition not in get_args(Transitions):
         raise InputError(f"transition={transition!r}: write 'pool' or 'conv'")
-    block = cast(Any, compile(scheme, **{"backward": "reversible", **options}))
+    options.setdefault("backward", "reversible")
+    block = compile(scheme, **options)
     if block.states != tuple(states) or block.field_names != tuple(fields):
         raise InputError(
             f"scheme={scheme.name!r}: it steps on {', '.join(block.states)} with {', '.join(block.field_names)}, "
@@ -124,29 +159,5 @@ class PoolProject(Pool):
         self.project = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def one(self, y: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self.project(super().one(y)))
-
-
-ENTRIES = (
-    ModelEntry(
-        r"hamiltonian(?P<depth>\d{1,4})",
-        ("hamiltonian74", "hamiltonian218"),
-        hamiltonian,
-        "symplectic-euler-p",
-        "Hamiltonian network, any partitioned scheme (scheme=); Chang et al. 2018",
-    ),
-    ModelEntry(
-        r"midpoint(?P<depth>\d{1,4})",
-        ("midpoint26", "midpoint62"),
-        midpoint,
-        "leapfrog-2",
-        "Midpoint network with antisymmetric convolutions; Chang et al. 2018",
-    ),
-    ModelEntry(
-        r"leapfrog(?P<depth>\d{1,4})",
-        ("leapfrog26", "leapfrog62"),
-        leapfrog,
-        "stormer-2",
-        "Leapfrog network, y'' = −Kᵀσ(Ky + b); Chang et al. 2018",
-    ),
-)
+        projected: torch.Tensor = self.project(super().one(y))
+        return projected

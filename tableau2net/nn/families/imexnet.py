@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from torch import nn
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import CompileOptions, compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.fourier import Diffusion, Rest
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
 from tableau2net.scheme import AdditiveRungeKutta, Scheme, load
 
 
+@register_model(
+    r"imexnet(?P<depth>\d{1,4})",
+    published=("imexnet20", "imexnet32", "imexnet56"),
+    scheme="ars-111",
+    about="IMEXnet: implicit diffusion by FFT, any IMEX scheme (scheme=); Haber et al. 2019",
+)
 def imexnet(
     depth: int,
     *,
@@ -24,7 +30,7 @@ def imexnet(
     widths: Sequence[int] = (16, 32, 64),
     scheme: Scheme | str | Path = "ars-111",
     h: float = 1.0,
-    **options: Any,
+    **options: Unpack[CompileOptions],
 ) -> Stack:
     """(I + hL)Y⁺ = Y + hLY + hf(Y) (Haber, Lensink, Treister & Ruthotto 2019): y' = (f + L)(y) − Ly, the first part
     explicit, the second implicit, by any IMEX scheme whose first part is explicit and second diagonally implicit.
@@ -36,7 +42,10 @@ def imexnet(
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
     if not isinstance(chosen, AdditiveRungeKutta) or len(chosen.parts) != 2 or not chosen.parts[0].explicit:
         raise InputError(f"scheme={chosen.name!r}: write an IMEX Runge–Kutta method, its first part explicit; ars-222")
-    block = compile(chosen, solver="resolvent", **options)
+    if "solver" in options:
+        raise InputError("solver: the diffusion is solved by its own resolvent; leave the option out")
+    options["solver"] = "resolvent"
+    block = compile(chosen, **options)
     return like_resnet("imexnet", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
 
 
@@ -44,14 +53,3 @@ def fields(channels: int) -> list[nn.Module]:
     """The explicit field f + L and the implicit one −L; L is one module, in both."""
     implicit = Diffusion(channels)
     return [Rest(PreActivation(channels, channels), implicit), implicit]
-
-
-ENTRIES = (
-    ModelEntry(
-        r"imexnet(?P<depth>\d{1,4})",
-        ("imexnet20", "imexnet32", "imexnet56"),
-        imexnet,
-        "ars-111",
-        "IMEXnet: implicit diffusion by FFT, any IMEX scheme (scheme=); Haber et al. 2019",
-    ),
-)

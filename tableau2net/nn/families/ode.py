@@ -13,20 +13,34 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import CompiledBlock, CompileOptions, compile
+from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
 from tableau2net.integration import integrate
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.blocks import growth_told
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.skeleton.stack import Skeleton, draw_convolutions_
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
+from tableau2net.nn.typed_modules import Rows, rows
 from tableau2net.scheme import Scheme, load
 from tableau2net.step import lower
+
+Norm = Literal["rms", "batch"]
+
+
+class Tolerances(TypedDict):
+    """What adaptive steps go by, see `tableau2net.integrate`."""
+
+    rtol: float
+    atol: float | None
+    norm: Norm
 
 
 def _group_norm(width: int) -> nn.GroupNorm:
@@ -43,7 +57,8 @@ class TimeConvolution(nn.Module):
 
     def forward(self, t: float, y: Tensor) -> Tensor:
         time = torch.full_like(y[:, :1], t)
-        return cast(Tensor, self.conv(torch.cat((time, y), 1)))
+        slope: Tensor = self.conv(torch.cat((time, y), 1))
+        return slope
 
 
 class TimeField(nn.Module):
@@ -51,13 +66,14 @@ class TimeField(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(_group_norm(width) for _ in range(3))
-        self.convs = nn.ModuleList(TimeConvolution(width) for _ in range(2))
+        self.norms = rows(_group_norm(width) for _ in range(3))
+        self.convs = rows(TimeConvolution(width) for _ in range(2))
 
     def forward(self, t: float, y: Tensor) -> Tensor:
         for norm, conv in zip(self.norms, self.convs, strict=False):
             y = conv(t, functional.relu(norm(y)))
-        return cast(Tensor, self.norms[2](y))
+        slope: Tensor = self.norms[2](y)
+        return slope
 
 
 class GroupField(nn.Module):
@@ -70,7 +86,8 @@ class GroupField(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         y = self.conv1(functional.relu(self.norm1(y)))
-        return cast(Tensor, self.conv2(functional.relu(self.norm2(y))))
+        slope: Tensor = self.conv2(functional.relu(self.norm2(y)))
+        return slope
 
 
 class AdaptiveBlock(nn.Module):
@@ -93,13 +110,13 @@ class AdaptiveBlock(nn.Module):
         horizon: float = 1.0,
         rtol: float = 1e-3,
         atol: float | None = None,
-        norm: Literal["rms", "batch"] = "rms",
+        norm: Norm = "rms",
     ) -> None:
         super().__init__()
         if lower(scheme).history:
             raise InputError(f"{scheme.name or scheme.family} remembers earlier steps, so its steps are given: steps=")
         self.scheme, self.field, self.horizon = scheme, field, horizon
-        self.tolerances: dict[str, Any] = {"rtol": rtol, "atol": atol, "norm": norm}
+        self.tolerances: Tolerances = {"rtol": rtol, "atol": atol, "norm": norm}
         self.evaluations = 0
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -108,16 +125,24 @@ class AdaptiveBlock(nn.Module):
         state = y.float() if kind in (torch.float16, torch.bfloat16) else y
 
         def slope(t: float, at: Tensor) -> Tensor:
-            return cast(Tensor, self.field(t, at.to(kind))).to(at.dtype)
+            found: Tensor = self.field(t, at.to(kind))
+            return found.to(at.dtype)
 
-        found = integrate(self.scheme, slope, state, 0.0, self.horizon, full=True, **self.tolerances)
-        self.evaluations = found.evaluations
-        return cast(Tensor, found.y).to(kind)
+        solution = integrate(self.scheme, slope, state, 0.0, self.horizon, full=True, **self.tolerances)
+        self.evaluations = solution.evaluations
+        assert isinstance(solution.y, Tensor)  # one state was given
+        return solution.y.to(kind)
 
 
 def ode_block(
-    scheme: Scheme, field: nn.Module, steps: int, *, horizon: float = 1.0, channels: int = 0, **options: Any
-) -> nn.Module:
+    scheme: Scheme,
+    field: nn.Module,
+    steps: int,
+    *,
+    horizon: float = 1.0,
+    channels: int = 0,
+    **options: Unpack[CompileOptions],
+) -> CompiledBlock:
     """The compiled block that takes `steps` steps of a scheme through [0, horizon], with one field for all of them.
 
     channels: of the state, asked for with sharing="channel".  options: of the compilation, see `Options`.
@@ -126,14 +151,13 @@ def ode_block(
         raise InputError(f"steps = {steps}: an ODE block takes at least one step")
     if options.get("stage_weights", "shared") != "shared" or options.get("step_weights", "shared") != "shared":
         raise InputError("stage_weights, step_weights: an ODE block has one field; for several, make a resnet")
-    block = cast(Any, compile(scheme, **{**options, "step_weights": "shared"}))
+    options["step_weights"] = "shared"
+    block = compile(scheme, **options)
     if block.states != ("y",) or len(block.field_names) > 1:
         raise InputError(f"{scheme.name or scheme.family}: an ODE block has one state and one field; use t2n.compile")
     extra = {"channels": channels} if block.coefficients and options.get("sharing") == "channel" else {}
-    try:
-        return cast(nn.Module, block(field, steps, horizon / steps, **extra))
-    except ValueError as error:  # rounding errors would grow too much on the way back
-        raise InputError(str(error)) from None
+    with growth_told():
+        return block(field, steps, horizon / steps, **extra)
 
 
 class ODENetwork(nn.Module):
@@ -160,7 +184,8 @@ class ODENetwork(nn.Module):
         horizon: float = 1.0,
         rtol: float | None = None,
         atol: float | None = None,
-        **options: Any,
+        norm: Norm | None = None,
+        **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
         _at_least_one(num_classes=num_classes, width=width, in_channels=in_channels)
@@ -174,25 +199,28 @@ class ODENetwork(nn.Module):
         )
         field = TimeField(width)
         if rtol is not None:
-            if unknown := set(options) - {"norm"}:
-                raise InputError(f"{', '.join(sorted(unknown))}: adaptive steps take norm, rtol and atol alone")
-            self.block: nn.Module = AdaptiveBlock(scheme, field, horizon=horizon, rtol=rtol, atol=atol, **options)
+            if options:
+                raise InputError(f"{', '.join(sorted(options))}: adaptive steps take norm, rtol and atol alone")
+            own = norm or "rms"
+            self.block: nn.Module = AdaptiveBlock(scheme, field, horizon=horizon, rtol=rtol, atol=atol, norm=own)
         else:
             assert steps is not None
             if atol is not None:
                 raise InputError("atol: fixed steps have no tolerance; write rtol= too, and no steps")
-            options = {"time_dependent": True, **options}
+            if norm is not None:
+                check_names(("norm",))  # of fixed steps it is no option
+            options.setdefault("time_dependent", True)
             self.block = ode_block(scheme, field, steps, horizon=horizon, channels=width, **options)
-        self.options = options
         self.norm = _group_norm(width)
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.block(self.opening(x))
-        return cast(Tensor, self.head(functional.relu(self.norm(y)).mean((2, 3))))
+        logits: Tensor = self.head(functional.relu(self.norm(y)).mean((2, 3)))
+        return logits
 
 
-class ANODENetwork(nn.Module):
+class ANODENetwork(Skeleton):
     """A ResNet-18 whose blocks of equal width are ODEs y' = f(y) (Gholami, Keutzer, Biros 2019).
 
     scheme, steps: of each ODE block.  widths: of the resolutions: the first has two ODE blocks, each other a transition
@@ -213,29 +241,32 @@ class ANODENetwork(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512),
         shortcut: Shortcut = "conv",
         horizon: float = 1.0,
-        **options: Any,
+        **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
         _at_least_one(num_classes=num_classes, **{f"widths[{i}]": width for i, width in enumerate(widths)})
         if shortcut not in ("pad", "conv", "bn-relu-conv"):
             raise InputError(f"shortcut={shortcut!r}: write 'pad', 'conv' or 'bn-relu-conv'")
-        self.scheme, self.options = scheme, {"backward": "checkpoint", **options}
-        block = partial(ode_block, scheme, horizon=horizon, steps=steps, **self.options)
+        self.scheme = scheme
+        options.setdefault("backward", "checkpoint")
+        block = partial(ode_block, scheme, horizon=horizon, steps=steps, **options)
         self.opening = conv3x3(3, widths[0])
         self.first = block(field=GroupField(widths[0]), channels=widths[0])
-        self.transitions = nn.ModuleList(Transition(a, b, shortcut) for a, b in pairwise(widths))
-        self.blocks = nn.ModuleList(block(field=GroupField(width), channels=width) for width in widths)
+        self.transitions: Rows[Transition] = rows(Transition(a, b, shortcut) for a, b in pairwise(widths))
+        self.blocks: Rows[CompiledBlock] = rows(block(field=GroupField(width), channels=width) for width in widths)
         self.bn = nn.BatchNorm2d(widths[-1])
         self.head = nn.Linear(widths[-1], num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions_(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.blocks[0](self.first(self.opening(x)))
-        for transition, block in zip(self.transitions, self.blocks[1:], strict=True):
-            y = block(transition(y).y)
-        return cast(Tensor, self.head(functional.relu(self.bn(y)).mean((2, 3))))
+    def begin(self, x: Tensor) -> Tensor:
+        """The opening, and the first of the two ODEs of its width."""
+        y: Tensor = self.first(self.opening(x))
+        return y
+
+    def end(self, y: Tensor) -> Tensor:
+        """BN–ReLU, mean over the image, linear."""
+        logits: Tensor = self.head(functional.relu(self.bn(y)).mean((2, 3)))
+        return logits
 
 
 def _at_least_one(**counts: int) -> None:
@@ -244,48 +275,66 @@ def _at_least_one(**counts: int) -> None:
             raise InputError(f"{name} = {count}: it is at least 1")
 
 
-def _with_options(scheme: str | Scheme, options: dict[str, Any]) -> tuple[Scheme, dict[str, Any]]:
-    """The scheme, and its parameters learnt where it has any and nothing else is said."""
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
-    return chosen, {"coefficients": "learnable" if chosen.parameters else "fixed", **options}
+class ODEOptions(CompileOptions, total=False):
+    """Those of an `ODENetwork`."""
+
+    num_classes: int
+    width: int
+    in_channels: int
+    horizon: float
+    atol: float | None
+    norm: Norm | None
 
 
-def _neural_ode(scheme: str | Scheme, steps: int, **options: Any) -> nn.Module:
-    chosen, options = _with_options(scheme, options)
-    return ODENetwork(chosen, steps, **options)
+class ANODEOptions(CompileOptions, total=False):
+    """Those of an `ANODENetwork`."""
+
+    num_classes: int
+    widths: Sequence[int]
+    shortcut: Shortcut
+    horizon: float
 
 
-def _adaptive(scheme: str | Scheme | Path = "dormand-prince-54", rtol: float = 1e-3, **options: Any) -> nn.Module:
+def _learnt(scheme: Scheme) -> Literal["learnable", "fixed"]:
+    """Parameters are learnt where there are any and nothing else is said."""
+    return "learnable" if scheme.parameters else "fixed"
+
+
+_STEPS = r"(?P<scheme>[a-z][a-z0-9-]*)_(?P<steps>\d{1,4})"
+
+
+@register_model(
+    "neural_ode_adaptive",
+    published=("neural_ode_adaptive",),
+    scheme="dormand-prince-54",
+    about="Neural ODE with adaptive steps (rtol=1e-3, scheme=): Chen, Rubanova, Bettencourt, Duvenaud 2018",
+)
+def neural_ode_adaptive(
+    scheme: str | Scheme | Path = "dormand-prince-54", rtol: float = 1e-3, **options: Unpack[ODEOptions]
+) -> ODENetwork:
+    """An `ODENetwork` whose steps adapt."""
     return ODENetwork(scheme if isinstance(scheme, Scheme) else load(scheme), rtol=rtol, **options)
 
 
-def _anode(scheme: str | Scheme, steps: int, **options: Any) -> nn.Module:
-    chosen, options = _with_options(scheme, options)
-    return ANODENetwork(chosen, steps, **options)
-
-
-STEPS = r"(?P<scheme>[a-z][a-z0-9-]*)_(?P<steps>\d{1,4})"
-
-ENTRIES: tuple[ModelEntry, ...] = (
-    ModelEntry(
-        "neural_ode_adaptive",
-        ("neural_ode_adaptive",),
-        _adaptive,
-        "dormand-prince-54",
-        "Neural ODE with adaptive steps (rtol=1e-3, scheme=): Chen, Rubanova, Bettencourt, Duvenaud 2018",
-    ),
-    ModelEntry(
-        f"neural_ode_{STEPS}",
-        ("neural_ode_euler_10", "neural_ode_explicit-midpoint_5", "neural_ode_rk4_4"),
-        _neural_ode,
-        "",
-        "Neural ODE with so many steps of a scheme, one θ: Chen, Rubanova, Bettencourt, Duvenaud 2018",
-    ),
-    ModelEntry(
-        f"anode_{STEPS}",
-        ("anode_euler_2", "anode_euler_5", "anode_improved-euler_2"),
-        _anode,
-        "",
-        "ResNet-18 of ODE blocks, exact gradients from recomputed steps: Gholami, Keutzer, Biros 2019 (ANODE)",
-    ),
+@register_model(
+    f"neural_ode_{_STEPS}",
+    published=("neural_ode_euler_10", "neural_ode_explicit-midpoint_5", "neural_ode_rk4_4"),
+    about="Neural ODE with so many steps of a scheme, one θ: Chen, Rubanova, Bettencourt, Duvenaud 2018",
 )
+def neural_ode(scheme: str | Scheme, steps: int, **options: Unpack[ODEOptions]) -> ODENetwork:
+    """An `ODENetwork` of so many steps of a scheme."""
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    options.setdefault("coefficients", _learnt(chosen))
+    return ODENetwork(chosen, steps, **options)
+
+
+@register_model(
+    f"anode_{_STEPS}",
+    published=("anode_euler_2", "anode_euler_5", "anode_improved-euler_2"),
+    about="ResNet-18 of ODE blocks, exact gradients from recomputed steps: Gholami, Keutzer, Biros 2019 (ANODE)",
+)
+def anode(scheme: str | Scheme, steps: int, **options: Unpack[ANODEOptions]) -> ANODENetwork:
+    """An `ANODENetwork` of so many steps of a scheme."""
+    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    options.setdefault("coefficients", _learnt(chosen))
+    return ANODENetwork(chosen, steps, **options)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Unpack
 
 from sympy import Expr
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
-from tableau2net.nn.entry import ModelEntry
+from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import FieldKind, Relu
-from tableau2net.nn.skeleton.residual_network import ResidualNetwork
+from tableau2net.nn.skeleton.residual_network import NetworkOptions, ResidualNetwork
 from tableau2net.scheme import Multistep, Parameter, Scheme, load
 
 DEPTHS = (20, 32, 44, 56, 110)
@@ -23,19 +23,37 @@ MOST_STEPS = 12  # of AdamNet
 
 Source = Scheme | str | Path
 
+_DEPTH = r"(?P<depth>\d{1,4})"
+_CARDINAL = r"(?P<depth>\d{1,4})_(?P<groups>\d{1,3})x(?P<base>\d{1,4})d"
 
-def resnet(
-    depth: int,
-    *,
-    scheme: Source = "euler",
-    family: str = "resnet",
-    bottleneck: bool | None = None,
-    preactivation: bool = True,
-    relu: Relu = "step",
-    dropout: float = 0.0,
-    widths: Sequence[int] = (16, 32, 64),
-    **options: Any,
-) -> ResidualNetwork:
+
+class ResNeXtOptions(NetworkOptions, total=False):
+    """Those of a ResNeXt."""
+
+    scheme: Source
+    preactivation: bool
+    relu: Relu
+    widths: Sequence[int]
+
+
+class ResNetOptions(ResNeXtOptions, total=False):
+    """Those of a ResNet."""
+
+    bottleneck: bool | None
+    dropout: float
+
+
+def _depths(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
+    return tuple(f"{family}{depth}" for depth in depths)
+
+
+@register_model(
+    f"resnet{_DEPTH}",
+    published=_depths("resnet", DEPTHS + BOTTLENECK_DEPTHS),
+    scheme="euler",
+    about="pre-activation ResNet, or the network of any scheme=, He et al. 2016",
+)
+def resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """A ResNet of depth 6n + 2, or 9n + 2 with bottlenecks, whose steps are those of a scheme.
 
     bottleneck: conv1×1–conv3×3–conv1×1 with four times the `widths`; None takes it at depth 164, and at those that are
@@ -45,6 +63,22 @@ def resnet(
 
     Raises InputError for a depth that is neither.
     """
+    return resnet_of("resnet", depth, **options)
+
+
+def resnet_of(
+    family: str,
+    depth: int,
+    *,
+    scheme: Source = "euler",
+    bottleneck: bool | None = None,
+    preactivation: bool = True,
+    relu: Relu = "step",
+    dropout: float = 0.0,
+    widths: Sequence[int] = (16, 32, 64),
+    **options: Unpack[NetworkOptions],
+) -> ResidualNetwork:
+    """`resnet` for a family of another name, which errors say."""
     narrow = _bottleneck(depth) if bottleneck is None else bottleneck
     convolutions = 9 if narrow else 6
     if depth < convolutions + 2 or (depth - 2) % convolutions:
@@ -56,42 +90,56 @@ def resnet(
     if narrow:
         options.setdefault("opening", widths[0])
         widths = [4 * w for w in widths]
-    return of_scheme(scheme, (depth - 2) // convolutions, kind=kind, widths=tuple(widths), **options)
+    return of_scheme(scheme, (depth - 2) // convolutions, kind, widths, **options)
 
 
 def _bottleneck(depth: int) -> bool:
     return depth in BOTTLENECK_DEPTHS or (depth > 2 and (depth - 2) % 9 == 0 and (depth - 2) % 6 != 0)
 
 
-def of_scheme(scheme: Source, steps: int, **options: Any) -> ResidualNetwork:
+def of_scheme(
+    scheme: Source, steps: int, kind: FieldKind, widths: Sequence[int], **options: Unpack[NetworkOptions]
+) -> ResidualNetwork:
     """`ResidualNetwork` of a scheme, a name or a file; the scheme's parameters are learnt unless options say else."""
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
     options.setdefault("coefficients", "learnable" if chosen.parameters else "fixed")
-    return ResidualNetwork(chosen, steps, **options)
+    return ResidualNetwork(chosen, steps, kind=kind, widths=tuple(widths), **options)
 
 
-def post_resnet(depth: int, **options: Any) -> ResidualNetwork:
-    """The first ResNet, y⁺ = relu(y + f(y)); shortcut="pad" unless given, as its authors have it on CIFAR-10."""
-    return resnet(depth, **{"family": "post_resnet", "preactivation": False, "shortcut": "pad", **options})
-
-
-def _named(family: str, depth: int, scheme: Source, options: dict[str, Any]) -> ResidualNetwork:
+def _named(family: str, depth: int, scheme: Source, options: ResNetOptions) -> ResidualNetwork:
     if "scheme" in options:
         raise InputError(f"{family}{depth} is a scheme by name already; give scheme= to resnet{depth}")
-    return resnet(depth, scheme=scheme, family=family, **options)
+    options["scheme"] = scheme
+    return resnet_of(family, depth, **options)
 
 
-def lm_resnet(depth: int, **options: Any) -> ResidualNetwork:
+@register_model(
+    f"lm_resnet{_DEPTH}",
+    published=_depths("lm_resnet", (*DEPTHS, 164)),
+    scheme="lm",
+    about="LM-ResNet, Lu et al. 2018",
+)
+def lm_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """LM-ResNet, and with bottlenecks LM-ResNet-164: the transition counts as a step, as in the authors' code."""
     return _named("lm_resnet", depth, "lm", options)
 
 
-def adamnet(k: int, depth: int, **options: Any) -> ResidualNetwork:
+@register_model(
+    rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}",
+    published=_depths("adamnet2_") + _depths("adamnet3_"),
+    about="AdamNet of k steps, adamnet-k, Yan 2019",
+)
+def adamnet(k: int, depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """AdamNet of k steps, explicit."""
     return _named(f"adamnet{k}_", depth, adamnet_scheme(k), options)
 
 
-def adamnet_pc(k: int, depth: int, **options: Any) -> ResidualNetwork:
+@register_model(
+    rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}",
+    published=_depths("adamnet2pc_"),
+    about="AdamNet by predictor and corrector, abm-k",
+)
+def adamnet_pc(k: int, depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """Adams–Moulton by predictor and corrector: Adams–Bashforth of k steps, then Adams–Moulton."""
     return _named(f"adamnet{k}pc_", depth, f"abm-{k}", options)
 
@@ -111,13 +159,110 @@ def adamnet_scheme(k: int) -> Scheme:
     values = [bashforth.beta[k - s] for s in range(1, k)]
     return Multistep(
         alpha=bashforth.alpha,
-        beta=cast(Any, (" - ".join(["1", *names]), *reversed(names), "0")),  # text is parsed
+        beta=(" - ".join(["1", *names]), *reversed(names), "0"),
         name=f"adamnet-{k}",
         title=f"AdamNet, {k}-step, with consistent learnable weights",
         reference="Yan 2019, AdamNet, for another k than its authors list",
         parameters=tuple(Parameter(n, v) for n, v in zip(names, values, strict=True)),
         claims={"order": 1, "zero_stable": True, "explicit": True},
     )
+
+
+@register_model(
+    f"post_resnet{_DEPTH}",
+    published=_depths("post_resnet"),
+    scheme="euler",
+    about="ResNet with a ReLU after the addition, He et al. 2016",
+)
+def post_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
+    """The first ResNet, y⁺ = relu(y + f(y)); shortcut="pad" unless given, as its authors have it on CIFAR-10."""
+    options.setdefault("preactivation", False)
+    options.setdefault("shortcut", "pad")
+    return resnet_of("post_resnet", depth, **options)
+
+
+@register_model(
+    r"wide_resnet(?P<depth>\d{1,4})_(?P<k>\d{1,3})",
+    published=("wide_resnet16_8", "wide_resnet22_8", "wide_resnet28_10", "wide_resnet40_4"),
+    scheme="euler",
+    about="Wide-ResNet, Zagoruyko and Komodakis 2016",
+)
+def wide_resnet(
+    depth: int,
+    k: int,
+    *,
+    scheme: Source = "euler",
+    dropout: float = 0.0,
+    widths: Sequence[int] | None = None,
+    **options: Unpack[NetworkOptions],
+) -> ResidualNetwork:
+    """Wide-ResNet of depth 6n + 4 and k times the widths 16, 32, 64."""
+    if depth < 10 or (depth - 4) % 6 or k < 1:
+        nearest = max(10, 6 * round((depth - 4) / 6) + 4)
+        raise InputError(
+            f"wide_resnet{depth}_{k}: the depth is 6n + 4 and the width at least 1, "
+            f"the nearest is wide_resnet{nearest}_{max(1, k)}"
+        )
+    options.setdefault("opening", 16)
+    options.setdefault("shortcut", "conv")
+    widths = (16 * k, 32 * k, 64 * k) if widths is None else widths
+    return of_scheme(scheme, (depth - 4) // 6, FieldKind(dropout=dropout), widths, **options)
+
+
+@register_model(
+    f"resnext{_CARDINAL}",
+    published=("resnext29_8x64d", "resnext29_16x64d"),
+    scheme="euler",
+    about="ResNeXt, Xie et al. 2017",
+)
+def resnext(depth: int, groups: int, base: int, **options: Unpack[ResNeXtOptions]) -> ResidualNetwork:
+    """ResNeXt of depth 9n + 2: bottlenecks of groups × base·2^i channels to `widths`, at resolution i."""
+    return resnext_of("resnext", depth, groups, base, **options)
+
+
+def resnext_of(
+    family: str,
+    depth: int,
+    groups: int,
+    base: int,
+    *,
+    scheme: Source = "euler",
+    preactivation: bool = False,
+    relu: Relu = "step",
+    widths: Sequence[int] = (256, 512, 1024),
+    **options: Unpack[NetworkOptions],
+) -> ResidualNetwork:
+    """`resnext` for a family of another name, which errors say."""
+    if depth < 11 or (depth - 2) % 9:
+        nearest = max(11, 9 * round((depth - 2) / 9) + 2)
+        raise InputError(
+            f"{family}{depth}_{groups}x{base}d: the depth is 9n + 2, the nearest is {family}{nearest}_{groups}x{base}d"
+        )
+    if groups < 1 or base < 1:
+        raise InputError(f"{family}{depth}_{groups}x{base}d: groups and their width are at least 1")
+    kind = FieldKind(preactivation, Fraction(groups * base, widths[0]), groups, relu=relu)
+    options.setdefault("opening", 64)
+    return of_scheme(scheme, (depth - 2) // 9, kind, widths, **options)
+
+
+@register_model(
+    f"lm_resnext{_CARDINAL}",
+    published=("lm_resnext29_8x64d", "lm_resnext29_16x64d"),
+    scheme="lm",
+    about="LM-ResNeXt, Lu et al. 2018",
+)
+def lm_resnext(depth: int, groups: int, base: int, **options: Unpack[ResNeXtOptions]) -> ResidualNetwork:
+    """LM-ResNeXt, pre-activation as its authors' LM-ResNet.
+
+    The 35.1 M parameters that they print at 29_8x64d are 0.66 M more: a second 1×1 convolution in each transition, for
+    the older state, which their code for LM-ResNet has put out of use."""
+    if "scheme" in options:
+        raise InputError(
+            f"lm_resnext{depth} is a scheme by name already; give scheme= to resnext{depth}_{groups}x{base}d"
+        )
+    options["scheme"] = "lm"
+    options.setdefault("preactivation", True)
+    return resnext_of("lm_resnext", depth, groups, base, **options)
 
 
 def _exact(option: str, value: str | int | float) -> Expr:
@@ -128,7 +273,15 @@ def _exact(option: str, value: str | int | float) -> Expr:
         raise InputError(f"{option}={value!r}: write a number, 9/10 or 0.9 say") from None
 
 
-def momentum_resnet(depth: int, gamma: str | int | float | None = None, **options: Any) -> ResidualNetwork:
+@register_model(
+    f"momentum_resnet{_DEPTH}",
+    published=_depths("momentum_resnet"),
+    scheme="momentum-resnet",
+    about="Momentum ResNet, Sander et al. 2021",
+)
+def momentum_resnet(
+    depth: int, gamma: str | int | float | None = None, **options: Unpack[ResNetOptions]
+) -> ResidualNetwork:
     """Momentum ResNet, y⁺ = (1 + γ) y − γ y_prev + (1 − γ) f; γ is 9/10 and not learnt unless options say else.
 
     Each resolution begins with a plain step, whose slope is then the speed; in the authors' code the speed is 0.
@@ -136,29 +289,40 @@ def momentum_resnet(depth: int, gamma: str | int | float | None = None, **option
     scheme = load("momentum-resnet")
     if gamma is not None:
         scheme = scheme.with_values(gamma=_exact("gamma", gamma))
-    return _named("momentum_resnet", depth, scheme, {"coefficients": "fixed", **options})
+    options.setdefault("coefficients", "fixed")
+    return _named("momentum_resnet", depth, scheme, options)
 
 
-def ie_resnet(depth: int, **options: Any) -> ResidualNetwork:
+@register_model(
+    f"ie_resnet{_DEPTH}",
+    published=_depths("ie_resnet"),
+    scheme="backward-euler",
+    about="implicit Euler skip connections, unrolled, Li, He and Lin 2020",
+)
+def ie_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """Implicit Euler skip connections, y⁺ = y + f(y⁺), by `iterations` (3) unrolled fixed-point iterations."""
-    unrolled = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
+    unrolled: ResNetOptions = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
     return _named("ie_resnet", depth, "backward-euler", {**unrolled, **options})
 
 
-def damped_resnet(depth: int, damping: str | int | float = "1/10", **options: Any) -> ResidualNetwork:
+@register_model(
+    f"damped_resnet{_DEPTH}",
+    published=_depths("damped_resnet"),
+    about="damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020",
+)
+def damped_resnet(depth: int, damping: str | int | float = "1/10", **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """y⁺ = (1 − d) y + f(y), from a ResNet at d = 0 to no skip connection at d = 1; learnt with coefficients=
     "learnable"."""
-    return _named(
-        "damped_resnet", depth, damped_scheme(_exact("damping", damping)), {"coefficients": "fixed", **options}
-    )
+    options.setdefault("coefficients", "fixed")
+    return _named("damped_resnet", depth, damped_scheme(_exact("damping", damping)), options)
 
 
 @cache
 def damped_scheme(damping: Expr) -> Scheme:
     """Forward Euler with the state damped, y⁺ = (1 − d) y + h f(y): consistent at d = 0 alone."""
     return Multistep(
-        alpha=cast(Any, ("d - 1", "1")),  # text is parsed
-        beta=cast(Any, ("1", "0")),
+        alpha=("d - 1", "1"),
+        beta=("1", "0"),
         name="damped-euler",
         title="Forward Euler with a damped state",
         reference="Yang et al. 2020, interpolating between residual and non-residual networks",
@@ -166,102 +330,13 @@ def damped_scheme(damping: Expr) -> Scheme:
     )
 
 
-def small_step_resnet(depth: int, **options: Any) -> ResidualNetwork:
+@register_model(
+    f"small_step_resnet{_DEPTH}",
+    published=_depths("small_step_resnet"),
+    scheme="euler",
+    about="ResNet of step size h = 0.1, Zhang et al. 2019",
+)
+def small_step_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
-    return resnet(depth, **{"family": "small_step_resnet", "h": 0.1, **options})
-
-
-def wide_resnet(
-    depth: int, k: int, *, scheme: Source = "euler", dropout: float = 0.0, **options: Any
-) -> ResidualNetwork:
-    """Wide-ResNet of depth 6n + 4 and k times the widths 16, 32, 64."""
-    if depth < 10 or (depth - 4) % 6 or k < 1:
-        nearest = max(10, 6 * round((depth - 4) / 6) + 4)
-        raise InputError(
-            f"wide_resnet{depth}_{k}: the depth is 6n + 4 and the width at least 1, "
-            f"the nearest is wide_resnet{nearest}_{max(1, k)}"
-        )
-    wide = {"opening": 16, "widths": (16 * k, 32 * k, 64 * k), "shortcut": "conv", **options}
-    return of_scheme(scheme, (depth - 4) // 6, kind=FieldKind(dropout=dropout), **wide)
-
-
-def resnext(
-    depth: int,
-    groups: int,
-    base: int,
-    *,
-    scheme: Source = "euler",
-    preactivation: bool = False,
-    relu: Relu = "step",
-    widths: Sequence[int] = (256, 512, 1024),
-    family: str = "resnext",
-    **options: Any,
-) -> ResidualNetwork:
-    """ResNeXt of depth 9n + 2: bottlenecks of groups × base·2^i channels to `widths`, at resolution i."""
-    if depth < 11 or (depth - 2) % 9:
-        nearest = max(11, 9 * round((depth - 2) / 9) + 2)
-        raise InputError(
-            f"{family}{depth}_{groups}x{base}d: the depth is 9n + 2, the nearest is {family}{nearest}_{groups}x{base}d"
-        )
-    if groups < 1 or base < 1:
-        raise InputError(f"{family}{depth}_{groups}x{base}d: groups and their width are at least 1")
-    kind = FieldKind(preactivation, Fraction(groups * base, widths[0]), groups, relu=relu)
-    shape = {"opening": 64, "widths": tuple(widths), **options}
-    return of_scheme(scheme, (depth - 2) // 9, kind=kind, **shape)
-
-
-def lm_resnext(depth: int, groups: int, base: int, **options: Any) -> ResidualNetwork:
-    """LM-ResNeXt, pre-activation as its authors' LM-ResNet.
-
-    The 35.1 M parameters that they print at 29_8x64d are 0.66 M more: a second 1×1 convolution in each transition, for
-    the older state, which their code for LM-ResNet has put out of use."""
-    if "scheme" in options:
-        raise InputError(
-            f"lm_resnext{depth} is a scheme by name already; give scheme= to resnext{depth}_{groups}x{base}d"
-        )
-    lm = {"family": "lm_resnext", "scheme": "lm", "preactivation": True, **options}
-    return resnext(depth, groups, base, **lm)
-
-
-def _depths(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
-    return tuple(f"{family}{depth}" for depth in depths)
-
-
-_DEPTH = r"(?P<depth>\d{1,4})"
-_CARDINAL = r"(?P<depth>\d{1,4})_(?P<groups>\d{1,3})x(?P<base>\d{1,4})d"
-
-ENTRIES: tuple[ModelEntry, ...] = (
-    ModelEntry(
-        f"resnet{_DEPTH}",
-        _depths("resnet", DEPTHS + BOTTLENECK_DEPTHS),
-        resnet,
-        "euler",
-        "pre-activation ResNet, or the network of any scheme=, He et al. 2016",
-    ),
-    ModelEntry(
-        f"lm_resnet{_DEPTH}", _depths("lm_resnet", (*DEPTHS, 164)), lm_resnet, "lm", "LM-ResNet, Lu et al. 2018"
-    ),
-    ModelEntry(rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}", _depths("adamnet2_") + _depths("adamnet3_"), adamnet, "",
-               "AdamNet of k steps, adamnet-k, Yan 2019"),
-    ModelEntry(rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}", _depths("adamnet2pc_"), adamnet_pc, "",
-               "AdamNet by predictor and corrector, abm-k"),
-    ModelEntry(f"post_resnet{_DEPTH}", _depths("post_resnet"), post_resnet, "euler",
-               "ResNet with a ReLU after the addition, He et al. 2016"),
-    ModelEntry(
-        r"wide_resnet(?P<depth>\d{1,4})_(?P<k>\d{1,3})",
-        ("wide_resnet16_8", "wide_resnet22_8", "wide_resnet28_10", "wide_resnet40_4"),
-        wide_resnet, "euler", "Wide-ResNet, Zagoruyko and Komodakis 2016",
-    ),
-    ModelEntry(f"resnext{_CARDINAL}", ("resnext29_8x64d", "resnext29_16x64d"), resnext, "euler",
-               "ResNeXt, Xie et al. 2017"),
-    ModelEntry(f"lm_resnext{_CARDINAL}", ("lm_resnext29_8x64d", "lm_resnext29_16x64d"), lm_resnext, "lm",
-               "LM-ResNeXt, Lu et al. 2018"),
-    ModelEntry(f"momentum_resnet{_DEPTH}", _depths("momentum_resnet"), momentum_resnet, "momentum-resnet",
-               "Momentum ResNet, Sander et al. 2021"),
-    ModelEntry(f"ie_resnet{_DEPTH}", _depths("ie_resnet"), ie_resnet, "backward-euler",
-               "implicit Euler skip connections, unrolled, Li, He and Lin 2020"),
-    ModelEntry(f"damped_resnet{_DEPTH}", _depths("damped_resnet"), damped_resnet, "",
-               "damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020"),
-    ModelEntry(f"small_step_resnet{_DEPTH}", _depths("small_step_resnet"), small_step_resnet, "euler",
-               "ResNet of step size h = 0.1, Zhang et al. 2019"),
-)  # fmt: skip
+    options.setdefault("h", 0.1)
+    return resnet_of("small_step_resnet", depth, **options)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, cast, get_args
+from typing import Literal, Unpack, get_args
 
 from torch import Tensor, nn
 
-from tableau2net.codegen import compile
+from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
-from tableau2net.nn.entry import ModelEntry
-from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, States, by_name, check_widths
+from tableau2net.nn.entry import register_model
+from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, by_name, check_widths
+from tableau2net.nn.skeleton.transition import Between, States
+from tableau2net.nn.typed_modules import rows
 from tableau2net.runtime.checkpointed import checkpointed
 
 Layers = Literal["counted", "paper"]
 
 
+@register_model(
+    r"revnet(?P<depth>\d{1,4})",
+    published=("revnet38", "revnet110", "revnet164"),
+    scheme="revnet",
+    about="RevNet: reversible residual network on split channels; Gomez, Ren, Urtasun & Grosse 2017",
+)
 def revnet(
     depth: int,
     *,
@@ -24,7 +32,7 @@ def revnet(
     widths: Sequence[int] | None = None,
     bottleneck: bool | None = None,
     layers: Layers = "counted",
-    **options: Any,
+    **options: Unpack[CompileOptions],
 ) -> Stack:
     """RevNet of Gomez, Ren, Urtasun & Grosse 2017: y₁⁺ = y₁ + F(y₂), y₂⁺ = y₂ + G(y₁⁺), n units a resolution.
 
@@ -42,6 +50,7 @@ def revnet(
         raise InputError(f"layers={layers!r}: write 'counted' or 'paper'")
     bottleneck = bool((depth - 2) % 12) if bottleneck is None else bottleneck
     per_unit = 18 if bottleneck else 12
+    options.setdefault("backward", "reversible")
     if depth < per_unit + 2 or (depth - 2) % per_unit:
         raise InputError(f"revnet{depth}: the depth is 12n + 2, or 18n + 2 with bottlenecks; 38, 110 and 164 are known")
     return _build(
@@ -50,23 +59,23 @@ def revnet(
         num_classes,
         4 if bottleneck else 1,
         layers == "counted",
-        {"backward": "reversible", **options},
+        options,
     )
 
 
 def _build(
-    units: int, widths: Sequence[int], num_classes: int, expansion: int, counted: bool, options: dict[str, Any]
+    units: int, widths: Sequence[int], num_classes: int, expansion: int, counted: bool, options: CompileOptions
 ) -> Stack:
     check_widths(widths, 2)
     if len(widths) < 2:
         raise InputError(f"widths={tuple(widths)}: that of the opening, then one for each resolution")
-    block = cast(Any, compile("revnet", **options))
+    block = compile("revnet", **options)
     own = [widths[0] // 2, *(expansion * width // 2 for width in widths[1:])]
 
     def branch(inputs: int, outputs: int, stride: int = 1, activated: bool = True) -> nn.Module:
         return Branch(inputs, outputs, stride, bottleneck=expansion > 1, bias=counted, activated=activated)
 
-    transitions: list[nn.Module] = []
+    transitions: list[Between] = []
     blocks: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(own)):
         activated = i > 0 and not counted
@@ -112,13 +121,13 @@ class Projections(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, bias: bool) -> None:
         super().__init__()
-        self.each = nn.ModuleList(nn.Conv2d(inputs, outputs, 1, stride, bias=bias) for _ in range(2))
+        self.each = rows(nn.Conv2d(inputs, outputs, 1, stride, bias=bias) for _ in range(2))
 
     def forward(self, *states: Tensor) -> States:
         return tuple(project(y) for project, y in zip(self.each, states, strict=True))
 
 
-class Widening(nn.Module):
+class Widening(Between):
     """The step that opens a resolution: from the projected states, F reading the state before it was projected.
 
     recompute: keep the states before it for the backward pass, and nothing from within.
@@ -126,7 +135,7 @@ class Widening(nn.Module):
 
     def __init__(self, f: nn.Module, g: nn.Module, project: nn.Module, recompute: bool) -> None:
         super().__init__()
-        self.rule = cast(Any, compile("revnet"))([])  # for its step; the fields are here
+        self.rule = compile("revnet")([])  # for its step; the fields are here
         self.f = f
         self.g = g
         self.project = project
@@ -134,20 +143,11 @@ class Widening(nn.Module):
 
     def forward(self, y1: Tensor, y2: Tensor) -> States:
         arguments = (self.rule, self.f, self.g, self.project, y1, y2)
-        return cast(States, checkpointed(_widen, *arguments) if self.recompute else _widen(*arguments))
+        states: States = checkpointed(_widen, *arguments) if self.recompute else _widen(*arguments)
+        return states
 
 
-def _widen(rule: Any, f: nn.Module, g: nn.Module, project: nn.Module, y1: Tensor, y2: Tensor) -> States:
+def _widen(rule: CompiledBlock, f: nn.Module, g: nn.Module, project: nn.Module, y1: Tensor, y2: Tensor) -> States:
     slope = f(y2)
-    return cast(States, rule.step(lambda _: slope, g, 1.0, *project(y1, y2)))
-
-
-ENTRIES = (
-    ModelEntry(
-        r"revnet(?P<depth>\d{1,4})",
-        ("revnet38", "revnet110", "revnet164"),
-        revnet,
-        "revnet",
-        "RevNet: reversible residual network on split channels; Gomez, Ren, Urtasun & Grosse 2017",
-    ),
-)
+    states: States = rule.step(lambda _: slope, g, 1.0, *project(y1, y2))
+    return states

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +12,7 @@ from torch.nn import functional
 from tableau2net.errors import InputError
 
 Relu = Literal["step", "increment", "argument"]
+Drop = Literal["batch", "sample"]
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -30,11 +31,24 @@ def convolutions(inputs: int, outputs: int, stride: int, middle: int | None, gro
     ]
 
 
-def _layer(field: nn.Module, kind: str, number: int) -> Any:
-    return field._modules[f"{kind}{number}"]
+class Numbered(nn.Module):
+    """Numbered convolutions and normalisations, and how probable the step of the field is.
+
+    survival, drop: of stochastic depth, see `tableau2net.nn.around.steps`.
+    """
+
+    survival = 1.0
+    drop: Drop = "batch"
+
+    def layer(self, kind: str, number: int, y: Tensor) -> Tensor:
+        """What the layer "conv1", "bn2", … makes of a tensor."""
+        layer = self._modules[f"{kind}{number}"]  # `get_submodule` takes its time
+        assert layer is not None
+        made: Tensor = layer(y)
+        return made
 
 
-class PreActivation(nn.Module):
+class PreActivation(Numbered):
     """BN–ReLU–conv3×3–BN–ReLU–conv3×3 (He, Zhang, Ren, Sun 2016, "Identity mappings in deep residual networks").
 
     middle: the middle width of the bottleneck BN–ReLU–conv1×1–BN–ReLU–conv3×3–BN–ReLU–conv1×1; None for the basic one.
@@ -62,23 +76,23 @@ class PreActivation(nn.Module):
 
     def activate(self, y: Tensor) -> Tensor:
         """The first BN–ReLU, which a projection shortcut may share."""
-        return functional.relu(_layer(self, "bn", 1)(y))
+        return functional.relu(self.layer("bn", 1, y))
 
     def branch(self, a: Tensor) -> Tensor:
         """All that follows the first activation."""
-        a = _layer(self, "conv", 1)(a)
+        a = self.layer("conv", 1, a)
         for i in range(2, self.convolutions + 1):
-            a = functional.relu(_layer(self, "bn", i)(a))
+            a = functional.relu(self.layer("bn", i, a))
             if self.dropout and i == self.convolutions:
                 a = functional.dropout(a, self.dropout, self.training)
-            a = _layer(self, "conv", i)(a)
+            a = self.layer("conv", i, a)
         return a
 
     def forward(self, y: Tensor) -> Tensor:
         return self.branch(self.activate(y))
 
 
-class PostActivation(nn.Module):
+class PostActivation(Numbered):
     """conv3×3–BN–ReLU–conv3×3–BN (He, Zhang, Ren, Sun 2016, "Deep residual learning"), or as a bottleneck
     conv1×1–BN–ReLU–conv3×3–BN–ReLU–conv1×1–BN. The ReLU after the addition, y⁺ = relu(y + f(y)), is not the field's.
 
@@ -115,7 +129,7 @@ class PostActivation(nn.Module):
         """The convolutions."""
         for i in range(1, self.convolutions + 1):
             a = functional.relu(a) if i > 1 else a
-            a = _layer(self, "bn", i)(_layer(self, "conv", i)(a))
+            a = self.layer("bn", i, self.layer("conv", i, a))
         return a
 
     def rectified(self, y: Tensor, slope: Tensor) -> Tensor:

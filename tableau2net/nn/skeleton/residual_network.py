@@ -1,21 +1,24 @@
-"""The network: opening layer, then for each resolution a transition and a block of compiled steps, then a head."""
+"""The network of a scheme of one state: its steps, what happens around them, and what it carries on."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Literal, Unpack, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tableau2net.codegen import compile
-from tableau2net.codegen.compile_options import Options, check_names
+from tableau2net.codegen import CompiledBlock, CompileOptions, Options, compile
+from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
-from tableau2net.nn.around.steps import After, Drop, Survival, set_survival
+from tableau2net.nn.around.steps import After, Survival, set_survival
 from tableau2net.nn.around.surrounded import Around, surrounded
-from tableau2net.nn.fields.branches import FieldKind, Relu, conv3x3
-from tableau2net.nn.skeleton.transition import Crossed, Shortcut, Transition
+from tableau2net.nn.blocks import growth_told
+from tableau2net.nn.fields.branches import Drop, FieldKind, PostActivation, PreActivation, Relu, conv3x3
+from tableau2net.nn.skeleton.stack import Fields, Skeleton, draw_convolutions_
+from tableau2net.nn.skeleton.transition import Shortcut, Transition
+from tableau2net.nn.typed_modules import Rows, rows
 from tableau2net.scheme import Scheme
 
 History = Literal["carry", "restart"]
@@ -24,7 +27,19 @@ History = Literal["carry", "restart"]
 OWN = "widths opening num_classes shortcut history h survival drop bottleneck preactivation relu dropout scheme"
 
 
-class ResidualNetwork(nn.Module):
+class NetworkOptions(CompileOptions, total=False):
+    """What a `ResidualNetwork` takes beside its scheme, steps, widths and kind of field."""
+
+    opening: int | None
+    num_classes: int
+    shortcut: Shortcut | None
+    history: History
+    h: float
+    survival: float | None
+    drop: Drop
+
+
+class ResidualNetwork(Skeleton):
     """A residual network for small images whose steps are those of a scheme.
 
     scheme: any scheme of one state and one field.
@@ -62,7 +77,7 @@ class ResidualNetwork(nn.Module):
         h: float = 1.0,
         survival: float | None = None,
         drop: Drop = "batch",
-        **options: Any,
+        **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
         check_names(options, OWN.split())
@@ -90,31 +105,29 @@ class ResidualNetwork(nn.Module):
         around: list[Around] = [] if survival is None else [Survival()]
         if not kind.preactivation and kind.relu == "step":
             around.append(After("relu='step'", "relu='increment' or relu='argument'"))
-        block: Any = surrounded(scheme, Options(**options), *around)
+        block = surrounded(scheme, Options(**options), *around)
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
-        self.remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
+        remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
         stage_weights, sharing = options.get("stage_weights", "shared"), options.get("sharing", "step")
 
-        def steps_of(width: int, count: int, given: int) -> nn.Module:
-            fields: list[Any] = [_fields(kind, width, block.evaluations, stage_weights) for _ in range(count)]
+        def steps_of(width: int, count: int, given: int) -> CompiledBlock:
+            fields = [_fields(kind, width, block.evaluations, stage_weights) for _ in range(count)]
             extra: dict[str, int] = {"given": given} if block.lookback else {}
             if block.coefficients and sharing == "channel":
                 extra["channels"] = width
-            try:
-                return cast(nn.Module, block(fields, h=h, **extra))
-            except ValueError as error:  # rounding errors would grow too much on the way back
-                raise InputError(str(error)) from None
+            with growth_told():
+                return block(fields, h=h, **extra)
 
         first = 0 if self.opens_with_transition else 1
         self.opening = conv3x3(3, opening)
-        self.transitions = nn.ModuleList(
-            Transition(inputs, width, shortcut, 2 if i else 1, kind, h)
+        self.transitions: Rows[Transition] = rows(
+            Transition(inputs, width, shortcut, 2 if i else 1, kind, h, remembered)
             for i, (inputs, width) in enumerate(zip(entering, widths[first:], strict=True), first)
         )
-        self.blocks = nn.ModuleList(
+        self.blocks: Rows[CompiledBlock] = rows(
             steps_of(width, steps - (i >= first), int(carried and i >= first)) for i, width in enumerate(widths)
         )
-        if block.lookback and all(len(b.fields) <= b.startup for b in cast(Any, self.blocks)):
+        if block.lookback and all(len(b.fields) <= b.startup for b in self.blocks):
             warnings.warn(
                 f"every step is a start-up step, none is {scheme.name or scheme.family}'s own: it looks back "
                 f"by {block.lookback}, and steps a resolution are {steps}; take a deeper network",
@@ -127,39 +140,31 @@ class ResidualNetwork(nn.Module):
             for i, fields in enumerate(places):
                 for field in fields:
                     set_survival(field, 1 - (1 - survival) * i / max(1, len(places) - 1), drop)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions_(self)
 
-    def places(self) -> Iterator[list[nn.Module]]:
+    def places(self) -> Iterator[list[PreActivation | PostActivation]]:
         """The fields of each step, transitions counted as steps, in the order in which they are taken."""
         first = 0 if self.opens_with_transition else 1
         for i, block in enumerate(self.blocks):
             if i >= first:
-                yield [cast(Any, self.transitions[i - first]).field]
-            for fields in cast(Any, block).fields:
-                yield list(fields) if isinstance(fields, nn.ModuleList) else [fields]
+                yield [self.transitions[i - first].field]
+            for fields in block.fields:
+                each = list(fields) if isinstance(fields, nn.ModuleList) else [fields]
+                yield [field for field in each if isinstance(field, PreActivation | PostActivation)]
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.opening(x)
-        if not self.kind.preactivation:
-            y = functional.relu(self.bn(y))
-        blocks = list(self.blocks)
-        if not self.opens_with_transition:
-            y = blocks.pop(0)(y)
-        for transition, block in zip(self.transitions, blocks, strict=True):
-            y, past = self._remembered(transition(y))
-            y = block(y, **past)
-        if self.kind.preactivation:
-            y = self.bn(y)
-        return cast(Tensor, self.head(functional.relu(y).mean((2, 3))))
+    def begin(self, x: Tensor) -> Tensor:
+        """The opening; in a post-activation network BN–ReLU follow it."""
+        y: Tensor = self.opening(x)
+        return y if self.kind.preactivation else functional.relu(self.bn(y))
 
-    def _remembered(self, crossed: Crossed) -> tuple[Tensor, dict[str, Tensor]]:
-        """The state after a transition and the history for the block; what is not remembered need not stay alive."""
-        return crossed.y, {name: getattr(crossed, name) for name in self.remembered}
+    def end(self, y: Tensor) -> Tensor:
+        """BN in a pre-activation network, then ReLU, mean over the image, linear."""
+        y = self.bn(y) if self.kind.preactivation else y
+        logits: Tensor = self.head(functional.relu(y).mean((2, 3)))
+        return logits
 
 
-def _check_shape(scheme: Scheme, block: Any) -> None:
+def _check_shape(scheme: Scheme, block: type[CompiledBlock]) -> None:
     """InputError where a state of a network, one tensor, is not what the scheme steps on."""
     if block.states != ("y",) or any(name.startswith("f_") or "_" in name for name in block.field_names):
         raise InputError(
@@ -173,7 +178,7 @@ def _older(history: Sequence[str]) -> set[str]:
     return {name for name in history if name.startswith(("y_prev", "f_prev")) and name[-1].isdigit()}
 
 
-def _fields(kind: FieldKind, width: int, evaluations: int, stage_weights: str) -> nn.Module | list[nn.Module]:
+def _fields(kind: FieldKind, width: int, evaluations: int, stage_weights: str) -> Fields:
     """The field of a step, or one for each of its stages."""
     if stage_weights == "independent" and evaluations > 1:
         return [kind(width, width) for _ in range(evaluations)]

@@ -1,24 +1,71 @@
-"""A network of compiled blocks of any family: opening, for each resolution a transition and a block, head."""
+"""The skeleton of networks of compiled blocks: opening, for each resolution a transition and a block, head."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tableau2net.codegen import CompiledBlock
 from tableau2net.errors import InputError
+from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.fields.branches import conv3x3
-from tableau2net.nn.skeleton.transition import Transition
+from tableau2net.nn.skeleton.transition import Between, States, Transition
+from tableau2net.nn.typed_modules import Rows, rows
 
-States = tuple[Tensor, ...]
+Fields = nn.Module | list[nn.Module]  # of a step: one, or one of each kind that it has
 
 
-class Stack(nn.Module):
+class Skeleton(nn.Module):
     """States go through transitions and blocks in turn; several states are parts of the channels, one after another.
+
+    opening: the first layer.  transitions: between two resolutions.  blocks: one of each resolution; where there are
+        more of them than transitions, the first ones have none in front. A block takes states, and what the transition
+        knows of their past, and gives a state or a tuple of them.
+    states: into how many equal parts the opening's channels are split.
+
+    What a network has beside, and in what order, is its own: names and order of its parameters are those of its files.
+    """
+
+    opening: nn.Module
+    transitions: Rows[Between]
+    blocks: Rows[nn.Module]
+    states = 1
+
+    def begin(self, x: Tensor) -> Tensor:
+        """The first states, all in one tensor."""
+        y: Tensor = self.opening(x)
+        return y
+
+    def end(self, y: Tensor) -> Tensor:
+        """(N, num_classes), from the last states in one tensor."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.begin(x)
+        states: States = (y,) if self.states == 1 else y.chunk(self.states, 1)
+        del y
+        blocks = list(self.blocks)
+        alone = len(blocks) - len(self.transitions)
+        for block in blocks[:alone]:
+            states = as_tuple(block(*states))
+        for transition, block in zip(self.transitions, blocks[alone:], strict=True):
+            states = as_tuple(transition.lead(block, states))
+        return self.end(states[0] if self.states == 1 else torch.cat(states, 1))
+
+
+def draw_convolutions_(network: nn.Module) -> None:
+    """The weights that ResNets start from (He, Zhang, Ren, Sun 2015, "Delving deep into rectifiers")."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class Stack(Skeleton):
+    """The skeleton with one transition for each block, and a head.
 
     opening: from the image to the first states, all in one tensor.
     transitions, blocks: one of each a resolution; ``transition(*states)`` gives states, ``block(*states)`` a state or
@@ -30,7 +77,7 @@ class Stack(nn.Module):
     def __init__(
         self,
         opening: nn.Module,
-        transitions: Sequence[nn.Module],
+        transitions: Sequence[Between],
         blocks: Sequence[nn.Module],
         head: nn.Module,
         states: int = 1,
@@ -38,27 +85,24 @@ class Stack(nn.Module):
         super().__init__()
         self.states = states
         self.opening = opening
-        self.transitions = nn.ModuleList(transitions)
-        self.blocks = nn.ModuleList(blocks)
+        self.transitions = rows(transitions)
+        self.blocks = rows(blocks)
         self.head = head
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions_(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        states: States = self.opening(x).chunk(self.states, 1)
-        for transition, block in zip(self.transitions, self.blocks, strict=True):
-            states = as_tuple(block(*transition(*states)))
-        return cast(Tensor, self.head(torch.cat(states, 1)))
+    def end(self, y: Tensor) -> Tensor:
+        """The head of the last state."""
+        logits: Tensor = self.head(y)
+        return logits
 
 
 def stack(
-    block: Any,
-    fields: Callable[[int], Any],
+    block: type[CompiledBlock],
+    fields: Callable[[int], Fields],
     steps: Sequence[int],
     *,
     widths: Sequence[int],
-    transition: Callable[[int, int], nn.Module],
+    transition: Callable[[int, int], Between],
     num_classes: int = 10,
     states: int = 1,
     h: float = 1.0,
@@ -66,7 +110,7 @@ def stack(
 ) -> Stack:
     """The network whose blocks are all of one kind.
 
-    block: a compiled class, or what else makes a module of fields and h.
+    block: a compiled class.
     fields: for the channels of one state, what the block takes for one step: a field, or a list of them.
     steps: how many steps each resolution takes, beside its transition.
     transition: for the channels of one state before and after, the module between two resolutions.
@@ -79,10 +123,8 @@ def stack(
     if min(steps) < 0 or sum(steps) < 1:
         raise InputError(f"{min(steps)} steps in a resolution: the network needs more depth")
     own = [width // states for width in widths]
-    try:
+    with growth_told():
         blocks = [block([fields(width) for _ in range(count)], h) for width, count in zip(own, steps, strict=True)]
-    except ValueError as error:  # rounding errors would grow too much on the way back
-        raise InputError(str(error)) from None
     between = [Same(), *(transition(a, b) for a, b in pairwise(own))]
     opening: nn.Module = conv3x3(3, widths[0])
     if normal_opening:
@@ -91,7 +133,14 @@ def stack(
 
 
 def like_resnet(
-    name: str, depth: int, block: Any, fields: Callable[[int], Any], *, widths: Sequence[int], **options: Any
+    name: str,
+    depth: int,
+    block: type[CompiledBlock],
+    fields: Callable[[int], Fields],
+    *,
+    widths: Sequence[int],
+    num_classes: int,
+    h: float,
 ) -> Stack:
     """The network of `stack` with the depth, 6n + 2, the steps a resolution and the transitions of a ResNet.
 
@@ -99,10 +148,11 @@ def like_resnet(
     if depth < 8 or (depth - 2) % 6:
         raise InputError(f"{name}{depth}: the depth is 6n + 2 with n at least 1, such as {name}20")
     n = (depth - 2) // 6
-    return stack(block, fields, [n, *[n - 1] * (len(widths) - 1)], widths=widths, transition=ResidualStep, **options)
+    steps = [n, *[n - 1] * (len(widths) - 1)]
+    return stack(block, fields, steps, widths=widths, transition=ResidualStep, num_classes=num_classes, h=h)
 
 
-def by_name(options: Mapping[str, Any], scheme: str) -> None:
+def by_name(options: Mapping[str, object], scheme: str) -> None:
     """InputError where a scheme is asked of a network that is one by name."""
     if "scheme" in options:
         raise InputError(f"scheme: this network is {scheme} by name; resnetD, hamiltonianD and imexnetD take a scheme")
@@ -116,7 +166,7 @@ def check_widths(widths: Sequence[int], states: int) -> None:
 
 def as_tuple(states: Tensor | States) -> States:
     """What a block returns, as a tuple."""
-    return (states,) if isinstance(states, Tensor) else tuple(states)
+    return states if isinstance(states, tuple) else (states,)  # a tracer's tensor is none
 
 
 class Head(nn.Module):
@@ -130,17 +180,18 @@ class Head(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         if self.bn is not None:
             y = functional.relu(self.bn(y))
-        return cast(Tensor, self.linear(y.mean((2, 3))))
+        logits: Tensor = self.linear(y.mean((2, 3)))
+        return logits
 
 
-class Same(nn.Module):
+class Same(Between):
     """No transition."""
 
     def forward(self, *states: Tensor) -> States:
         return states
 
 
-class Pool(nn.Module):
+class Pool(Between):
     """Each state's mean over 2×2 pixels (`stride`), with zero channels on either side: a linear map with no weights."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 2) -> None:
@@ -160,7 +211,7 @@ class Pool(nn.Module):
         return tuple(self.one(y) for y in states)
 
 
-class ResidualStep(nn.Module):
+class ResidualStep(Between):
     """The plain residual step of `Transition`, between blocks of one state that forget their history."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

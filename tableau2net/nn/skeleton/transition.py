@@ -1,8 +1,8 @@
-"""Transitions: the step that opens a new resolution, with half the image size and another width."""
+"""Transitions: what stands between two resolutions, a step that opens the new one for instance."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +11,16 @@ from tableau2net.nn.around.steps import draw
 from tableau2net.nn.fields.branches import FieldKind
 
 Shortcut = Literal["pad", "conv", "bn-relu-conv", "conv-bn"]
+States = tuple[Tensor, ...]
+
+
+class Between(nn.Module):
+    """A module between two resolutions; ``between(*states)`` gives the states in the new shape."""
+
+    def lead(self, block: nn.Module, states: States) -> Tensor | States:
+        """The block that follows, called with what this makes of the states before it."""
+        found: Tensor | States = block(*self(*states))
+        return found
 
 
 class Crossed(NamedTuple):
@@ -21,7 +31,7 @@ class Crossed(NamedTuple):
     f_prev: Tensor
 
 
-class Transition(nn.Module):
+class Transition(Between):
     """A plain residual step y⁺ = P(y) + h f(y), where P projects the state to the new shape.
 
     shortcut: how it does. "pad": every stride-th pixel, zero channels on either side (option A of He et al. 2016).
@@ -29,6 +39,7 @@ class Transition(nn.Module):
         then BatchNorm (option B). "bn-relu-conv": BN–ReLU–1×1 convolution with a BatchNorm of its own, as LM-ResNet
         has it.
     kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
+    remembered: what of `Crossed` the block that follows takes as its past.
     """
 
     def __init__(
@@ -39,6 +50,7 @@ class Transition(nn.Module):
         stride: int = 2,
         kind: FieldKind | None = None,
         h: float = 1.0,
+        remembered: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
@@ -48,6 +60,7 @@ class Transition(nn.Module):
         self.padding = outputs - inputs
         self.stride = stride
         self.h = h
+        self.remembered = remembered
         if shortcut != "pad":
             convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
             own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut == "bn-relu-conv" else []
@@ -65,7 +78,18 @@ class Transition(nn.Module):
             projected = self.project(a if self.shortcut == "conv" else y)
         if self.relu == "increment":
             slope = functional.relu(projected + slope) - projected
-        if self.training and getattr(self.field, "survival", 1) < 1:
-            slope = slope * draw(cast(Any, self.field), slope).to(slope.dtype)
+        if self.training and self.field.survival < 1:
+            slope = slope * draw(self.field, slope).to(slope.dtype)
         new = projected + slope if self.h == 1 else projected.add(slope, alpha=self.h)
         return Crossed(functional.relu(new) if self.relu == "step" else new, projected, slope)
+
+    def lead(self, block: nn.Module, states: States) -> Tensor | States:
+        """The block with its past; what it does not remember need not stay alive."""
+        y, past = self._handed(*states)
+        found: Tensor | States = block(y, **past)
+        return found
+
+    def _handed(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        crossed: Crossed = self(y)
+        known = {"y_prev": crossed.y_prev, "f_prev": crossed.f_prev}
+        return crossed.y, {name: known[name] for name in self.remembered}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -78,19 +77,6 @@ class Ranks:
     def any(self, wanted: bool) -> bool:
         """Whether any process wants it (to stop, say). It is asked on the CPU: no GPU is waited for."""
         return bool(self.total(torch.tensor(int(wanted))) > 0)
-
-    def from_first(self, value: Any) -> Any:
-        """What JSON makes of the first process's `value`, in all of them; those of the others are not looked at."""
-        if self.count == 1:
-            return value
-        text = json.dumps(value).encode() if self.first else b""
-        size = torch.tensor(len(text))
-        distributed.broadcast(size, 0)
-        content = torch.zeros(int(size), dtype=torch.uint8)
-        if self.first:
-            content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
-        distributed.broadcast(content, 0)
-        return json.loads(content.numpy().tobytes())
 
     @torch.no_grad()
     def spread(self, module: torch.nn.Module) -> None:

@@ -75,7 +75,6 @@ def test_alone_nothing_is_asked_of_anybody(values: tuple[str | None, ...], envir
         assert ranks.gathered(x).shape == (1, 3)
         assert (ranks.any(False), ranks.any(True)) == (False, True)
         value = {"a": object()}
-        assert ranks.from_first(value) is value
         assert ranks.agreed(lambda: value) is value
         assert ranks.first_ahead(lambda: value) is value
         assert ranks.own_device("cuda:1") == "cuda:1"

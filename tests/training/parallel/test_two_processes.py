@@ -79,7 +79,6 @@ def test_what_goes_from_process_to_process(found: Found) -> None:
         assert told["total"] == [1, 3, 5]
         assert told["gathered"] == [[0, 255], [1, 255]]
         assert told["any"] == [False, True, True]
-        assert told["from_first"] == [{"α": [1, None]}, [], "x" * 999]
         assert told["spread"] == [1.0] * 7
         assert told["names"]
         assert told["kinds"] == ["SynchronisedBatchNorm2d"] * 3

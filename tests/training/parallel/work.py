@@ -119,7 +119,6 @@ def told(ranks: Ranks) -> dict[str, Any]:
         "total": ranks.total(torch.arange(3) + ranks.rank).tolist(),
         "gathered": ranks.gathered(torch.tensor([ranks.rank, 255], dtype=torch.uint8)).tolist(),
         "any": [ranks.any(False), ranks.any(ranks.rank == 1), ranks.any(True)],
-        "from_first": [ranks.from_first(value if ranks.first else None) for value in ({"α": [1, None]}, [], "x" * 999)],
         "spread": [float(value.double().mean()) for value in network.state_dict().values()],
         "names": list(network.state_dict()) == names,
         "kinds": [type(each[1]).__name__ for each in (network, *copies)],
