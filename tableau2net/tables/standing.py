@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from tableau2net.errors import InputError
 from tableau2net.files import opened, read_text
@@ -40,21 +41,20 @@ def lock(folder: Path) -> Iterator[None]:
     path = beside(folder, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = opened(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        os.close(opened(path, os.O_RDWR | os.O_CREAT))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    held = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+        held.acquire()
+    except Timeout:
         raise RunTaken from None
     except OSError as error:
-        os.close(handle)
         raise InputError(f"{path}: cannot be locked ({error.strerror}); choose an --out on another disk") from error
     try:
         yield
     finally:
-        os.close(handle)
+        held.release()
 
 
 def is_taken(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Runs of a table: each once, whatever happens to their workers."""
 
+import errno
 import json
 import os
 import signal
@@ -148,6 +149,17 @@ def test_what_is_left_when_the_time_is_up(write: Writer, capsys: pytest.CaptureF
     late = work(Spec(str(ran.left[0].folder), ran.left[0].arguments, until=time.time() - 1))
     assert late == Outcome("stopped", "time")
     assert keys(run(write(), Here()).finished) == KEYS
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS])
+def test_a_disk_that_knows_no_locks(error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(error, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    says = r"^.*run\.lock: cannot be locked \(no locks\); choose an --out on another disk$"
+    with pytest.raises(InputError, match=says), lock(tmp_path / "run"):
+        pass
 
 
 @pytest.mark.slow
