@@ -10,8 +10,8 @@ from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.reading.linear import characteristic_polynomial, stability_function
 from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.region import Region, a_stable_region, region_text, zero_stable_region
-from tableau2net.analysis.report.catalogue import register_finding
 from tableau2net.analysis.report.claims import Claim, Verdict, check
+from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, effective_step, stability, zero_stable

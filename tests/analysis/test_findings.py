@@ -10,8 +10,9 @@ from rich.console import Console
 from sympy import Expr
 
 import tableau2net as t2n
-from tableau2net.analysis.report.catalogue import claimed, register_finding, sections, wings
+from tableau2net.analysis.report.catalogue import claimed, sections, wings
 from tableau2net.analysis.report.facts import facts
+from tableau2net.analysis.report.register import register_finding
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.errors import InputError
 from tableau2net.scheme.claimable import CLAIMS

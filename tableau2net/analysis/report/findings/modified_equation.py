@@ -25,12 +25,7 @@ def equations(terms: int) -> tuple[Finding, ...]:
 
     return (
         Finding(
-            "differential_form",
-            "smooth solution",
-            smooth,
-            words=str,
-            detail=True,
-            json=lambda form: form and str(form),
+            "differential_form", "smooth solution", smooth, words=str, detail=True, json=lambda form: form and str(form)
         ),
         _by_trees("modified_equation", "modified equation", modified_equation, terms),
         _by_trees("modifying_integrator", "modifying integrator", modifying_integrator, terms),

@@ -108,11 +108,7 @@ def _part_json(part: Stability) -> Json:
     return {key: value for key, value in found.items() if value is not ABSENT}
 
 
-VERDICTS = (
-    _decided("a_stable", "A-stable"),
-    _decided("l_stable", "L-stable"),
-    _decided("i_stable", "I-stable"),
-)
+VERDICTS = (_decided("a_stable", "A-stable"), _decided("l_stable", "L-stable"), _decided("i_stable", "I-stable"))
 STABILITY = (
     _decided("kind", tell=_decided_at),
     _decided("function", tell=_function),
@@ -130,10 +126,7 @@ STABILITY = (
     ),
     _decided("parts", tell=_parts, json=_parts_json),
     Finding(
-        "stability.algebraically_stable",
-        "algebraically stable",
-        algebraically_stable,
-        after="structure.symmetric",
+        "stability.algebraically_stable", "algebraically stable", algebraically_stable, after="structure.symmetric"
     ),
     Finding(
         "stability.zero_stable_region",
