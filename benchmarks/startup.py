@@ -63,10 +63,10 @@ def tables(random: Random) -> dict[str, Callable[[], object]]:
 
     def runge_kutta(stages: int, embedded: bool = False) -> type:
         A = [row(i, "1/2") if i else [] for i in range(stages)]
-        return t2n.compile(t2n.RungeKutta(A, row(stages, "1"), b_hat=row(stages, "1") if embedded else None))  # type: ignore[arg-type]
+        return t2n.compile(t2n.RungeKutta(A, row(stages, "1"), b_hat=row(stages, "1") if embedded else None))
 
     def multistep(steps: int, **options: Unpack[CompileOptions]) -> type:
-        scheme = t2n.Multistep([*row(steps, "-1"), "1"], [*row(steps, "1"), "0"])  # type: ignore[arg-type]
+        scheme = t2n.Multistep([*row(steps, "-1"), "1"], [*row(steps, "1"), "0"])
         return t2n.compile(scheme, **options)
 
     return {
@@ -92,7 +92,7 @@ def classes(runs: int) -> None:
     import tableau2net as t2n
 
     waited = milliseconds(lambda: t2n.compile)  # the compiler is imported when first used
-    first = milliseconds(lambda: t2n.compile(t2n.RungeKutta([[], ["1/2"]], ["0", "1"])))  # type: ignore[arg-type]
+    first = milliseconds(lambda: t2n.compile(t2n.RungeKutta([[], ["1/2"]], ["0", "1"])))
     for name in ("euler", "dormand-prince-54", "adams-bashforth-3", "lm"):
         t2n.compile(name)
     candidates = tables(Random(0))

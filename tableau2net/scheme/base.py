@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, Self, TypedDict, get_type_hints
 
 from sympy import Expr, S
 
@@ -91,6 +91,20 @@ def _init(parameter: Parameter) -> Distribution | None:
         if len(both) == 2:
             return Distribution(kind, *both)
     raise InputError(f"parameter {parameter.name}: init is a Distribution, or {{'uniform': [low, high]}}")
+
+
+class About(TypedDict, total=False):
+    """What every family takes beside its numbers, see `Scheme`.
+
+    Numbers are handed in as text, integers or fractions and lists of them, and are exact from then on: type checkers
+    are told so by an ``__init__`` that the interpreter does not see."""
+
+    name: str
+    title: str
+    reference: str
+    parameters: Sequence[Parameter]
+    claims: Mapping[str, Any]
+    digits: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

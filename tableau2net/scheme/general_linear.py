@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from sympy import Expr, Integer, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.base import About, Scheme
 from tableau2net.scheme.exact_rows import exact_vector, left_out
-from tableau2net.scheme.keys import Matrix, named_matrix
+from tableau2net.scheme.keys import Matrix, Numbers, named_matrix
 from tableau2net.scheme.layout import CellGrid
 from tableau2net.scheme.lowering import StepWriter, aged
 from tableau2net.scheme.registered import register_scheme_family
@@ -44,6 +44,19 @@ class GeneralLinear(Scheme):
     V: Matrix
     external: tuple[External, ...] = ("y",)
     c: tuple[Expr, ...] = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            A: Iterable[Numbers],
+            U: Iterable[Numbers],
+            B: Iterable[Numbers],
+            V: Iterable[Numbers],
+            external: Iterable[str | Numbers] = ("y",),
+            c: Numbers = (),
+            **about: Unpack[About],
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()

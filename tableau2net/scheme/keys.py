@@ -8,16 +8,20 @@ key may be left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, is_dataclass
+from decimal import Decimal
+from fractions import Fraction
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from sympy import Expr
 
 from tableau2net.scheme.exact_rows import exact_matrix, exact_number, exact_vector
 
 Matrix = tuple[tuple[Expr, ...], ...]
+Number: TypeAlias = Expr | Fraction | Decimal | int | str  # as it may be handed in
+Numbers = Iterable[Number]
 Kind = Literal["number", "plain", "word", "table"]
 
 

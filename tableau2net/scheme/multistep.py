@@ -4,16 +4,17 @@ With several fields, y' = Σ_ν f^ν(t, y), each has a β of its own (implicit�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.base import MAX_PARTS, About, Scheme
 from tableau2net.scheme.exact_rows import whole_number
+from tableau2net.scheme.keys import Numbers
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed
 from tableau2net.scheme.lowering import StepWriter, aged
 from tableau2net.scheme.registered import register_scheme_family
@@ -37,6 +38,10 @@ class Multistep(Scheme):
     alpha: tuple[Expr, ...]
     beta: tuple[Expr, ...]
     derivative: int = 1
+
+    if TYPE_CHECKING:
+
+        def __init__(self, alpha: Numbers, beta: Numbers, derivative: int = 1, **about: Unpack[About]) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,6 +93,10 @@ class AdditiveMultistep(Scheme):
 
     alpha: tuple[Expr, ...]
     betas: tuple[tuple[Expr, ...], ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, alpha: Numbers, betas: Iterable[Numbers], **about: Unpack[About]) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack
 
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme, declared
+from tableau2net.scheme.base import About, Scheme, declared
 from tableau2net.scheme.exact_rows import left_out
-from tableau2net.scheme.keys import Matrix
+from tableau2net.scheme.keys import Matrix, Numbers
 from tableau2net.scheme.layout import CellGrid, Label, Row
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.registered import register_scheme_family
@@ -34,6 +34,17 @@ class RungeKutta(Scheme):
     b: tuple[Expr, ...]
     c: tuple[Expr, ...] = ()
     b_hat: tuple[Expr, ...] | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            A: Iterable[Numbers],
+            b: Numbers,
+            c: Numbers = (),
+            b_hat: Numbers | None = None,
+            **about: Unpack[About],
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -68,6 +68,7 @@ def test_a_network_of_another_package_by_name(installed):
         t2n.create_model("strang3")
 
 
+@pytest.mark.slow
 def test_all_commands_know_it(installed, run, tmp_path):
     """Trained, resumed, checked, refined, shown and listed."""
     folder, train = tmp_path / "run", ["train", "--model", "strange3", "--data", "glyphs:40:20", "--device", "cpu"]
