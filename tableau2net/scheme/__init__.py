@@ -8,7 +8,8 @@ from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
 
 # isort: on
-from tableau2net.scheme.library import list_schemes, load
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
+from tableau2net.scheme.library import list_schemes, load, register_scheme_folder
 from tableau2net.scheme.operations import adjoint, compose
 from tableau2net.scheme.registered import register_scheme_family
 
@@ -22,9 +23,12 @@ __all__ = [
     "PartitionedRungeKutta",
     "RungeKutta",
     "Scheme",
+    "SchemePattern",
     "adjoint",
     "compose",
     "list_schemes",
     "load",
     "register_scheme_family",
+    "register_scheme_folder",
+    "register_scheme_patterns",
 ]

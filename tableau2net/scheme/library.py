@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from tableau2net.errors import InputError
+from tableau2net.extensions import load_extensions
 from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.constructed import patterns as registry
+from tableau2net.scheme.constructed import patterns
+from tableau2net.words import check_name
 
 
 @cache
@@ -26,8 +28,27 @@ def folder() -> Path:
 
 
 @cache
-def _shipped() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder().rglob("*.toml"))}
+def _files() -> dict[str, Path]:
+    """The files of the library by name: ours, and what is added."""
+    return _in(folder().resolve())
+
+
+def _in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.rglob("*.toml"))}
+
+
+def register_scheme_folder(folder: str | Path) -> None:
+    """Add the scheme files in a folder, and in those below it, to the library: each is named as its file is.
+
+    Raises InputError where there is none, or where a name is taken."""
+    found = _in(Path(folder).resolve())
+    if not found:
+        raise InputError(f"{folder}: no .toml file is in this folder")
+    for name, path in found.items():
+        check_name(name, str(path))
+        if _files().get(name, path) != path or patterns.is_member(name):
+            raise InputError(f"{path}: a scheme of the library is called {name!r} already; rename the file")
+    _files().update(found)
 
 
 def list_schemes(pattern: str = "*") -> list[str]:
@@ -35,7 +56,8 @@ def list_schemes(pattern: str = "*") -> list[str]:
     number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
     if not isinstance(pattern, str):
         raise InputError(f"list_schemes: a pattern is text such as 'ssp*', not a {type(pattern).__name__}")
-    return sorted(name for name in {*_shipped(), *registry.listed()} if fnmatchcase(name, pattern))
+    load_extensions("schemes")
+    return sorted(name for name in {*_files(), *patterns.listed()} if fnmatchcase(name, pattern))
 
 
 @dataclass(frozen=True)
@@ -64,13 +86,17 @@ _LINES = {
 
 
 def _entry(name: str) -> CatalogueEntry:
-    if name in _shipped():
-        text = _shipped()[name].read_text(encoding="utf-8")
-        found = {key: line.findall(text) for key, line in _LINES.items()}
-        order = int(found["order"][0]) if found["order"] else None
-        return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
-    family, n = registry.listed()[name]
-    return CatalogueEntry(name, family.kind, family.title(n), family.claims(n)["order"], ())
+    path = _files().get(name)
+    if path is None:
+        made, n = patterns.listed()[name]
+        return CatalogueEntry(name, made.kind, made.title(n), made.claims(n).get("order"), ())
+    if not path.is_relative_to(folder().resolve()):  # not written as ours are
+        scheme = _load_named(name)
+        return CatalogueEntry(name, scheme.family, scheme.title, scheme.claims.get("order"), tuple(scheme.symbols))
+    text = path.read_text(encoding="utf-8")
+    found = {key: line.findall(text) for key, line in _LINES.items()}
+    order = int(found["order"][0]) if found["order"] else None
+    return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
 
 
 def load(source: str | Path) -> Scheme:
@@ -88,12 +114,18 @@ def load(source: str | Path) -> Scheme:
 
 @cache
 def _load_named(name: str) -> Scheme:
-    if name in _shipped():
-        return file.read(_shipped()[name])
-    constructed = registry.construct(name)
-    if constructed is not None:
-        return constructed
+    found = _found(name)
+    if found is None:
+        load_extensions("schemes")
+        found = _found(name)
+    if found is not None:
+        return found
     near = difflib.get_close_matches(name, list_schemes(), n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else "; `tableau2net list` shows the names"
     shown = name if len(name) <= 60 else name[:57] + "..."
     raise InputError(f"no scheme is called {shown!r}{hint}")
+
+
+def _found(name: str) -> Scheme | None:
+    path = _files().get(name)
+    return patterns.construct(name) if path is None else file.read(path)

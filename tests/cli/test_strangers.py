@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tableau2net.scheme.constructed.patterns import FAMILIES
+from tableau2net.scheme.constructed.patterns import PATTERNS
 from tableau2net.scheme.library import list_schemes
 from tests.cli.bounded import bounded
 from tests.cli.strangers import stranger_file
@@ -67,7 +67,7 @@ def test_a_scheme_that_is_large(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", dict.fromkeys([*WORST, *(family.name(family.members[-1]) for family in FAMILIES)]))
+@pytest.mark.parametrize("name", dict.fromkeys([*WORST, *(made.name(made.members[-1]) for made in PATTERNS.values())]))
 def test_the_largest_of_every_family(name):
     try_scheme(name)
 

@@ -366,7 +366,7 @@ def test_aliases():
         load("cnab-23")
 
 
-@pytest.mark.parametrize("family", registry.FAMILIES, ids=lambda f: f.pattern)
+@pytest.mark.parametrize("family", registry.PATTERNS.values(), ids=lambda f: f.pattern)
 def test_the_bounds_of_every_family(family):
     first, last = family.members[0], family.members[-1]
     made = family.member(last)

@@ -17,7 +17,7 @@ import mpmath
 from sympy import Expr, Integer, Rational, expand
 
 from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.constructed.family import Family
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.constructed.quadrature import DIGITS, STORED, WORKING
 from tableau2net.scheme.operations import compose
 from tableau2net.scheme.parts import PartitionedRungeKutta
@@ -61,8 +61,8 @@ def composed(base: Scheme, outer: int, order: int) -> Scheme:
     return replace(compose([base] * len(steps), steps), digits=None if order <= 4 else DIGITS)
 
 
-def _family(name: str, base: Scheme, outer: int, title: str, reference: str, members: tuple[int, ...]) -> Family:
-    return Family(
+def _family(name: str, base: Scheme, outer: int, title: str, reference: str, members: tuple[int, ...]) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=members,
         build=partial(composed, base, outer),
@@ -77,7 +77,7 @@ def _family(name: str, base: Scheme, outer: int, title: str, reference: str, mem
 JUMP = "Forest and Ruth 1990; Suzuki 1990; Yoshida 1990, Phys. Lett. A 150, pp. 262-268; HLW II.4"
 FRACTAL = "Suzuki 1990, Phys. Lett. A 146, pp. 319-323; HLW II.4"
 
-FAMILIES = (
+register_scheme_patterns(
     _family("yoshida", VERLET, 2, "Triple jump of Störmer–Verlet", JUMP, (4, 6, 8)),
     _family("suzuki", VERLET, 4, "Suzuki's fractal of Störmer–Verlet", FRACTAL, (4, 6)),
     _family("yoshida-midpoint", MIDPOINT, 2, "Triple jump of the implicit midpoint rule", JUMP, (4, 6, 8)),

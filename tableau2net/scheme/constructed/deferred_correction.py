@@ -17,7 +17,7 @@ from typing import Any
 
 from tableau2net.exact.surds import expression
 from tableau2net.scheme.constructed import polynomial
-from tableau2net.scheme.constructed.family import Family
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.constructed.quadrature import nodes
 from tableau2net.scheme.runge_kutta import RungeKutta
 
@@ -86,8 +86,8 @@ DUTT = "Dutt, Greengard and Rokhlin 2000, BIT 40, pp. 241-266; Minion 2003, Comm
 
 def _family(
     name: str, build: Callable[[int], RungeKutta], title: str, reference: str, last: int, listed: int, *, explicit: bool
-) -> Family:
-    return Family(
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(1, last + 1),
         build=build,
@@ -98,7 +98,7 @@ def _family(
     )
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family("sdc", lobatto, "Spectral deferred correction on Lobatto nodes", DUTT, 8, 6, explicit=True),
     _family(
         "implicit-sdc", lobatto_implicit, "Implicit spectral deferred correction on Lobatto nodes", DUTT, 8, 4,

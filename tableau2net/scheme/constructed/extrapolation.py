@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.fractions import Row, exact, explicit_table
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.runge_kutta import RungeKutta
 
 
@@ -135,12 +135,12 @@ def _family(
     listed: int,
     *,
     explicit: bool,
-) -> Family:
+) -> SchemePattern:
     def claims(k: int) -> dict[str, object]:
         embedded = {"embedded_order": power * (k - 1)} if k > 1 else {}
         return {"order": power * k, **embedded, "explicit": explicit}
 
-    return Family(
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(1, last + 1),
         build=build,
@@ -153,7 +153,7 @@ def _family(
 
 DEUFLHARD = "Deuflhard 1985, SIAM Rev. 27, pp. 505-535; HW II, sect. IV.9"
 
-FAMILIES = (
+register_scheme_patterns(
     _family(
         "extrapolated-euler",
         euler,

@@ -16,7 +16,7 @@ from tableau2net.scheme.constructed.collocation import (
     table,
     transposed,
 )
-from tableau2net.scheme.constructed.family import Family, count
+from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
 from tableau2net.scheme.constructed.quadrature import DIGITS, is_exact
 
 MAX_NODES = 24  # beyond, fifty decimals tell the order 2s from the order 2s + 1 no longer with ease
@@ -42,7 +42,7 @@ def _family(
     facts: Mapping[str, bool],
     first: int = 2,
     last: int = MAX_NODES,
-) -> Family:
+) -> SchemePattern:
     """A family on the nodes of a quadrature; `stages` is the stage order less s, `facts` what else is said of it."""
 
     def claims(s: int) -> Mapping[str, Any]:
@@ -53,10 +53,10 @@ def _family(
         return f"{title}, {count(s, 'stage')}" + ("" if is_exact(kind, s) else f", to {DIGITS} decimals")
 
     members = range(first, last + 1)
-    return Family(name + "-{}", members, partial(table, kind, rule), say, reference, claims, 4)
+    return SchemePattern(name + "-{}", members, partial(table, kind, rule), say, reference, claims, 4)
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family("gauss", "Gauss", f"Kuntzmann 1961; {BUTCHER}", "gauss", collocation, 0, REVERSIBLE, 1),
     _family("radau-i", "Radau I", BUTCHER, "radau-left", collocation, 0, {"a_stable": False}),
     _family("radau-ia", "Radau IA", EHLE, "radau-left", transposed, -1, L, 1),

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from sympy import S
 
-from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.linear_multistep import adams_bashforth, adams_moulton, bdf, extrapolated_bdf
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 
 MAX_STEPS = 12
@@ -36,8 +36,10 @@ def _pair(explicit: Multistep, implicit: Multistep) -> AdditiveMultistep:
     return AdditiveMultistep(alpha=explicit.alpha, betas=(explicit.beta, implicit.beta))
 
 
-def _family(name: str, build: Callable[[int], AdditiveMultistep], title: str, reference: str, stable_to: int) -> Family:
-    return Family(
+def _family(
+    name: str, build: Callable[[int], AdditiveMultistep], title: str, reference: str, stable_to: int
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(1, MAX_STEPS + 1),
         build=build,
@@ -50,7 +52,7 @@ def _family(name: str, build: Callable[[int], AdditiveMultistep], title: str, re
 
 ASCHER = "Ascher, Ruuth and Wetton 1995, SIAM J. Numer. Anal. 32, pp. 797-823"
 
-FAMILIES = (
+register_scheme_patterns(
     _family("imex-bdf", imex_bdf, "Semi-implicit BDF (SBDF)", ASCHER, 6),
     _family("imex-adams", imex_adams, "Implicit–explicit Adams", ASCHER, MAX_STEPS),
 )

@@ -13,7 +13,7 @@ from math import comb
 from sympy import Rational
 
 from tableau2net.scheme.constructed import polynomial
-from tableau2net.scheme.constructed.family import Family
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.multistep import Multistep
 
 MAX_STEPS = 40
@@ -96,8 +96,8 @@ def _family(
     explicit: bool,
     stable_to: int = MAX_STEPS,
     a_stable_to: int | None = None,
-) -> Family:
-    return Family(
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(first, MAX_STEPS + 1),
         build=build,
@@ -112,7 +112,7 @@ def _family(
     )
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family(
         "adams-bashforth", adams_bashforth, "Adams–Bashforth", "Bashforth & Adams 1883; HNW I, III.1 eq. (1.5)",
         1, lambda k: k, explicit=True,

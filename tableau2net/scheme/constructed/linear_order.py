@@ -12,8 +12,8 @@ from typing import Any
 
 from sympy import S
 
-from tableau2net.scheme.constructed.family import Family, count
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
 from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
@@ -44,8 +44,8 @@ def _alternating(n: int) -> Fraction:
 
 def _family(
     name: str, build: Callable[[int], RungeKutta], title: str, reference: str, last: int, **facts: Any
-) -> Family:
-    return Family(
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(2, last + 1),
         build=build,
@@ -56,7 +56,7 @@ def _family(
     )
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family(
         "jameson",
         jameson,

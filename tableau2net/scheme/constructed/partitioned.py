@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from tableau2net.scheme.constructed.collocation import Rule, collocation, first_column, last_column, table, transposed
-from tableau2net.scheme.constructed.family import Family, count
+from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
 from tableau2net.scheme.parts import PartitionedRungeKutta
 
 LARGEST = 5
@@ -20,8 +20,8 @@ def pair(first: Rule, second: Rule, s: int) -> PartitionedRungeKutta:
     return PartitionedRungeKutta(parts=(table("lobatto", first, s), table("lobatto", second, s)))
 
 
-def _family(name: str, title: str, reference: str, first: Rule, second: Rule) -> Family:
-    return Family(
+def _family(name: str, title: str, reference: str, first: Rule, second: Rule) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(2, LARGEST + 1),
         build=partial(pair, first, second),
@@ -33,7 +33,7 @@ def _family(name: str, title: str, reference: str, first: Rule, second: Rule) ->
     )
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family(
         "lobatto-iiia-iiib",
         "Lobatto IIIA–IIIB pair",

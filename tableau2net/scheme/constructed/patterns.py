@@ -1,39 +1,17 @@
-"""Every constructed family, by the pattern of its names."""
+"""Every family of constructed schemes, by the pattern of its names."""
 
 from __future__ import annotations
 
-from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.constructed import (
-    composition,
-    deferred_correction,
-    extrapolation,
-    implicit,
-    implicit_explicit,
-    linear_order,
-    partitioned,
-    predictor_corrector,
-    second_derivative,
-    ssp,
-    stabilised,
-)
-from tableau2net.scheme.constructed import linear_multistep as multistep
-from tableau2net.scheme.constructed.family import Family
+import pkgutil
+from importlib import import_module
 
-MODULES = (
-    implicit,
-    partitioned,
-    composition,
-    ssp,
-    linear_order,
-    stabilised,
-    extrapolation,
-    deferred_correction,
-    multistep,
-    second_derivative,
-    implicit_explicit,
-    predictor_corrector,
-)
-FAMILIES: tuple[Family, ...] = tuple(family for module in MODULES for family in module.FAMILIES)
+from tableau2net.scheme import constructed
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.constructed.pattern import PATTERNS, SchemePattern
+
+for _module in pkgutil.iter_modules(constructed.__path__):  # each file registers its own
+    import_module(f"{constructed.__name__}.{_module.name}")
+
 # other names in use: for all of a name, or with a dash at the end for its beginning
 ALIASES = {
     "lobatto-iiic-star-": "lobatto-iii-",
@@ -44,9 +22,14 @@ ALIASES = {
 }
 
 
-def listed() -> dict[str, tuple[Family, int]]:
-    """The members that are shown, by name: the first few of each family."""
-    return {family.name(n): (family, n) for family in FAMILIES for n in family.shown}
+def listed() -> dict[str, tuple[SchemePattern, int]]:
+    """The members that are shown, by name: the first few of each pattern."""
+    return {pattern.name(n): (pattern, n) for pattern in PATTERNS.values() for n in pattern.shown}
+
+
+def is_member(name: str) -> bool:
+    """Whether a name is that of a scheme that is constructed."""
+    return any(pattern.number(name) in pattern.members for pattern in PATTERNS.values())
 
 
 def construct(name: str) -> Scheme | None:
@@ -54,8 +37,8 @@ def construct(name: str) -> Scheme | None:
     for other, own in ALIASES.items():
         if name == other or (other.endswith("-") and name.startswith(other)):
             name = own + name.removeprefix(other)
-    for family in FAMILIES:
-        n = family.number(name)
+    for pattern in PATTERNS.values():
+        n = pattern.number(name)
         if n is not None:
-            return family.member(n)
+            return pattern.member(n)
     return None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sympy import Expr, S
 
-from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.linear_multistep import adams_bashforth, adams_moulton
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.general_linear import GeneralLinear
 
 MAX_STEPS = 12
@@ -36,8 +36,8 @@ def _unit(i: int, length: int) -> tuple[Expr, ...]:
     return tuple(S.One if j == i else S.Zero for j in range(length))
 
 
-FAMILIES = (
-    Family(
+register_scheme_patterns(
+    SchemePattern(
         pattern="abm-{}",
         members=range(1, MAX_STEPS + 1),
         build=abm,

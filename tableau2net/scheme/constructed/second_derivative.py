@@ -11,8 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tableau2net.scheme.constructed import polynomial
-from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.linear_multistep import MAX_STEPS, multistep
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.multistep import Multistep
 
 
@@ -48,8 +48,8 @@ def _family(
     reference: str,
     order: Callable[[int], int],
     explicit: bool,
-) -> Family:
-    return Family(
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(2, MAX_STEPS + 1),
         build=build,
@@ -60,7 +60,7 @@ def _family(
     )
 
 
-FAMILIES = (
+register_scheme_patterns(
     _family("stormer", stormer, "Störmer, for y'' = f", "Störmer 1907; HNW I, III.10", lambda k: k, True),
     _family(
         "cowell",

@@ -7,8 +7,8 @@ from math import isqrt
 
 from sympy import Expr, Integer, Rational, S, sqrt
 
-from tableau2net.scheme.constructed.family import Family
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
@@ -53,8 +53,8 @@ def _equal(s: int, diagonal: Expr, below: Expr) -> RungeKutta:
 
 IMPLICIT = "Ferracina and Spijker 2008; Ketcheson, Macdonald and Gottlieb 2009, Appl. Numer. Math. 59, pp. 373-392"
 
-FAMILIES = (
-    Family(
+register_scheme_patterns(
+    SchemePattern(
         "ssprk-{}2",
         range(2, MAX_STAGES + 1),
         ssprk_2,
@@ -63,7 +63,7 @@ FAMILIES = (
         lambda s: {"order": 2, "explicit": True, "ssp": Integer(s - 1)},
         9,
     ),
-    Family(
+    SchemePattern(
         "ssprk-{}3",
         tuple(n * n for n in range(2, isqrt(MAX_STAGES) + 1)),
         ssprk_3,
@@ -72,7 +72,7 @@ FAMILIES = (
         lambda s: {"order": 3, "explicit": True, "ssp": Integer(s - isqrt(s))},
         4,
     ),
-    Family(
+    SchemePattern(
         "sspirk-{}2",
         range(2, MAX_STAGES + 1),
         sspirk_2,
@@ -81,7 +81,7 @@ FAMILIES = (
         lambda s: {"order": 2, "explicit": False, "ssp": Integer(2 * s)},
         4,
     ),
-    Family(
+    SchemePattern(
         "sspirk-{}3",
         range(2, MAX_STAGES + 1),
         sspirk_3,

@@ -14,8 +14,8 @@ from functools import partial
 
 from sympy import Integer
 
-from tableau2net.scheme.constructed.family import Family, count
 from tableau2net.scheme.constructed.fractions import explicit_table
+from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
 from tableau2net.scheme.exact_rows import MAX_STAGES
 from tableau2net.scheme.runge_kutta import RungeKutta
 
@@ -101,8 +101,8 @@ def _family(
     damping: Fraction | int,
     order: int,
     interval: Callable[[int], int] | None = None,
-) -> Family:
-    return Family(
+) -> SchemePattern:
+    return SchemePattern(
         pattern=name + "-{}",
         members=range(order, MAX_STAGES + 1),
         build=partial(method, recursion, Fraction(damping)),
@@ -118,7 +118,7 @@ def _family(
 MEYER = "Meyer, Balsara and Aslam 2014, J. Comput. Phys. 257, pp. 594-626"
 SKARAS = "after Skaras, Saxton, Meyer and Aslam 2021, J. Comput. Phys. 425, 109879"
 
-FAMILIES = (
+register_scheme_patterns(
     _family(
         "chebyshev", "Chebyshev, of order one, undamped",
         "Guillou and Lago 1960; van der Houwen 1977; HW II, sect. IV.2", first_order, chebyshev, 0, 1,

@@ -9,11 +9,12 @@ from typing import Any
 
 from tableau2net.errors import InputError
 from tableau2net.scheme.base import Scheme
+from tableau2net.words import check_name
 
 
 @dataclass(frozen=True)
-class Family:
-    """Methods numbered by one integer, such as the stages or the steps.
+class SchemePattern:
+    """Methods numbered by one integer, such as the stages or the steps: ``SchemePattern("gauss-{}", range(1, 25), …)``.
 
     pattern: their names, with ``{}`` for the number.  members: the numbers that have one.  listed: how many of the
     first ones `list_schemes` shows.  build: the bare method.  title, claims: of a member, said without making it.
@@ -56,6 +57,21 @@ class Family:
             reference=self.reference,
             claims=self.claims(n),
         )
+
+
+PATTERNS: dict[str, SchemePattern] = {}
+
+
+def register_scheme_patterns(*patterns: SchemePattern) -> None:
+    """Let `load` construct these schemes by name, and `list_schemes` show the first few of each.
+
+    Raises InputError for a pattern that makes no names, or that is taken."""
+    for new in patterns:
+        if new.pattern.count("{}") != 1:
+            raise InputError(f"register_scheme_patterns: {new.pattern!r}: write {{}} once, where the number stands")
+        check_name(new.pattern.format(1), "register_scheme_patterns")
+        if PATTERNS.setdefault(new.pattern, new) is not new:
+            raise InputError(f"register_scheme_patterns: {new.pattern!r} is there already; choose another pattern")
 
 
 def _among(members: Sequence[int]) -> str:
