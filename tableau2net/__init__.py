@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import compose as compose
     from tableau2net.scheme import list_schemes as list_schemes
     from tableau2net.scheme import load as load
+    from tableau2net.scheme import register_scheme_family as register_scheme_family
     from tableau2net.training import train as train
 
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
@@ -63,7 +64,7 @@ _EXPORTS = {  # module: the names that come from it
     "nn": ("convert", "create_model", "list_models", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
-        *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load"),
+        *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load", "register_scheme_family"),
     ),
     "training": ("train",),
 }

@@ -84,7 +84,7 @@ def test_nodes_are_roots_of_the_classical_polynomials(s):
                 assert abs(number(value)) < 1e-45
 
 
-@pytest.mark.parametrize("family", implicit.FAMILIES, ids=lambda f: f.pattern)
+@pytest.mark.parametrize("family", implicit.IMPLICIT, ids=lambda f: f.pattern)
 def test_the_order_by_simplifying_assumptions(family):
     """Of decimals and of radicals, exact ones against trees where those are few."""
     if family.pattern.startswith("lobatto-iiid"):  # the assumptions do not settle it; trees do

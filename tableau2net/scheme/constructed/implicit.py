@@ -56,7 +56,7 @@ def _family(
     return SchemePattern(name + "-{}", members, partial(table, kind, rule), say, reference, claims, 4)
 
 
-register_scheme_patterns(
+IMPLICIT = register_scheme_patterns(
     _family("gauss", "Gauss", f"Kuntzmann 1961; {BUTCHER}", "gauss", collocation, 0, REVERSIBLE, 1),
     _family("radau-i", "Radau I", BUTCHER, "radau-left", collocation, 0, {"a_stable": False}),
     _family("radau-ia", "Radau IA", EHLE, "radau-left", transposed, -1, L, 1),

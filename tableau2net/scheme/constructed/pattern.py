@@ -62,8 +62,8 @@ class SchemePattern:
 PATTERNS: dict[str, SchemePattern] = {}
 
 
-def register_scheme_patterns(*patterns: SchemePattern) -> None:
-    """Let `load` construct these schemes by name, and `list_schemes` show the first few of each.
+def register_scheme_patterns(*patterns: SchemePattern) -> tuple[SchemePattern, ...]:
+    """Let `load` construct these schemes by name, and `list_schemes` show the first few of each; returns them.
 
     Raises InputError for a pattern that makes no names, or that is taken."""
     for new in patterns:
@@ -72,6 +72,7 @@ def register_scheme_patterns(*patterns: SchemePattern) -> None:
         check_name(new.pattern.format(1), "register_scheme_patterns")
         if PATTERNS.setdefault(new.pattern, new) is not new:
             raise InputError(f"register_scheme_patterns: {new.pattern!r} is there already; choose another pattern")
+    return patterns
 
 
 def _among(members: Sequence[int]) -> str:

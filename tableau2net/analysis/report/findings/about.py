@@ -70,7 +70,7 @@ ABOUT = (
     _said("family", tell=_family),
     *map(_said, ("reference", "stages", "steps")),
     Finding("parts", "", _fields, of=itself),
-    _said("explicit", reach=_whatever_the_parameters),
+    Finding("explicit", "", lambda scheme: lower(scheme).explicit, of=itself, reach=_whatever_the_parameters),
     _said("digits"),
     _said("parameters", tell=_parameters, json=lambda parameters: [_parameter_json(p) for p in parameters]),
     _said("coefficients", json=_coefficients_json),
