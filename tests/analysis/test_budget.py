@@ -113,7 +113,9 @@ def test_numbers_of_thousands_of_digits_are_short():
     rows = ", ".join(f"[{', '.join(repr(x) for x in long[:i])}]" for i in range(5)).replace("'", '"')
     text = f'format = 1\nname = "long"\nfamily = "runge-kutta"\nA = [{rows}]\nb = {long}\n'.replace("'", '"')
     with budget(1.0):
-        record = t2n.report(loads(text)).to_dict()
+        report = t2n.report(loads(text))
+        record, html, latex = report.to_dict(), report._repr_html_(), report._repr_latex_()
+    assert all("exact, with numbers of" in x for x in (html, latex))
     assert record["order"] == 0
     assert record["stability"]["function"]["exact"] is None
     assert record["stability"]["function"]["digits"] > 4000

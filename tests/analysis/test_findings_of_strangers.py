@@ -8,6 +8,7 @@ import sys
 import pytest
 
 MODULE = """
+import sympy
 from sympy import Expr
 
 import tableau2net as t2n
@@ -32,6 +33,10 @@ def raising(scheme):
 @t2n.register_finding("theirs.unwritten", "what cannot be written", words=lambda x: 1 / 0)
 def unwritten(scheme):
     return object()
+
+
+for kind, value in {"nothing": sympy.nan, "whole": sympy.Integer(10) ** 5000, "complex": sympy.I, "set": {1}}.items():
+    t2n.register_finding(f"odd.{kind}", f"odd {kind}")(lambda scheme, value=value: value)
 
 
 @t2n.register_finding("theirs.another_kind", "another kind", claim=bool)
@@ -109,7 +114,13 @@ def test_they_stand_in_the_json(said):
     record = json.loads(out)
     assert record["positive_weights"] is said["value"] is True
     assert record["theirs"]["largest_weight"] == {"exact": "1/3", "value": 1 / 3}
-    assert [*record][-3:] == ["positive_weights", "theirs", "left_out"]
+    assert [*record][-4:] == ["positive_weights", "theirs", "odd", "left_out"]
+    assert record["odd"] == {
+        "nothing": {"exact": "nan", "value": None},
+        "whole": {"exact": None, "value": None, "digits": 5001},
+        "complex": None,
+        "set": None,
+    }
 
 
 def test_they_are_told_wherever_a_scheme_is(said):
@@ -129,6 +140,8 @@ def test_what_is_wrong_with_one_is_said_in_a_line_and_ends_nothing(said):
         "what raises": "ValueError: no idea\\x1b[2J",
         "another kind": "found a str, true or false is expected",
         "what cannot be written as JSON": "TypeError: Object of type object is not JSON serializable",
+        "odd complex as JSON": "TypeError: Cannot convert complex to float",
+        "odd set as JSON": "TypeError: Object of type set is not JSON serializable",
     }
     (line,) = (x for x in said["text"][1].splitlines() if "what cannot be written" in x)
     assert "ZeroDivisionError" in line

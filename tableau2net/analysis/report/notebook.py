@@ -11,7 +11,7 @@ from sympy.polys.rootoftools import ComplexRootOf
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.report.finding import Findings
 from tableau2net.analysis.report.pieces import LONGEST, Fact, Piece, number, polynomial
-from tableau2net.exact.text import text_of
+from tableau2net.exact.text import is_long, text_of
 from tableau2net.exact.typeset_numbers import html_number, latex_number
 from tableau2net.scheme.typeset import html as scheme_html
 from tableau2net.scheme.typeset import latex as scheme_latex
@@ -64,13 +64,13 @@ def _latex_piece(piece: Piece) -> str:
     if isinstance(piece, str):
         return _latex_text(piece)
     if isinstance(piece, Poly):
-        return _latex_polynomial(piece)
+        return _latex_text(polynomial(piece)) if any(map(is_long, piece.coeffs())) else _latex_polynomial(piece)
     return latex_number(piece) + _latex_text(_decimal(piece)) if _short(piece) else _latex_text(number(piece))
 
 
 def _short(value: Expr) -> bool:
     """Whether a number is written out exactly."""
-    return not value.atoms(ComplexRootOf, Float) and len(text_of(value)) <= LONGEST
+    return not (is_long(value) or value.atoms(ComplexRootOf, Float)) and len(text_of(value)) <= LONGEST
 
 
 def _decimal(value: Expr) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from tableau2net.analysis.budget import TooMuch, ask
@@ -52,8 +52,8 @@ def register_finding(
             key,
             name,
             find=_guarded(find, claim),
-            tell=lambda value, _: ask(f"{name} in words", lambda: _facts(name, words, value), key) or (),
-            json=lambda value: ask(f"{name} as JSON", lambda: _plain(json, value), key),
+            tell=lambda value, _: ask(f"{name} in words", partial(_answer, _facts, name, words, value), key) or (),
+            json=lambda value: ask(f"{name} as JSON", partial(_answer, _plain, json, value), key),
             after=after,
         )
         add(row, claim)
@@ -103,7 +103,7 @@ def _answer(question: Callable[..., Any], *of: Any) -> Any:
 def _facts(name: str, words: Callable[[Any], Words], value: Any) -> tuple[Fact, ...]:
     if value is None:
         return ()
-    written = _answer(words, value)
+    written = words(value)
     pieces = tuple(_printable(x) for x in (written if isinstance(written, tuple) else (written,)))
     fact = Fact(name, pieces)
     return (fact,) if fact.text else ()  # written now, within its share
@@ -115,6 +115,6 @@ def _printable(written: Any) -> Piece:
 
 
 def _plain(to_json: Callable[[Any], Any], value: Any) -> Any:
-    written = _answer(to_json, value)
-    _answer(lambda: json.dumps(written, allow_nan=False))
+    written = to_json(value)
+    json.dumps(written, allow_nan=False)
     return written
