@@ -41,7 +41,7 @@ def data():
     return load_data("glyphs:360:60", validation=30)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def network():
     """Makes the same small untrained network each time, with all that a resumed run could get wrong: momentum, BN,
     dropout."""

@@ -17,3 +17,10 @@ def explicit_runge_kutta(max_stages: int = 5, consistent: bool = False) -> st.Se
 def multistep(max_steps: int = 4, explicit: bool = True) -> st.SearchStrategy[Multistep]:
     """Multistep methods of any order from 0 to the most that their β can have."""
     return testing.multistep(range(1, max_steps + 1), explicit=explicit)
+
+
+@st.composite
+def implicit_runge_kutta(draw, max_stages=3):
+    s = draw(st.integers(1, max_stages))
+    A = [[draw(rationals) for _ in range(s)] for _ in range(s)]
+    return RungeKutta(A=A, b=[draw(rationals) for _ in range(s)], name="random")

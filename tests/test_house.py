@@ -40,6 +40,13 @@ def used(tree):
                 yield from (text.rpartition(".")[2] for text in texts)
 
 
+def test_no_test_module_is_imported():
+    """What two of them share has a module of its own."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in TESTS}
+    imports = {node.module for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name for name in imports if name and name.rpartition(".")[2].startswith("test_")} == set()
+
+
 OURS = {
     name
     for path in (ROOT / "tableau2net").rglob("*.py")

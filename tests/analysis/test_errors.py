@@ -229,12 +229,3 @@ def test_of_long_methods_what_takes_too_many_trees_is_left_out():
     found = errors(load("hairer-10"))
     assert found.principal is not None
     assert found.second is None
-
-
-@pytest.mark.parametrize(
-    ("name", "evaluations"), [("dormand-prince-54", 6), ("bogacki-shampine-32", 3), ("rk4", 4), ("trapezoid", 1)]
-)
-def test_work_counts_what_a_step_among_many_evaluates(name, evaluations):  # first same as last: HNW I, II.5
-    from tableau2net.plot.schemes.accuracy import evaluations_a_step
-
-    assert evaluations_a_step(load(name)) == evaluations

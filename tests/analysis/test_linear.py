@@ -22,16 +22,9 @@ from tableau2net.scheme import (
 )
 from tableau2net.step import lower
 from tableau2net.step.amplification import amplification
-from tests.strategies import explicit_runge_kutta, multistep, rationals
+from tests.strategies import explicit_runge_kutta, implicit_runge_kutta, multistep
 
 HALF = Rational(1, 2)
-
-
-@st.composite
-def implicit_runge_kutta(draw, max_stages=3):
-    s = draw(st.integers(1, max_stages))
-    A = [[draw(rationals) for _ in range(s)] for _ in range(s)]
-    return RungeKutta(A=A, b=[draw(rationals) for _ in range(s)], name="random")
 
 
 def by_determinants(A, b):

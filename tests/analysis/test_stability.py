@@ -11,8 +11,7 @@ from tableau2net.analysis import effective_step, stage_order, zero_stable
 from tableau2net.analysis.stability.verdicts import root_condition, stability
 from tableau2net.scheme import AdditiveRungeKutta, GeneralLinear, Multistep, RungeKutta, load
 from tableau2net.step.amplification import amplification
-from tests.analysis.test_linear import implicit_runge_kutta
-from tests.strategies import explicit_runge_kutta, multistep, rationals
+from tests.strategies import explicit_runge_kutta, implicit_runge_kutta, multistep, rationals
 
 Z = Symbol("z")
 tenths = st.integers(-19, 19).map(lambda n: Rational(n, 10))

@@ -14,7 +14,7 @@ from tableau2net.analysis.report.pieces import number, polynomial, short_number
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.scheme import RungeKutta, load
-from tests.analysis.test_typeset import CNAB, IMEX, SCHEMES, STORMER, TWO_STEP, VERLET, named
+from tests.schemes import CNAB, IMEX, SCHEMES, STORMER, TWO_STEP, VERLET, named
 
 Z = sympy.Symbol("z")
 

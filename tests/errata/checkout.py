@@ -36,3 +36,10 @@ class Checkout:
     def _git(self, *arguments: str) -> str | None:
         done = subprocess.run(["git", "-C", self.path, *arguments], capture_output=True, check=False)
         return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def checkout_of(folder: Path, path: str, text: str) -> Checkout:
+    """A folder with one file in it, as a checkout."""
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text(text, encoding="utf-8")
+    return Checkout(folder)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.errata import differential_equations, sweep
+from tests.errata.checkout import checkout_of
 from tests.errata.table import Finding
-from tests.errata.test_sweep import checkout_of
 
 MATLAB = """
 if (strcmp(method_name,'GOOD-ERK'))

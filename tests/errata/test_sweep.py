@@ -10,7 +10,7 @@ from sympy import Rational, sqrt
 from tableau2net.errors import InputError
 from tests.errata import sweep
 from tests.errata.arithmetic import decimals, number
-from tests.errata.checkout import Checkout
+from tests.errata.checkout import Checkout, checkout_of
 from tests.errata.table import Finding, Unread
 
 CHECKOUTS = os.environ.get("TABLEAU2NET_CHECKOUTS")
@@ -315,12 +315,6 @@ def test_a_folder_of_checkouts(tmp_path, capsys):
     assert "2 hold, 1 refuted, 0 not read" in out
     with pytest.raises(SystemExit):
         sweep.main([str(tmp_path / "nothing")])
-
-
-def checkout_of(folder: Path, path: str, text: str) -> Checkout:
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    (folder / path).write_text(text, encoding="utf-8")
-    return Checkout(folder)
 
 
 @pytest.mark.slow

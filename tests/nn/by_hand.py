@@ -48,3 +48,11 @@ def agree(model, by_hand, x):
         found.append((y, *torch.autograd.grad((y * cosine).sum() + (y**2).sum(), [given, *weights]), *net.buffers()))
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+def crossed(net, i, y):
+    """The state as a block takes it: at a new resolution its projection and the branch, by the step between."""
+    if not i:
+        return y
+    step = net.transitions[i].step
+    return step.project(y) + step.field(y)

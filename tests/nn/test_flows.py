@@ -17,7 +17,7 @@ from tableau2net.nn.families.revnet import revnet
 from tableau2net.nn.fields.fourier import Diffusion, Rest
 from tableau2net.nn.fields.transposed import Antisymmetric, Symmetric
 from tests.fields import Decay
-from tests.nn.by_hand import NETWORKS, SMALL, agree, double, images
+from tests.nn.by_hand import NETWORKS, SMALL, agree, crossed, double, images
 
 # --- Hamiltonian, midpoint, leapfrog
 
@@ -157,9 +157,7 @@ def imexnet_by_hand(net, x):
     """(I + L)y⁺ = y + Ly + f(y), L = KᵀK a matrix for each channel, from the nine of K's entries."""
     y = net.opening(x)
     for i, block in enumerate(net.blocks):
-        if i:
-            crossed = net.transitions[i].step
-            y = crossed.project(y) + crossed.field(y)
+        y = crossed(net, i, y)
         size = y.shape[-2:]
         units = [dense(unit.reshape(3, 3), *size) for unit in torch.eye(9, dtype=torch.float64)]
         for rest, linear in block.fields:

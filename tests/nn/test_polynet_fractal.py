@@ -7,7 +7,7 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.nn.families.fractal import DropPath, FractalNetwork, fractal
-from tests.nn.by_hand import NETWORKS, agree, double, images
+from tests.nn.by_hand import NETWORKS, agree, crossed, double, images
 
 # --- PolyNet
 
@@ -23,9 +23,7 @@ def test_polynet_by_hand(kind):
     def by_hand(net, x):
         y = net.opening(x)
         for i, block in enumerate(net.blocks):
-            if i:
-                crossed = net.transitions[i].step
-                y = crossed.project(y) + crossed.field(y)
+            y = crossed(net, i, y)
             for f in block.fields:
                 y = STEPS[kind](f, y)
         return net.head(y)

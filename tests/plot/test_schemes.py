@@ -13,13 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tableau2net.analysis.order.conditions import order
 from tableau2net.exact.text import float_of
+from tableau2net.plot.schemes.accuracy import evaluations_a_step
 from tableau2net.plot.schemes.convergence import draw_convergence
 from tableau2net.plot.schemes.stability_region import draw_stability, stability_figure
 from tableau2net.plot.schemes.window import window
 from tableau2net.scheme import load
 from tableau2net.step.amplification import amplification
 from tableau2net.step.measured import global_error
-from tests.analysis.test_typeset import CNAB, IMEX, STORMER, TWO_STEP, VERLET
+from tests.schemes import CNAB, IMEX, STORMER, TWO_STEP, VERLET
 from tests.strategies import explicit_runge_kutta, multistep
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -220,3 +221,10 @@ def test_what_blows_up_is_left_out_of_the_figure():
     figure = draw_convergence({"blown up": unstable}, error=lambda scheme, n: float("inf"))
     assert figure.startswith(MAGIC["png"])
     assert cmath.isfinite(global_error(load("dahlquist-2"), 256))
+
+
+@pytest.mark.parametrize(
+    ("name", "evaluations"), [("dormand-prince-54", 6), ("bogacki-shampine-32", 3), ("rk4", 4), ("trapezoid", 1)]
+)
+def test_work_counts_what_a_step_among_many_evaluates(name, evaluations):  # first same as last: HNW I, II.5
+    assert evaluations_a_step(load(name)) == evaluations

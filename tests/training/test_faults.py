@@ -39,20 +39,6 @@ def data() -> Data:
     return load_data("glyphs:130:20")
 
 
-@pytest.fixture(scope="module")
-def network() -> Maker:
-    """Makes the same untrained network each time."""
-
-    def make() -> nn.Module:
-        torch.manual_seed(5)
-        return nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2),
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10),
-        )  # fmt: skip
-
-    return make
-
-
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves take longer to draw than these runs to train."""

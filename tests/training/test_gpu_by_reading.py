@@ -22,7 +22,7 @@ from tableau2net.training.level import Level
 from tableau2net.training.network import groups
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
-from tests.training.test_update import Waits
+from tests.training.waits import Waits
 
 META = torch.device("meta")
 EVERYTHING = Recipe(

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.errors import InputError
@@ -20,6 +19,7 @@ from tableau2net.training.execution import Execution, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
+from tests.training.waits import Waits
 
 CPU = torch.device("cpu")
 EVERYTHING = Recipe(
@@ -143,23 +143,6 @@ def test_a_step_that_cannot_be_captured_is_called(few: ImageData, network: Calla
     assert said == ["it waits"]
     with pytest.raises(InputError, match="it waits"):
         trained(CapturedSteps(refused, capture), refused)
-
-
-class Waits(TorchDispatchMode):
-    """Notes what a GPU would be waited for: a number read, or a shape that depends on numbers."""
-
-    names = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "equal.default", "is_nonzero", "_to_cpu")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.calls = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.calls += 1
-        if any(name in str(func) for name in self.names):
-            self.found.append(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize(

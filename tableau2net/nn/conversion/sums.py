@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
@@ -268,27 +268,32 @@ def _addends(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
     return (a, b) if isinstance(a, fx.Node) and isinstance(b, fx.Node) else None
 
 
+def _overwritten_by(node: fx.Node, modules: Mapping[str, nn.Module]) -> list[fx.Node]:
+    """The tensor that a node overwrites in place, what that is a view of, and so on; empty where it overwrites none."""
+    chain: list[fx.Node] = []
+    found: Any = overwritten(node, modules)
+    while isinstance(found, fx.Node):
+        chain.append(found)
+        is_view = found.target in _VIEWS or found.target is operator.getitem
+        found = found.args[0] if is_view and found.args else None
+    return chain
+
+
 def _writes_into_a_part(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bool:
     """Whether a view is overwritten of a tensor that is used later: the graph does not say that it depends on that."""
     place = {node: i for i, node in enumerate(graph.nodes)}
-    for node in graph.nodes:
-        view = overwritten(node, modules)
-        while view is not None and (view.target in _VIEWS or view.target is operator.getitem):
-            view = view.args[0] if view.args and isinstance(view.args[0], fx.Node) else None
-            if view is not None and any(place[user] > place[node] for user in view.users):
-                return True
-    return False
+    return any(
+        place[user] > place[node]
+        for node in graph.nodes
+        for whole in _overwritten_by(node, modules)[1:]
+        for user in whole.users
+    )
 
 
 def _overwritten_attribute(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> str | None:
     """The name of a tensor of the module itself that a call overwrites in place; None where there is none."""
-    for node in graph.nodes:
-        first = overwritten(node, modules)
-        while first is not None and (first.target in _VIEWS or first.target is operator.getitem):
-            first = first.args[0] if first.args and isinstance(first.args[0], fx.Node) else None
-        if first is not None and first.op == "get_attr":
-            return str(first.target)
-    return None
+    firsts = (chain[-1] for node in graph.nodes if (chain := _overwritten_by(node, modules)))
+    return next((str(first.target) for first in firsts if first.op == "get_attr"), None)
 
 
 def _is_view(node: fx.Node, state: fx.Node) -> bool:
