@@ -57,11 +57,11 @@ def test_the_published_figures_come_first_and_are_those_of_the_paper(grid: Grid)
 
 
 def test_the_recipe_is_the_published_one(grid: Grid) -> None:
-    assert {run.arguments["preset"] for run in grid.runs} == {"adamnet-2019"}
-    for recipe in (run.arguments["recipe"] for run in grid.runs):
-        assert (recipe["epochs"], recipe["batch_size"], recipe["lr"], recipe["momentum"]) == (160, 128, 0.1, 0.9)
-        assert (recipe["milestones"], recipe["factor"], recipe["weight_decay"]) == ([0.5, 0.75], 0.1, 1e-4)
-    assert {(run.arguments["data"], run.arguments["validation"]) for run in grid.runs} == {("cifar10", 5000)}
+    assert {run.asked.preset for run in grid.runs} == {"adamnet-2019"}
+    for recipe in (run.asked.recipe for run in grid.runs):
+        assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.momentum) == (160, 128, 0.1, 0.9)
+        assert (recipe.milestones, recipe.factor, recipe.weight_decay) == ((0.5, 0.75), 0.1, 1e-4)
+    assert {(run.asked.data.source, run.asked.data.validation) for run in grid.runs} == {("cifar10", 5000)}
 
 
 def adams_bashforth(steps: int) -> tuple[Rational, ...]:
@@ -75,8 +75,8 @@ def adams_bashforth(steps: int) -> tuple[Rational, ...]:
 @pytest.mark.parametrize("steps", [2, 3])
 def test_fixed_adamnet_is_adams_bashforth(grid: Grid, steps: int) -> None:
     runs = [run for run in grid.runs if run.label == f"AdamNet k={steps} (B)"]
-    assert [run.arguments["coefficients"] for run in runs] == ["fixed"] * 4
-    fixed = t2n.load(runs[0].arguments["scheme"]).at_defaults()
+    assert [run.asked.network.options["coefficients"] for run in runs] == ["fixed"] * 4
+    fixed = t2n.load(runs[0].asked.network.scheme).at_defaults()
     assert isinstance(fixed, Multistep)
     assert fixed.beta[:-1][::-1] == adams_bashforth(steps)
     assert t2n.order(fixed) == steps
@@ -85,8 +85,8 @@ def test_fixed_adamnet_is_adams_bashforth(grid: Grid, steps: int) -> None:
 @pytest.mark.parametrize("steps", [2, 3])
 def test_learnable_adamnet_is_consistent_for_all_its_values(grid: Grid, steps: int) -> None:
     runs = [run for run in grid.runs if run.label == f"AdamNet k={steps} (A)"]
-    assert [run.arguments["coefficients"] for run in runs] == ["learnable"] * 4
-    scheme = t2n.load(runs[0].arguments["scheme"])
+    assert [run.asked.network.options["coefficients"] for run in runs] == ["learnable"] * 4
+    scheme = t2n.load(runs[0].asked.network.scheme)
     assert isinstance(scheme, Multistep)
     assert len(scheme.parameters) == steps - 1
     assert (sum(scheme.beta) - 1).expand() == 0
@@ -98,9 +98,9 @@ def test_networks_of_a_depth_differ_by_their_learnt_coefficients_alone(grid: Gri
     for run in grid.runs:
         assert run.depth is not None
         steps = (run.depth - 2) // 2
-        scheme = t2n.load(run.arguments["scheme"])
+        scheme = t2n.load(run.asked.network.scheme)
         more = counts[run.key] - resnet[run.depth]
-        if run.arguments.get("coefficients") != "learnable":
+        if run.asked.network.options.get("coefficients") != "learnable":
             assert more == 0, run.key
         else:
             assert 0 < more <= steps * len(scheme.parameters), run.key
@@ -110,10 +110,10 @@ def built(run: TableRun, depth: int = 20) -> torch.nn.Module:
     torch.manual_seed(0)
     return t2n.create_model(
         f"resnet{depth}",
-        scheme=run.arguments["scheme"],
-        coefficients=run.arguments.get("coefficients", "fixed"),
+        scheme=run.asked.network.scheme,
+        coefficients=run.asked.network.options.get("coefficients", "fixed"),
         widths=(4, 8, 16),
-        **({"keep_stable": True} if run.arguments.get("keep_stable") else {}),
+        **({"keep_stable": True} if run.asked.network.options.get("keep_stable") else {}),
     )
 
 
@@ -137,7 +137,7 @@ def test_each_network_of_the_table_learns(grid: Grid) -> None:
         assert not silent, run.label
         learnt = [p for name, p in net.named_parameters() if p.ndim == 1 and "fields" not in name and "blocks" in name]
         assert all(bool(p.grad.abs().sum() > 0) for p in learnt if p.grad is not None), run.label
-        assert bool(coefficient_values(net)) == (run.arguments.get("coefficients") == "learnable")
+        assert bool(coefficient_values(net)) == (run.asked.network.options.get("coefficients") == "learnable")
         assert sorted(calls.values()) == [1] * 7, run.label  # 9 steps, two of which are transitions
 
 

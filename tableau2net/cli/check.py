@@ -103,12 +103,13 @@ def _one_line(error: InputError) -> str:
 def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
     """The report of a training run; only here is torch needed."""
     from tableau2net.cli import check_run
+    from tableau2net.runs.verdict import kept, read_run
 
-    run = check_run.read_run(folder)
+    run = read_run(folder)
     written = [] if write is None else check_run.write(run, write)
     report = [*check_run.lines(run), *(f"{'':8}wrote {path}" for path in written)]
     record = check_run.record(run) | ({"written": [str(path) for path in written]} if write is not None else {})
-    return check_run.kept(run), "\n".join(report), record
+    return kept(run), "\n".join(report), record
 
 
 def _proved(source: str | Path, bad: list[str]) -> Verdict:

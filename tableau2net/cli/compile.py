@@ -7,23 +7,25 @@ from typing import Annotated, Any
 
 import typer
 
-from tableau2net.cli.options import Backward, KeepOrder, KeepStable, Sharing, StageWeights
+from tableau2net.cli.run_options import run_options
 
 
+@run_options("sharing", "stage_weights", "keep_order", "keep_stable", "backward")
 def compile(
     scheme: Annotated[str, typer.Argument(help="A name, or the path of a scheme file.")],
+    *,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write. [default: the terminal]")
     ] = None,
     coefficients: Annotated[str, typer.Option(help="fixed, learnable or free.")] = "fixed",
-    sharing: Sharing = "step",
-    stage_weights: StageWeights = "shared",
+    sharing: str,
+    stage_weights: str,
     step_weights: Annotated[
         str, typer.Option(help="independent, a field a step, or shared, one for all.")
     ] = "independent",
-    keep_order: KeepOrder = None,
-    keep_stable: KeepStable = False,
-    backward: Backward = "store",
+    keep_order: int | None,
+    keep_stable: bool,
+    backward: str,
     coupling: Annotated[
         str | None, typer.Option(help="With --backward reversible: λ of the coupled form, 999/1000 say.")
     ] = None,

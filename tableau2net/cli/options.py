@@ -1,28 +1,13 @@
-"""Options that more than one subcommand takes, each said once, and what they share."""
+"""What subcommands share."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from json import loads as json_value
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-
-Sharing = Annotated[str, typer.Option(help="A learnt coefficient is per block (shared), step or channel.")]
-StageWeights = Annotated[str, typer.Option(help="Weights of a step's stages: shared or independent.")]
-
-KeepOrder = Annotated[
-    int | None, typer.Option(min=1, help="Learnt coefficients move only where the conditions of this order hold.")
-]
-KeepStable = Annotated[
-    bool, typer.Option("--keep-stable", help="Learnt coefficients of a multistep scheme stay zero-stable.")
-]
-Backward = Annotated[
-    str, typer.Option(help="store, checkpoint, reversible or adjoint: what the backward pass has at hand.")
-]
 
 
 def labelled(schemes: list[Scheme]) -> dict[str, Scheme]:

@@ -7,23 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
+from tableau2net.cli.run_options import run_options
 from tableau2net.errors import InputError
 from tableau2net.files import read_text
 from tableau2net.sinks import printable
 
 
+@run_options("data_dir", "device")
 def refine(
     folder: Annotated[Path, typer.Argument(help="Folder of a finished run, or one that this command has written.")],
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the changed network.")],
     data: Annotated[str | None, typer.Option(help="Images to measure on. [default: those of the run]")] = None,
-    data_dir: Annotated[Path, typer.Option(help="Where torchvision's data sets are, or go.")] = Path("data"),
+    data_dir: Path,
     validation: Annotated[
         int | None, typer.Option(help="Measure on the last N training images. [default: as the run, else the test's]")
     ] = None,
     coarsen: Annotated[bool, typer.Option("--coarsen", help="Coarser grids, not finer ones.")] = False,
     states: Annotated[int, typer.Option(help="Parts of each step; with --coarsen, steps that become one.")] = 2,
     controls: Annotated[int, typer.Option(help="The same of the grid of weights.")] = 2,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. [default: a GPU if there is one]")] = None,
+    device: str | None,
     json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, and nothing else.")] = False,
 ) -> None:
     """Refine or coarsen the grids of a trained network, measure it before and after, and write it to a folder."""

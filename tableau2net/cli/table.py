@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tableau2net.cli.run_options import run_options
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.sinks import printable
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from tableau2net.tables import Grid, Ran
 
 ENDINGS = (".md", ".tex", ".csv", ".json")
+GRID = ("data", "data_dir", "epochs", "limit_train", "validation", "preset", "device", "precision", "engine")
 
 
+@run_options(*GRID, help="Grid: as of train.")
 def table(
     sources: Annotated[
         list[Path], typer.Argument(help="Folders with result.json in or below them; FILE.toml, a grid to run.")
     ],
+    *,
     pivot: Annotated[str | None, typer.Option(help="depth: a line a network, a column a depth.")] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Network or label that the others are tested against. [default: the grid's]")
@@ -42,18 +46,10 @@ def table(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Grid: say what would run, and run nothing.")] = False,
     ray: Annotated[str | None, typer.Option(help="Grid: address of a Ray cluster, or local.")] = None,
-    data: Annotated[str | None, typer.Option(help="Grid: as of train, in the place of what the file says.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Grid: as of train.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Grid: as of train.")] = None,
-    limit_train: Annotated[int | None, typer.Option(help="Grid: as of train.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Grid: as of train.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Grid: 0,1,2 or 0-4.")] = None,
     depths: Annotated[str | None, typer.Option(help="Grid: 20 or 20,32.")] = None,
-    device: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
-    precision: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Grid: as of train.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Grid: no overview on stderr.")] = False,
+    **asked: Any,
 ) -> None:
     """Compare finished runs: what was trained on what, and how well. Runs that differ by seed alone share a line.
 
@@ -69,10 +65,8 @@ def table(
     if len(files) > 1:
         raise InputError(f"{files[1]}: one grid at a time; its finished runs can be named as a folder")
     options: dict[str, Any] = {
-        "out": out, "jobs": jobs, "max_seconds": max_seconds, "dry_run": dry_run, "ray": ray, "data": data,
-        "data_dir": data_dir, "epochs": epochs, "limit_train": limit_train, "validation": validation, "preset": preset,
-        "seeds": _numbers("seeds", seeds), "depths": _numbers("depths", depths), "device": device,
-        "precision": precision, "engine": engine, "quiet": quiet,
+        "out": out, "jobs": jobs, "max_seconds": max_seconds, "dry_run": dry_run, "ray": ray, **asked,
+        "seeds": _numbers("seeds", seeds), "depths": _numbers("depths", depths), "quiet": quiet,
     }  # fmt: skip
     said = [name for name, value in options.items() if value not in (None, False)]
     if said and not files:

@@ -31,8 +31,8 @@ def run_grid(
     """Run what is not finished yet of the table in a file; what became of its runs, and its grid.
 
     jobs: runs at the same time.  max_seconds: stop then, with checkpoints.  dry_run: list the runs on stdout, and start
-    none.  ray: the address of a cluster, or "local".  overrides: data, data_dir, epochs, limit_train, validation,
-    preset, seeds, depths, device, precision, engine, out, see `Grid.with_overrides`; None leaves what the file says.
+    none.  ray: the address of a cluster, or "local".  overrides: see `Grid.with_overrides`; None leaves what the file
+    says.
 
     baseline: a line of the table, if one is to be.
 
@@ -50,7 +50,7 @@ def run_grid(
     checked = check_runs(grid.runs)
     for note in () if quiet else checked.notes:
         print(printable(note), file=sys.stderr)
-    left = tuple(run for run in grid.runs if not is_finished(run.folder, run.arguments))
+    left = tuple(run for run in grid.runs if not is_finished(run.folder, run.asked))
     if dry_run:
         _list(grid, checked.parameters)
         return Ran(grid, left=left)
@@ -112,7 +112,7 @@ def _cell(heading: str, run: TableRun, parameters: Mapping[str, int]) -> str:
         case "network":
             return run.label
         case "depth":
-            return str(run.arguments.get("depth", run.depth) or "–")
+            return str(run.asked.network.depth or run.depth or "–")
         case "matched":
             return str(run.matched or "")
         case "seed":
@@ -120,9 +120,9 @@ def _cell(heading: str, run: TableRun, parameters: Mapping[str, int]) -> str:
         case "parameters":
             return f"{parameters[run.key]:,}"
         case "epochs":
-            return str(run.arguments["recipe"]["epochs"])
+            return str(run.asked.recipe.epochs)
         case "state":
             done = len(rows(run.folder))
-            return "finished" if is_finished(run.folder, run.arguments) else f"{done} epochs" if done else "to come"
+            return "finished" if is_finished(run.folder, run.asked) else f"{done} epochs" if done else "to come"
         case _:
             return run.folder.name

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tableau2net.comparison.rows import Row, data_of, plain, recipe_of
+from tableau2net.comparison.rows import Row, data_of, plain
 from tableau2net.comparison.significance import holm, mcnemar, paired_t
 from tableau2net.errors import InputError
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.finished import Finished
 
 LEVEL = 0.05
@@ -95,12 +96,12 @@ def _place(row: Row) -> str:
     return json.dumps([row.column, data_of(row.runs[0].result), row.epochs], sort_keys=True)
 
 
-def _recipe(row: Row) -> str:
-    return json.dumps(recipe_of(row.runs[0].result), sort_keys=True)
+def _recipe(row: Row) -> Recipe:
+    return row.runs[0].result.asked.recipe
 
 
-def _terms(row: Row) -> str:
-    return json.dumps([_recipe(row), row.coefficients, row.precision, row.device])
+def _terms(row: Row) -> tuple[object, ...]:
+    return _recipe(row), row.coefficients, row.precision, row.device
 
 
 def _against(row: Row, baseline: Row | None) -> Against:

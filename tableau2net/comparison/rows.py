@@ -6,16 +6,18 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from tableau2net.declared import canonical
 from tableau2net.recipes.presets import PRESETS
-from tableau2net.recipes.recipe import Recipe, completed
+from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.finished import Finished
-from tableau2net.runs.result import USUAL, Result
+from tableau2net.runs.result import Result
+from tableau2net.runs.run_spec import USUAL
 
 LONGEST = 100  # of a name, in letters; strangers' may be longer
 
@@ -115,11 +117,6 @@ def compare(runs: Iterable[Finished]) -> list[Row]:
     )
 
 
-def recipe_of(result: Result) -> dict[str, Any]:
-    """The recipe of a run, with the numbers that older versions did not write."""
-    return dict(completed({"recipe": result.recipe})["recipe"])
-
-
 def data_of(result: Result) -> dict[str, Any]:
     """What is said of the images but their place: a copy elsewhere is the same data."""
     return {key: value for key, value in result.data.items() if key != "source"}
@@ -128,9 +125,9 @@ def data_of(result: Result) -> dict[str, Any]:
 def _setting(run: Finished) -> str:
     """All that was chosen but the seed, and the device, as text."""
     r = run.result
-    chosen = (r.model, r.scheme, r.order, r.depth, r.parameters, r.options, r.preset, r.precision)
+    asked = replace(r.asked, seed=0, data=replace(r.asked.data, source=""))
     device = {name: value for name, value in r.device.items() if name != "threads"}  # of them speed alone depends
-    return json.dumps([run.label, *chosen, recipe_of(r), data_of(r), device], sort_keys=True)
+    return canonical([run.label, asked.decided(), r.model, r.scheme, r.order, r.depth, r.parameters, device])
 
 
 def _by_seed(runs: Iterable[Finished]) -> dict[int, list[Finished]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from tableau2net.declared import changed, hold_types, setting
 from tableau2net.errors import InputError
 
 MAX_REFINEMENTS = 6  # 64 times the steps
@@ -44,30 +44,37 @@ class Recipe:
     Raises InputError naming a value that cannot be used.
     """
 
-    epochs: int = 160
-    batch_size: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    factor: float = 0.1
-    augment: bool = True
-    refine: tuple[float, ...] = ()
-    smoothness: float = 0.0
-    clip: tuple[float, float] | None = None
-    optimiser: str = "sgd"
-    nesterov: bool = False
-    betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = "steps"
-    warmup: float = 0.0
-    label_smoothing: float = 0.0
-    cutout: int = 0
-    mixup: float = 0.0
-    ema: float = 0.0
+    epochs: int = setting(160, "Times through the data.")
+    batch_size: int = setting(128, "Images per step.")
+    lr: float = setting(0.1, "The highest learning rate; AdamW wants about 0.001.")
+    momentum: float = setting(0.9, "Momentum of SGD.")
+    weight_decay: float = setting(1e-4, "Weight decay; none on learnt coefficients.")
+    milestones: tuple[float, ...] = setting(
+        (0.5, 0.75), "Fraction of the epochs where the rate falls to a tenth; repeatable.", option="milestone"
+    )
+    factor: float = setting(0.1, "What the rate is multiplied by at each milestone.")
+    augment: bool = setting(True, "Shift images, and mirror them where that keeps their label.")
+    refine: tuple[float, ...] = setting(
+        (),
+        "Fraction of the epochs where each step becomes two, and the schedule restarts; repeatable.",
+        option="refine_at",
+    )
+    smoothness: float = setting(0.0, "Weight of a dynamic network's change of weights in time.")
+    clip: tuple[float, float] | None = setting(
+        None, "A dynamic network's weights stay within: 0.5,1.5.", metavar="KERNELS,SCALINGS"
+    )
+    optimiser: str = setting("sgd", "sgd or adamw.")
+    nesterov: bool = setting(False, "Nesterov's momentum.")
+    betas: tuple[float, float] = setting((0.9, 0.999), "Decays a step of AdamW's averages.", metavar="FIRST,SECOND")
+    schedule: str = setting("steps", "What the rate does: steps (falls at milestones), cosine, one-cycle or constant.")
+    warmup: float = setting(0.0, "Epochs in which the rate rises from 0.")
+    label_smoothing: float = setting(0.0, "Share of a label that goes to all classes alike.")
+    cutout: int = setting(0, "Side in pixels of a square cut out of each image.")
+    mixup: float = setting(0.0, "Images are mixed by Beta(ALPHA, ALPHA).", metavar="ALPHA")
+    ema: float = setting(0.0, "Decay a step of an average of the weights, which is measured.")
 
     def __post_init__(self) -> None:
-        for own in fields(self):
-            object.__setattr__(self, own.name, _of_type(own.name, str(own.type), getattr(self, own.name)))
+        hold_types(self, "recipe")
         few = len(self.refine) <= MAX_REFINEMENTS
         fractions = few and all(0 < r < 1 for r in self.refine)
         levels = fractions and all(self.level_epochs(level) for level in range(len(self.refine) + 1))
@@ -117,14 +124,7 @@ class Recipe:
 
         Raises InputError for a name that is none of a recipe's, a value of another type, or one that cannot be used.
         """
-        known = {own.name: str(own.type) for own in fields(self)}
-        taken = {}
-        for name, value in changes.items():
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=3) or tuple(known)[:3]
-                raise InputError(f"recipe: has no {name[:40]!r}; did you mean {', '.join(near)}?")
-            taken[name] = _of_type(name, known[name], value)
-        return replace(self, **taken)
+        return replace(self, **changed(self, changes, "recipe"))
 
     def level_epochs(self, level: int) -> range:
         """The epochs, counted from 0, of a level: of the network that has been refined so often."""
@@ -166,43 +166,3 @@ class Recipe:
 def _reached(fraction: float, epochs: int) -> int:
     """The first of so many epochs that has the fraction behind it; a fraction of a float's last digits is none."""
     return math.ceil(fraction * epochs - 1e-9)
-
-
-def _of_type(name: str, wanted: str, value: Any) -> Any:
-    """A value as a recipe holds it: lists are tuples, whole numbers may stand for others. Raises InputError."""
-    if wanted.startswith("tuple"):
-        items = value if isinstance(value, list | tuple) else None
-        if items is not None and all(_is_number(item) for item in items):
-            return tuple(float(item) for item in items)
-        if value is None and wanted.endswith("None"):
-            return None
-        raise InputError(f"recipe: {name} is {_short(value)}; write a list of numbers")
-    right = {
-        "int": isinstance(value, int) and _is_number(value),
-        "float": _is_number(value),
-        "bool": isinstance(value, bool),
-        "str": isinstance(value, str),
-    }[wanted]
-    if not right:
-        words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a name"}
-        raise InputError(f"recipe: {name} is {_short(value)}; write {words[wanted]}")
-    return float(value) if wanted == "float" else value
-
-
-def _short(value: object) -> str:
-    """A value as a line quotes it; a long whole number is not written at all."""
-    if isinstance(value, int) and abs(value) >= 2**64:
-        return "too large a number"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64)
-
-
-def completed(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written of a run, with the numbers that a recipe of an older version did not have yet, as they were."""
-    usual = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(Recipe()).items()}
-    own = run.get("recipe", {})
-    return {**run, "recipe": {**usual, **own} if isinstance(own, Mapping) else own}

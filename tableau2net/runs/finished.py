@@ -115,4 +115,8 @@ def read_result(path: Path) -> Result:
     for name, error in errors.items():
         if error is not None and not 0 <= error <= 100:
             raise InputError(f"{path}: {name!r} is {error}, no percentage; train again")
+    try:
+        assert result.asked
+    except InputError as error:
+        raise InputError(f"{path}: {error}; train again") from None
     return result

@@ -5,6 +5,7 @@ Folders come from strangers: a log is read within bounds, and every number in it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -18,28 +19,31 @@ from safetensors import SafetensorError, safe_open
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
-from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.result import RESULT, Result, of_older
 from tableau2net.runs.run_folder import CHECKPOINT, LOG
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.scheme import load
 from tableau2net.scheme.file import loads
 
 MAX_BYTES = 256 * 2**20
 MAX_CHECKPOINT = 64 * 2**30
 NEEDED = ("lr", "train_loss", "train_error", "test_error")
-FACTS = ("model", "scheme", "order", "depth", "options", "seed", "recipe", "data")
+FACTS = ("model", "scheme", "order", "depth", "options")
 
 
 @dataclass(frozen=True)
 class Logged:
     """A run as its folder tells of it.
 
-    about: what it is, as in result.json: model, scheme, options, seed, recipe, data; empty where only a log is left.
+    about: what its network is, as in result.json: model, scheme, order, depth, options.  asked: the run as it was asked
+    for. Empty and None where only a log is left.
     before: what is learnt, before the first epoch; empty where nothing is, or where this is not known.
     rows: of log.jsonl, one at least. text: of its scheme's file, where the folder has it.
     """
 
     folder: Path
     about: Mapping[str, Any]
+    asked: RunSpec | None
     before: Mapping[str, Any]
     rows: list[dict[str, Any]]
     text: str | None
@@ -52,12 +56,12 @@ class Logged:
     @property
     def title(self) -> str:
         """What a figure of it is called."""
-        about = self.about
-        if not about:
+        asked = self.asked
+        if asked is None:
             return self.folder.resolve().name
-        epochs = _part(about, "recipe").get("epochs")
-        going = f", {len(self.rows)} of {epochs} epochs" if isinstance(epochs, int) and len(self.rows) < epochs else ""
-        return f"{self.network}, {self.source}, seed {about.get('seed')}{going}"
+        epochs = asked.recipe.epochs
+        going = f", {len(self.rows)} of {epochs} epochs" if len(self.rows) < epochs else ""
+        return f"{self.network}, {self.source}, seed {asked.seed}{going}"
 
     @property
     def network(self) -> str:
@@ -68,13 +72,13 @@ class Logged:
     @property
     def source(self) -> str:
         """What it was trained on, without the way to it."""
-        return Path(str(_part(self.about, "data").get("source"))).name
+        return "" if self.asked is None else Path(self.asked.data.source).name
 
     def family(self) -> Learning:
         """The scheme of its steps, its parameters being what is learnt.
 
         Raises InputError where the folder does not say it, or what it says is no scheme with such options."""
-        scheme, options = self.about.get("scheme"), _part(self.about, "options")
+        scheme, options = self.about.get("scheme"), self.about.get("options", {})
         try:
             if self.text is None and not re.fullmatch(r"[\w+-]{1,80}", str(scheme or "")):
                 raise InputError("says nothing of its scheme; that is in result.json, which a finished run has")
@@ -94,17 +98,19 @@ def read_logged(folder: str | Path) -> Logged:
     rows = read_log(folder / LOG)
     if not rows:
         raise InputError(f"{folder / LOG}: no epoch is finished yet; wait for the first")
-    text = None
+    text, asked = None, None
     if (folder / RESULT).is_file():
         result = Result.read(folder / RESULT)
-        about = {name: getattr(result, name) for name in FACTS}
+        about: dict[str, Any] = {name: getattr(result, name) for name in FACTS}
         before, text = result.coefficients.get("before"), result.coefficients.get("file")
+        with contextlib.suppress(InputError):  # an older version's, of something else
+            asked = result.asked
     else:
-        about, before = _from_checkpoint(folder / CHECKPOINT)
+        about, asked, before = _from_checkpoint(folder / CHECKPOINT)
     first = rows[0].get("coefficients") or {}
     if not isinstance(before, dict) or set(before) != set(first) or not all(map(_numbers, before.values())):
         before = {}  # exact ones, where they are fixed
-    return Logged(folder, about, before, rows, text if isinstance(text, str) else None)
+    return Logged(folder, about if asked else {}, asked, before, rows, text if isinstance(text, str) else None)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -158,20 +164,16 @@ def _numbers(value: Any) -> bool:
     return not array.size or (array.dtype.kind in "if" and array.ndim <= 2 and bool(np.isfinite(array).all()))
 
 
-def _from_checkpoint(path: Path) -> tuple[dict[str, Any], Any]:
+def _from_checkpoint(path: Path) -> tuple[dict[str, Any], RunSpec | None, Any]:
     """What a run is, and what it learnt before its first epoch; nothing where there is no checkpoint to tell it."""
     try:
         check_file(path, MAX_CHECKPOINT)
         with safe_open(path, framework="numpy") as file:
             progress = json.loads((file.metadata() or {}).get("progress", "{}"))
         run = progress["run"]
-        about = {name: run[name] for name in FACTS}
-        whole = all(isinstance(about[name], dict) for name in ("options", "recipe", "data"))
-        return about if whole else {}, progress.get("before")
+        facts = progress.get("facts", run)  # an older version told all in one
+        asked = RunSpec.read(run, str(path)) if "facts" in progress else of_older(run)
+        about = {name: facts[name] for name in FACTS}
+        return (about, asked, progress.get("before")) if isinstance(about["options"], dict) else ({}, None, None)
     except (OSError, SafetensorError, ValueError, RecursionError, LookupError, AttributeError, TypeError):
-        return {}, None
-
-
-def _part(about: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = about.get(name)
-    return found if isinstance(found, Mapping) else {}
+        return {}, None, None

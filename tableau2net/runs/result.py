@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.files import read_text
+from tableau2net.runs.run_spec import USUAL, RunSpec
 from tableau2net.sinks import printable
 
 RESULT = "result.json"
 MAX_BYTES = 64 * 2**20  # learnt coefficients of each step and channel are in it
-# Options that a network of a scheme has by itself: they are written into its result all the same.
-USUAL = {"sharing": "step", "shortcut": "bn-relu-conv", "history": "carry", "stage_weights": "shared"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run found, and all it takes to run it again.
+    """What a finished run found, and all it takes to run it again: `run`, which a result of an older version has not.
 
     Errors are per cent of wrong predictions at the end of the last epoch; `validation_error` is None where nothing
     was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
@@ -60,10 +62,18 @@ class Result:
     precision: str = "float32"
     engine: str = "eager"
     processes: int = 1
+    run: RunSpec | None = None
 
     def to_json(self) -> str:
         """The text of result.json."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @cached_property
+    def asked(self) -> RunSpec:
+        """The run as it was asked for; of a result of an older version, as far as the rest of it says.
+
+        Raises InputError, one line with the key, where it says what cannot be."""
+        return self.run or of_older(vars(self))
 
     @classmethod
     def read(cls, path: str | Path) -> Result:
@@ -81,13 +91,42 @@ class Result:
         if not isinstance(found, dict):
             raise InputError(f"{name}: is not the result of a run (expected an object)")
         for own in fields(cls):
+            if own.name == "run":
+                continue
             if own.name not in found:
                 if own.default_factory is not MISSING or own.default is not MISSING:  # of a version that had none
                     continue
                 raise InputError(f"{name}: has no {own.name!r}; write it again with tableau2net train")
             if not isinstance(found[own.name], _TYPES[str(own.type)]):
                 raise InputError(f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train")
-        return cls(**{own.name: _plain(found[own.name]) for own in fields(cls) if own.name in found})
+        told = {own.name: _plain(found[own.name]) for own in fields(cls) if own.name in found}
+        run = found.get("run")
+        return cls(**told | {"run": None if run is None else RunSpec.read(run, f"{name}: run")})
+
+
+def told(run: RunSpec) -> dict[str, Any]:
+    """What a result, and a picture of a run, tell of the run as it was asked for."""
+    data = {"source": run.data.source, **run.data.found}
+    return {"seed": run.seed, "recipe": plain(run.recipe), "preset": run.preset, "data": data}
+
+
+def of_older(told: Mapping[str, Any]) -> RunSpec:
+    """The run of a result, or a checkpoint, of an older version, which told its parts one by one. What it never said is
+    as it is by itself. Raises InputError for what cannot be."""
+    options, data = dict(told["options"]), dict(told["data"])
+    named = not {"coefficients", *USUAL} <= options.keys()  # a network of a scheme has told all of these
+    given = options.pop("scheme", None) is not None or not named
+    network = {
+        "scheme": told["scheme"] if given else None,
+        "text": (told.get("coefficients") or {}).get("file") if given else None,
+        "model": told["model"] if named else None,
+        "depth": None if named else told["depth"],
+        "options": options,
+    }
+    read_from = {"source": str(data.pop("source", None)), "validation": data.get("validation") or 0, "found": data}
+    execution = {"precision": told.get("precision"), "engine": told.get("engine")}
+    rest = {name: told.get(name) for name in ("recipe", "preset", "seed")}
+    return RunSpec.read({"network": network, "data": read_from, "execution": execution, **rest}, "of an older version")
 
 
 def _plain(value: Any, key: str = "") -> Any:

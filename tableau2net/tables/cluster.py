@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from tableau2net.children import safely
+from tableau2net.declared import plain, read
 from tableau2net.errors import InputError
 from tableau2net.tables.grid import TableRun
 from tableau2net.tables.work import Outcome, Spec, work
@@ -78,7 +80,7 @@ class Cluster:
                 f"--ray {address[:60]}: cannot be joined ({said[:200]}); write local, or HOST:PORT"
             ) from None
         there = self.ray.cluster_resources()
-        on_gpu = there.get("GPU", 0) >= 1 and not all(str(run.arguments.get("device")) == "cpu" for run in runs)
+        on_gpu = there.get("GPU", 0) >= 1 and not all(run.asked.execution.device == "cpu" for run in runs)
         self.at_once = jobs or max(1, int(there.get("GPU" if on_gpu else "CPU", 1)))
         self.task = self.ray.remote(num_cpus=1, num_gpus=1 if on_gpu else 0, max_retries=0)(_task)
 
@@ -103,12 +105,13 @@ def _knock(address: str) -> None:
 
 def _absolute(spec: Spec) -> dict[str, Any]:
     """A spec as plain values, for another machine: files by their whole paths."""
-    arguments = {**spec.arguments, "data_dir": str(Path(spec.arguments.get("data_dir", "data")).resolve())}
-    return {**vars(spec), "arguments": arguments}
+    data = replace(spec.run.data, data_dir=str(Path(spec.run.data.data_dir).resolve()))
+    told: dict[str, Any] = plain(replace(spec, run=replace(spec.run, data=data)))
+    return told
 
 
 def _task(spec: dict[str, Any], where: str) -> dict[str, Any]:
     """What runs on a machine of the cluster, from the folder where the table was started, where it has that."""
     if Path(where).is_dir():
         os.chdir(where)
-    return vars(work(Spec(**spec)))
+    return vars(work(read(Spec, spec, "task")))

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
+from tableau2net.runs.run_spec import OPTIONS, SETTINGS, RunSpec
 from tableau2net.tables.matching import Matcher
-from tableau2net.tables.settings import arguments_of, check_setting, named, stem
+from tableau2net.tables.settings import asked_by, check_setting, stem
 from tableau2net.tables.table_file import read_table
 from tableau2net.tables.written import GridPoint, Matched, Settings, TableNetwork, WrittenTable
 
 MOST_RUNS = 10_000
-USUAL = {"depth": 20, "seed": 0, "data": "glyphs"}  # as of `train`
+USUAL = {name: SETTINGS[name][1].default for name in ("depth", "seed", "data")}
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class TableRun:
 
     label: of its line.  depth: of its column, None where the network's name says it; a matched network may have
     another, that of its arguments.  key: label, depth and seed as one line of text, no other run of the table has it.
-    folder: where it goes.  arguments: of `training.train`, ready for JSON, the recipe whole.
-    published: its published error in per cent.
+    folder: where it goes.  asked: what is to be trained.  published: its published error in per cent.
     """
 
     label: str
@@ -36,7 +36,7 @@ class TableRun:
     seed: int
     key: str
     folder: Path
-    arguments: Mapping[str, Any]
+    asked: RunSpec
     published: float | None = None
     matched: Matched | None = None
 
@@ -88,18 +88,16 @@ class Grid:
         out: str | Path | None = None,
         seeds: Sequence[int] | None = None,
         depths: Sequence[int] | None = None,
-        epochs: int | None = None,
         **own: Any,
     ) -> Grid:
         """The same table with some of its settings said anew, for all networks; None leaves them as they are.
 
-        `own` are data, data_dir, limit_train, validation, preset, device, precision, engine: settings of every run.
+        `own` are settings of every run, by the names of options: data, epochs, device.
         Raises InputError for a value that cannot be.
         """
-        given = {**own, "recipe.epochs": epochs}
         said: dict[str, tuple[Any, ...]] = {
-            key: (str(value) if isinstance(value, Path) else value,)
-            for key, value in given.items()
+            OPTIONS[name][0]: (str(value) if isinstance(value, Path) else value,)
+            for name, value in own.items()
             if value is not None
         }
         said |= {key: tuple(given) for key, given in (("seed", seeds), ("depth", depths)) if given is not None}
@@ -127,7 +125,7 @@ class Grid:
         for point in self._points:
             if point.settings.keys().isdisjoint(("scheme", "model")):
                 raise InputError(f"{path}: {point.label}: says neither its scheme nor its model; say one of the two")
-            self._arguments(point)
+            self._asked(point)
         return self
 
     @cached_property
@@ -180,9 +178,9 @@ class Grid:
             except InputError as error:
                 raise InputError(f"{self.table.path}: {point.label}: {error}") from None
 
-    def _arguments(self, point: GridPoint) -> dict[str, Any]:
+    def _asked(self, point: GridPoint) -> RunSpec:
         try:
-            return arguments_of(named(point.settings))
+            return asked_by(point.settings)
         except InputError as error:
             raise InputError(f"{self.table.path}: {point.label}: {error}") from None
 
@@ -197,7 +195,7 @@ class Grid:
             seed=seed,
             key=", ".join([point.label, *([f"depth {column}"] if column is not None else []), f"seed {seed}"]),
             folder=self.out / "-".join(map(_plain, parts)),
-            arguments=self._arguments(replace(point, settings=settings)),
+            asked=self._asked(replace(point, settings=settings)),
             published=point.network.published_at(column),
             matched=None if matched is None else matched[1],
         )
@@ -227,7 +225,7 @@ def _distinct(runs: Iterator[TableRun]) -> Iterator[TableRun]:
     there: dict[str, TableRun] = {}
     for run in runs:
         other = there.setdefault(str(run.folder).casefold(), run)
-        if (other.label, other.folder, other.arguments) != (run.label, run.folder, run.arguments):
+        if (other.label, other.folder, other.asked) != (run.label, run.folder, run.asked):
             raise InputError(
                 f"{run.folder}: would hold two runs, {other.key} and {run.key}; give the networks names that differ in "
                 "letters or digits"

@@ -35,7 +35,7 @@ class Job:
     @property
     def epochs(self) -> int:
         """Of the whole run."""
-        return int(self.run.arguments["recipe"]["epochs"])
+        return self.run.asked.recipe.epochs
 
     def read_log(self) -> None:
         """See how far the run has come."""
@@ -58,7 +58,7 @@ class Job:
     @property
     def size(self) -> float:
         """What its time is in proportion to, at a guess."""
-        return float(self.run.arguments.get("depth") or 1)
+        return float(self.run.asked.network.depth or 1)
 
 
 @dataclass(frozen=True)

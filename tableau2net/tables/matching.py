@@ -11,7 +11,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.tables.network_cost import build, evaluations_of, parameters_of
-from tableau2net.tables.settings import DEEPEST, arguments_of, named
+from tableau2net.tables.settings import DEEPEST, asked_by
 from tableau2net.tables.written import GridPoint, Match, Matched
 
 COUNTS: Mapping[str, Callable[[nn.Module], int]] = {"parameters": parameters_of, "evaluations": evaluations_of}
@@ -70,7 +70,7 @@ class Matcher:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # of depths that are only looked at
-                    self.counted[key] = COUNTS[self.match.by](build(arguments_of(named(settings))))
+                    self.counted[key] = COUNTS[self.match.by](build(asked_by(settings)))
             except InputError as error:
                 self.counted[key] = error
         found = self.counted[key]

@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import compiled_blocks
-from tableau2net.nn.registry import create_model, depth_of
-from tableau2net.tables.settings import DEEPEST, options_of
-from tableau2net.training.network import SchemeNetwork
+from tableau2net.nn.registry import depth_of
+from tableau2net.runs.run_spec import RunSpec
+from tableau2net.tables.settings import DEEPEST
+from tableau2net.training import network
 
 CLASSES = {"cifar100": 100}  # of the sources whose name says it; of others, 10 until they are read
 LARGEST = 10**9  # parameters
 
 
-def build(arguments: Mapping[str, Any], classes: int | None = None) -> nn.Module:
+def build(asked: RunSpec) -> nn.Module:
     """The network of a run without its weights, which take no memory. Raises InputError where there is none such."""
-    classes = classes or CLASSES.get(str(arguments.get("data")), 10)
-    options, scheme = options_of(arguments), arguments.get("scheme")
-    name = arguments.get("model_name")
+    name = asked.network.model
     if name is not None and depth_of(name) > DEEPEST:
         raise InputError(f"{name[:60]}: the deepest network of a table has {DEEPEST} layers")
     with torch.device("meta"):
-        if name is not None:
-            return create_model(name, scheme=scheme, num_classes=classes, **options)
-        return SchemeNetwork("adamnet-2" if scheme is None else scheme, arguments["depth"], options).build(classes, 0)
+        return network.build(asked.network.settled(), CLASSES.get(asked.data.source, 10))
 
 
-def parameters_of(network: nn.Module) -> int:
+def parameters_of(model: nn.Module) -> int:
     """How many it has. Raises InputError for more than a table's network may have."""
-    count = sum(parameter.numel() for parameter in network.parameters())
+    count = sum(parameter.numel() for parameter in model.parameters())
     if count > LARGEST:
         raise InputError(f"has {count:,} parameters; the most is {LARGEST:,}")
     return count
 
 
-def evaluations_of(network: nn.Module) -> int:
+def evaluations_of(model: nn.Module) -> int:
     """How often a forward pass evaluates fields. Raises InputError for a network without compiled blocks."""
-    count = sum(made.calls for _, _, made in compiled_blocks(network))
+    count = sum(made.calls for _, _, made in compiled_blocks(model))
     if not count:
         raise InputError("has no fields whose evaluations could be counted; match by parameters")
     return count

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
 from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
+from tableau2net.runs.run_spec import DataSpec, RunSpec
 from tableau2net.tables.grid import TableRun
 from tableau2net.tables.network_cost import build, parameters_of
-from tableau2net.tables.settings import call_of
 from tableau2net.training.level import check_network
-
-OF_DATA = ("data", "data_dir", "validation", "limit_train")
 
 
 @dataclass(frozen=True)
@@ -34,10 +30,10 @@ def check_runs(runs: Iterable[TableRun]) -> Checked:
     Raises InputError, one line with the run, for a network that there is not, or one that its recipe does not suit.
     """
     parameters: dict[str, int] = {}
-    known: dict[str, int] = {}
+    known: dict[RunSpec, int] = {}
     notes: list[str] = []
     for run in runs:
-        alike = _text(run.arguments, leave_out={"seed", "device", "data_dir", "limit_train", "validation"})
+        alike = replace(run.asked, seed=0, data=DataSpec(run.asked.data.source))
         if alike not in known:
             known[alike], said = _check(run)
             notes += [f"{_without_seed(run)}: {text}" for text in said]
@@ -52,10 +48,10 @@ def _check(run: TableRun) -> tuple[int, list[str]]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            network = build(run.arguments)
+            network = build(run.asked)
             count = parameters_of(network)
-            check_network(network, call_of(run.arguments)["recipe"])
-        _check_device(run.arguments.get("device"))
+            check_network(network, run.asked.recipe)
+        _check_device(run.asked.execution.device)
     except InputError as error:
         raise InputError(f"{run.key}: {error}") from None
     return count, [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
@@ -70,14 +66,10 @@ def check_data(runs: Iterable[TableRun]) -> None:
 
     Raises InputError, one line, for data that cannot be read, or split as asked.
     """
-    asked = {_text({k: v for k, v in run.arguments.items() if k in OF_DATA}): run for run in runs}
-    for text in asked:
-        own = json.loads(text)
-        load_data(own.pop("data", "glyphs"), **own)
-
-
-def _text(arguments: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
-    return json.dumps({k: v for k, v in arguments.items() if k not in leave_out}, sort_keys=True)
+    requests = [run.asked.data.request() | {"workers": None} for run in runs]
+    for i, request in enumerate(requests):
+        if request not in requests[:i]:
+            load_data(**request)
 
 
 def _check_device(name: str | None) -> None:

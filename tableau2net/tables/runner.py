@@ -73,7 +73,7 @@ class Runner:
     def run(self) -> Ran:
         """Run what is not finished yet. Raises InputError, before anything is started, for a folder of another run."""
         for job in self.jobs:
-            if is_finished(job.run.folder, job.run.arguments):
+            if is_finished(job.run.folder, job.run.asked):
                 job.state, job.before = "done", True
             job.read_log()
         with self._signals(), self.show:
@@ -116,13 +116,13 @@ class Runner:
                 continue
             run = job.run
             try:
-                if is_finished(run.folder, run.arguments):
+                if is_finished(run.folder, run.asked):
                     self._settle(job, Outcome("done"))
                 elif is_taken(run.folder):
                     self._settle(job, Outcome("taken"))
                 else:
                     left = None if self.deadline is None else time.time() + self.deadline - now
-                    spec = Spec(str(run.folder.resolve()), run.arguments, left, self.threads)
+                    spec = Spec(str(run.folder.resolve()), run.asked, left, self.threads)
                     job.worker = self.workers.start(spec)
                     job.state, job.said = "running", ""
                     self.show.started(job)

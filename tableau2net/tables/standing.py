@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from filelock import FileLock, Timeout
 
 from tableau2net.errors import InputError
 from tableau2net.files import opened, read_text
-from tableau2net.recipes.recipe import completed
-from tableau2net.runs.result import MAX_BYTES, RESULT, Result
+from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import LOG
-from tableau2net.training.checkpoint import differences
+from tableau2net.runs.run_spec import RunSpec
 
 BESIDE = ".table"  # a folder beside those of the runs, for what is not of their results
 DAMAGED = ".damaged"
@@ -66,8 +66,8 @@ def is_taken(folder: Path) -> bool:
         return True
 
 
-def is_finished(folder: Path, arguments: Mapping[str, Any]) -> bool:
-    """Whether the run with these arguments has left its result. A result that cannot be read is none.
+def is_finished(folder: Path, asked: RunSpec) -> bool:
+    """Whether the run that is asked for has left its result. A result that cannot be read is none.
 
     Raises InputError where the result is another run's; the line names the differences.
     """
@@ -76,9 +76,12 @@ def is_finished(folder: Path, arguments: Mapping[str, Any]) -> bool:
         return False
     try:
         result = Result.read(path)
+        there = result.asked
     except InputError:
         return False
-    if found := _differences(result, arguments, _told(folder)):
+    if asked.data.limit_train is not None and there.data.limit_train is None:  # all there were
+        there = replace(there, data=replace(there.data, limit_train=result.data.get("train")))
+    if found := there.differences(asked.beside(there)):
         raise InputError(
             f"{path}: belongs to another run ({'; '.join(found)}); ask for the same, or choose another --out"
         )
@@ -96,42 +99,6 @@ def put_damaged_aside(folder: Path) -> str | None:
         os.replace(path, path.with_name(RESULT + DAMAGED))
         return f"{error}; kept as {RESULT}{DAMAGED} and written anew"
     return None
-
-
-def _told(folder: Path) -> Mapping[str, Any]:
-    """The arguments that the run's last worker was given; none where that is not known."""
-    try:
-        found = json.loads(read_text(beside(folder, ".json"), MAX_BYTES))["arguments"]
-    except (ValueError, KeyError, TypeError, RecursionError):  # an InputError too
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _differences(result: Result, arguments: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
-    """Where a result says something else of its run than the table asks for, as far as it says so.
-
-    How many images were left out is not in a result; what the worker was told is asked, where that is known.
-    """
-    asked = completed({"recipe": arguments["recipe"]})
-    there = completed({"recipe": result.recipe})
-    asked["seed"], there["seed"] = arguments.get("seed", 0), result.seed
-    asked["validation"], there["validation"] = arguments.get("validation", 0), result.data.get("validation")
-    # A copy elsewhere is the same data.
-    asked["data"], there["data"] = (Path(str(s)).name for s in (arguments.get("data"), result.data.get("source")))
-    if "limit_train" in arguments:
-        asked["limit_train"], there["limit_train"] = arguments["limit_train"], result.data.get("train")
-    elif told:
-        asked["limit_train"], there["limit_train"] = None, told.get("limit_train")
-    if "model_name" in arguments:
-        asked["model"], there["model"] = arguments["model_name"], result.model
-    else:
-        asked["depth"], there["depth"] = arguments.get("depth"), result.depth
-    asked["preset"], there["preset"] = arguments.get("preset"), result.preset
-    if "precision" in arguments:
-        asked["precision"], there["precision"] = arguments["precision"], result.precision
-    named = {k: v for k, v in result.options.items() if k in arguments and k != "scheme"}
-    asked["options"], there["options"] = {k: arguments[k] for k in named}, named
-    return differences(there, asked)
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
+from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
-from tableau2net.tables.settings import call_of
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.tables.standing import RunTaken, beside, lock, put_damaged_aside
 from tableau2net.training.loop import train
 from tableau2net.training.stop import Stopped
@@ -25,18 +25,18 @@ State = Literal["done", "failed", "stopped", "taken", "died"]
 class Spec:
     """What a worker is to do.
 
-    folder and arguments: of the run.  until: when to stop, in seconds as `time.time` has them.  threads: of the CPU.
+    folder and run: where, and what.  until: when to stop, in seconds as `time.time` has them.  threads: of the CPU.
     """
 
     folder: str
-    arguments: Mapping[str, Any]
+    run: RunSpec
     until: float | None = None
     threads: int | None = None
 
     def write(self) -> Path:
         """Write it beside the run's folder, as a worker reads it. Raises InputError where it cannot be written."""
         path = beside(Path(self.folder), ".json")
-        write_atomically(path, json.dumps(asdict(self), indent=2) + "\n")
+        write_atomically(path, json.dumps(plain(self), indent=2) + "\n")
         return path
 
 
@@ -64,7 +64,7 @@ def work(spec: Spec) -> Outcome:
             left = None if spec.until is None else spec.until - time.time()
             if left is not None and left <= 0:
                 return Outcome("stopped", "time")
-            train(out=folder, resume=True, quiet=True, max_seconds=left, **call_of(spec.arguments))
+            train(spec.run, out=folder, resume=True, quiet=True, max_seconds=left)
     except InputError as error:
         return Outcome("failed", " ".join(str(error).split()))
     except RunTaken:

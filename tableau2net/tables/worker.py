@@ -14,6 +14,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from tableau2net.declared import read
 from tableau2net.tables.work import Outcome, Spec, work
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     told = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no outcome
     try:
-        spec = Spec(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        spec = read(Spec, json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), sys.argv[1])
         threading.Thread(target=_until_parent_ends, daemon=True).start()
         outcome = work(spec)
     except KeyboardInterrupt:

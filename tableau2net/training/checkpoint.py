@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from tableau2net.declared import plain, read
 from tableau2net.errors import InputError
 from tableau2net.files import check_file, write_atomically
-from tableau2net.recipes.recipe import completed
 from tableau2net.runs.run_folder import BEFORE, CHECKPOINT
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.runs.stored import detached
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
 
-FORMAT = "tableau2net-checkpoint-2"
+FORMAT = "tableau2net-checkpoint-3"
 MOST_BYTES = 64 * 2**30
 MOST_SAID = 600  # characters of how two runs differ
 FIX = "remove its folder to start again, or choose another --out"
@@ -31,25 +32,18 @@ FIX = "remove its folder to start again, or choose another --out"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: what it is (`run`), where it started (`before`), a row per finished epoch; and of the
-    epoch that it is in, how many images were `seen` in how many `seconds`, and the `refinement` it began with."""
+    """How far a run has come: what was asked for, where it started (`before`), a row per finished epoch; and of the
+    epoch that it is in, how many images were `seen` in how many `seconds`, and the `refinement` it began with.
 
-    run: dict[str, Any]
+    facts: what is known of its network, for those who draw its curves."""
+
+    run: RunSpec
     before: Any
     rows: list[dict[str, Any]]
     seen: int = 0
     seconds: float = 0.0
     refinement: dict[str, Any] | None = None
-
-    def check(self) -> None:
-        """Raises TypeError where a part is of another kind than it should be."""
-        for part, kind in (("run", dict), ("rows", list), ("seen", int), ("refinement", dict | None)):
-            if not isinstance(getattr(self, part), kind):
-                raise TypeError(f"{part} is a {type(getattr(self, part)).__name__}")
-        if not all(isinstance(row, dict) for row in self.rows):
-            raise TypeError("a row of the log is none")
-        if not isinstance(self.seconds, int | float):
-            raise TypeError("seconds are no number")
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def refinements(self) -> list[dict[str, Any]]:
@@ -64,7 +58,7 @@ def write_checkpoint(path: Path, progress: Progress, tensors: Mapping[str, Tenso
     Raises InputError when it cannot be written.
     """
     own = detached(tensors)
-    about = json.dumps(asdict(progress))
+    about = json.dumps(plain(progress))
     content = save(own, {"format": FORMAT, "progress": about, "digest": digest_of(own, about)})
     if path.exists():
         os.replace(path, path.with_name(BEFORE))
@@ -129,7 +123,7 @@ def random_state(execution: Execution) -> dict[str, Tensor]:
     return {name: execution.ranks.gathered(state) for name, state in states.items()}
 
 
-def find_checkpoint(folder: Path, run: Mapping[str, Any]) -> tuple[Checkpoint, str | None]:
+def find_checkpoint(folder: Path, run: RunSpec) -> tuple[Checkpoint, str | None]:
     """The last checkpoint of a run, or the one before it where the last is damaged or missing, and then why it is that.
 
     Raises InputError as `read_checkpoint` does, for the last one."""
@@ -155,8 +149,8 @@ class Damaged(InputError):
     """A file that is not what was written."""
 
 
-def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
-    """A checkpoint of the run that is about to go on, which `run` describes.
+def read_checkpoint(path: Path, run: RunSpec) -> Checkpoint:
+    """A checkpoint of the run that is about to go on.
 
     Raises InputError when the file is damaged, or is a checkpoint of a run that differs from it; the message names the
     differences.
@@ -169,31 +163,18 @@ def read_checkpoint(path: Path, run: Mapping[str, Any]) -> Checkpoint:
         if metadata.get("format") != FORMAT:
             raise InputError(f"{path}: is not a checkpoint of this version; {FIX}")
         intact = metadata["digest"] == digest_of(tensors, metadata["progress"])
-        progress = Progress(**json.loads(metadata["progress"]))
-        progress.check()
+        progress = read(Progress, json.loads(metadata["progress"]), "progress")
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
     except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise Damaged(f"{path}: is damaged or cut short ({' '.join(str(error).split())[:200]}); {FIX}") from error
     if not intact:
         raise Damaged(f"{path}: is damaged (its digest does not match its contents); {FIX}")
-    if changes := differences(completed(progress.run), completed(run)):
+    if changes := progress.run.differences(run):
         said = "; ".join(changes)
         said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]}…"
         raise InputError(f"{path}: belongs to another run ({said}); ask for the same, or {FIX}")
     return Checkpoint(path, progress, tensors)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Every setting that is not the same in both, as "recipe.lr: 0.1 there, 0.2 here"."""
-    found = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            found.append(f"{prefix}{key}: {a} there, {b} here")
-    return found
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,3 +63,14 @@ def choose_engine(name: str | None, device: torch.device) -> str:
     if "graph" in name and device.type != "cuda":
         raise InputError(f"--engine {name}: a {device.type} has no graphs; use eager or compile there")
     return name
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Where torch computes with so many threads of the CPU; None leaves them as they are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

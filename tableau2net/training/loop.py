@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import nn
@@ -15,14 +14,14 @@ from torch import nn
 from tableau2net.data.given import checked_data
 from tableau2net.data.load import Data, ImageData, load_data
 from tableau2net.errors import InputError
-from tableau2net.recipes.presets import find_preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import find_run
+from tableau2net.runs.run_spec import SETTINGS, DataSpec, NetworkSpec, RunSpec
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
 from tableau2net.training.checkpoint import Progress, find_checkpoint, take_back
-from tableau2net.training.execution import Execution
+from tableau2net.training.execution import Execution, threads
 from tableau2net.training.fits import check_network_fits
 from tableau2net.training.level import Level, check_network
 from tableau2net.training.parallel import joined
@@ -30,43 +29,35 @@ from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.resumed import check_coefficients, check_progress, check_tensors
 from tableau2net.training.run import TrainingRun
 from tableau2net.training.stop import Stop
+from tableau2net.training.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from tableau2net.training.tensorboard import Board
 
 
 def train(
-    scheme: str | Path | Scheme | None = None,
+    scheme: str | Path | Scheme | RunSpec | None = None,
     *,
     out: str | Path,
-    depth: int = 20,
-    data: str | Path | Data = "glyphs",
-    recipe: Recipe | None = None,
-    preset: str | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    precision: str | None = None,
-    engine: str | None = None,
-    data_dir: str | Path = "data",
-    validation: int = 0,
-    limit_train: int | None = None,
-    size: int = 224,
-    workers: int | None = None,
+    data: str | Path | Data = DataSpec.source,
+    model: nn.Module | None = None,
     resume: bool = False,
     max_seconds: float | None = None,
-    model: nn.Module | None = None,
-    model_name: str | None = None,
     tensorboard: bool = False,
     quiet: bool = False,
     begun: Callable[[], None] | None = None,
-    **options: Any,
+    **asked: Unpack[TrainOptions],
 ) -> Result:
     """Train the network that `scheme` makes at `depth` on `data`, and leave all there is to know in `out`.
 
+    What is asked for may be a `RunSpec` in the place of the scheme, as a result has it as `run`, or keywords: `depth`,
+    `model_name`, `recipe`, `preset`, `seed`, `data_dir`, `validation`, `limit_train`, `size`, `workers`, `device`,
+    `precision`, `engine` and `num_threads`, see `RunSpec` for what each is by itself; all others are options of
+    `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
+
     `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to),
     data loaded already, or any object with what `Data` asks for; `recipe` is that of the `preset` (see `PRESETS`, which
-    may also give the network options) unless given, and the published one without either; `options` are those of
-    `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
+    may also give the network options) unless given, and the published one without either.
     `model_name`, a name for `create_model` ("revnet38", say), takes the place of a depth, and of the scheme
     ("adamnet-2" unless given) where it says which; `model`, a module, of both.
 
@@ -89,113 +80,123 @@ def train(
     Raises InputError, one line, for data, options or a checkpoint that cannot be used, for a recipe that does not suit
     the network, for files that cannot be written, and for a loss that is no longer finite.
     """
-    chosen = find_preset(preset) if preset else None
-    recipe = recipe or (chosen.recipe if chosen else Recipe())
-    options = {**(chosen.options if chosen else {}), **options}
-    for name, value, kind in (("recipe", recipe, Recipe), ("model", model, nn.Module)):
+    for name, value, kind in (("recipe", asked.get("recipe"), Recipe), ("model", model, nn.Module)):
         if not isinstance(value, kind | None):
             raise InputError(f"{name}: is a {type(value).__name__}; it must be a {kind.__name__}")
-    if not 0 <= seed < 2**63:  # what torch takes
-        raise InputError(f"--seed {seed}: must be at least 0" + (", below 2^63" if seed > 0 else ""))
+    run = scheme if isinstance(scheme, RunSpec) else _spec(scheme, data, asked)
+    again = [*asked, *(["data"] if isinstance(data, str | Path) and data != DataSpec.source else [])]
+    if run is scheme and again:
+        raise InputError(f"{again[0]}: is said by the RunSpec already; change it there")
     if max_seconds is not None and not max_seconds > 0:
         raise InputError(f"--max-seconds {max_seconds}: must be positive")
-    folder = Path(out)
+    way, folder = run.execution, Path(out)
     with (
         Stop(max_seconds) as stop,  # from here on a signal waits for what can be kept
-        joined(device) as ranks,
+        threads(way.num_threads),
+        joined(way.device) as ranks,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=torch.backends.cudnn.deterministic),
     ):
-        execution = Execution.of(environment.choose_device(ranks.own_device(device)), precision, engine, ranks)
-        with torch.random.fork_rng(devices=[execution.device] if execution.device.type == "cuda" else []):
+        device = environment.choose_device(ranks.own_device(way.device))
+        execution = Execution.of(device, way.precision, way.engine, ranks)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             going = ranks.agreed(lambda: find_run(folder, resume=resume))
             if ranks.any(going) != going:
                 raise InputError(f"{folder}: not all processes see its run; choose an --out that all machines share")
             if isinstance(data, str | Path):
-                named: str | Path = data
-                data = ranks.first_ahead(
-                    lambda: load_data(
-                        named, data_dir=data_dir, validation=validation, limit_train=limit_train, size=size,
-                        workers=workers,
-                    )
-                )  # fmt: skip
+                data = ranks.first_ahead(lambda: load_data(**run.data.request()))
             elif not isinstance(data, ImageData):
                 data = checked_data(data)
-            if model is None:
-                if data.shape[0] != 3:
-                    raise InputError(
-                        f"data: images have {data.shape[0]} channels; a network by name takes 3, give a model"
-                    )
-                made = network.made(scheme, depth, model_name, options, data.classes, seed)
-            else:
-                check_network_fits(model, data)
-                made = network.ReadyNetwork(model, network.own_facts(model), None)
-            check_network(made.model, recipe)
-            about = made.facts | {
-                "seed": seed,
-                "preset": preset,
-                "recipe": asdict(recipe),
-                "precision": execution.precision,
-            }
-            about["data"] = {"source": data.name, "classes": data.classes, **data.counts(), "digest": data.digest()}
-            about = json.loads(json.dumps(about))  # as a checkpoint gives it back
-            return _run(folder, about, made, data, recipe, execution, stop, going, resume, tensorboard, quiet, begun)
+            made, run = _ready(run, model, data, execution)
+            check_network(made.model, run.recipe)
+            about = _Folder(folder, going, resume, tensorboard, quiet, begun, stop)
+            return about.train(run, made, data, execution)
 
 
-def _run(
-    folder: Path,
-    about: dict[str, Any],
-    made: network.ReadyNetwork,
-    data: Data,
-    recipe: Recipe,
-    execution: Execution,
-    stop: Stop,
-    going: bool,
-    resume: bool,
-    tensorboard: bool,
-    quiet: bool,
-    begun: Callable[[], None] | None,
-) -> Result:
-    """What a run comes to that is described by `about`, from its beginning or from its checkpoint on."""
-    ranks, seed = execution.ranks, about["seed"]
-    level = Level.of(made.model, recipe, execution.device, ranks)
-    checkpoint, doubt = ranks.agreed(lambda: find_checkpoint(folder, about)) if going else (None, None)
-    count = data.counts()["train"]
-    if checkpoint:
-        check_progress(checkpoint, recipe, count)
-        check_coefficients(checkpoint, 0, network.learnt(made.model), recipe)
-        progress = checkpoint.progress
-        if len(progress.rows) == recipe.epochs and (result := _finished(folder)):
-            return result
-        for number in range(1, len(progress.refinements) + 1):
-            level = level.refined(number, recipe, seed, ranks)
-            check_coefficients(checkpoint, number, network.learnt(level.model), recipe)
-        check_tensors(checkpoint, level, ranks.count)
-        checkpoint.put_into(level)
+def _spec(scheme: str | Path | Scheme | None, data: str | Path | Data, asked: Mapping[str, object]) -> RunSpec:
+    """The run that the keywords of `train` ask for."""
+    source = data if isinstance(data, str | Path) else None
+    known = {name: name for name in SETTINGS} | {"model_name": "model", "recipe": "recipe"}
+    settings = {known.get(name, f"options.{name}"): value for name, value in asked.items()}
+    return RunSpec.of({"scheme": scheme, "data": source, **settings})
+
+
+def _ready(
+    run: RunSpec, model: nn.Module | None, data: Data, execution: Execution
+) -> tuple[network.ReadyNetwork, RunSpec]:
+    """The network of a run, and the run with nothing left open."""
+    if model is None:
+        if data.shape[0] != 3:
+            raise InputError(f"data: images have {data.shape[0]} channels; a network by name takes 3, give a model")
+        settled = run.network.settled()
+        made = network.made(settled, data.classes, run.seed)
     else:
-        progress = Progress(run=about, before=network.learnt(made.model), rows=[])
-    seen = len(progress.rows) * count + progress.seen
-    with (
-        ProgressDisplay(recipe.epochs, count, seen, quiet=quiet or not ranks.first) as display,
-        _board(folder) if tensorboard and ranks.first else contextlib.nullcontext() as board,
-    ):
-        run = TrainingRun(
-            folder, data.to(execution.device), recipe, seed, execution, level, made.text, progress, display, board, stop
-        )
+        check_network_fits(model, data)
+        made = network.ReadyNetwork(model, network.own_facts(model), None)
+        settled = NetworkSpec(model=type(model).__name__)
+    found = {"classes": data.classes, **data.counts(), "digest": data.digest()}
+    return made, replace(
+        run,
+        network=settled,
+        data=replace(run.data, source=data.name, found=found),
+        execution=replace(run.execution, precision=execution.precision),
+    )
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The folder of a run, whether it is gone on with there, and how it is told of."""
+
+    path: Path
+    going: bool
+    resume: bool
+    tensorboard: bool
+    quiet: bool
+    begun: Callable[[], None] | None
+    stop: Stop
+
+    def train(self, asked: RunSpec, made: network.ReadyNetwork, data: Data, execution: Execution) -> Result:
+        """What the run comes to, from its beginning or from its checkpoint on."""
+        ranks, recipe = execution.ranks, asked.recipe
+        level = Level.of(made.model, recipe, execution.device, ranks)
+        checkpoint, doubt = ranks.agreed(lambda: find_checkpoint(self.path, asked)) if self.going else (None, None)
+        count = data.counts()["train"]
         if checkpoint:
-            if doubt:
-                display.note(f"{doubt.partition(';')[0]}; going on from the checkpoint before it")
-                run.write(lambda: take_back(folder))
-            display.note(f"{folder}: going on after {run.come()}")
-            checkpoint.put_into_epoch(run.update, ranks)
+            check_progress(checkpoint, recipe, count)
+            check_coefficients(checkpoint, 0, network.learnt(made.model), recipe)
+            progress = replace(checkpoint.progress, run=asked, facts=made.facts)
+            if len(progress.rows) == recipe.epochs and (result := _finished(self.path)):
+                return result
+            for number in range(1, len(progress.refinements) + 1):
+                level = level.refined(number, recipe, asked.seed, ranks)
+                check_coefficients(checkpoint, number, network.learnt(level.model), recipe)
+            check_tensors(checkpoint, level, ranks.count)
+            checkpoint.put_into(level)
         else:
-            if resume:
-                display.note(f"{folder}: nothing to resume, a new run")
-            run.keep()  # from here on there is something to resume
-        if begun:
-            begun()
-        run.log()  # one that is ahead of the checkpoint is cut back
-        run.train()
-        return run.finish()
+            progress = Progress(asked, network.learnt(made.model), rows=[], facts=made.facts)
+        seen = len(progress.rows) * count + progress.seen
+        quiet, tensorboard = self.quiet or not ranks.first, self.tensorboard and ranks.first
+        with (
+            ProgressDisplay(recipe.epochs, count, seen, quiet=quiet) as display,
+            _board(self.path) if tensorboard else contextlib.nullcontext() as board,
+        ):
+            run = TrainingRun(
+                self.path, asked, data.to(execution.device), execution, level, made, progress, display, board, self.stop
+            )
+            if checkpoint:
+                if doubt:
+                    display.note(f"{doubt.partition(';')[0]}; going on from the checkpoint before it")
+                    run.write(lambda: take_back(self.path))
+                display.note(f"{self.path}: going on after {run.come()}")
+                checkpoint.put_into_epoch(run.update, ranks)
+            else:
+                if self.resume:
+                    display.note(f"{self.path}: nothing to resume, a new run")
+                run.keep()  # from here on there is something to resume
+            if self.begun:
+                self.begun()
+            run.log()  # one that is ahead of the checkpoint is cut back
+            run.train()
+            return run.finish()
 
 
 def _finished(folder: Path) -> Result | None:

@@ -16,13 +16,15 @@ from torch import Tensor
 
 from tableau2net.data.load import Data
 from tableau2net.data.resident_feed import feed_of
+from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn.overview import cost
 from tableau2net.plot.runs.curves import draw_curves
 from tableau2net.recipes.recipe import Recipe
-from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.result import RESULT, Result, told
 from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.runs.stored import detached
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
@@ -31,6 +33,7 @@ from tableau2net.training.checkpoint import Progress, random_state, tensors_of, 
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
+from tableau2net.training.network import ReadyNetwork
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop, Stopped
 from tableau2net.training.update import Update
@@ -43,15 +46,14 @@ TOGETHER = 16  # steps after which many processes agree whether to go on
 
 @dataclass
 class TrainingRun:
-    """A run in its folder: the level that is trained, of a scheme with the given text, and how far it has come."""
+    """A run in its folder: the level that is trained, of the network that was made for it, and how far it has come."""
 
     folder: Path
+    asked: RunSpec
     data: Data
-    recipe: Recipe
-    seed: int
     execution: Execution
     level: Level
-    text: str | None
+    made: ReadyNetwork
     progress: Progress
     display: ProgressDisplay
     board: Board | None
@@ -61,6 +63,16 @@ class TrainingRun:
 
     def __post_init__(self) -> None:
         self._begin_level(self.level)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it is trained by."""
+        return self.asked.recipe
+
+    @property
+    def seed(self) -> int:
+        """What chance follows from."""
+        return self.asked.seed
 
     def keep(self, seen: int = 0, seconds: float = 0.0) -> None:
         """Write the checkpoint: of the end of an epoch, or with so many images of one seen in so many seconds."""
@@ -182,19 +194,23 @@ class TrainingRun:
     def finish(self) -> Result:
         """Write the weights, the predictions for the test images, the curves and the result."""
         progress, model, execution = self.progress, self.level.measured, self.execution
-        rows, run = progress.rows, dict(progress.run)
+        rows, facts = progress.rows, dict(self.made.facts)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
-        exact = run.pop("exact", {})
+        exact = facts.pop("exact", {})
         price = cost(model, self.data.shape)
         result = Result(
-            **{**run, "precision": execution.precision, "engine": execution.engine},
+            **facts,
+            **told(self.asked),
+            run=self.asked,
+            precision=execution.precision,
+            engine=execution.engine,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             epochs=len(rows),
             **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
             images_per_second=median(row["images_per_second"] for row in rows),
             seconds=sum(row["seconds"] for row in rows),
             coefficients={
-                "file": self.text,
+                "file": self.made.text,
                 "scheme": exact,
                 "before": progress.before or exact,
                 "after": network.learnt(model) or exact,
@@ -209,18 +225,17 @@ class TrainingRun:
             processes=execution.ranks.count,
         )
         given, true = Evaluation(model, self.data, execution.device, execution.precision).predictions("test")
-        self.write(lambda: self._results(result, run, {"test": given.int(), "truth": true.int()}))
+        self.write(lambda: self._results(result, {"test": given.int(), "truth": true.int()}))
         return result
 
-    def _results(self, result: Result, run: dict[str, Any], predictions: dict[str, Tensor]) -> None:
+    def _results(self, result: Result, predictions: dict[str, Tensor]) -> None:
         """The files that a finished run leaves, the result last."""
         model, rows = self.level.measured, self.progress.rows
-        metadata = {"run": json.dumps(run), "refinements": str(len(result.refinements))}
-        metadata |= {"scheme": self.text} if self.text else {}
+        metadata = {"run": json.dumps(plain(self.asked)), "refinements": str(len(result.refinements))}
+        metadata |= {"scheme": self.made.text} if self.made.text else {}
         write_atomically(self.folder / WEIGHTS, save(detached(model.state_dict()), metadata))
         write_atomically(self.folder / PREDICTIONS, save(detached(predictions)))
-        source = Path(run["data"]["source"]).name
-        called = f"{run['model']} ({run['scheme']})" if run["scheme"] else run["model"]
-        title = f"{called}, {source}, seed {run['seed']}"
+        called = f"{result.model} ({result.scheme})" if result.scheme else result.model
+        title = f"{called}, {Path(self.asked.data.source).name}, seed {self.seed}"
         write_atomically(self.folder / "curves.png", draw_curves(rows, self.progress.before, title))
         write_atomically(self.folder / RESULT, result.to_json())

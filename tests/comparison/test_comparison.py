@@ -65,7 +65,8 @@ def test_runs_that_differ_by_seed_share_a_row(folder: Path) -> None:
 def test_runs_that_differ_otherwise_do_not(change: str, tmp_path: Path) -> None:
     old = getattr(RESULT, change)
     written(tmp_path / "a")
-    written(tmp_path / "b", seed=1, **{change: {**old, "train": 1} if isinstance(old, dict) else 2})
+    key = "epochs" if change == "recipe" else "train"
+    written(tmp_path / "b", seed=1, **{change: {**old, key: 1} if isinstance(old, dict) else 2})
     assert len(compare(read_finished([tmp_path]))) == 2
 
 

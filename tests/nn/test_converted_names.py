@@ -11,7 +11,8 @@ import torchvision
 import tableau2net as t2n
 from tableau2net.nn.families import converted
 from tableau2net.nn.registry import entries
-from tableau2net.training.network import Named
+from tableau2net.runs.run_spec import NetworkSpec
+from tableau2net.training import network
 
 
 def seeded(make):
@@ -123,10 +124,11 @@ def test_neither_library_is_imported_before_a_network_is_made():
 
 
 def test_a_run_can_be_of_one():
-    made = Named("torchvision/resnet18", {"scheme": "lm", "coefficients": None}).made(5, seed=1)
+    asked = NetworkSpec("lm", "torchvision/resnet18", options={"coefficients": None})
+    made = network.made(asked.settled(), 5, seed=1)
     assert made.facts["scheme"] == made.facts["options"]["scheme"] == "lm"
     assert made.facts["model"] == "torchvision/resnet18"
     assert made.text is not None
-    again = Named("torchvision/resnet18", {"scheme": "lm"}).made(5, seed=1)
+    again = network.made(NetworkSpec("lm", "torchvision/resnet18"), 5, seed=1)
     for name, tensor in made.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), name

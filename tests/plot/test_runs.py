@@ -11,7 +11,6 @@ from safetensors.numpy import save_file
 from sympy import Rational
 
 from tableau2net.analysis import effective_step
-from tableau2net.cli.plot_run import labelled
 from tableau2net.codegen.learnable import learning
 from tableau2net.errors import InputError
 from tableau2net.plot.runs import curves
@@ -20,6 +19,7 @@ from tableau2net.plot.runs import learnt_coefficients as coefficients
 from tableau2net.plot.runs import overlay as runs
 from tableau2net.plot.runs.effective_step import lengths, step_length
 from tableau2net.plot.runs.levels import levels
+from tableau2net.runs.labels import labelled
 from tableau2net.runs.logged import read_logged
 from tableau2net.scheme import load
 from tableau2net.scheme.file import dumps

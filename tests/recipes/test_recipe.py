@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tableau2net.declared import read
 from tableau2net.errors import InputError
 from tableau2net.recipes.presets import find_preset
-from tableau2net.recipes.recipe import SCHEDULES, completed
+from tableau2net.recipes.recipe import SCHEDULES
 from tableau2net.training import PRESETS, Recipe
 
 
@@ -103,4 +104,4 @@ def test_changes_are_made() -> None:
     found = Recipe().changed({"lr": 1, "milestones": [1, 0.5], "clip": [1, 2], "schedule": "cosine"})
     assert (found.lr, found.milestones, found.clip, found.schedule) == (1.0, (1.0, 0.5), (1.0, 2.0), "cosine")
     assert found.changed({"clip": None}).clip is None
-    assert completed({"recipe": {"lr": 1.0}})["recipe"]["betas"] == [0.9, 0.999]
+    assert read(Recipe, {"lr": 1.0}, "an older recipe").betas == (0.9, 0.999)

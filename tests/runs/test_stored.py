@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import tableau2net as t2n
-from tableau2net.cli.check_run import lines, read_run
+from tableau2net.cli.check_run import lines
 from tableau2net.cli.refine import refine as refine_command
 from tableau2net.cli.train import train as train_command
 from tableau2net.errors import InputError
 from tableau2net.nn.change import Change
 from tableau2net.nn.refinement import refine
+from tableau2net.runs.verdict import read_run
 from tableau2net.training import ImageData, Recipe, load_data, load_network, train
 
 APP = typer.Typer()

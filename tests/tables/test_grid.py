@@ -3,16 +3,16 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from tableau2net.declared import plain as plain_of
 from tableau2net.errors import InputError
 from tableau2net.recipes.presets import PRESETS
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.tables import Grid
 from tableau2net.tables.preflight import check_data, check_runs
-from tableau2net.tables.settings import call_of
 from tableau2net.tables.table_file import MAX_BYTES
 from tableau2net.training import Recipe
 
@@ -89,26 +89,25 @@ def test_a_whole_file(write: Writer) -> None:
     plain = by["ResNet, depth 32, seed 1"]
     assert plain.folder == Path("somewhere/ResNet-32-seed1")
     assert (plain.label, plain.depth, plain.seed, plain.published) == ("ResNet", 32, 1, 7.0)
-    recipe = json.loads(json.dumps(asdict(Recipe(epochs=3, milestones=(0.25, 0.5)))))
-    assert plain.arguments == {
-        "data": "cifar10", "validation": 5000, "depth": 32, "seed": 1, "scheme": "euler", "recipe": recipe,
-    }  # fmt: skip
+    recipe = Recipe(epochs=3, milestones=(0.25, 0.5))
+    asked = {"data": "cifar10", "validation": 5000, "depth": 32, "seed": 1, "scheme": "euler", "recipe": recipe}
+    assert plain.asked == RunSpec.of(asked)
 
     learnt = by["AdamNet k=2 (A), depth 20, seed 0"]
     assert learnt.folder.name == "AdamNet-k-2-A-20-seed0"
     assert learnt.published == 8.0
-    assert call_of(learnt.arguments)["recipe"] == Recipe(epochs=3, milestones=(0.25, 0.5), lr=0.05)
-    assert learnt.arguments["coefficients"] == "learnable"
-    assert learnt.arguments["shortcut"] == "conv"
+    assert learnt.asked.recipe == Recipe(epochs=3, milestones=(0.25, 0.5), lr=0.05)
+    assert learnt.asked.network.options["coefficients"] == "learnable"
+    assert learnt.asked.network.options["shortcut"] == "conv"
 
     rev = by["RevNet (survival=0.9), depth 38, seed 2"]
-    assert (rev.arguments["model_name"], rev.arguments["survival"]) == ("revnet38", 0.9)
-    assert "depth" not in rev.arguments
+    assert (rev.asked.network.model, rev.asked.network.options) == ("revnet38", {"survival": 0.9})
+    assert rev.asked.network.depth is None
     wide = by["wide, seed 0"]
     assert wide.depth is None
     assert wide.folder.name == "wide-seed0"
     for run in grid.runs:  # a worker gets them as JSON
-        assert json.loads(json.dumps(run.arguments)) == run.arguments
+        assert RunSpec.read(json.loads(json.dumps(plain_of(run.asked))), "a worker") == run.asked
 
 
 def test_the_file_of_the_documentation(write: Writer) -> None:
@@ -137,7 +136,7 @@ def test_a_scheme_in_a_file_is_looked_for_beside_the_table(write: Writer, tmp_pa
     (tmp_path / "mine.toml").write_text(scheme)
     path = write('format = 1\n[grid]\nscheme = ["mine.toml"]\n[common]\ndepth = 8\ndata = "glyphs:20:10"')
     (run,) = Grid.read(path).runs
-    assert (run.label, run.arguments["scheme"]) == ("mine", str(tmp_path / "mine.toml"))
+    assert (run.label, run.asked.network.scheme) == ("mine", str(tmp_path / "mine.toml"))
     assert check_runs([run]).parameters == {run.key: 77_946}  # as of euler, which it is
 
 
@@ -145,9 +144,9 @@ def test_a_preset_gives_its_recipe_and_its_options(write: Writer) -> None:
     path = write('format = 1\n[common]\nscheme = "euler"\npreset = "stochastic-depth"\nrecipe.epochs = 7')
     (run,) = Grid.read(path).runs
     preset = PRESETS["stochastic-depth"]
-    assert call_of(run.arguments)["recipe"] == preset.recipe.changed({"epochs": 7})
-    assert run.arguments["survival"] == preset.options["survival"]
-    assert run.arguments["preset"] == "stochastic-depth"
+    assert run.asked.recipe == preset.recipe.changed({"epochs": 7})
+    assert run.asked.network.options["survival"] == preset.options["survival"]
+    assert run.asked.preset == "stochastic-depth"
 
 
 def test_overrides_come_before_all_that_the_file_says(write: Writer) -> None:
@@ -164,8 +163,9 @@ def test_overrides_come_before_all_that_the_file_says(write: Writer) -> None:
             "data": "glyphs:60:20", "limit_train": 50, "validation": 10, "preset": "modern", "device": "cpu",
             "precision": "float32", "data_dir": "d",
         }  # fmt: skip
-        assert {key: run.arguments[key] for key in expected} == expected
-        assert run.arguments["recipe"]["epochs"] == 9
+        asked = vars(run.asked) | vars(run.asked.data) | vars(run.asked.execution) | {"data": run.asked.data.source}
+        assert {key: asked[key] for key in expected} == expected
+        assert run.asked.recipe.epochs == 9
     same = Grid.read(write(FULL)).with_overrides(data=None, seeds=None)
     assert same.runs == Grid.read(write(FULL)).runs
     for wrong in ({"epochs": 0}, {"limit_train": 0}, {"preset": "none"}, {"seeds": (-1,)}):

@@ -45,7 +45,7 @@ def test_by_evaluations(tmp_path: Path) -> None:
         wanted = evaluations(depth, "euler")
         best = min(range(8, 50, 6), key=lambda d: abs(evaluations(d, "explicit-midpoint") - wanted))
         run = runs["other", depth]
-        assert run.arguments["depth"] == best < depth
+        assert run.asked.network.depth == best < depth
         assert run.matched is not None
         assert (run.matched.number, run.matched.wanted) == (evaluations(best, "explicit-midpoint"), wanted)
         assert run.folder.name == f"other-{best}-seed0"
@@ -66,7 +66,7 @@ def test_by_parameters(tmp_path: Path) -> None:
         best = min(range(8, 50, 6), key=lambda d: abs(count(d, **own) - count(depth)))
         matched = runs["other", depth].matched
         assert matched is not None
-        assert runs["other", depth].arguments["depth"] == best
+        assert runs["other", depth].asked.network.depth == best
         assert matched.ratio == count(best, **own) / count(depth)
     notes = check_runs(found.runs).notes
     assert [note.partition(":")[0] for note in notes] == ["other, depth 20"] or notes == ()
@@ -74,12 +74,12 @@ def test_by_parameters(tmp_path: Path) -> None:
 
 def test_names_with_room_for_a_depth_are_matched(tmp_path: Path) -> None:
     runs = grid(tmp_path, "parameters", "model = 'lm_resnet{depth}'").runs
-    assert {run.arguments["model_name"] for run in runs if run.label == "other"} == {"lm_resnet20", "lm_resnet44"}
+    assert {run.asked.network.model for run in runs if run.label == "other"} == {"lm_resnet20", "lm_resnet44"}
 
 
 def test_far_from_alike_is_said(tmp_path: Path) -> None:
     found = grid(tmp_path, "parameters", "scheme = 'euler'\noptions.widths = [64, 128, 256]")
-    assert {run.arguments["depth"] for run in found.runs if run.label == "other"} == {8}
+    assert {run.asked.network.depth for run in found.runs if run.label == "other"} == {8}
     (first, _) = check_runs(found.runs).notes
     assert "the nearest that it comes is" in first
     assert len({run.folder for run in found.runs}) == 3  # the same run in both columns

@@ -12,7 +12,6 @@ from tableau2net.cli.table_run import run_grid
 from tableau2net.errors import InputError
 from tableau2net.tables import Grid
 from tableau2net.tables.cluster import Cluster
-from tableau2net.tables.settings import call_of
 from tableau2net.tables.standing import is_taken
 from tableau2net.tables.work import Spec
 from tableau2net.training import train
@@ -57,7 +56,7 @@ def test_two_local_workers(path: Path, tmp_path: Path, capsys: pytest.CaptureFix
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(out=tmp_path / "alone", quiet=True, **call_of(first.arguments))
+        train(first.asked, out=tmp_path / "alone", quiet=True)
     finally:
         torch.set_num_threads(before)
     alone, cluster = (load_file(folder / "model.safetensors") for folder in (tmp_path / "alone", first.folder))
@@ -84,7 +83,7 @@ def test_a_task_that_is_asked_to_stop(path: Path) -> None:
     (run, _) = Grid.read(path).runs
     log = run.folder / "log.jsonl"
     with Cluster("local", 1, [run]) as cluster:
-        task = cluster.start(Spec(str(run.folder), run.arguments))
+        task = cluster.start(Spec(str(run.folder), run.asked))
         end = time.monotonic() + 60
         while not (log.exists() and log.read_text()):
             assert task.poll() is None

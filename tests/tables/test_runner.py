@@ -146,7 +146,7 @@ def test_what_is_left_when_the_time_is_up(write: Writer, capsys: pytest.CaptureF
     )
     assert len(workers.started) == 2
     assert keys(run(write(), Here(), max_seconds=0).left) == KEYS[1:]  # nothing is started any more
-    late = work(Spec(str(ran.left[0].folder), ran.left[0].arguments, until=time.time() - 1))
+    late = work(Spec(str(ran.left[0].folder), ran.left[0].asked, until=time.time() - 1))
     assert late == Outcome("stopped", "time")
     assert keys(run(write(), Here()).finished) == KEYS
 
@@ -178,7 +178,7 @@ def test_a_run_that_another_process_is_at_is_waited_for(write: Writer, capsys: p
     assert is_taken(folder)
     with pytest.raises(RunTaken), lock(folder):
         pass
-    assert work(Spec(str(folder), Grid.read(write()).runs[0].arguments)) == Outcome("taken")
+    assert work(Spec(str(folder), Grid.read(write()).runs[0].asked)) == Outcome("taken")
     threading.Timer(1.0, done.set).start()
     workers = Here()
     assert keys(run(write(), workers).finished) == KEYS
@@ -369,8 +369,9 @@ def test_the_time_is_divided_among_what_there_is(write: Writer, capsys: pytest.C
 @pytest.mark.slow
 def test_a_process_that_dies_of_a_fault_of_ours(write: Writer) -> None:
     first = Grid.read(write()).runs[0]
-    worker = Processes().start(Spec(str(first.folder), {**first.arguments, "recipe": None}, threads=1))
+    spec = Spec(str(first.folder), None, threads=1)  # type: ignore[arg-type]
+    worker = Processes().start(spec)
     outcome = wait_for(worker.poll)
     assert outcome.state == "died"
-    assert "its process ended with status 1 (AttributeError: " in outcome.said
+    assert "its process ended with status 1 (tableau2net.errors.InputError: " in outcome.said
     assert str(first.folder.parent / BESIDE) in outcome.said

@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tableau2net.declared import differences
 from tableau2net.errors import InputError
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import Recipe
 from tableau2net.training.checkpoint import (
+    FORMAT,
     Progress,
-    differences,
     find_checkpoint,
     read_checkpoint,
     tensors_of,
@@ -21,7 +23,7 @@ from tableau2net.training.checkpoint import (
 from tableau2net.training.level import Level
 from tableau2net.training.resumed import check_tensors
 
-RUN = {"seed": 0, "recipe": {"lr": 0.1}}
+RUN = RunSpec(seed=0, recipe=Recipe(lr=0.1))
 Maker = Callable[[], nn.Module]
 
 
@@ -123,7 +125,7 @@ def test_other_safetensors_files_are_refused(tmp_path: Path, network: Maker) -> 
     model = network()
     save_file(model.state_dict(), tmp_path / "weights")
     refused(tmp_path / "weights", model, "not a checkpoint")
-    save_file(model.state_dict(), tmp_path / "odd", {"format": "tableau2net-checkpoint-2", "progress": "[1]"})
+    save_file(model.state_dict(), tmp_path / "odd", {"format": FORMAT, "progress": "[1]"})
     refused(tmp_path / "odd", model, "damaged")
     (tmp_path / "text").write_text("hello")
     refused(tmp_path / "text", model, "damaged")

@@ -23,6 +23,7 @@ from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn import create_model
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import Recipe, Result, Stopped, checkpoint, load_data, train
 from tableau2net.training.checkpoint import Progress, read_checkpoint, tensors_of, write_checkpoint
 from tableau2net.training.level import Level
@@ -376,9 +377,9 @@ def test_checkpoints_are_small(tmp_path: Path) -> None:
         level.optimiser.step()  # AdamW has its memory from here on
         tensors = tensors_of(level) | {"sums": torch.zeros(2), "random.cpu": torch.get_rng_state()[None]}
         rows = [{"epoch": k, "train_loss": 1 / 3, "seconds": 1 / 3, "coefficients": None} for k in range(160)]
-        write_checkpoint(tmp_path / name, Progress({}, None, rows, 7), tensors)
+        write_checkpoint(tmp_path / name, Progress(RunSpec(), None, rows, 7), tensors)
         sizes[name] = (tmp_path / name).stat().st_size
-        assert read_checkpoint(tmp_path / name, {}).progress.seen == 7
+        assert read_checkpoint(tmp_path / name, RunSpec()).progress.seen == 7
     print(sizes)
     assert sizes["sgd"] < 11 * 2**20
     assert sizes["adamw"] < 16 * 2**20

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import ImageData, Recipe, train
 from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Checkpoint, Progress, random_state, tensors_of
@@ -174,7 +175,7 @@ def test_a_captured_run_goes_on_in_mid_epoch(name: str, data: ImageData, network
     for size in SIZES[1:]:
         step(size)
     other = update_of(network(), data, recipe)
-    checkpoint = Checkpoint(Path("of-a-test"), Progress({}, None, [], seen=SIZES[0]), kept)
+    checkpoint = Checkpoint(Path("of-a-test"), Progress(RunSpec(), None, [], seen=SIZES[0]), kept)
     checkpoint.put_into(other.level)
     checkpoint.put_into_epoch(other, Ranks())
     other.start(0, SIZES[0])

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import tableau2net as t2n
+from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.nn import parameter_groups
 from tableau2net.nn.refinement import refine, steps_of
@@ -240,7 +241,7 @@ def test_a_recipe_that_was_changed_is_another_run(tmp_path: Path, few: ImageData
 
 def test_a_run_of_before_there_were_levels_goes_on(tmp_path: Path, few: ImageData, monkeypatch: Any) -> None:
     """Its checkpoint and its result have a recipe without the newer numbers."""
-    import tableau2net.training.loop as loop
+    import tableau2net.training.checkpoint as checkpoint
 
     old = {
         "refine",
@@ -255,8 +256,14 @@ def test_a_run_of_before_there_were_levels_goes_on(tmp_path: Path, few: ImageDat
         "mixup",
         "ema",
     }
+
+    def older(own: Any) -> Any:
+        told = plain(own)
+        told["run"]["recipe"] = {k: v for k, v in told["run"]["recipe"].items() if k not in old}
+        return told
+
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "asdict", lambda r: {k: v for k, v in asdict(r).items() if k not in old})
+        patch.setattr(checkpoint, "plain", older)
         stop_at(3, patch)
         with pytest.raises(KeyboardInterrupt):
             train(model=lm(8), out=tmp_path, data=few, recipe=Recipe(epochs=2, batch_size=30), quiet=True)

@@ -23,6 +23,7 @@ from torch import nn
 from tableau2net import cli
 from tableau2net.data.load import Data
 from tableau2net.errors import InputError
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import Recipe, Result, Stopped, load_data, train
 from tableau2net.training import stop as stop_module
 from tableau2net.training.checkpoint import read_checkpoint
@@ -248,7 +249,7 @@ def test_a_checkpoint_in_mid_epoch_belongs_to_its_run(tmp_path: Path, data: Data
         after(patch, 2, ask(signal.SIGTERM))
         with pytest.raises(Stopped):
             train(model=network(), out=tmp_path, data=data, recipe=PLAIN, quiet=True)
-    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors", metadata(tmp_path)["run"])
+    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors", RunSpec.read(metadata(tmp_path)["run"], "a test"))
     assert checkpoint.progress.seen == 2 * BATCH
     assert checkpoint.tensors["random.cpu"].shape[0] == 1
     other = Recipe(epochs=2, batch_size=50)
