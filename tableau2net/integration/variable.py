@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from math import perm
 
 import numpy as np
-from sympy import Expr
 
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
-from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
+from tableau2net.scheme import Scheme
 
 Floats = np.ndarray
 ALIKE = 1e-9  # how well the table itself must come out on an even grid
@@ -70,17 +69,14 @@ class Pattern:
 
 def pattern(scheme: Scheme) -> Pattern:
     """The pattern of a linear multistep method. Raises InputError where the conditions do not determine it."""
-    tables: tuple[tuple[Expr, ...], ...]
-    if isinstance(scheme, Multistep):
-        tables, d = (scheme.beta,), scheme.derivative
-    elif isinstance(scheme, AdditiveMultistep):
-        tables, d = scheme.betas, 1
-    else:
+    formula = scheme.formula()
+    if formula is None:
         raise InputError(f"{scheme.name}: steps must be equal for a {scheme.family} scheme; give steps=")
-    k, conditions = scheme.steps, order(scheme) + d
-    alpha = tuple(j for j in range(k) if not scheme.alpha[j].is_zero)
-    betas = tuple(tuple(j for j, b in enumerate(beta) if not b.is_zero) for beta in tables)
-    wanted = [float(a) for a in scheme.alpha[:k]], [[float(b) for b in beta] for beta in tables]
+    k, d = formula.steps, formula.derivative
+    conditions = order(scheme) + d
+    alpha = tuple(j for j in range(k) if not formula.alpha[j].is_zero)
+    betas = tuple(tuple(j for j, b in enumerate(beta) if not b.is_zero) for beta in formula.betas)
+    wanted = [float(a) for a in formula.alpha[:k]], [[float(b) for b in beta] for beta in formula.betas]
     if k == 1:
         return Pattern(conditions, d, k, alpha, betas, (), wanted)
     for first in (*betas, (k,)):

@@ -18,7 +18,7 @@ from tableau2net.nn.entry import REGISTERED, ModelEntry, Said
 from tableau2net.nn.families.residual import adamnet_scheme
 from tableau2net.nn.model_options import ModelOptions
 from tableau2net.nn.values import check_values
-from tableau2net.scheme import Multistep, Scheme, load
+from tableau2net.scheme import Scheme, load
 
 COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 
@@ -81,8 +81,9 @@ def model_name(scheme: Scheme, depth: int) -> str:
     """The name under which the network of a scheme goes: its own where it is listed, else ``"resnetD"``."""
     if scheme == load("lm"):
         return f"lm_resnet{depth}"
-    if isinstance(scheme, Multistep) and 2 <= scheme.steps <= 12 and scheme == adamnet_scheme(scheme.steps):
-        return f"adamnet{scheme.steps}_{depth}"
+    steps = scheme.name.removeprefix("adamnet-")
+    if steps.isdecimal() and 2 <= int(steps) <= 12 and scheme == adamnet_scheme(int(steps)):
+        return f"adamnet{steps}_{depth}"
     return f"resnet{depth}"
 
 

@@ -203,7 +203,7 @@ class Scheme:
         return tuple(_table(key, value) for key, value in self._numbers())
 
     def formula(self) -> Recurrence | None:
-        """The scheme as a formula, where paper has that instead of the tables."""
+        """The scheme as the formula that it is on paper, where it is a linear multistep method."""
         return None
 
     def _repr_html_(self) -> str:

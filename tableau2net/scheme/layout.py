@@ -35,13 +35,19 @@ class CellGrid:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """Σ_j α_j y_{n+j} = h^d Σ_ν Σ_j β_j f_{n+j}, for schemes that paper writes as a formula and not as a table.
+    """Σ_j α_j y_{n+j} = h^d Σ_ν Σ_j β^ν_j f^ν_{n+j}, j = 0..k, oldest first: what a linear multistep method is.
 
-    fields: each field's letter in LaTeX, and its β.  derivative: d."""
+    betas: β of each field.  letters: each field's letter in LaTeX.  derivative: d."""
 
-    alpha: Sequence[Expr]
-    fields: Sequence[tuple[str, Sequence[Expr]]]
+    alpha: tuple[Expr, ...]
+    betas: tuple[tuple[Expr, ...], ...]
+    letters: tuple[str, ...] = ("f",)
     derivative: int = 1
+
+    @property
+    def steps(self) -> int:
+        """The number of steps k."""
+        return len(self.alpha) - 1
 
 
 class Tabulated(Protocol):

@@ -74,7 +74,7 @@ class Multistep(Scheme):
         return (by_age(self.alpha, [(Label("β", r"\beta"), self.beta)]),)
 
     def formula(self) -> Recurrence:
-        return Recurrence(self.alpha, [("f", self.beta)], self.derivative)
+        return Recurrence(self.alpha, (self.beta,), derivative=self.derivative)
 
     def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]
@@ -133,7 +133,8 @@ class AdditiveMultistep(Scheme):
         return (by_age(self.alpha, [(indexed("β", i, r"\beta"), beta) for i, beta in enumerate(self.betas, 1)]),)
 
     def formula(self) -> Recurrence:
-        return Recurrence(self.alpha, [(indexed("f", i).latex, beta) for i, beta in enumerate(self.betas, 1)])
+        letters = tuple(indexed("f", i).latex for i in range(1, len(self.betas) + 1))
+        return Recurrence(self.alpha, self.betas, letters)
 
     def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n != f"alpha{self.steps}"]

@@ -15,7 +15,7 @@ from tableau2net.codegen.learnable.residuals import RetractionConditions, retrac
 from tableau2net.codegen.learnable.stable_maps import stable_maps
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
-from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
+from tableau2net.scheme import Parameter, Scheme
 from tableau2net.step import lower, prune
 
 START_MOVES = 1e-9  # how much a coefficient may move at the start: roots that were found in floating point
@@ -139,7 +139,7 @@ def _called(found: Learning, numbers: NumberedNames) -> Iterator[tuple[str, str]
 def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | None:
     """The order to be kept; stability includes that constants are kept, order 0. Raises InputError."""
     name = scheme.name or scheme.family
-    if keep_stable and not isinstance(scheme, Multistep | AdditiveMultistep):
+    if keep_stable and scheme.formula() is None:
         raise InputError(f"{name}: keep_stable is for multistep schemes, a {scheme.family} scheme has no such region")
     if keep_order is not None:
         if isinstance(keep_order, bool) or not isinstance(keep_order, int) or keep_order < 0:
@@ -152,7 +152,7 @@ def _goal(scheme: Scheme, keep_order: int | None, keep_stable: bool) -> int | No
         start = ", ".join([*alpha][:-1])  # the last is 1
         raise InputError(
             f"keep_stable: {name} starts at {start}, where constants are not kept; the zero-stable region is where "
-            f"rho(1) = 0{' and its derivative' if getattr(scheme, 'derivative', 1) == 2 else ''}: start in it"
+            f"rho(1) = 0{' and its derivative' if lower(scheme).derivative == 2 else ''}: start in it"
         )
     return keep_order if keep_order is not None else 0 if keep_stable else None
 

@@ -13,7 +13,9 @@ from tableau2net.analysis.region.regions import region_text, zero_stable_region
 from tableau2net.analysis.stability.verdicts import zero_stable
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, symbol
-from tableau2net.scheme import AdditiveMultistep, Multistep, Parameter, Scheme
+from tableau2net.scheme import Parameter, Scheme
+from tableau2net.scheme.base import substitute
+from tableau2net.scheme.layout import Recurrence
 
 MARGIN = Rational(1, 512)  # of an open end, kept free so that tanh = 1 in rounded arithmetic is inside still
 Z = Symbol("z")
@@ -35,8 +37,9 @@ def stable_maps(scheme: Scheme) -> dict[str, Map]:
 
     One parameter: the exact interval about its start. Several: the roots of ρ beside 1 by reflection coefficients.
     Raises InputError where the scheme does not start inside, or its region has no such map."""
-    assert isinstance(scheme, Multistep | AdditiveMultistep)
-    names = sorted(set().union(*(a.free_symbols for a in scheme.alpha)), key=str)
+    formula = scheme.formula()
+    assert formula is not None
+    names = sorted(set().union(*(a.free_symbols for a in formula.alpha)), key=str)
     involved = [p for p in scheme.parameters if p.symbol in names]
     if not involved:
         if not zero_stable(scheme):
@@ -44,7 +47,7 @@ def stable_maps(scheme: Scheme) -> dict[str, Map]:
         return {}
     if len(involved) == 1:
         return _on_interval(scheme, involved[0])
-    return _by_reflection(scheme, involved)
+    return _by_reflection(scheme, formula, involved)
 
 
 # ------------------------------------------------------------------------------------------------ one parameter
@@ -138,7 +141,7 @@ def reflections(q: list[Expr]) -> list[Expr] | None:
     return kappa
 
 
-def _by_reflection(scheme: Multistep | AdditiveMultistep, involved: list[Parameter]) -> dict[str, Map]:
+def _by_reflection(scheme: Scheme, formula: Recurrence, involved: list[Parameter]) -> dict[str, Map]:
     """ρ(ζ) = ζ^m (ζ − 1)^d q(ζ), where q is any polynomial with its roots inside the unit circle."""
     drawn = [p.name for p in involved if p.init is not None]
     if drawn:
@@ -146,20 +149,20 @@ def _by_reflection(scheme: Multistep | AdditiveMultistep, involved: list[Paramet
             f"keep_stable: {', '.join(drawn)} of {scheme.name} cannot be drawn where several parameters make the "
             "zero-stable region; drop init"
         )
-    d, oldest = getattr(scheme, "derivative", 1), next(i for i, a in enumerate(scheme.alpha) if not a.is_zero)
-    size = scheme.steps - oldest - d
+    d, oldest = formula.derivative, next(i for i, a in enumerate(formula.alpha) if not a.is_zero)
+    size = formula.steps - oldest - d
     kappa = list(sympy.symbols(f"kappa1:{size + 1}", real=True)) if size > 0 else []
     q = Poly(reflected(kappa), Z)
     rho = (q * Poly(Z - 1, Z) ** d * Poly(Z, Z) ** oldest).all_coeffs()[::-1]
-    solved = sympy.linsolve([a - r for a, r in zip(scheme.alpha, rho, strict=True)], [p.symbol for p in involved])
+    solved = sympy.linsolve([a - r for a, r in zip(formula.alpha, rho, strict=True)], [p.symbol for p in involved])
     if size != len(involved) or not solved:
         raise InputError(
             f"keep_stable: {scheme.name} ties its {len(involved)} learnt alpha to each other in a way that no smooth "
             "map follows; keep a lower order, or fix all of them but one"
         )
-    start = scheme.at_defaults()
+    start = {p.symbol: p.value for p in scheme.parameters}
     (found,) = solved
-    here = _reflections_of(start.alpha, d, oldest)
+    here = _reflections_of(tuple(substitute(a, start) for a in formula.alpha), d, oldest)
     if here is None:
         raise InputError(
             f"keep_stable: {scheme.name} does not start strictly inside: a root of rho, beside 1, is not inside the "

@@ -14,7 +14,8 @@ from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.fourier import Diffusion, Rest
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
-from tableau2net.scheme import AdditiveRungeKutta, Scheme, load
+from tableau2net.scheme import Scheme, load
+from tableau2net.step import Call, Solve, Step, lower
 
 
 @register_model(
@@ -40,13 +41,20 @@ def imexnet(
     options: of the compilation.
     """
     chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
-    if not isinstance(chosen, AdditiveRungeKutta) or len(chosen.parts) != 2 or not chosen.parts[0].explicit:
+    if not _explicit_then_implicit(lower(chosen)):
         raise InputError(f"scheme={chosen.name!r}: write an IMEX Runge–Kutta method, its first part explicit; ars-222")
     if "solver" in options:
         raise InputError("solver: the diffusion is solved by its own resolvent; leave the option out")
     options["solver"] = "resolvent"
     block = compile(chosen, **options)
     return like_resnet("imexnet", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
+
+
+def _explicit_then_implicit(step: Step) -> bool:
+    """Whether a step is of one state and two fields, of which the first is in no equation, and remembers nothing."""
+    solved = [member for op in step.operations if isinstance(op, Solve) for member in op.members]
+    explicit = all(op.part > 0 for op in solved if isinstance(op, Call))
+    return explicit and step.parts == 2 and len(step.states) == 1 and not step.history
 
 
 def fields(channels: int) -> list[nn.Module]:

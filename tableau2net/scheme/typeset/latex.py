@@ -46,7 +46,7 @@ def _recurrence(formula: Recurrence) -> str:
     h = "h" if formula.derivative == 1 else f"h^{formula.derivative}"
     *old, _ = (-a for a in formula.alpha)
     states = linear_combination([(a, _at("y", j)) for j, a in reversed(list(enumerate(old)))])
-    parts = [states, *(_field_sum(beta, f, h) for f, beta in formula.fields)]
+    parts = [states, *(_field_sum(beta, f, h) for beta, f in zip(formula.betas, formula.letters, strict=True))]
     return f"{_at('y', len(old))} = {' + '.join(part for part in parts if part != '0') or '0'}"
 
 
