@@ -56,3 +56,11 @@ def network():
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Curves take longer to draw than small runs to train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tableau2net.training.run.draw_curves", lambda *_: b"")
+        yield

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def trees(folder):
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / folder).rglob("*.py"))}
+
+
+TESTS = trees("tests")
 
 
 def private(name):
@@ -15,7 +21,7 @@ def private(name):
 
 
 def declared(tree):
-    """The private names that a file of the package gives to something."""
+    """The names that a file of the package gives to something."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
@@ -40,25 +46,25 @@ def used(tree):
                 yield from (text.rpartition(".")[2] for text in texts)
 
 
+OURS = {name for tree in trees("tableau2net").values() for name in declared(tree) if private(name)}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_nothing_private_is_used(path):
+    assert OURS.intersection(used(TESTS[path])) == set()
+
+
 def test_no_test_module_is_imported():
     """What two of them share has a module of its own."""
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in TESTS}
-    imports = {node.module for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name for name in imports if name and name.rpartition(".")[2].startswith("test_")} == set()
-
-
-OURS = {
-    name
-    for path in (ROOT / "tableau2net").rglob("*.py")
-    for name in declared(ast.parse(path.read_text(encoding="utf-8")))
-    if private(name)
-}
-
-
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
-def test_nothing_private_is_used(path):
-    assert OURS.intersection(used(ast.parse(path.read_text(encoding="utf-8")))) == set()
+    nodes = (node for tree in TESTS.values() for node in ast.walk(tree))
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    assert {module for module in modules if module.rpartition(".")[2].startswith("test_")} == set()
 
 
 def test_no_file_is_long():
     assert {path.name for path in TESTS if len(path.read_text(encoding="utf-8").splitlines()) > 400} == set()
+
+
+def test_every_file_has_a_name_of_its_own():
+    names = [path.stem for path in TESTS if path.stem != "__init__"]
+    assert sorted(names) == sorted(set(names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -65,8 +64,8 @@ def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]
         yield f"it has {done} epochs of {recipe.epochs}"
     if seen and not (done < recipe.epochs and 0 < seen < count and seen % recipe.batch_size == 0):
         yield f"it stopped after {seen} of {count} images"
-    if not 0 <= progress.seconds < math.inf:
-        yield f"it took {progress.seconds} seconds"
+    if not (_finite(progress.seconds) and progress.seconds >= 0):
+        yield f"it took {str(progress.seconds)[:40]} seconds"
     for i, row in enumerate(progress.rows):
         if row.get("epoch") != i + 1 or not all(_finite(row.get(key)) for key in NUMBERS):
             yield f"its epoch {i + 1} is not written down"

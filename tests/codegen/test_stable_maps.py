@@ -16,10 +16,6 @@ from tableau2net.scheme import Multistep, Parameter, load
 # ------------------------------------------------------------------------------------------------------- stability
 
 
-def lm_roots(k):
-    return np.roots([1, -(1 - k), -k])
-
-
 def test_lm_stays_zero_stable_however_far_its_raw_parameter_goes():
     found = learning(load("lm"), coefficients="learnable", keep_stable=True)
     assert found.raw_names == ("k_raw",)

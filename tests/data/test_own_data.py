@@ -18,6 +18,7 @@ from tableau2net.training.stop import Stop
 
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.05)
 NAMES = ("name", "classes", "flip", "shape", "counts", "digest", "to", "has", "batches", "feed")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 class Stripes:
@@ -64,12 +65,6 @@ def small() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 3)
     )
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Curves take longer to draw than these runs to train."""
-    monkeypatch.setattr("tableau2net.training.run.draw_curves", lambda *_: b"")
 
 
 def test_they_train_a_network_by_name(tmp_path: Path) -> None:

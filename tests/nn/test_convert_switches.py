@@ -51,13 +51,6 @@ class Autocast(Plain):
         return y + self.two(torch.relu(inner.float()))
 
 
-class NoAutocast(Plain):
-    def forward(self, y):
-        with torch.autocast("cpu", enabled=False):
-            inner = self.one(y)
-        return y + self.two(torch.relu(inner))
-
-
 class OtherAutocast(Plain):
     def forward(self, y):
         with torch.autocast("cpu", torch.float16):

@@ -18,8 +18,6 @@ from tableau2net.errors import InputError
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.overview import summary
 
-KIB = 1024
-
 
 def _net(scheme: str = "euler", **options: Any) -> nn.Module:
     torch.manual_seed(0)

@@ -32,7 +32,6 @@ from tableau2net.testing import (
 from tests.reference import multistep_order, runge_kutta_order
 
 few = settings(max_examples=12)
-ANY_MULTISTEP = range(1, 5)
 RUNGE_KUTTA = [
     *({"order": p, "explicit": True, "embedded": True} for p in (1, 2, 3, 4)),
     {"stages": range(11, 14), "order": 5, "explicit": True},

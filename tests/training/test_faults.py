@@ -32,18 +32,15 @@ from tableau2net.training.progress import ProgressDisplay
 Maker = Callable[[], nn.Module]
 LAST, BEFORE = "checkpoint.safetensors", "checkpoint.before.safetensors"
 RECIPE = Recipe(epochs=3, batch_size=40, ema=0.5)
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX matters")
+pytestmark = [
+    pytest.mark.usefixtures("undrawn"),
+    pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX matters"),
+]
 
 
 @pytest.fixture(scope="module")
 def data() -> Data:
     return load_data("glyphs:130:20")
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Curves take longer to draw than these runs to train."""
-    monkeypatch.setattr("tableau2net.training.run.draw_curves", lambda *_: b"")
 
 
 class Killed(BaseException):

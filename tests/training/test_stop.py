@@ -38,6 +38,7 @@ FULL = Recipe(
     cutout=8, mixup=0.4, ema=0.9, refine=(0.5,),
 )  # fmt: skip
 NESTEROV = Recipe(epochs=2, batch_size=BATCH, nesterov=True, ema=0.5, smoothness=0.01, clip=(0.5, 1.5))
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @dataclass
@@ -57,12 +58,6 @@ class Happens:
 @pytest.fixture(scope="module")
 def data() -> Data:
     return load_data("glyphs:140:20", validation=10)
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Curves take longer to draw than these runs to train."""
-    monkeypatch.setattr("tableau2net.training.run.draw_curves", lambda *_: b"")
 
 
 def after(patch: pytest.MonkeyPatch, batches: int, what: Callable[[], Any]) -> None:

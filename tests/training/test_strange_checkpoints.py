@@ -29,14 +29,7 @@ from tableau2net.training.stop import Stop
 LAST, BEFORE = "checkpoint.safetensors", "checkpoint.before.safetensors"
 STRANGE = [None, True, -1, 0, 3, 1.5, -0.5, math.nan, math.inf, 10**400, "", "x", [], {}, [1], {"x": 1}, [[1.0]]]
 Path_ = tuple[str | int, ...]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def undrawn() -> Iterator[None]:
-    """Curves take longer to draw than these runs to train."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tableau2net.training.run.draw_curves", lambda *_: b"")
-        yield
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +131,13 @@ def test_anything_in_what_a_checkpoint_says(
     progress, tensors = opened(stopped[1] / LAST)
     place = draw.draw(st.sampled_from(sorted(leaves(progress), key=repr)))
     tried(*stopped, data, put(changed(progress, place, new), tensors))
+
+
+def test_a_time_that_no_float_holds(stopped: tuple[str, Path], data: Data) -> None:
+    progress, tensors = opened(stopped[1] / LAST)
+    said = tried(*stopped, data, put({**progress, "seconds": 10**400}, tensors))
+    assert said is not None
+    assert "it took 1000" in said
 
 
 @pytest.mark.slow
