@@ -9,7 +9,9 @@ from tableau2net.scheme.general_linear import GeneralLinear
 
 # isort: on
 from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
+from tableau2net.scheme.keys import Matrix
 from tableau2net.scheme.library import list_schemes, load, register_scheme_folder
+from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.operations import adjoint, compose
 from tableau2net.scheme.registered import register_scheme_family
 
@@ -18,12 +20,14 @@ __all__ = [
     "AdditiveRungeKutta",
     "Distribution",
     "GeneralLinear",
+    "Matrix",
     "Multistep",
     "Parameter",
     "PartitionedRungeKutta",
     "RungeKutta",
     "Scheme",
     "SchemePattern",
+    "StepWriter",
     "adjoint",
     "compose",
     "list_schemes",

@@ -94,10 +94,14 @@ def _value(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Map
         return value
     if key.kind == "table":
         return _tables(value, key, parameters, symbols)
-    if key.kind == "word" and isinstance(value, list):
-        where = enumerate(value)
-        return tuple(_exact(x, symbols, f"{key.name}[{i}]") if isinstance(x, list) else x for i, x in where)
-    return _exact(value, symbols, key.name)
+    return _words(value, key.depth, symbols, key.name) if key.kind == "word" else _exact(value, symbols, key.name)
+
+
+def _words(value: Any, depth: int, symbols: Mapping[str, Expr], key: str) -> Any:
+    """Words as they are, and lists of exact numbers in their places."""
+    if depth and isinstance(value, list):
+        return tuple(_words(entry, depth - 1, symbols, f"{key}[{i}]") for i, entry in enumerate(value))
+    return _exact(value, symbols, key) if depth or isinstance(value, list) else value
 
 
 def _tables(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> tuple[Scheme, ...]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
 from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.constructed import patterns
+from tableau2net.sinks import one_line
 from tableau2net.words import check_name
 
 
@@ -30,20 +34,21 @@ def folder() -> Path:
 @cache
 def _files() -> dict[str, Path]:
     """The files of the library by name: ours, and what is added."""
-    return _in(folder().resolve())
-
-
-def _in(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.rglob("*.toml"))}
+    return {path.stem: path for path in sorted(folder().resolve().rglob("*.toml"))}
 
 
 def register_scheme_folder(folder: str | Path) -> None:
     """Add the scheme files in a folder, and in those below it, to the library: each is named as its file is.
 
     Raises InputError where there is none, or where a name is taken."""
-    found = _in(Path(folder).resolve())
+    found = sorted(Path(folder).resolve().rglob("*.toml"))
     if not found:
         raise InputError(f"{folder}: no .toml file is in this folder")
+    _add(found)
+
+
+def _add(paths: Iterable[Path]) -> None:
+    found = {path.stem: path for path in paths}
     for name, path in found.items():
         check_name(name, str(path))
         if _files().get(name, path) != path or patterns.is_member(name):
@@ -51,12 +56,29 @@ def register_scheme_folder(folder: str | Path) -> None:
     _files().update(found)
 
 
+@cache
+def _extend() -> None:
+    """What other packages add: what their modules register, and the scheme files beside each module."""
+    for module in load_extensions("schemes"):
+        try:
+            _add(sorted(_beside(module)))
+        except InputError as error:  # as a module that cannot be imported: it keeps nobody from a scheme of ours
+            told = f"{module.__name__} adds no scheme files: {one_line(str(error))}"
+            warnings.warn(told, RuntimeWarning, stacklevel=3)
+
+
+def _beside(module: ModuleType) -> Iterable[Path]:
+    """The files in a module's folder, where that is its package's own and not that of everything installed."""
+    place = module.__file__
+    return Path(place).resolve().parent.glob("*.toml") if module.__package__ and place else ()
+
+
 def list_schemes(pattern: str = "*") -> list[str]:
     """Names that `load` knows, matching a shell pattern (``"ssprk*"``), sorted. Of each family constructed for any
     number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
     if not isinstance(pattern, str):
         raise InputError(f"list_schemes: a pattern is text such as 'ssp*', not a {type(pattern).__name__}")
-    load_extensions("schemes")
+    _extend()
     return sorted(name for name in {*_files(), *patterns.listed()} if fnmatchcase(name, pattern))
 
 
@@ -116,7 +138,7 @@ def load(source: str | Path) -> Scheme:
 def _load_named(name: str) -> Scheme:
     found = _found(name)
     if found is None:
-        load_extensions("schemes")
+        _extend()
         found = _found(name)
     if found is not None:
         return found
