@@ -6,18 +6,24 @@ Chang, Meng, Haber, Tung, Begert 2018, "Multi-level residual networks from dynam
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
 
-from tableau2net.codegen.compile_options import Options
 from tableau2net.errors import InputError
-from tableau2net.nn.blocks import blocks_of
+from tableau2net.nn.blocks import CompiledBlock, blocks_of, growth_told, steps_in
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.runtime.rounding import check_growth
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@runtime_checkable
+class Refines(Protocol):
+    """A network with two grids, which it makes finer by a method of its own."""
+
+    def refine(self, states: int, controls: int) -> nn.Module: ...
 
 
 def refine(network: Network, factor: int = 2) -> Network:
@@ -53,49 +59,40 @@ def refine(network: Network, factor: int = 2) -> Network:
         raise InputError(f"factor = {factor}: the steps that take the place of one are at least 2")
     if not isinstance(network, nn.Module):
         raise InputError(f"network is no network ({type(network).__name__}): give an nn.Module")
-    if callable(getattr(network, "refine", None)):
+    if isinstance(network, Refines):
         raise InputError(f"{type(network).__name__} refines itself, by grids of its own: write network.refine(…)")
     refined = copy.deepcopy(network)
-    found = list(blocks_of(refined))
+    found = [block for _, block, _ in blocks_of(refined)]
     if not found:
         raise InputError(f"{type(network).__name__} has no compiled block, so there are no steps to refine")
-    for _, block, made in found:
-        _refine_block(block, made.options, factor)
+    for block in found:
+        _refine_block(block, factor)
     return refined
 
 
 def steps_of(network: nn.Module) -> int:
     """How many steps the blocks of a network take together; a transition is none of them."""
     lengths = (module.lengths for module in network.modules() if isinstance(module, DynamicBlock))
-    return sum(map(len, lengths)) + sum(_steps(block) for _, block, _ in blocks_of(network))
+    return sum(map(len, lengths)) + sum(steps_in(block) for _, block, _ in blocks_of(network))
 
 
-def _steps(block: Any) -> int:
-    """Of a block that has a field for all steps, or one for each."""
-    return len(block.fields) if hasattr(block, "fields") else int(block.steps)
-
-
-def _refine_block(block: Any, options: Options, factor: int) -> None:
+def _refine_block(block: CompiledBlock, factor: int) -> None:
     """More steps in the place of each, in the block itself."""
+    options = block.made_of.options
     if block.order < 0 and not block.coefficients:  # learnt ones may have become anything
         raise InputError(
             f"{block.scheme}: a step of size 0 changes the state, so smaller ones make quite another network"
         )
     if options.step_weights == "shared":
         block.steps *= factor
-        steps = block.steps
     else:
         block.fields = _repeated(block.fields, factor)
-        steps = len(block.fields)
     block.h = block.h / factor
     if block.coefficients and options.sharing != "shared":
-        _repeat_coefficients(block, steps, factor)
+        _repeat_coefficients(block, factor)
     if options.backward == "reversible" and hasattr(block, "growth"):
-        start = getattr(block, "startup", 0)
-        try:
-            check_growth(block.growth(), steps - start, options.growth_limit)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        with growth_told():
+            check_growth(block.growth(), steps_in(block) - block.startup, options.growth_limit)
 
 
 def _repeated(fields: nn.ModuleList, factor: int) -> nn.ModuleList:
@@ -104,18 +101,16 @@ def _repeated(fields: nn.ModuleList, factor: int) -> nn.ModuleList:
     return nn.ModuleList(entry for entries in zip(*rows, strict=True) for entry in entries)
 
 
-def _repeat_coefficients(block: Any, steps: int, factor: int) -> None:
+def _repeat_coefficients(block: CompiledBlock, factor: int) -> None:
     """A learnt coefficient for each of the new steps behind the start-up: that of the old step it is a part of."""
-    startup = getattr(block, "startup", 0)
-    index = [max(n // factor - startup, 0) for n in range(startup, steps)]
-    raw = getattr(block, "raw", block.coefficients)
+    index = [max(n // factor - block.startup, 0) for n in range(block.startup, steps_in(block))]
     nothing = False
-    for name in raw:
-        old = getattr(block, name)
+    for name in block.raw:
+        old = block.get_parameter(name)
         nothing = len(old) == 0  # every step was of the start-up
         values = (
             old.new_empty(len(index), *old.shape[1:]) if nothing else old.detach()[torch.tensor(index).to(old.device)]
         )
-        setattr(block, name, nn.Parameter(values, requires_grad=old.requires_grad))
+        block.register_parameter(name, nn.Parameter(values, requires_grad=old.requires_grad))
     if nothing:
         block.reset_coefficients()

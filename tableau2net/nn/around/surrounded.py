@@ -36,8 +36,9 @@ def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[Compil
     block = compile(scheme, **vars(options))
     if not layers:
         return block
-    methods = {name: getattr(block, name) for name in ("step", "start") if hasattr(block, name)}
-    forward = block.forward
+    methods, forward = {"step": block.step}, block.forward
+    if hasattr(block, "start"):
+        methods["start"] = block.start
     for layer in layers:
         layer.check(scheme, options, block)
         methods = {name: layer.step(step, block) for name, step in methods.items()}

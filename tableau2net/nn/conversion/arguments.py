@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.around.surrounded import Around, Method
 from tableau2net.nn.conversion.fields import BranchField
+
+
+class Takes(Protocol):
+    """A block that is called with more than the state.
+
+    arguments: their names, in order.  context: of those that are handed on.  constants: of the others what they are."""
+
+    arguments: tuple[str, ...]
+    context: tuple[str, ...]
+    constants: Mapping[str, object]
+    fields: nn.ModuleList
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Context(Around):
     def forward(self, forward: Method) -> Method:
         """The call, with fields that know what it was called with."""
 
-        def called(self: Any, y: Any, *others: Any, **named: Any) -> Any:
+        def called(self: Takes, y: Tensor, *others: object, **named: object) -> object:
             given = {**dict(zip(self.arguments, others, strict=False)), **named}
             for name, value in given.items():
                 if name not in self.context and not _same(value, self.constants.get(name)):
@@ -37,7 +49,7 @@ class Context(Around):
 class Absorbed(nn.Module):
     """In the place of a block that is part of another one now: hands on the state."""
 
-    def forward(self, y: Any, *others: Any, **named: Any) -> Any:
+    def forward(self, y: Tensor, *others: object, **named: object) -> Tensor:
         return y
 
 
@@ -55,34 +67,31 @@ def known_as(block: nn.Module, before: nn.Module) -> nn.Module:
 class Bound(nn.Module):
     """A field with what it is called with beside the state, in one call of a network."""
 
-    def __init__(self, field: BranchField, context: dict[str, Any]) -> None:
+    def __init__(self, field: nn.Module, context: Mapping[str, object]) -> None:
         super().__init__()
         self.field = field
         self.context = context
-        self.after = field.after
+        self.after = field.after if isinstance(field, BranchField) else None
 
-    def forward(self, y: Any) -> Any:
-        return self.field(y, **self.context)
+    def forward(self, y: Tensor) -> Tensor:
+        slope: Tensor = self.field(y, **self.context)
+        return slope
 
 
 class _Call:
     """A block in one call: itself, with other fields."""
 
-    def __init__(self, block: Any, fields: list[Any]) -> None:
+    def __init__(self, block: Takes, fields: list[Bound | list[Bound]]) -> None:
         self.block, self.fields = block, fields
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.block, name)
 
 
-def _same(value: Any, constant: Any) -> bool:
+def _same(value: object, constant: object) -> bool:
     return value is constant or (isinstance(value, bool | int | float | str) and bool(value == constant))
 
 
-def _bound(step: Any, context: dict[str, Any]) -> Any:
+def _bound(step: nn.Module, context: Mapping[str, object]) -> Bound | list[Bound]:
     """A step's field or fields, bound."""
-    return (
-        [Bound(cast(BranchField, f), context) for f in step]
-        if isinstance(step, nn.ModuleList)
-        else Bound(cast(BranchField, step), context)
-    )
+    return [Bound(f, context) for f in step] if isinstance(step, nn.ModuleList) else Bound(step, context)

@@ -6,7 +6,6 @@ import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from torch import fx, nn
 
@@ -38,8 +37,8 @@ class Block:
     graph: fx.Graph
     sums: tuple[Sum, ...]
     owner: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    constants: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, object] = field(default_factory=dict)
+    constants: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -75,7 +74,7 @@ def find_runs(model: nn.Module) -> Iterator[tuple[Block, ...] | Left]:
 
 
 def _visit(
-    module: nn.Module, where: str, taken: Set[nn.Module], known: dict[str, Mapping[str, Any]], seen: bool = True
+    module: nn.Module, where: str, taken: Set[nn.Module], known: dict[str, Mapping[str, object]], seen: bool = True
 ) -> Iterator[tuple[Block, ...] | Left]:
     """The runs among the modules that one module calls, then those inside the others.
 
@@ -106,7 +105,7 @@ def _visit(
             yield from _visit(child, _join(where, name), inside, known, row)
 
 
-def _graphs_as_called(module: nn.Module, known: Mapping[str, Any] | None) -> list[fx.Graph]:
+def _graphs_as_called(module: nn.Module, known: Mapping[str, object] | None) -> list[fx.Graph]:
     """The graphs of a forward with the constants that it is called with, else with its defaults."""
     try:
         return own_graphs(module, known)
@@ -116,7 +115,7 @@ def _graphs_as_called(module: nn.Module, known: Mapping[str, Any] | None) -> lis
         return own_graphs(module)
 
 
-def _constants_of_calls(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _constants_of_calls(owner: nn.Module, graph: fx.Graph, where: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     """The modules that one calls, by name, and what they are called with that is not computed; of several the last."""
     modules = dict(owner.named_modules(remove_duplicate=False))
     for node in graph.nodes:
@@ -128,7 +127,7 @@ def _constants_of_calls(owner: nn.Module, graph: fx.Graph, where: str) -> Iterat
             yield _join(where, str(node.target)), {name: v for name, v in values.items() if not _varies(v)}
 
 
-def _arguments(node: fx.Node, module: nn.Module) -> dict[str, Any]:
+def _arguments(node: fx.Node, module: nn.Module) -> dict[str, object]:
     """What a call hands to the arguments that a forward names beside the first; TypeError where it does not fit."""
     call = inspect.signature(module.forward).bind(*node.args, **node.kwargs)
     call.apply_defaults()
@@ -205,12 +204,12 @@ def _alike(a: Block, b: Block) -> bool:
     return a.context == b.context and bool(a.arguments) == bool(b.arguments)
 
 
-def _varies(value: Any) -> bool:
+def _varies(value: object) -> bool:
     """Whether an argument of a call is computed in it, or is a tuple, which the tracer does not take as a constant."""
     return isinstance(value, tuple | list | dict | fx.Node)
 
 
-def _block(module: nn.Module, where: str, known: Mapping[str, Any] | None = None) -> Block | Left | None:
+def _block(module: nn.Module, where: str, known: Mapping[str, object] | None = None) -> Block | Left | None:
     """A module read as a residual block; why it is none, where it adds or hides what it does; else None.
 
     known: its arguments beside the state that are constants; None for the defaults."""

@@ -30,7 +30,7 @@ def check_model(model: object) -> None:
         raise InputError("model is compiled by torch.compile: convert model._orig_mod, then compile the result")
     if kind in _WRAPPERS:
         raise InputError(f"model is wrapped in {kind}: convert model.module, then wrap the result")
-    if isinstance(done := getattr(model, "conversion", None), Conversion):
+    if isinstance(done := vars(model).get("conversion"), Conversion):
         raise InputError(f"model is converted already, to {done.scheme}: convert the original")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Set
-from typing import Any, cast
 
 from torch import Tensor, fx, nn
 
@@ -22,16 +21,18 @@ class BranchField(nn.Module):
         self.branch = branch
         self.after = after
 
-    def forward(self, y: Tensor, **context: Any) -> Tensor:
-        return cast(Tensor, self.branch(y, **context))
+    def forward(self, y: Tensor, **context: object) -> Tensor:
+        slope: Tensor = self.branch(y, **context)
+        return slope
 
 
 class Moved(BranchField):
     """The field g(y) = a(y + f(y)) − y: a plain Euler step with it, h = 1, is the residual sum up to rounding."""
 
-    def forward(self, y: Tensor, **context: Any) -> Tensor:
+    def forward(self, y: Tensor, **context: object) -> Tensor:
         assert self.after is not None
-        return cast(Tensor, self.after(y + self.branch(y, **context))) - y
+        new: Tensor = self.after(y + self.branch(y, **context))
+        return new - y
 
 
 def field_of(block: nn.Module, graph: fx.Graph, residual: Sum, moved: bool) -> BranchField:

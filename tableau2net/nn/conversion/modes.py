@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import fx, nn
+from torch.fx.node import Argument
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -14,11 +13,11 @@ class Chosen(nn.Module):
 
     A module, since what is no module's would be a constant after pickle, which traces a graph anew."""
 
-    def __init__(self, training: Any, otherwise: Any) -> None:
+    def __init__(self, training: object, otherwise: object) -> None:
         super().__init__()
         self.values = (otherwise, training)
 
-    def forward(self) -> Any:
+    def forward(self) -> object:
         return self.values[self.training]
 
 
@@ -36,7 +35,10 @@ def merged(training: fx.Graph, otherwise: fx.Graph) -> fx.Graph | None:
         return None
     try:
         for a, b in pairs.items():
-            a.args, a.kwargs = _joined(a, a.args, b.args, pairs), _joined(a, a.kwargs, b.kwargs, pairs)
+            if len(a.args) != len(b.args) or a.kwargs.keys() != b.kwargs.keys():
+                return None
+            a.args = tuple(_joined(a, x, y, pairs) for x, y in zip(a.args, b.args, strict=True))
+            a.kwargs = {name: _joined(a, x, b.kwargs[name], pairs) for name, x in a.kwargs.items()}
     except _DifferError:
         return None
     return training
@@ -49,7 +51,7 @@ def add_choices(block: nn.Module, graph: fx.Graph) -> None:
             block.add_module(node.target, node.meta["chosen"].train(block.training))
 
 
-def _joined(user: fx.Node, a: Any, b: Any, pairs: dict[fx.Node, fx.Node]) -> Any:
+def _joined(user: fx.Node, a: Argument, b: Argument, pairs: dict[fx.Node, fx.Node]) -> Argument:
     """An argument that is a in train mode and b in eval mode."""
     if isinstance(a, fx.Node):
         if pairs[a] is not b:
@@ -66,7 +68,7 @@ def _joined(user: fx.Node, a: Any, b: Any, pairs: dict[fx.Node, fx.Node]) -> Any
     raise _DifferError
 
 
-def _choice(user: fx.Node, a: Any, b: Any) -> fx.Node:
+def _choice(user: fx.Node, a: object, b: object) -> fx.Node:
     with user.graph.inserting_before(user):
         count = sum("chosen" in node.meta for node in user.graph.nodes)
         node = user.graph.create_node("call_module", f"chosen_{count}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import torch
 from torch import fx, nn
 from torch.nn.modules import activation, batchnorm, dropout, normalization
 
-from tableau2net.nn.conversion.trace import overwritten
+from tableau2net.nn.conversion.trace import name_of, overwritten
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _SCALINGS = (operator.mul, operator.imul, operator.truediv, operator.itruediv, torch.mul, torch.div, "mul", "div")
@@ -121,7 +120,7 @@ class _Reader:
                 last = before.sums[-1]
                 return _Reading((*before.sums[:-1], replace(last, after=(*last.after, node))))
         if self._reshapes(node):
-            before = self.read(cast(fx.Node, node.args[0]))
+            before = self.read(node.all_input_nodes[0])
             if before.view is None or node.target in ("view", "reshape", torch.reshape):  # they say the whole shape
                 return _Reading(before.sums, None if self._is_own_shape(node) else node)
         if node.target in _VIEWS and isinstance(node.args[0], fx.Node) and _addends(node.args[0]):
@@ -232,8 +231,7 @@ class _Reader:
             return isinstance(self.modules[str(node.target)], _SAME_SHAPE)
         if node.target in _SCALINGS and not node.kwargs and node.args[0] in node.all_input_nodes:
             return all(isinstance(number, int | float) for number in node.args[1:])
-        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-        return node.op in ("call_function", "call_method") and name in _ACTIVATIONS
+        return node.op in ("call_function", "call_method") and name_of(node) in _ACTIVATIONS
 
     def _shortcut(self, a: fx.Node, b: fx.Node) -> str:
         """The side of an addition with fewer calls behind it."""
@@ -243,7 +241,7 @@ class _Reader:
     def _describe(self, node: fx.Node) -> str:
         if node.op == "call_module":
             return f"{node.target}: {type(self.modules[str(node.target)]).__name__}"
-        return getattr(node.target, "__name__", str(node.target))
+        return name_of(node)
 
 
 def _behind(node: fx.Node) -> set[fx.Node]:
@@ -271,7 +269,7 @@ def _addends(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
 def _overwritten_by(node: fx.Node, modules: Mapping[str, nn.Module]) -> list[fx.Node]:
     """The tensor that a node overwrites in place, what that is a view of, and so on; empty where it overwrites none."""
     chain: list[fx.Node] = []
-    found: Any = overwritten(node, modules)
+    found: object = overwritten(node, modules)
     while isinstance(found, fx.Node):
         chain.append(found)
         is_view = found.target in _VIEWS or found.target is operator.getitem

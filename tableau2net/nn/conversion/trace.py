@@ -6,7 +6,7 @@ import dis
 import inspect
 import operator
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -19,7 +19,7 @@ from torch.nn.modules import transformer
 from tableau2net.nn.conversion.effects import put_back
 from tableau2net.nn.conversion.torch_state import kept_surroundings, surroundings
 
-_IN_PLACE = tuple(getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "ipow"))
+_IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.imatmul, operator.ipow)
 _SUBTRACTIONS = {operator.sub: operator.add, operator.isub: operator.iadd, torch.sub: torch.add, "sub": torch.add}
 
 
@@ -45,10 +45,11 @@ class _Kept(_Plain):
 class _OwnForward(fx.Tracer):
     proxy_buffer_attributes = True  # else what is computed of them alone is a constant
 
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+    def getattr(self, attr: str, attr_val: object, parameter_proxy_cache: dict[str, fx.Proxy]) -> object:
         value = super().getattr(attr, attr_val, parameter_proxy_cache)
-        known = isinstance(value, fx.Proxy) and not isinstance(attr_val, nn.Parameter)
-        return _Kept(value.node, self, attr_val) if known else value
+        if isinstance(value, fx.Proxy) and isinstance(attr_val, Tensor) and not isinstance(attr_val, nn.Parameter):
+            return _Kept(value.node, self, attr_val)
+        return value
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return True
@@ -56,7 +57,7 @@ class _OwnForward(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Plain(node, self)
 
-    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:  # torch's own arguments, as they are
         """A call, with the state of torch in which it is made."""
         node = super().create_node(*args, **kwargs)
         node.meta["surroundings"] = surroundings()
@@ -70,7 +71,12 @@ class _OwnForward(fx.Tracer):
         passed = None if frame is None else _checked(frame)
         return super().to_bool(obj) if passed is None else passed
 
-    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+    def create_args_for_root(
+        self,
+        root_fn: Callable[..., object],
+        is_module: bool,
+        concrete_args: dict[str, object] | tuple[object, ...] | None = None,
+    ) -> tuple[object, list[object]]:
         """The arguments of a call, nothing for *args and **kwargs."""
         call, arguments = super().create_args_for_root(root_fn, is_module, concrete_args)
         for i, value in enumerate(arguments):
@@ -103,7 +109,7 @@ def _raises(calls: list[dis.Instruction]) -> bool:
     return False
 
 
-def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> list[fx.Graph]:
+def own_graphs(module: nn.Module, known: Mapping[str, object] | None = None) -> list[fx.Graph]:
     """The calls that a forward makes with its first argument: one graph, or that of train and that of eval mode.
 
     known: the other arguments that are constants, by their names; None for all at their defaults.
@@ -121,7 +127,7 @@ def own_graphs(module: nn.Module, known: Mapping[str, Any] | None = None) -> lis
     return [_in_order(_read_once(graph), module) for graph in plain]
 
 
-def _traced(module: nn.Module, constants: dict[str, Any], training: bool, keeps: bool = True) -> fx.Graph:
+def _traced(module: nn.Module, constants: dict[str, object], training: bool, keeps: bool = True) -> fx.Graph:
     """The calls of a forward in one mode, with gradients or without, as they come; the output says what changes."""
     try:
         with (
@@ -177,6 +183,11 @@ def _written_out() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
+def name_of(node: fx.Node) -> str:
+    """The name of what a node calls: a function, or a method or module by its name."""
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+
+
 def overwritten(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
     """The value that a call overwrites in place and returns; None for a call that overwrites nothing."""
     first = node.args[0] if node.args else None
@@ -188,7 +199,7 @@ def overwritten(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | No
         return first if str(node.target).endswith("_") and not str(node.target).startswith("__") else None
     if node.op != "call_function":
         return None
-    name = getattr(node.target, "__name__", "")
+    name = name_of(node)
     by_name = name.endswith("_") and not name.startswith("_")
     return first if by_name or node.target in _IN_PLACE or _asked_in_place(node) else None
 
@@ -231,7 +242,7 @@ def _without_constants(graph: fx.Graph) -> fx.Graph:
     """A graph without the arguments that are constants, of which the tracer asserts that they are."""
     for node in [node for node in graph.nodes if node.op == "placeholder"]:
         checks = [*node.users, *(user for each in node.users if each.target is operator.eq for user in each.users)]
-        names = [getattr(each.target, "__name__", "") for each in checks]
+        names = [name_of(each) if each.op == "call_function" else "" for each in checks]
         if checks and all(name in ("eq", "_assert", "_assert_is_none") for name in names):
             for each in reversed(checks):
                 graph.erase_node(each)
@@ -270,7 +281,7 @@ def _is_identity(module: nn.Module) -> bool:
     )
 
 
-def _defaults(module: nn.Module) -> dict[str, Any]:
+def _defaults(module: nn.Module) -> dict[str, object]:
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tableau2net.codegen import CompiledBlock
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion.checks import copied
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.step.lower import lower
 
-_AXES = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
-
-def try_step(block: Any, where: str) -> None:
+def try_step(block: CompiledBlock, where: str) -> None:
     """Raises InputError where the first step of a block with implicit stages is not solved on a random state of one
     image of 8 × 8 pixels, in evaluation mode. A state of what shape the fields take is seen by their first layer;
     where that says nothing, nothing is tried."""
-    made = type(block).made_of
+    made = block.made_of
     searched = made.options.tolerance > 0 and made.options.solver != "resolvent"
     if not searched or lower(made.scheme).explicit:
         return
@@ -42,20 +40,23 @@ def try_step(block: Any, where: str) -> None:
         torch.set_rng_state(random)
 
 
-def _first_step(block: Any) -> Any:
+def _first_step(block: CompiledBlock) -> CompiledBlock:
     """A block of the start-up steps and one more, in evaluation mode; it shares no module with the given one."""
     trial = copy.copy(block)
-    steps = copied(block.fields[: getattr(block, "startup", 0) + 1])
+    steps = copied(block.fields[: block.startup + 1])
     trial.__dict__["_modules"] = {**block._modules, "fields": steps}
     return trial.eval()
 
 
-def _state_for(block: Any) -> Tensor | None:
+def _state_for(block: CompiledBlock) -> Tensor | None:
     for module in block.fields.modules():
-        axes = next((n for kind, n in _AXES.items() if isinstance(module, kind)), None)
-        if axes is not None or isinstance(module, nn.Linear):
-            weight = next(module.parameters())
-            generator = torch.Generator().manual_seed(0)
-            shape = (1, module.in_channels, *[8] * axes) if axes else (1, 8, module.in_features)
-            return torch.randn(shape, generator=generator).to(weight.device, weight.dtype)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            shape = (1, module.in_channels, *[8] * len(module.kernel_size))
+        elif isinstance(module, nn.Linear):
+            shape = (1, 8, module.in_features)
+        else:
+            continue
+        weight = next(module.parameters())
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(shape, generator=generator).to(weight.device, weight.dtype)
     return None

@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, Unpack, get_args
+from typing import Literal, Unpack, get_args
 
-from torch import nn
+from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tableau2net.codegen import CompileOptions, Options, compile
+from tableau2net.codegen import CompiledBlock, CompileOptions, Options, compile
 from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.around.steps import After
 from tableau2net.nn.around.surrounded import Around, surrounded
+from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.conversion.arguments import Absorbed, Context, known_as
 from tableau2net.nn.conversion.chains import Block, Left, find_runs
 from tableau2net.nn.conversion.checks import check_model, checked_step, copied
 from tableau2net.nn.conversion.conversion_report import Conversion, ConvertedRun
 from tableau2net.nn.conversion.fields import BranchField, field_of
+from tableau2net.nn.conversion.trace import name_of
 from tableau2net.nn.conversion.trial import try_step
 from tableau2net.scheme import Scheme, load
 
@@ -58,7 +60,7 @@ def convert(
     chosen = _options(loaded, options)
     if after not in get_args(Activation):
         raise InputError(f"after={after!r}: write 'keep' or 'move'")
-    compiled: Any = compile(loaded, **vars(chosen))
+    compiled = compile(loaded, **vars(chosen))
     _check_shape(loaded, compiled)
     network = copied(model)
     runs: list[ConvertedRun] = []
@@ -98,7 +100,7 @@ def _options(scheme: Scheme, options: CompileOptions) -> Options:
     return Options(**options)
 
 
-def _check_shape(scheme: Scheme, block: Any) -> None:
+def _check_shape(scheme: Scheme, block: type[CompiledBlock]) -> None:
     if block.states != ("y",):
         raise InputError(
             f"{scheme.name or scheme.family} steps on the states {', '.join(block.states)}, a network to convert "
@@ -106,12 +108,12 @@ def _check_shape(scheme: Scheme, block: Any) -> None:
         )
 
 
-def _parts(block: Any) -> int:
+def _parts(block: type[CompiledBlock]) -> int:
     """How many different fields a step has: those of an additive scheme, not those of its stages."""
     return len({name.partition("_")[2] for name in block.field_names})
 
 
-def _misfit(run: Sequence[Block], block: Any) -> str | None:
+def _misfit(run: Sequence[Block], block: type[CompiledBlock]) -> str | None:
     """Why a run cannot be one of the scheme's."""
     parts, sums = _parts(block), [len(b.sums) for b in run]
     if parts > 1 and set(sums) != {parts}:
@@ -124,7 +126,7 @@ def _misfit(run: Sequence[Block], block: Any) -> str | None:
     return None
 
 
-def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: Activation) -> nn.Module:
+def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, after: Activation) -> CompiledBlock:
     """The compiled block of a run."""
     fields = [[field_of(b.module, b.graph, s, after == "move") for s in b.sums] for b in run]
     around: list[Around] = []
@@ -132,29 +134,27 @@ def _block(run: Sequence[Block], scheme: Scheme, options: Options, h: float, aft
         around.append(After("after='keep'", "after='move'"))
     if run[0].arguments:
         around.append(Context())
-    compiled: Any = surrounded(scheme, options, *around)
-    steps: list[Any] = fields if _parts(compiled) > 1 else list(chain(*fields))
+    compiled = surrounded(scheme, options, *around)
+    steps: list[BranchField | list[BranchField]] = [*fields] if _parts(compiled) > 1 else [*chain(*fields)]
     if options.stage_weights == "independent" and compiled.evaluations > 1:
         steps = [_copies(step, compiled) for step in steps]
-    try:
-        block: nn.Module = compiled(steps, h)
-    except ValueError as error:  # rounding errors would grow too much on the way back
-        raise InputError(str(error)) from None
-    if run[0].arguments:
-        block.arguments, block.context = run[0].arguments, tuple(run[0].context)  # type: ignore[assignment]
-        block.constants = dict(run[0].constants)  # type: ignore[assignment]
+    with growth_told():
+        block = compiled(steps, h)
+    if run[0].arguments:  # see `Takes`
+        constants = dict(run[0].constants)
+        vars(block).update(arguments=run[0].arguments, context=tuple(run[0].context), constants=constants)
     inside = {module for field in block.modules() if isinstance(field, BranchField) for module in field.modules()}
     for module in set(block.modules()) - inside:  # the fields have the modes that the blocks had
         module.training = run[0].module.training
     place = next(run[0].module.parameters(), None)
     if place is not None:  # coefficients are where the weights are
-        for name in getattr(compiled, "raw", compiled.coefficients):
-            value = getattr(block, name)
-            setattr(block, name, nn.Parameter(value.detach().to(place), value.requires_grad))
+        for name in compiled.raw:
+            value = block.get_parameter(name)
+            block.register_parameter(name, nn.Parameter(value.detach().to(place), value.requires_grad))
     return block
 
 
-def _copies(step: BranchField | list[BranchField], compiled: Any) -> list[BranchField]:
+def _copies(step: BranchField | list[BranchField], compiled: type[CompiledBlock]) -> list[BranchField]:
     """A field for each stage: the first is the network's own, the others start from a copy."""
     if isinstance(step, list):
         raise InputError("stage_weights='independent': with a scheme of several fields it is not done; drop it")
@@ -176,26 +176,26 @@ def _put(network: nn.Module, run: Sequence[Block], block: nn.Module) -> nn.Modul
     return network
 
 
-def _about(run: Sequence[Block], block: Any, h: float) -> ConvertedRun:
+def _about(run: Sequence[Block], block: CompiledBlock, h: float) -> ConvertedRun:
     steps = len(block.fields)
-    startup = getattr(block, "startup", 0)
     kinds = Counter(type(b.module).__name__ for b in run)
     afters = [field.after for field in block.modules() if isinstance(field, BranchField) and field.after is not None]
     after = ", ".join(sorted({_what(a) for a in afters}))
     notes = tuple(_notes(block, block.evaluations))
-    evaluations = startup + (steps - startup) * block.evaluations
+    evaluations = block.startup + (steps - block.startup) * block.evaluations
     where, last = run[0].where or "the network", run[-1].where or "the network"
-    return ConvertedRun(where, last, " and ".join(kinds), len(run), steps, startup, evaluations, after, notes)
+    return ConvertedRun(where, last, " and ".join(kinds), len(run), steps, block.startup, evaluations, after, notes)
 
 
 def _what(after: nn.Module) -> str:
     """What follows an addition, by the names of its calls."""
-    graph, names = after.graph, []
-    for node in graph.nodes:  # type: ignore[union-attr]
+    assert isinstance(after, fx.GraphModule)
+    names = []
+    for node in after.graph.nodes:
         if node.op == "call_module":
             names.append(type(after.get_submodule(node.target)).__name__)
         elif node.op in ("call_function", "call_method"):
-            names.append(getattr(node.target, "__name__", str(node.target)))
+            names.append(name_of(node))
     return " then ".join(names)
 
 

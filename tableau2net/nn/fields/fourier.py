@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -40,7 +38,8 @@ class Diffusion(nn.Module):
         """The y with y = known − cLy."""
         height, width = known.shape[-2:]
         transform = torch.fft.rfft2(_wide(known)) / (1 + c * self.symbol(height, width))
-        return cast(Tensor, torch.fft.irfft2(transform, s=(height, width)).to(known.dtype))
+        solved: Tensor = torch.fft.irfft2(transform, s=(height, width))
+        return solved.to(known.dtype)
 
 
 class Rest(nn.Module):
@@ -52,7 +51,8 @@ class Rest(nn.Module):
         self.implicit = implicit
 
     def forward(self, y: Tensor) -> Tensor:
-        return cast(Tensor, self.field(y) - self.implicit(y))
+        slope: Tensor = self.field(y) - self.implicit(y)
+        return slope
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import torch
 from sympy import Rational
@@ -47,8 +46,8 @@ def learnt_schemes(model: nn.Module) -> list[LearntScheme]:
         if not family.raw:
             continue
         with torch.no_grad():
-            learnt: dict[str, Tensor] = {n: v.detach().cpu() for n, v in cast(Any, block).learnt().items()}
-        first = 1 + getattr(block, "startup", 0)
+            learnt: dict[str, Tensor] = {n: v.detach().cpu() for n, v in block.learnt().items()}
+        first = 1 + block.startup
         shape = next(iter(learnt.values())).shape
         for step in range(shape[0]) if shape else [None]:
             for channel in range(shape[1]) if len(shape) > 1 else [None]:
