@@ -61,8 +61,7 @@ class Program:
     @cached_property
     def start(self) -> Step | None:
         """The start-up step, where the scheme looks back further than one step."""
-        parts = len(getattr(self.scheme, "betas", ((),)))
-        return startup(self.step, self.options, parts) if self.depth else None
+        return startup(self.step, self.options) if self.depth else None
 
     @property
     def depth(self) -> int:

@@ -28,14 +28,13 @@ def evaluated_parts(step: Step) -> list[int]:
     return sorted({op.part for op in step.calls})
 
 
-def startup(step: Step, options: Options, parts: int = 1) -> Step:
-    """The start-up step of a scheme's step. For y'' = f it is a step from rest, y + h²/2 f(y).
-
-    parts: how many fields the scheme is for; those that its step does not evaluate, the start-up does not either."""
+def startup(step: Step, options: Options) -> Step:
+    """The start-up step of a scheme's step: fields that its step does not evaluate, the start-up does not either. For
+    y'' = f it is a step from rest, y + h²/2 f(y)."""
     if step.derivative == 2:
         start = Step(step.states, (Evaluate("k1", ("y",), S.Zero, 0), _sum("y_new", "y", Rational(1, 2))), ("y_new",))
     else:
-        start = prune(_for_parts(options.start_scheme, parts, evaluated_parts(step) or [0]))
+        start = prune(_for_parts(options.start_scheme, step.fields, evaluated_parts(step) or [0]))
     return _Start(step, start).program()
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import AdditiveMultistep, Scheme
+from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
 States = tuple[Tensor, ...]
@@ -205,7 +205,7 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
         states = _tensors(_several(y0, n, "y0", f"a tuple of {n} states, which {scheme.name} has"))
         functions = _several(f, n, "f", f"a tuple of {n} functions, one a state")
         return System(step, tuple(PartField(_function(g), y) for g, y in zip(functions, states, strict=True)), states)
-    parts = len(scheme.betas) if isinstance(scheme, AdditiveMultistep) else step.parts  # those without weights too
+    parts = max(step.parts, step.fields)
     if parts > 1:
         text = f"a tuple of {parts} functions, whose sum is y' ({scheme.name} treats each in its own way)"
         return System(step, tuple(CountedField(_function(g)) for g in _several(f, parts, "f", text)), _tensors((y0,)))

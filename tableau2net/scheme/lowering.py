@@ -17,10 +17,12 @@ class StepWriter(Protocol):
     is told: lines that need each other are solved together. The current states are told before all else.
 
     derivative: d in y^(d) = f, 1 unless it is set.
+    fields: how many fields the system has, where a step need not evaluate all of them.
     estimate: the name of the state that an embedded method gives, where there is one.
     """
 
     derivative: int
+    fields: int
     estimate: str | None
 
     def state(self, name: str, age: int = 0, *, component: int = 0, nordsieck: tuple[Expr, ...] | None = None) -> str:

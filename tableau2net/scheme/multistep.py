@@ -52,6 +52,11 @@ class Multistep(Scheme):
         _check_beta(self.beta, "beta", len(self.alpha))
 
     @property
+    def betas(self) -> tuple[tuple[Expr, ...], ...]:
+        """β of each field: of the one."""
+        return (self.beta,)
+
+    @property
     def steps(self) -> int:
         """The number of steps k."""
         return len(self.alpha) - 1
@@ -90,6 +95,7 @@ class AdditiveMultistep(Scheme):
     """
 
     family: ClassVar[str] = "additive-multistep"
+    derivative: ClassVar[int] = 1
 
     alpha: tuple[Expr, ...]
     betas: tuple[tuple[Expr, ...], ...]
@@ -172,7 +178,7 @@ def _backwards(alpha: Vector, betas: Sequence[Vector], sign: int) -> list[Vector
 
 def _lower(step: StepWriter, alpha: Vector, betas: Sequence[Vector]) -> None:
     """y_{n+k} = Σ −α_j y_{n+j} + h Σ_ν Σ_j β^ν_j f^ν_{n+j}; j = k is the new point, j = k − 1 is zero steps old."""
-    k = len(alpha) - 1
+    k, step.fields = len(alpha) - 1, len(betas)
     marks = [""] if len(betas) == 1 else [f"_{part + 1}" for part in range(len(betas))]
 
     def y(j: int) -> str:

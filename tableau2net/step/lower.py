@@ -29,6 +29,7 @@ def lower(scheme: Scheme) -> Step:
         estimate=writer.estimate,
         parameters=scheme.parameters,
         derivative=writer.derivative,
+        fields=writer.fields,
     )
 
 
@@ -41,6 +42,7 @@ class Writer:
         self.outputs: dict[str, str] = {}
         self.estimate: str | None = None
         self.derivative = 1
+        self.fields = 1
 
     def state(self, name: str, age: int = 0, *, component: int = 0, nordsieck: tuple[Expr, ...] | None = None) -> str:
         self.inputs.append(Input(name, "y", age, component=component, nordsieck=nordsieck))

@@ -43,6 +43,7 @@ class Step:
     outputs: for each of the inputs, the value that stands in its place when the next step begins.
     estimate: the state an embedded method gives at the new time, where there is one.
     derivative: d in y^(d) = f, so that a field value counts with h^d.
+    fields: how many fields the system has at least, those that no step evaluates among them.
     """
 
     inputs: tuple[Input, ...]
@@ -51,6 +52,7 @@ class Step:
     estimate: str | None = None
     parameters: tuple[Parameter, ...] = ()
     derivative: int = 1
+    fields: int = 1
 
     @property
     def states(self) -> tuple[Input, ...]:

@@ -131,21 +131,11 @@ def _partitioned(scheme: PartitionedRungeKutta, at: Given) -> Advanced:
     return Advanced([_total(at, y[p], table[p][2], k[p * len(s) : (p + 1) * len(s)]) for p in n])
 
 
-@advance.register
-def _multistep(scheme: Multistep, at: Given) -> Advanced:
-    return _linear_multistep(scheme, (scheme.beta,), scheme.derivative, at)
-
-
-@advance.register
-def _additive_multistep(scheme: AdditiveMultistep, at: Given) -> Advanced:
-    return _linear_multistep(scheme, scheme.betas, 1, at)
-
-
-def _linear_multistep(
-    scheme: Multistep | AdditiveMultistep, betas: tuple[tuple[Expr, ...], ...], derivative: int, at: Given
-) -> Advanced:
+@advance.register(Multistep)
+@advance.register(AdditiveMultistep)
+def _multistep(scheme: Multistep | AdditiveMultistep, at: Given) -> Advanced:
     """y_{n+k} = −Σ_{j<k} α_j y_{n+j} + h^d Σ_ν Σ_j β^ν_j f^ν_{n+j}; n + k − 1 is now."""
-    k, step = scheme.steps, at.h**derivative
+    k, betas, step = scheme.steps, scheme.betas, at.h**scheme.derivative
     known = 0 * at.y(0, 0)
     for j in range(k):
         age = k - 1 - j

@@ -57,9 +57,7 @@ def check_unique(scheme: Scheme, fields: Iterable[SmoothField], h: float) -> Non
     start = scheme.at_defaults()
     steep = max((float(torch.linalg.matrix_norm(f.weight.detach(), 2)) for f in fields), default=0.0)
     if isinstance(start, Multistep | AdditiveMultistep):
-        betas = (start.beta,) if isinstance(start, Multistep) else start.betas
-        power = start.derivative if isinstance(start, Multistep) else 1
-        if h**power * steep * sum(abs(float_of(beta[-1])) for beta in betas) >= 1:
+        if h**start.derivative * steep * sum(abs(float_of(beta[-1])) for beta in start.betas) >= 1:
             raise ArithmeticError("the implicit stage may have more than one solution")
         return
     tables: Any = start.parts if isinstance(start, AdditiveRungeKutta | PartitionedRungeKutta) else (start,)
@@ -125,8 +123,7 @@ class Compared:
             return kind != "f" or {f"f-{age}", "f" if age == 0 else ""} & set(map(str, scheme.external)) != set()  # type: ignore[attr-defined]
         if not isinstance(scheme, Multistep | AdditiveMultistep):
             return False
-        betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
-        return age > 0 or not betas[part][-1].is_zero
+        return age > 0 or not scheme.betas[part][-1].is_zero
 
     def formula(self) -> tuple[Tensor, ...]:
         """The states after all steps. Raises ArithmeticError where implicit stages do not settle, or may have more than

@@ -183,8 +183,7 @@ def live_stages(scheme: Scheme) -> list[int]:
 def live_evaluations(scheme: Scheme) -> set[tuple[int, int]]:
     """The same as pairs of part and stage."""
     if isinstance(scheme, Multistep | AdditiveMultistep):
-        betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
-        return {(part, 0) for part, beta in enumerate(betas) if any(not b.is_zero for b in beta)}
+        return {(part, 0) for part, beta in enumerate(scheme.betas) if any(not b.is_zero for b in beta)}
     tables = (scheme,) if isinstance(scheme, RungeKutta | GeneralLinear) else scheme.parts  # type: ignore[attr-defined]
     rows = (
         [(0, row) for row in scheme.B]
@@ -204,7 +203,7 @@ def live_evaluations(scheme: Scheme) -> set[tuple[int, int]]:
 
 
 def _multistep(network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, y: Tensor) -> Tensor:
-    betas = (scheme.beta,) if isinstance(scheme, Multistep) else scheme.betas
+    betas = scheme.betas
     k, parts = scheme.steps, range(len(betas))
     implicit = [not beta[k].is_zero for beta in betas]
     # a slope that no later step reads is not remembered

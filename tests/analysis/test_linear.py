@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Matrix, Poly, Rational, eye, ones
 
+from tableau2net import testing
 from tableau2net.analysis.reading.linear import ZETA, Z, characteristic_polynomial, curve_of, stability_function
+from tableau2net.analysis.stability.unit_disk import root_condition
+from tableau2net.analysis.stability.zero_stability import zero_stable
 from tableau2net.errors import InputError
 from tableau2net.scheme import (
     AdditiveMultistep,
@@ -66,6 +69,14 @@ def test_reading_of_a_multistep_program_is_rho_minus_z_sigma(scheme):
     for found in (characteristic_polynomial(scheme), curve_of(lower(scheme)).poly):
         quotient = sympy.cancel(expected / found.as_expr())
         assert sympy.cancel(quotient / ZETA ** sympy.degree(quotient, ZETA)).is_number
+
+
+@settings(max_examples=80)
+@given(testing.degenerate(families=["multistep", "additive-multistep"]))
+def test_zero_stability_of_a_multistep_program_is_the_root_condition_on_rho(scheme):
+    point = scheme.at_defaults()
+    rho = Poly(list(reversed(point.alpha)), ZETA)
+    assert zero_stable(scheme) == (rho.eval(1) == 0 and root_condition(rho, point.derivative))
 
 
 def test_stages_that_do_not_start_from_y():

@@ -196,10 +196,9 @@ def _drawn(grown: Forest, tree: int, reads: tuple[tuple[int, ...], ...]) -> bool
 
 def _smooth(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
     """Σ_j r_j h^j u^(j) = h Σ_ν Σ_j s^ν_j h^j (d/dt)^j f^ν(u) along u' = f̃(u), with the moments r of ρ and s of σ."""
-    betas = _betas(scheme)
-    grown, domain = forest(colours=len(betas)), domain_of(lower(scheme).coefficients())
+    grown, domain = forest(colours=len(scheme.betas)), domain_of(lower(scheme).coefficients())
     rho = moments(domain, scheme.alpha, terms + 1)
-    sigmas = [moments(domain, beta, terms) for beta in betas]
+    sigmas = [moments(domain, beta, terms) for beta in scheme.betas]
     if lower(scheme).derivative != 1 or rho[0] or not rho[1]:
         return None
 
@@ -214,21 +213,16 @@ def _smooth(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
 
 def _smoothing(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
     """f̃^ν = Σ_j c^ν_j h^j (d/dt)^j f^ν along y' = f, where c^ν is the series ρ(e^x)/(x σ^ν(e^x))."""
-    betas = _betas(scheme)
-    grown, domain = forest(colours=len(betas)), domain_of(lower(scheme).coefficients())
+    grown, domain = forest(colours=len(scheme.betas)), domain_of(lower(scheme).coefficients())
     trees = trees_up_to(grown, terms)
     rho = moments(domain, scheme.alpha, terms + 1)
-    sigmas = [moments(domain, beta, terms) for beta in betas]
+    sigmas = [moments(domain, beta, terms) for beta in scheme.betas]
     if lower(scheme).derivative != 1 or rho[0] or not all(sigma[0] for sigma in sigmas):
         return None
     series = [quotient(domain, rho[1:], sigma) for sigma in sigmas]
     domain = series[0][0]
     found = {t: series[grown.colour[t]][1][grown.order[t] - 1] * _derivative(grown, t) for t in trees}
     return _Field(grown, domain, found, domain.one)
-
-
-def _betas(scheme: Multistep | AdditiveMultistep) -> tuple[tuple[Expr, ...], ...]:
-    return scheme.betas if isinstance(scheme, AdditiveMultistep) else (scheme.beta,)
 
 
 def _derivative(grown: Forest, tree: int) -> int:

@@ -319,7 +319,7 @@ def _named(scheme: Scheme, name: str, shape: Shape, order: int) -> Scheme:
     found = order_conditions(scheme).order
     assert found >= order, f"{shape.kind}: order {found} where {order} was solved for"
     claims: dict[str, object] = {"order": found}
-    if isinstance(scheme, RungeKutta) and scheme.b_hat is not None:
+    if lower(scheme).estimate is not None:
         claims["embedded_order"] = order_conditions(scheme, embedded=True).order
     if isinstance(scheme, Multistep | AdditiveMultistep):
         claims["zero_stable"] = zero_stable(scheme)

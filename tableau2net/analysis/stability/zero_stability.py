@@ -9,12 +9,13 @@ from sympy.polys.matrices import DomainMatrix
 
 from tableau2net.analysis.stability.unit_disk import root_condition, split
 from tableau2net.errors import InputError
+from tableau2net.exact.components import components
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
-from tableau2net.scheme import AdditiveMultistep, Multistep, Scheme
+from tableau2net.scheme import Multistep, Scheme
 from tableau2net.step import Combine, Step, lower
-from tableau2net.step.forms import linear_form
+from tableau2net.step.forms import Row, linear_form, nonzero
 
 Z = Symbol("z")
 
@@ -34,10 +35,6 @@ def zero_stable(scheme: Scheme) -> bool:
     if y itself is kept. Where a source printed decimals, ρ(1) = 0 is asked for to these.
     """
     scheme = scheme.at_defaults() if scheme.parameters else scheme
-    if isinstance(scheme, Multistep | AdditiveMultistep):
-        double = isinstance(scheme, Multistep) and scheme.derivative == 2
-        rho = _with_root_one(characteristic(scheme.alpha), scheme.digits)
-        return rho is not None and root_condition(rho, 2 if double else 1)
     step = lower(scheme)
     return True if _keeps_its_states(step) else _power_bounded(step, scheme.digits)
 
@@ -62,22 +59,36 @@ def _keeps_its_states(step: Step) -> bool:
 
 
 def _power_bounded(step: Step, digits: int | None) -> bool:
-    """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition."""
+    """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition: on the circle roots are
+    simple, or as many as there are derivatives in y'' = f."""
     reading = linear_form(step)
     if reading is None:
         raise InputError("zero-stability of several states with a history is not decided")
     assert isinstance(reading.arithmetic, Domain)
-    domain, r = reading.arithmetic.domain, reading.size
-    V = [[row.get(j, domain.zero) for j in range(r)] for row in reading.V]
-    constants = reversed_characteristic([[[x] for x in row] for row in V], Ring(reading.arithmetic, 0))
-    polynomial = _with_root_one(Poly([c[0] for c in constants], Z, domain=domain), digits)
-    if polynomial is None or not root_condition(polynomial, r):
+    domain, V = reading.arithmetic.domain, [nonzero(row) for row in reading.V]
+    polynomial = _with_root_one(_product(V, reading.arithmetic), digits)
+    if polynomial is None or not root_condition(polynomial, polynomial.degree()):
         return False
+    dense = [[row.get(j, domain.zero) for j in range(len(V))] for row in V]
     for factor, times in polynomial.sqf_list()[1]:
         circle = split(factor)[1]
-        if times > 1 and circle is not None and circle.degree() > 0 and _nullity(circle, V) < times * circle.degree():
-            return False
+        if times > step.derivative and circle is not None and circle.degree() > 0:
+            dimension = times * circle.degree()
+            if _nullity(circle**step.derivative, dense) < dimension:
+                return False
     return True
+
+
+def _product(V: list[Row], arithmetic: Domain) -> Poly:
+    """The characteristic polynomial, without roots 0 that are plain to see: of the classes of values that act on each
+    other, one by one."""
+    ring, product = Ring(arithmetic, 0), Poly(1, Z, domain=arithmetic.domain)
+    for rows in components(V):
+        inner = [[[V[i][j]] if j in V[i] else [] for j in reversed(rows)] for i in reversed(rows)]
+        if any(map(any, inner)):
+            found = [c[0] if c else ring.zero for c in reversed_characteristic(inner, ring)]
+            product *= Poly(found, Z, domain=arithmetic.domain)
+    return product
 
 
 def _nullity(p: Poly, V: list[list[object]]) -> int:

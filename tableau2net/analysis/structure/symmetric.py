@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from sympy import Expr
-
 from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.exact.domain import Element
@@ -28,8 +26,7 @@ def symmetric(scheme: Scheme) -> bool | None:
     plus sign in α for y'' = f (HLW, XV.1.2 and XV.4; HNW I, III.10). None for other families."""
     point = scheme.at_defaults() if scheme.parameters else scheme
     if isinstance(point, Multistep | AdditiveMultistep):
-        betas = [point.beta] if isinstance(point, Multistep) else point.betas
-        return _multistep(point, betas, -1 if isinstance(point, Multistep) and point.derivative == 2 else 1)
+        return _multistep(point, -1 if point.derivative == 2 else 1)
     if isinstance(point, RungeKutta):
         numbers, found = tables(point, [point])
     elif isinstance(point, AdditiveRungeKutta | PartitionedRungeKutta):
@@ -43,11 +40,11 @@ def symmetric(scheme: Scheme) -> bool | None:
     return _same_results(found, [_adjoint(t) for t in found], counted)
 
 
-def _multistep(scheme: Multistep | AdditiveMultistep, betas: Sequence[Sequence[Expr]], sign: int) -> bool:
-    numbers = SignedDomain([x for row in (scheme.alpha, *betas) for x in row], scheme.digits)
+def _multistep(scheme: Multistep | AdditiveMultistep, sign: int) -> bool:
+    numbers = SignedDomain([x for row in (scheme.alpha, *scheme.betas) for x in row], scheme.digits)
     alpha = numbers.row(scheme.alpha)
     pairs = [a + sign * mirrored for a, mirrored in zip(alpha, reversed(alpha), strict=True)]
-    for beta in map(numbers.row, betas):
+    for beta in map(numbers.row, scheme.betas):
         pairs += [b - mirrored for b, mirrored in zip(beta, reversed(beta), strict=True)]
     return all(map(numbers.is_zero, pairs))
 
