@@ -84,8 +84,8 @@ def _matrices(step: Step, z: Complex) -> Complex:
 
     def value(fields: Row, given: Row) -> Complex:
         """What is known of a value."""
-        known = [c * made[j] for j, c in fields.items() if j in made] + [c * taken[i] for i, c in given.items()]
-        return sum(known, zero)
+        known = sum((c * made[j] for j, c in fields.items() if j in made), zero)
+        return sum((c * taken[i] for i, c in given.items()), known)
 
     with np.errstate(all="ignore"):
         for group in form.groups:

@@ -7,8 +7,9 @@ or a *field value*, and in a combination a field value counts with a factor h, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sympy import Expr
@@ -98,30 +99,27 @@ class Step:
         """How many times one step evaluates the field."""
         return len(self.calls)
 
-    @property
-    def calls(self) -> list[Call]:
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
         """The operations that call a field."""
-        return [op for op in self.flat() if isinstance(op, Call)]
+        return tuple([op for op in self.flat() if isinstance(op, Call)])
 
-    def flat(self) -> Iterator[Assignment]:
+    def flat(self) -> tuple[Assignment, ...]:
         """The operations one by one, those inside a `Solve` included."""
-        for op in self.operations:
-            yield from op.members
+        return self._flat
 
-    @property
-    def kinds(self) -> dict[str, Kind]:
+    @cached_property
+    def _flat(self) -> tuple[Assignment, ...]:
+        return tuple([o for op in self.operations for o in op.members])
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
         """Every value by name, and whether it is a state or a field value."""
         return {i.name: i.kind for i in self.inputs} | {op.target: op.kind for op in self.flat()}
 
     def kind(self, name: str) -> Kind:
         """Whether a value is a state or a field value."""
-        for known in self.inputs:
-            if known.name == name:
-                return known.kind
-        for op in self.flat():
-            if op.target == name:
-                return op.kind
-        raise KeyError(name)
+        return self.kinds[name]
 
     def coefficients(self) -> Iterator[Expr]:
         """Every exact number in the program."""

@@ -78,7 +78,7 @@ class Reading:
         self._several = len(step.states) > 1
         later = [op for op in step.flat() if op.later]
         combined = in_order([op for op in step.flat() if not op.later])
-        self.empty = self._constant_terms()
+        self.empty = self._constant_terms(combined)
         self.series: dict[str, list[Element]] = {name: [] for name in self._kinds}
         self._work = len(later) + sum(len(op.operands) for op in combined)
         last = _closure(combined, {*step.outputs, *([step.estimate] if step.estimate else [])})
@@ -114,14 +114,14 @@ class Reading:
             return self._arithmetic.convert(coefficient)
         return int(coefficient) if self._kinds[value] == "y" else self._arithmetic.multiplier(coefficient)
 
-    def _constant_terms(self) -> dict[str, Any]:
+    def _constant_terms(self, combined: list[Assignment]) -> dict[str, Any]:
         """The coefficient of y itself in each state, what the step does when f = 0; None for field values."""
         zero = self.domain.zero
         found: dict[str, Any] = dict.fromkeys(self._kinds)
         states = (i for i in self.step.inputs if i.kind == "y")
         found |= {i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) for i in states}
-        linear = (o for op in self.step.flat() for o in op.on_linear())
-        for op in in_order([o for o in linear if isinstance(o, Combine)]):
+        linear = (o for op in combined for o in op.on_linear())
+        for op in (o for o in linear if isinstance(o, Combine)):
             terms = [(c, found[v]) for c, v in op.terms if found.get(v) is not None]
             found[op.target] = sum((self.domain.convert(c) * y for c, y in terms), zero)
         return found

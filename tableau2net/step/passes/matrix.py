@@ -73,7 +73,7 @@ class Rows:
 def rows_of(step: Step) -> Rows:
     """The combinations of a step as rows. Those inside a solve are left alone, and never stand for what they come to:
     a solve ends with a small residual, and what is summed outside it should not depend on how small."""
-    rows = Rows([], step.kinds)
+    rows = Rows([], dict(step.kinds))
     for op in step.operations:
         row = _row(op) if isinstance(op, Combine) else None
         rows.items.append(row or op)
