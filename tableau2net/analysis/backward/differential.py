@@ -16,7 +16,7 @@ from sympy import Expr, Rational, S
 
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.scheme import Multistep, Scheme
+from tableau2net.scheme import Scheme
 
 MAX_TERMS = 100
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -45,11 +45,12 @@ def differential_form(scheme: Scheme, terms: int = 2) -> DifferentialForm | None
     """
     if not 1 <= terms <= MAX_TERMS:
         raise InputError(f"terms = {terms}: between 1 and {MAX_TERMS}")
-    if not isinstance(scheme, Multistep):
+    method = scheme.formula()
+    if method is None or len(method.betas) > 1:
         return None
-    derivative = scheme.derivative
-    domain = domain_of([*scheme.alpha, *scheme.beta])
-    rho, sigma = moments(domain, scheme.alpha, terms + derivative), moments(domain, scheme.beta, terms)
+    derivative, (beta,) = method.derivative, method.betas
+    domain = domain_of([*method.alpha, *beta])
+    rho, sigma = moments(domain, method.alpha, terms + derivative), moments(domain, beta, terms)
     if any(rho[:derivative]) or not sigma[0]:
         return None
     domain, found = quotient(domain, rho[derivative:], sigma)

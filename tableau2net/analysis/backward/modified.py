@@ -25,7 +25,8 @@ from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.scheme import AdditiveMultistep, Multistep, PartitionedRungeKutta, Scheme
+from tableau2net.scheme import PartitionedRungeKutta, Scheme
+from tableau2net.scheme.layout import Recurrence
 from tableau2net.step import lower
 
 __all__ = ["DifferentialForm", "Term", "differential_form", "modified_equation", "modifying_integrator"]
@@ -121,8 +122,8 @@ def _terms(scheme: Scheme, terms: int, find: Callable[[Scheme, int], _Field | No
 
 @cache
 def _equation(scheme: Scheme, terms: int) -> _Field | None:
-    if isinstance(scheme, Multistep | AdditiveMultistep):
-        return _smooth(scheme, terms)
+    if formula := scheme.formula():
+        return _smooth(formula, terms)
     series = _series(scheme, terms)
     if series is None:
         return None
@@ -132,8 +133,8 @@ def _equation(scheme: Scheme, terms: int) -> _Field | None:
 
 @cache
 def _integrator(scheme: Scheme, terms: int) -> _Field | None:
-    if isinstance(scheme, Multistep | AdditiveMultistep):
-        return _smoothing(scheme, terms)
+    if formula := scheme.formula():
+        return _smoothing(formula, terms)
     series = _series(scheme, terms)
     if series is None:
         return None
@@ -194,12 +195,12 @@ def _drawn(grown: Forest, tree: int, reads: tuple[tuple[int, ...], ...]) -> bool
     )
 
 
-def _smooth(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
+def _smooth(method: Recurrence, terms: int) -> _Field | None:
     """Σ_j r_j h^j u^(j) = h Σ_ν Σ_j s^ν_j h^j (d/dt)^j f^ν(u) along u' = f̃(u), with the moments r of ρ and s of σ."""
-    grown, domain = forest(colours=len(scheme.betas)), domain_of(lower(scheme).coefficients())
-    rho = moments(domain, scheme.alpha, terms + 1)
-    sigmas = [moments(domain, beta, terms) for beta in scheme.betas]
-    if lower(scheme).derivative != 1 or rho[0] or not rho[1]:
+    grown, domain = forest(colours=len(method.betas)), _domain(method)
+    rho = moments(domain, method.alpha, terms + 1)
+    sigmas = [moments(domain, beta, terms) for beta in method.betas]
+    if method.derivative != 1 or rho[0] or not rho[1]:
         return None
 
     def left(tree: int) -> Element:
@@ -211,18 +212,22 @@ def _smooth(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
     return _Field(grown, domain, solve(grown, domain, terms, left, lambda _: domain.zero, right), rho[1])
 
 
-def _smoothing(scheme: Multistep | AdditiveMultistep, terms: int) -> _Field | None:
+def _smoothing(method: Recurrence, terms: int) -> _Field | None:
     """f̃^ν = Σ_j c^ν_j h^j (d/dt)^j f^ν along y' = f, where c^ν is the series ρ(e^x)/(x σ^ν(e^x))."""
-    grown, domain = forest(colours=len(scheme.betas)), domain_of(lower(scheme).coefficients())
+    grown, domain = forest(colours=len(method.betas)), _domain(method)
     trees = trees_up_to(grown, terms)
-    rho = moments(domain, scheme.alpha, terms + 1)
-    sigmas = [moments(domain, beta, terms) for beta in scheme.betas]
-    if lower(scheme).derivative != 1 or rho[0] or not all(sigma[0] for sigma in sigmas):
+    rho = moments(domain, method.alpha, terms + 1)
+    sigmas = [moments(domain, beta, terms) for beta in method.betas]
+    if method.derivative != 1 or rho[0] or not all(sigma[0] for sigma in sigmas):
         return None
     series = [quotient(domain, rho[1:], sigma) for sigma in sigmas]
     domain = series[0][0]
     found = {t: series[grown.colour[t]][1][grown.order[t] - 1] * _derivative(grown, t) for t in trees}
     return _Field(grown, domain, found, domain.one)
+
+
+def _domain(method: Recurrence) -> Domain:
+    return domain_of([x for row in (method.alpha, *method.betas) for x in row])
 
 
 def _derivative(grown: Forest, tree: int) -> int:

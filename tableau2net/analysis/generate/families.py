@@ -32,7 +32,7 @@ from tableau2net.analysis.region.regions import ZERO_STABLE
 from tableau2net.analysis.stability.zero_stability import zero_stable
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, symbol
-from tableau2net.scheme import AdditiveMultistep, Multistep, RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme
 from tableau2net.step import lower
 
 SECONDS = 55.0  # of solving, before a system is given up
@@ -321,7 +321,7 @@ def _named(scheme: Scheme, name: str, shape: Shape, order: int) -> Scheme:
     claims: dict[str, object] = {"order": found}
     if lower(scheme).estimate is not None:
         claims["embedded_order"] = order_conditions(scheme, embedded=True).order
-    if isinstance(scheme, Multistep | AdditiveMultistep):
+    if scheme.formula():
         claims["zero_stable"] = zero_stable(scheme)
     title = f"{shape.kind[0].upper()}{shape.kind[1:]}, order {found}"
     if scheme.parameters:

@@ -13,7 +13,8 @@ from tableau2net.analysis.order.conditions import nodes_are_row_sums, order_cond
 from tableau2net.analysis.order.error_norms import Norm, Sizes, largest
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Element, domain_of
-from tableau2net.scheme import Multistep, Scheme
+from tableau2net.scheme import Scheme
+from tableau2net.scheme.layout import Recurrence
 from tableau2net.step import lower
 
 __all__ = ["Errors", "Norm", "errors"]
@@ -60,8 +61,9 @@ def errors(scheme: Scheme) -> Errors:
     with `digits`, and those of fractions so long that an exact norm would have thousands of digits.
     Raises InputError when the coefficients lie outside what can be computed exactly.
     """
-    if isinstance(scheme, Multistep):
-        return Errors(*(None,) * 7, *_multistep(scheme))
+    method = scheme.formula()
+    if method is not None and len(method.betas) == 1:
+        return Errors(*(None,) * 7, *_multistep(method, scheme.digits))
     step = lower(scheme)
     found = order_conditions(scheme)
     if step.history or found.kind == "linear" or not found.complete or found.order < 0:
@@ -98,11 +100,11 @@ def _of_pair(sizes: Sizes, q: int, result: Errors) -> Errors:
     )
 
 
-def _multistep(scheme: Multistep) -> tuple[Expr | None, Expr | None]:
+def _multistep(method: Recurrence, digits: int | None) -> tuple[Expr | None, Expr | None]:
     """C_(p+1), or C_(p+2) for a second derivative, and that over σ(1)."""
-    derivative = scheme.derivative
-    domain = domain_of([*scheme.alpha, *scheme.beta]) if scheme.digits is None else Balls(scheme.digits)
-    alpha, beta = ([domain.convert(x) for x in row] for row in (scheme.alpha, scheme.beta))
+    derivative, rows = method.derivative, (method.alpha, *method.betas)
+    domain = domain_of([x for row in rows for x in row]) if digits is None else Balls(digits)
+    alpha, beta = ([domain.convert(x) for x in row] for row in rows)
 
     def moment(coefficients: list[Element], q: int) -> Element:
         """Σ c_j j^q/q!"""

@@ -135,7 +135,8 @@ def zero_stable_region(scheme: Scheme) -> Region | None:
     """Where a scheme is zero-stable (the root condition of `zero_stable`); None for families it is not asked of.
 
     One-step methods are everywhere. Raises InputError when the coefficients are out of reach."""
-    alpha = getattr(scheme, "alpha", None)
+    method = scheme.formula()
+    alpha = None if method is None else method.alpha
     if alpha is None and lower(scheme).history and scheme.parameters:
         return None
     if alpha is None:
@@ -207,7 +208,7 @@ def _zero_stable_line(scheme: Scheme, alpha: tuple[Expr, ...], name: Symbol) -> 
                 return seen
         if value.has(CRootOf):
             there = line.at(rho, value)
-            return not there.eval(1) and root_condition(there, getattr(scheme, "derivative", 1))
+            return not there.eval(1) and root_condition(there, lower(scheme).derivative)
         return zero_stable(bare.with_values(**{str(name): value}))
 
     return decide(line.critical_points(critical), holds)
@@ -220,7 +221,7 @@ def _zero_stable_conditions(scheme: Scheme, alpha: tuple[Expr, ...]) -> tuple[Co
     """Factors of ρ with parameters have their roots inside, or where they are self-reciprocal, simple on the circle;
     those without are decided as they are."""
     rho, denominator = _polynomial(alpha)
-    allowed = getattr(scheme, "derivative", 1)  # y'' = f lets a root on the circle be double
+    allowed = lower(scheme).derivative  # y'' = f lets a root on the circle be double
     positive: list[Expr] = []
     nonzero: list[Expr] = [denominator, rho.LC()]
     on_circle: list[Poly] = []

@@ -18,7 +18,7 @@ from tableau2net.analysis.stability.decimals import meant
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
 from tableau2net.exact.polynomials import non_negative
-from tableau2net.scheme import Multistep, Scheme
+from tableau2net.scheme import Scheme
 from tableau2net.step import lower
 
 __all__ = ["Stability", "Z", "characteristic", "effective_step", "root_condition", "stability", "zero_stable"]
@@ -139,7 +139,8 @@ def _too_long(phi: Curve) -> NoReturn:
 def _beyond_the_barrier(scheme: Scheme) -> bool:
     """Whether it is a linear multistep method of order over 2, which none is that is A-stable (Dahlquist's second
     barrier; HW II, V.1, Theorem 1.4)."""
-    return isinstance(scheme, Multistep) and scheme.derivative == 1 and order(scheme) > 2
+    method = scheme.formula()
+    return method is not None and len(method.betas) == method.derivative == 1 and order(scheme) > 2
 
 
 def _reach(

@@ -13,7 +13,7 @@ from tableau2net.exact.components import components
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
-from tableau2net.scheme import Multistep, Scheme
+from tableau2net.scheme import Scheme
 from tableau2net.step import Combine, Step, lower
 from tableau2net.step.forms import Row, linear_form, nonzero
 
@@ -107,15 +107,17 @@ def effective_step(scheme: Scheme) -> Expr | None:
 
     1 for a consistent method; LM's is 1/(1 + k), since it solves u' = f/(1 + k). None where it is not defined
     (ρ(1) ≠ 0 or ρ'(1) = 0 identically, σ(1)/ρ''(1) < 0) and for families to which it does not apply."""
-    if not isinstance(scheme, Multistep):
+    method = scheme.formula()
+    if method is None or len(method.betas) > 1:
         return None
-    slope = sum(j * a for j, a in enumerate(scheme.alpha))
-    if cancel(sum(scheme.alpha)) != 0:
+    (beta,) = method.betas
+    slope = sum(j * a for j, a in enumerate(method.alpha))
+    if cancel(sum(method.alpha)) != 0:
         return None
-    if scheme.derivative == 1:
-        return None if cancel(slope) == 0 else cancel(sum(scheme.beta) / slope)
-    curvature = sum(j * (j - 1) * a for j, a in enumerate(scheme.alpha))
+    if method.derivative == 1:
+        return None if cancel(slope) == 0 else cancel(sum(beta) / slope)
+    curvature = sum(j * (j - 1) * a for j, a in enumerate(method.alpha))
     if cancel(slope) != 0 or cancel(curvature) == 0:
         return None
-    square = cancel(2 * sum(scheme.beta) / curvature)
+    square = cancel(2 * sum(beta) / curvature)
     return None if square.is_negative else sqrt(square)

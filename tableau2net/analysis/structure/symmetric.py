@@ -8,13 +8,12 @@ from tableau2net.analysis.reading.general_form import class_of, class_sums, coar
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
-    AdditiveMultistep,
     AdditiveRungeKutta,
-    Multistep,
     PartitionedRungeKutta,
     RungeKutta,
     Scheme,
 )
+from tableau2net.scheme.layout import Recurrence
 from tableau2net.step.forms import Row
 
 
@@ -25,8 +24,8 @@ def symmetric(scheme: Scheme) -> bool | None:
     every f, whatever the order and number of their stages. Multistep: α_j = −α_{k−j} and β_j = β_{k−j}, and with the
     plus sign in α for y'' = f (HLW, XV.1.2 and XV.4; HNW I, III.10). None for other families."""
     point = scheme.at_defaults() if scheme.parameters else scheme
-    if isinstance(point, Multistep | AdditiveMultistep):
-        return _multistep(point, -1 if point.derivative == 2 else 1)
+    if formula := point.formula():
+        return _multistep(formula, point.digits)
     if isinstance(point, RungeKutta):
         numbers, found = tables(point, [point])
     elif isinstance(point, AdditiveRungeKutta | PartitionedRungeKutta):
@@ -40,11 +39,11 @@ def symmetric(scheme: Scheme) -> bool | None:
     return _same_results(found, [_adjoint(t) for t in found], counted)
 
 
-def _multistep(scheme: Multistep | AdditiveMultistep, sign: int) -> bool:
-    numbers = SignedDomain([x for row in (scheme.alpha, *scheme.betas) for x in row], scheme.digits)
-    alpha = numbers.row(scheme.alpha)
+def _multistep(method: Recurrence, digits: int | None) -> bool:
+    numbers = SignedDomain([x for row in (method.alpha, *method.betas) for x in row], digits)
+    alpha, sign = numbers.row(method.alpha), -1 if method.derivative == 2 else 1
     pairs = [a + sign * mirrored for a, mirrored in zip(alpha, reversed(alpha), strict=True)]
-    for beta in map(numbers.row, scheme.betas):
+    for beta in map(numbers.row, method.betas):
         pairs += [b - mirrored for b, mirrored in zip(beta, reversed(beta), strict=True)]
     return all(map(numbers.is_zero, pairs))
 
