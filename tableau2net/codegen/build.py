@@ -15,7 +15,7 @@ from tableau2net.codegen.compile_options import CompileOptions, Options, check_n
 from tableau2net.codegen.compiled_block import CompiledBlock, Made
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 
 
 def compile(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> type[CompiledBlock]:
@@ -29,12 +29,12 @@ def compile(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> t
     (``block(y, y_prev)``), for as many past steps as ``given`` announced; without them it starts itself.
     The same scheme and options give the same class. Raises InputError when the scheme cannot be compiled.
     """
-    return _class(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))
+    return _class(as_scheme(scheme), _options(options))
 
 
 def write_source(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> str:
     """The standalone Python file for a scheme: what `compile` would run, needing torch alone."""
-    return standalone(source_of(scheme if isinstance(scheme, Scheme) else load(scheme), _options(options))[1])
+    return standalone(source_of(as_scheme(scheme), _options(options))[1])
 
 
 def _options(options: CompileOptions) -> Options:

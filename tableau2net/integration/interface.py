@@ -27,7 +27,7 @@ from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.system import System, system_of
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
@@ -84,7 +84,7 @@ def integrate(
     Returns a tensor of the shape of y0, with `at` one more dimension in front; tuples of these for several states.
     Raises InputError for input that cannot be integrated, IntegrationError where the integration does not arrive.
     """
-    scheme = scheme if isinstance(scheme, Scheme) else load(scheme)
+    scheme = as_scheme(scheme)
     scheme = scheme.at_defaults() if scheme.parameters else scheme
     moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")

@@ -14,7 +14,7 @@ from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.system import CountedField, States, System
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import Input, Step, lower
 
 # the cheapest start whose error does not show in a multistep method of the given order: a start-up step's own
@@ -30,7 +30,7 @@ def starter(scheme: Scheme, given: Scheme | str | None) -> Scheme:
         p += 1  # first differences are divided by h once more, or a step takes more than the solution itself
     table = STARTS if own.explicit or own.derivative == 2 else IMPLICIT_STARTS
     name = next(name for enough_for, name in table if p <= enough_for)
-    chosen = given if isinstance(given, Scheme) else load(name if given is None else given)
+    chosen = as_scheme(name if given is None else given)
     step = lower(chosen.at_defaults())
     if step.history or len(step.states) > 1 or step.derivative == 2 or step.parts not in (1, own.parts):
         raise InputError(f"start = {chosen.name!r}: a one-step method for the same problem is needed, such as {name}")

@@ -10,7 +10,7 @@ from tableau2net.scheme.general_linear import GeneralLinear
 # isort: on
 from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.keys import Matrix
-from tableau2net.scheme.library import list_schemes, load, register_scheme_folder
+from tableau2net.scheme.library import as_scheme, list_schemes, load, register_scheme_folder
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.operations import adjoint, compose
 from tableau2net.scheme.registered import register_scheme_family
@@ -29,6 +29,7 @@ __all__ = [
     "SchemePattern",
     "StepWriter",
     "adjoint",
+    "as_scheme",
     "compose",
     "list_schemes",
     "load",

@@ -134,6 +134,11 @@ def load(source: str | Path) -> Scheme:
     return _load_named(text)
 
 
+def as_scheme(source: Scheme | str | Path) -> Scheme:
+    """A scheme that is given itself, or as `load` takes it."""
+    return source if isinstance(source, Scheme) else load(source)
+
+
 @cache
 def _load_named(name: str) -> Scheme:
     found = _found(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tableau2net.analysis import check, order_conditions
 from tableau2net.analysis.order.evidence import Order
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import lower
 from tableau2net.testing.measured_order import DECIMAL_TOLERANCE, TOLERANCE, measured_order
 
@@ -47,7 +47,7 @@ def assert_consistent(
     Raises AssertionError naming the scheme and, for each disagreement, what was expected and what was found;
     InputError where the scheme cannot be read.
     """
-    scheme = scheme if isinstance(scheme, Scheme) else load(scheme)
+    scheme = as_scheme(scheme)
     name = scheme.name or scheme.family
     wrong: list[str] = []
     checked: list[str] = []

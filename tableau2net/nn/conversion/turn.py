@@ -25,7 +25,7 @@ from tableau2net.nn.conversion.conversion_report import Conversion, ConvertedRun
 from tableau2net.nn.conversion.fields import BranchField, field_of
 from tableau2net.nn.conversion.trace import name_of
 from tableau2net.nn.conversion.trial import try_step
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme, load
 
 Activation = Literal["keep", "move"]
 
@@ -56,7 +56,7 @@ def convert(
     h = checked_step(h)
     if not isinstance(scheme, Scheme | str | Path):
         raise InputError(f"scheme is no scheme ({type(scheme).__name__}): give its name, its file or a Scheme")
-    loaded = scheme if isinstance(scheme, Scheme) else load(scheme)
+    loaded = as_scheme(scheme)
     chosen = _options(loaded, options)
     if after not in get_args(Activation):
         raise InputError(f"after={after!r}: write 'keep' or 'move'")

@@ -27,7 +27,7 @@ from tableau2net.nn.dynamic.transfer import carry_statistics
 from tableau2net.nn.typed_modules import Rows, rows
 from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.untouched import untouched
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step.lower import lower
 
 OPTIONS = tuple(StepOptions.__annotations__)
@@ -74,7 +74,7 @@ class DynamicBlock(nn.Module):
         super().__init__()
         if unknown := [name for name in options if name not in OPTIONS]:
             raise InputError(f"{unknown[0]}: the options of a dynamic block are {', '.join(OPTIONS)}")
-        self.scheme = scheme if isinstance(scheme, Scheme) else load(scheme)
+        self.scheme = as_scheme(scheme)
         self.options, self.interpolation = options, interpolation
         self.states = checked_grid("states", states)
         self.lengths = tuple(b - a for a, b in pairwise(self.states))

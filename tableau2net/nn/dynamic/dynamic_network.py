@@ -20,7 +20,7 @@ from tableau2net.nn.dynamic.interpolation import Interpolation
 from tableau2net.nn.dynamic.layers import EPSILON, convolution, draw_, layer_of
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, coarsened, refined
 from tableau2net.nn.typed_modules import rows
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step.lower import lower
 
 Grids = Sequence[float] | Sequence[Sequence[float]]
@@ -68,7 +68,7 @@ class DynamicNetwork(nn.Module):
         super().__init__()
         if len(widths) < 2 or num_classes < 1:
             raise InputError(f"widths={tuple(widths)}, num_classes={num_classes}: at least two widths and one class")
-        self.scheme, self.options = scheme if isinstance(scheme, Scheme) else load(scheme), options
+        self.scheme, self.options = as_scheme(scheme), options
         norm = norm or ("none" if layer == "hamiltonian" else "tv")
         blocks = len(widths) - 1
         times = _for_each("states", states, blocks, 2)

@@ -15,7 +15,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.transposed import Activation, Antisymmetric, Symmetric
 from tableau2net.nn.skeleton.stack import Fields, Pool, Stack, by_name, stack
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme, load
 
 Transitions = Literal["pool", "conv"]
 WIDTHS = (32, 64, 112)
@@ -60,7 +60,7 @@ def hamiltonian(
     scheme: symplectic Euler as in the paper; Störmer–Verlet and the like (`list_schemes("*")` of the kind symplectic).
     options: as for `leapfrog`.
     """
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = as_scheme(scheme)
     n = _steps("hamiltonian", depth, 12)
     widths = (32, 64, 112 if depth <= 74 else 128) if widths is None else widths
     last = len(widths) - 1

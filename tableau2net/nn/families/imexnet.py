@@ -14,7 +14,7 @@ from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.fourier import Diffusion, Rest
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import Call, Solve, Step, lower
 
 
@@ -40,7 +40,7 @@ def imexnet(
         the authors' code f is KᵀσN(K·), kernels are shifted to sum to 0, and hLY on the right is left out.
     options: of the compilation.
     """
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = as_scheme(scheme)
     if not _explicit_then_implicit(lower(chosen)):
         raise InputError(f"scheme={chosen.name!r}: write an IMEX Runge–Kutta method, its first part explicit; ars-222")
     if "solver" in options:

@@ -29,7 +29,7 @@ from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.skeleton.stack import Skeleton, draw_convolutions_
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.nn.typed_modules import Rows, rows
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import lower
 
 Norm = Literal["rms", "batch"]
@@ -313,7 +313,7 @@ def neural_ode_adaptive(
     scheme: str | Scheme | Path = "dormand-prince-54", rtol: float = 1e-3, **options: Unpack[ODEOptions]
 ) -> ODENetwork:
     """An `ODENetwork` whose steps adapt."""
-    return ODENetwork(scheme if isinstance(scheme, Scheme) else load(scheme), rtol=rtol, **options)
+    return ODENetwork(as_scheme(scheme), rtol=rtol, **options)
 
 
 @register_model(
@@ -323,7 +323,7 @@ def neural_ode_adaptive(
 )
 def neural_ode(scheme: str | Scheme, steps: int, **options: Unpack[ODEOptions]) -> ODENetwork:
     """An `ODENetwork` of so many steps of a scheme."""
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = as_scheme(scheme)
     options.setdefault("coefficients", _learnt(chosen))
     return ODENetwork(chosen, steps, **options)
 
@@ -335,6 +335,6 @@ def neural_ode(scheme: str | Scheme, steps: int, **options: Unpack[ODEOptions]) 
 )
 def anode(scheme: str | Scheme, steps: int, **options: Unpack[ANODEOptions]) -> ANODENetwork:
     """An `ANODENetwork` of so many steps of a scheme."""
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = as_scheme(scheme)
     options.setdefault("coefficients", _learnt(chosen))
     return ANODENetwork(chosen, steps, **options)

@@ -15,7 +15,7 @@ from tableau2net.exact.text import parse
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import FieldKind, Relu
 from tableau2net.nn.skeleton.residual_network import NetworkOptions, ResidualNetwork
-from tableau2net.scheme import Multistep, Parameter, Scheme, load
+from tableau2net.scheme import Multistep, Parameter, Scheme, as_scheme, load
 
 DEPTHS = (20, 32, 44, 56, 110)
 BOTTLENECK_DEPTHS = (164, 1001)
@@ -101,7 +101,7 @@ def of_scheme(
     scheme: Source, steps: int, kind: FieldKind, widths: Sequence[int], **options: Unpack[NetworkOptions]
 ) -> ResidualNetwork:
     """`ResidualNetwork` of a scheme, a name or a file; the scheme's parameters are learnt unless options say else."""
-    chosen = scheme if isinstance(scheme, Scheme) else load(scheme)
+    chosen = as_scheme(scheme)
     options.setdefault("coefficients", "learnable" if chosen.parameters else "fixed")
     return ResidualNetwork(chosen, steps, kind=kind, widths=tuple(widths), **options)
 
