@@ -18,7 +18,7 @@ import torch
 import tableau2net as t2n
 from benchmarks import floors, script
 from benchmarks.loader import arrays, image_data
-from tableau2net.data.resident_feed import feed_of
+from tableau2net.data.given import feed_of
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe
 from tableau2net.training.capture import CapturedSteps, capture_cuda

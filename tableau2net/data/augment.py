@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tableau2net.data.load import ImageData
+from tableau2net.data.normalise import Channels
 
 PAD = 4  # pixels on every side before the crop
 
@@ -61,13 +61,13 @@ class Windows:
     column: int
 
     @classmethod
-    def of(cls, data: ImageData, pad: int) -> Windows:
-        """Of the training images, padded once on every side, by the byte that is nearest to the mean: 0 after
+    def of(cls, x: Tensor, *, mean: Channels, flip: bool, pad: int) -> Windows:
+        """Of images uint8 (N, 3, H, W), padded once on every side, by the byte that is nearest to the mean: 0 after
         normalisation (He et al. 2016) but for half a level, 0.01 of a deviation. Without a pad, as they are."""
-        x = data.x_train.permute(0, 2, 3, 1)
+        x = x.permute(0, 2, 3, 1)
         count, height, width, channels = x.shape
-        ways = 2 if data.flip and pad else 1
-        border = torch.tensor([round(m) for m in data.mean], dtype=torch.uint8, device=x.device)
+        ways = 2 if flip and pad else 1
+        border = torch.tensor([round(m) for m in mean], dtype=torch.uint8, device=x.device)
         rows = border.repeat(width + 2 * pad).expand(ways, count, height + 2 * pad, -1)
         padded = rows.contiguous().view(*rows.shape[:3], -1, channels)
         inside = slice(pad, pad + height), slice(pad, pad + width)

@@ -39,7 +39,7 @@ def decode(path: Path) -> Image.Image:
         with Image.open(path, formats=FORMATS) as file:
             file.load()
             turn = _turn(file)
-            seen = _coloured(file)
+            seen = coloured(file)
             return seen if turn is None else seen.transpose(turn)
 
 
@@ -51,7 +51,7 @@ def _turn(file: Image.Image) -> Image.Transpose | None:
         return None
 
 
-def _coloured(image: Image.Image) -> Image.Image:
+def coloured(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _deep(image)
     if image.mode == "LAB":

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from tableau2net.data.data import Data, Part
+from tableau2net.data.feed import Feed, whole
 from tableau2net.errors import InputError
-
-if TYPE_CHECKING:
-    from tableau2net.data.load import Data, Part
-    from tableau2net.data.resident_feed import Feed
+from tableau2net.recipes.recipe import Recipe
 
 EVALUATED: tuple[Part, ...] = ("validation", "test")
 
@@ -69,7 +68,7 @@ def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> 
     if not (isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(t, Tensor) for t in given)):
         raise InputError(f"{kind} gives {short(given)}; it must give images and labels, two tensors")
     x, y = given
-    wanted = (len(x) if count is None and x.dim() else count or 1, *data.shape)
+    wanted = (count if count is not None else len(x) if x.dim() else 1, *data.shape)
     if x.dtype != torch.float32 or x.shape != wanted:
         raise InputError(f"{kind} gives images {_tensor(x)}; they must be float32 {wanted}")
     if y.dtype != torch.int64 or y.shape != wanted[:1]:
@@ -81,11 +80,15 @@ def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> 
     return x, y
 
 
-def checked_feed(data: Data, feed: Feed) -> Feed:
-    """The feed of data, which has all that `Feed` asks for. Raises InputError naming what it lacks."""
-    _obeys(feed, FEED, f"data: the feed of a {type(data).__name__}", "see tableau2net.data.resident_feed.Feed")
+def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:
+    """The feed of a data set, which has all that `Feed` asks for. Raises InputError naming what it lacks, and for a
+    recipe whose `cutout` leaves nothing of an image."""
+    if recipe.cutout >= min(data.shape[1:]):
+        raise InputError(f"recipe: cutout is {recipe.cutout}; it must be below the {min(data.shape[1:])} of an image")
+    feed, kind = data.feed(recipe, seed, device, share), type(data).__name__
+    _obeys(feed, FEED, f"data: the feed of a {kind}", "see tableau2net.training.Feed")
     if feed.count != (count := data.counts()["train"]):
-        raise InputError(f"data: the feed of a {type(data).__name__} has {feed.count} images, counts() says {count}")
+        raise InputError(f"data: the feed of a {kind} has {feed.count} images, counts() says {count}")
     return feed
 
 

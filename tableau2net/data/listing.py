@@ -37,6 +37,10 @@ class Listing:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __getitem__(self, i: int) -> tuple[Path, int]:
+        """The path of image i, and its label."""
+        return self.path(i), int(self.labels[i])
+
     def relative(self, i: int) -> bytes:
         """The path of image i below the folder."""
         return self.names[self.starts[i] : self.ends[i]]

@@ -1,22 +1,38 @@
-"""Batches of images decoded by worker processes while the device computes."""
+"""Batches of images fetched by worker processes while the device computes."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from tableau2net.children import safely
-from tableau2net.data.decoding import Batch, Images
 from tableau2net.errors import InputError
 
-Wanted = list[tuple[int, int]]
+Batch = tuple[Tensor, Tensor, Tensor | None]  # images, labels, and the pixel (B, 2) of each that a cutout is around
+Fetch = Callable[[int, Sequence[int]], Batch]  # of an epoch, the images of these numbers
+Wanted = tuple[int, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a worker process gives: the batch, or what is wrong with it, in a line. (An error that is raised there would
+    come out as many.)"""
+
+    fetch: Fetch
+
+    def __getitems__(self, wanted: Wanted) -> Batch | str:
+        try:
+            return self.fetch(*wanted)
+        except InputError as error:
+            return str(error)
 
 
 class Batches:
@@ -32,8 +48,8 @@ class Batches:
         return len(self.batches)
 
 
-def loader(images: Images, batches: Batches, workers: int, device: torch.device, *, keep: bool) -> DataLoader[Batch]:
-    """What decodes batches in `workers` processes, which are kept from epoch to epoch where `keep` says so.
+def loader(fetch: Fetch, batches: Batches, workers: int, device: torch.device, *, keep: bool) -> DataLoader[Batch]:
+    """What fetches batches in `workers` processes, which are kept from epoch to epoch where `keep` says so.
 
     Where CUDA is used they come from a fork server: a process forked off one that has CUDA can break. The images then
     go to memory that a GPU reads by itself."""
@@ -41,24 +57,32 @@ def loader(images: Images, batches: Batches, workers: int, device: torch.device,
     context = None
     if cuda and workers:
         context = torch.multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([Images.__module__])
+        context.set_forkserver_preload(["tableau2net.data.decoding"])
     return DataLoader(
-        images,  # type: ignore[arg-type]
-        batch_sampler=batches,
+        Fetched(fetch),  # type: ignore[arg-type]
+        batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
         collate_fn=_as_it_is,
         multiprocessing_context=context,
         worker_init_fn=_quiet,
         persistent_workers=keep and workers > 0,
-        pin_memory=cuda,
+        pin_memory=cuda and workers > 0,
         generator=torch.Generator(),  # whose numbers nobody uses; without one, that of the network would give them
     )
 
 
-def begin(batches: DataLoader[Batch]) -> Iterator[Batch | str]:
-    """The batches from the first on.
+def begin(batches: DataLoader[Batch], source: str) -> Iterator[Batch]:
+    """The batches of a source from the first on; processes that fetch them start at once.
 
-    A process that dies is found out while its batch is waited for. Torch would raise an error as soon as the system
+    Raises InputError, then or when a batch is waited for, for a process that dies (killed, or out of shared memory),
+    and for what a fetch raises it for."""
+    with _alive(source):
+        found = _started(batches)
+    return _each(found, source)
+
+
+def _started(batches: DataLoader[Batch]) -> Iterator[Batch | str]:
+    """A process that dies is found out while its batch is waited for. Torch would raise an error as soon as the system
     tells, in the middle of whatever the main thread does then."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
         with safely():
@@ -70,9 +94,22 @@ def begin(batches: DataLoader[Batch]) -> Iterator[Batch | str]:
     return found
 
 
+def _each(found: Iterator[Batch | str], source: str) -> Iterator[Batch]:
+    try:
+        while True:
+            with _alive(source):
+                batch = next(found, None)
+            if batch is None:
+                return
+            if isinstance(batch, str):
+                raise InputError(batch)
+            yield batch
+    finally:
+        del found  # whoever keeps the error, and with it this frame, would keep the processes from ending
+
+
 @contextlib.contextmanager
-def reading(folder: Path) -> Iterator[None]:
-    """Raises InputError for a worker process that dies (killed, or out of shared memory) while images are read."""
+def _alive(source: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -80,15 +117,8 @@ def reading(folder: Path) -> Iterator[None]:
             raise
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{folder}: a process that decodes images died ({reason}); give --workers 0, or more (shared) memory"
+            f"{source}: a process that decodes images died ({reason}); give --workers 0, or more (shared) memory"
         ) from error
-
-
-def checked(batch: Batch | str) -> Batch:
-    """A batch. Raises InputError where it is the line that tells what is wrong with one of its images."""
-    if isinstance(batch, str):
-        raise InputError(batch)
-    return batch
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tableau2net.data.sources import Arrays
+from tableau2net.data.arrays import CHECKS, Arrays
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
 
 
 def read_npz(path: Path) -> Arrays:
-    """The four arrays of a .npz file, each checked.
+    """The four arrays of a .npz file, each as it says it is.
 
-    The number of classes is one more than the largest label of y_train. Raises InputError naming the file,
-    the key and the fix when something is missing, of a wrong type, shape or range, or unreadable.
+    Raises InputError naming the file, the key and the fix when something is missing, of a wrong type or shape, or
+    unreadable.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give --data the path of an existing .npz")
@@ -29,26 +29,11 @@ def read_npz(path: Path) -> Arrays:
         raise InputError(f"{path}: not a .npz archive, or cut short; write it again with numpy.savez")
     try:
         x_train, y_train, x_test, y_test = _arrays(path)
+        return Arrays(x_train, y_train, x_test, y_test, flip=True)
     except InputError:
         raise
     except Exception as error:  # whatever readers make of a stranger's bytes
         raise InputError(f"{path}: cannot be read ({_reason(error)}); write it again with numpy.savez") from error
-    for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
-        if len(x) != len(y):
-            raise InputError(f"{path}: x_{part} has {len(x)} images, y_{part} has {len(y)} labels; make them agree")
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise InputError(
-            f"{path}: x_train has images of {x_train.shape[1]}×{x_train.shape[2]}, x_test of "
-            f"{x_test.shape[1]}×{x_test.shape[2]}; make them the same size"
-        )
-    classes = int(y_train.max()) + 1
-    if classes > len(y_train):
-        raise InputError(
-            f"{path}: y_train has the label {classes - 1} but only {len(y_train)} images; number the classes from 0"
-        )
-    if y_test.max() >= classes:
-        raise InputError(f"{path}: y_test has the label {y_test.max()}, but the labels of y_train end at {classes - 1}")
-    return Arrays(x_train, y_train, x_test, y_test, classes)
 
 
 def _arrays(path: Path) -> list[NDArray[Any]]:
@@ -56,7 +41,7 @@ def _arrays(path: Path) -> list[NDArray[Any]]:
     check_file(path, 2**40)
     with zipfile.ZipFile(path) as archive:
         total = 0
-        for key, check in KEYS.items():
+        for key, check in CHECKS.items():
             header = _header(path, archive, key)
             check(path, key, header.dtype, header.shape)
             total += header.bytes
@@ -66,7 +51,7 @@ def _arrays(path: Path) -> list[NDArray[Any]]:
                 "keep fewer images, or give a folder of them"
             )
     with np.load(path, allow_pickle=False) as file:
-        return [_values(path, key, _array(path, file, key)) for key in KEYS]
+        return [_array(path, file, key) for key in CHECKS]
 
 
 @dataclass(frozen=True)
@@ -120,36 +105,6 @@ def _array(path: Path, archive: Any, key: str) -> NDArray[Any]:
     if not isinstance(value, np.ndarray):  # a member that is no .npy file comes back as bytes
         raise InputError(f"{path}: {key} is not an array; write the file with numpy.savez")
     return value
-
-
-def _check_images(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    if dtype != np.uint8:
-        raise InputError(f"{path}: {key} is {dtype}; it must be uint8, 0 to 255")
-    if len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < 8 or shape[0] == 0:
-        raise InputError(
-            f"{path}: {key} has shape {shape}; it must be (N, height, width, 3), N at least 1, height and width 8"
-        )
-
-
-def _check_labels(path: Path, key: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    if not np.issubdtype(dtype, np.integer):
-        raise InputError(f"{path}: {key} is {dtype}; labels must be integers")
-    if len(shape) != 1 or shape[0] == 0:
-        raise InputError(f"{path}: {key} has shape {shape}; labels must be (N,), N at least 1")
-
-
-KEYS = {"x_train": _check_images, "y_train": _check_labels, "x_test": _check_images, "y_test": _check_labels}
-
-
-def _values(path: Path, key: str, found: NDArray[Any]) -> NDArray[Any]:
-    """Images as they are; labels as int64, from 0. Raises InputError."""
-    if KEYS[key] is _check_images:
-        return found
-    if found.min() < 0:
-        raise InputError(f"{path}: {key} has the label {found.min()}; labels must count from 0")
-    if found.max() > np.iinfo(np.int32).max:
-        raise InputError(f"{path}: {key} has the label {found.max()}; labels must count from 0")
-    return found.astype(np.int64)
 
 
 def machine_memory() -> int:

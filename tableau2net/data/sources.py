@@ -1,93 +1,99 @@
-"""Reading the data sets that torchvision knows."""
+"""Where data come from, by the text that names them: `register_source` adds a kind of source, ours as anybody's."""
 
-import socket
-import zlib
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tableau2net.data.arrays import Arrays
+from tableau2net.data.data import Data
 from tableau2net.errors import InputError
-
-PATIENCE = 20.0  # seconds without an answer before a download counts as failed
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """Images uint8 (N, H, W, 3) and labels int64 (N,) from 0 to classes - 1, not yet split further."""
-
-    x_train: NDArray[np.uint8]
-    y_train: NDArray[np.int64]
-    x_test: NDArray[np.uint8]
-    y_test: NDArray[np.int64]
-    classes: int
+from tableau2net.extensions import load_extensions
+from tableau2net.sinks import one_line
 
 
 @dataclass(frozen=True)
-class TorchvisionSource:
-    """A data set that torchvision reads: which of its classes, what the two parts are called, and its files."""
+class SourceRequest:
+    """What a source is asked for.
 
-    reader: str
-    classes: int
-    flip: bool
-    train: Mapping[str, Any]
-    test: Mapping[str, Any]
-    addresses: tuple[str, ...]
-
-    def open(self, folder: Path) -> list[Any]:
-        """The two parts, downloaded to the folder first if need be. Raises what torchvision does."""
-        from torchvision import datasets
-
-        make = getattr(datasets, self.reader)
-        if self.reader == "STL10":  # of its 2.6 gigabytes, those without labels need not be there, nor be checked
-            make = type("STL10", (make,), {"train_list": make.train_list[:2]})
-        return [make(str(folder), **part, download=True) for part in (self.train, self.test)]
-
-
-_CIFAR = {"train": {"train": True}, "test": {"train": False}}
-_SPLIT = {"train": {"split": "train"}, "test": {"split": "test"}}
-_TORONTO, _NUMBERS = "https://www.cs.toronto.edu/~kriz", "http://ufldl.stanford.edu/housenumbers"
-TORCHVISION = {
-    "cifar10": TorchvisionSource("CIFAR10", 10, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-10-python.tar.gz",)),
-    "cifar100": TorchvisionSource("CIFAR100", 100, True, **_CIFAR, addresses=(f"{_TORONTO}/cifar-100-python.tar.gz",)),
-    "stl10": TorchvisionSource(
-        "STL10", 10, True, **_SPLIT, addresses=("http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",)
-    ),
-    "svhn": TorchvisionSource(  # a mirrored digit is no digit
-        "SVHN", 10, False, **_SPLIT, addresses=(f"{_NUMBERS}/train_32x32.mat", f"{_NUMBERS}/test_32x32.mat")
-    ),
-}
-
-
-def read_torchvision(source: str, data_dir: Path) -> Arrays:
-    """CIFAR-10, CIFAR-100, STL-10 (the labelled part) or SVHN from `data_dir`, downloaded there first if need be.
-
-    Raises InputError when it is neither there nor to be had.
+    source: the text that names the data, as it was written.  data_dir: where files are kept that have to be downloaded.
+    validation: how many images to train on are held out.  limit_train: how many of the others are kept; None, all.
+    seed: of data that are drawn.  size: in pixels, of images that are cut when they are decoded.
+    workers: processes that decode; None, as many as there are cores, at most 8.
     """
-    published = TORCHVISION[source]
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)  # torchvision's download has no limit of its own
-    try:
-        train, test = published.open(data_dir)
-    except ImportError as error:  # of SVHN's reader
-        raise InputError(f'{source}: its files are read by scipy; pip install "tableau2net[svhn]"') from error
-    except (OSError, RuntimeError, EOFError, zlib.error) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        here = " and ".join(str(data_dir / address.rsplit("/", 1)[1]) for address in published.addresses)
-        raise InputError(
-            f"{source}: not complete in {data_dir} and could not be downloaded ({reason}); "
-            f"fetch {' and '.join(published.addresses)} elsewhere and put it at {here}, "
-            "or use --data FILE.npz or --data glyphs"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
-    return Arrays(*_of_reader(train), *_of_reader(test), published.classes)
+
+    source: str
+    data_dir: Path = Path("data")
+    validation: int = 0
+    limit_train: int | None = None
+    seed: int = 0
+    size: int = 224
+    workers: int | None = None
 
 
-def _of_reader(part: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and labels of a reader of torchvision; some have channels first, some call labels targets."""
-    x = part.data if part.data.shape[-1] == 3 else part.data.transpose(0, 2, 3, 1)
-    return x, np.asarray(part.targets if hasattr(part, "targets") else part.labels, np.int64)
+Load = Callable[[SourceRequest], Arrays | Data]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """One kind of source: how it is written, which texts are, and the data that one of them stands for."""
+
+    written: str
+    matches: Callable[[str], bool]
+    load: Load
+
+
+_registered: dict[str, DataSource] = {}
+
+
+def register_source(written: str, *, matches: Callable[[str], bool] | None = None) -> Callable[[Load], Load]:
+    """A decorator of the function that loads a kind of data, so that ``--data``, tables and `train` know it by name.
+
+    written: how it is written, for people: "plates", "plates:FOLDER".
+    matches: whether a text is so written; by default, it is that name, or begins with it where it goes on with a colon.
+
+    The function gets a `SourceRequest` and gives `Arrays`, which are split and normalised here and held in memory; or
+    any object that has what `Data` asks for, a `DiskData` say, whose images stay where they are. An installed package
+    is found by its entry point in the group ``tableau2net.sources``.
+
+    Raises InputError for a text that cannot be shown, and one that another function has been registered by.
+    """
+    if not (isinstance(written, str) and written.strip() and written == one_line(written)):
+        raise InputError(f"register_source({written!r:.80}): write how the source is named, in a line")
+
+    def registered(load: Load) -> Load:
+        known = _registered.get(written)
+        if known is not None and _origin(known.load) != _origin(load):  # a cell of a notebook may be run again
+            raise InputError(f"register_source({written!r}): {_origin(known.load)} is registered by that; take another")
+        _registered[written] = DataSource(written, matches or _by_name(written), load)
+        return load
+
+    return registered
+
+
+def find_source(text: str) -> DataSource:
+    """The kind of source that a text is written as. Ours come first; other packages are asked where no known one fits.
+
+    Raises InputError, one line, that tells how each is written."""
+    found = _known(text)
+    if found is None:
+        load_extensions("sources")
+        found = _known(text)
+    if found is None:
+        *most, last = _registered
+        raise InputError(f"--data {text}: expected {', '.join(most)}, or {last}")
+    return found
+
+
+def _known(text: str) -> DataSource | None:
+    return next((source for source in _registered.values() if source.matches(text)), None)
+
+
+def _by_name(written: str) -> Callable[[str], bool]:
+    name, colon, _ = written.partition(":")
+    return lambda text: text.startswith(name + colon) if colon else text == name
+
+
+def _origin(load: Load) -> str:
+    return f"{load.__module__}.{getattr(load, '__qualname__', type(load).__name__)}"

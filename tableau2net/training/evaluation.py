@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tableau2net.data.load import Data, Part
+from tableau2net.data.data import Data, Part
 from tableau2net.nn.refinement import steps_of
 from tableau2net.training.execution import computing
 

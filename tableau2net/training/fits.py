@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tableau2net.data.data import Data
 from tableau2net.data.given import short
-from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.training.evaluation import evaluating
 

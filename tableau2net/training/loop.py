@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Unpack
 import torch
 from torch import nn
 
+from tableau2net.data.data import Data
 from tableau2net.data.given import checked_data
-from tableau2net.data.load import Data, ImageData, load_data
+from tableau2net.data.images import ImageData
+from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.result import RESULT, Result

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save
 from torch import Tensor
 
-from tableau2net.data.load import Data
-from tableau2net.data.resident_feed import feed_of
+from tableau2net.data.data import Data
+from tableau2net.data.given import feed_of
 from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tableau2net.data.feed import Feed
 from tableau2net.data.memory import fill
-from tableau2net.data.resident_feed import Feed
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.training.average import weights_at
 from tableau2net.training.execution import Execution

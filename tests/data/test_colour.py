@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
 from tableau2net.data.colour import decode
-from tableau2net.data.decoding import Images
+from tableau2net.data.decoding import Decoder
 from tableau2net.data.image_folder import FolderData
 from tableau2net.errors import InputError
 from tableau2net.training import load_data
@@ -221,12 +221,12 @@ def test_strips_and_single_pixels(shape: tuple[int, int], tmp_path: Path) -> Non
         whole.save(tmp_path / part / "a" / "0.png")
     data = load_data(tmp_path, size=16, workers=0)
     assert isinstance(data, FolderData)
-    x = Images(data.test, 16).__getitems__([(0, 0)])[0]
+    x = Decoder("some", 1, data.fetch, data.test, 16)(0, [0])[0]
     assert x.shape == (1, 16, 16, 3)
     if max(shape) < 1000:
         theirs = np.array(v2.CenterCrop(16)(v2.Resize(round(16 / 0.875))(whole)), np.int64)
         assert np.abs(x[0].numpy() - theirs).max() <= 2
-    x = Images(data.train, 16, augment=True).__getitems__([(0, 0)])[0]
+    x = Decoder("some", 1, data.fetch, data.train, 16, augment=True)(0, [0])[0]
     assert x.shape == (1, 16, 16, 3)
 
 

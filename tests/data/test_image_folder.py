@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 
 from tableau2net.data.augment import EpochDraw
-from tableau2net.data.folder_feed import FolderFeed
+from tableau2net.data.data import Data
+from tableau2net.data.feed import whole
 from tableau2net.data.glyphs import draw_glyphs
 from tableau2net.data.image_folder import FolderData
-from tableau2net.data.load import Data
 from tableau2net.errors import InputError
 from tableau2net.nn import create_model
 from tableau2net.recipes.recipe import Recipe
@@ -145,7 +145,7 @@ def drawn(
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """An epoch from an image on, in batches."""
     recipe = recipe or Recipe(batch_size=20)
-    feed = FolderFeed(data, recipe, 7, CPU, **options)
+    feed = data.feed(recipe, 7, CPU, **{"share": whole, **options})
     feed.start(epoch, first)
     found = []
     for at in range(first, feed.count, recipe.batch_size):
@@ -178,7 +178,7 @@ def test_the_number_of_processes_changes_no_bit(made: Path) -> None:
 
 def test_an_epoch_goes_on_to_the_bit_from_any_image(made: Path) -> None:
     data = loaded(made, workers=2)
-    feed = FolderFeed(data, Recipe(batch_size=20), 7, CPU)
+    feed = data.feed(Recipe(batch_size=20), 7, CPU, whole)
     expected = drawn(data, epoch=3)
     feed.start(3)
     feed.advance(20)  # what was on its way then is forgotten
@@ -303,7 +303,7 @@ def test_an_image_that_cannot_be_read_is_named_in_a_line(folder: Path, content: 
 def test_a_process_that_dies_is_said_in_a_line(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
     data = loaded(made, workers=1)
-    feed = FolderFeed(data, Recipe(batch_size=2), 7, CPU)
+    feed = data.feed(Recipe(batch_size=2), 7, CPU, whole)
     before = set(multiprocessing.active_children())
     feed.start(0)
     feed.advance(2)
@@ -367,7 +367,7 @@ def test_a_step_of_a_converted_network(made: Path) -> None:
     def trained(first: int) -> dict[str, torch.Tensor]:
         net = copy.deepcopy(made_once)
         optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
-        feed = FolderFeed(loaded(made), Recipe(batch_size=16), 7, CPU)
+        feed = loaded(made).feed(Recipe(batch_size=16), 7, CPU, whole)
         feed.start(2, first)
         for _ in range(first, 32, 16):
             feed.advance(16)
@@ -378,8 +378,8 @@ def test_a_step_of_a_converted_network(made: Path) -> None:
         assert torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]).isfinite().all()
         return net.state_dict()
 
-    whole, resumed = trained(0), trained(16)
-    for name, tensor in whole.items():
+    straight, resumed = trained(0), trained(16)
+    for name, tensor in straight.items():
         assert torch.equal(tensor, resumed[name]), name
 
 
@@ -387,7 +387,7 @@ def test_a_step_of_a_converted_network(made: Path) -> None:
 def test_lm_resnet50_takes_a_step(made: Path) -> None:
     torch.manual_seed(0)
     net = create_model("torchvision/resnet50", scheme="lm", num_classes=4)
-    feed = FolderFeed(loaded(made, size=64, workers=2), Recipe(batch_size=16), 0, CPU)
+    feed = loaded(made, size=64, workers=2).feed(Recipe(batch_size=16), 0, CPU, whole)
     feed.start(0)
     feed.advance(16)
     x, y = feed.take(16)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tableau2net import cli
-from tableau2net.data.load import Data
+from tableau2net.data.data import Data
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn import create_model

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tableau2net import cli
-from tableau2net.data.load import Data
+from tableau2net.data.data import Data
 from tableau2net.errors import InputError
 from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import Recipe, Result, Stopped, load_data, train

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tableau2net.data.load import Data
+from tableau2net.data.data import Data
 from tableau2net.errors import InputError
 from tableau2net.training import Recipe, Stopped, load_data, train
 from tableau2net.training.checkpoint import FORMAT, digest_of
