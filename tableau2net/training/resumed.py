@@ -65,7 +65,7 @@ def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]
     if seen and not (done < recipe.epochs and 0 < seen < count and seen % recipe.batch_size == 0):
         yield f"it stopped after {seen} of {count} images"
     if not (_finite(progress.seconds) and progress.seconds >= 0):
-        yield f"it took {str(progress.seconds)[:40]} seconds"
+        yield f"it took {progress.seconds} seconds"
     for i, row in enumerate(progress.rows):
         if row.get("epoch") != i + 1 or not all(_finite(row.get(key)) for key in NUMBERS):
             yield f"its epoch {i + 1} is not written down"

@@ -137,7 +137,7 @@ def test_a_time_that_no_float_holds(stopped: tuple[str, Path], data: Data) -> No
     progress, tensors = opened(stopped[1] / LAST)
     said = tried(*stopped, data, put({**progress, "seconds": 10**400}, tensors))
     assert said is not None
-    assert "it took 1000" in said
+    assert "seconds" in said
 
 
 @pytest.mark.slow
