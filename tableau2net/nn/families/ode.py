@@ -258,10 +258,10 @@ class ANODENetwork(Skeleton):
         self.head = nn.Linear(widths[-1], num_classes)
         draw_convolutions_(self)
 
-    def begin(self, x: Tensor) -> Tensor:
-        """The opening, and the first of the two ODEs of its width."""
-        y: Tensor = self.first(self.opening(x))
-        return y
+    def opened(self, y: Tensor) -> Tensor:
+        """After the first of the two ODEs of the opening's width."""
+        first: Tensor = self.first(y)
+        return first
 
     def end(self, y: Tensor) -> Tensor:
         """BN–ReLU, mean over the image, linear."""

@@ -152,9 +152,8 @@ class ResidualNetwork(Skeleton):
                 each = list(fields) if isinstance(fields, nn.ModuleList) else [fields]
                 yield [field for field in each if isinstance(field, PreActivation | PostActivation)]
 
-    def begin(self, x: Tensor) -> Tensor:
-        """The opening; in a post-activation network BN–ReLU follow it."""
-        y: Tensor = self.opening(x)
+    def opened(self, y: Tensor) -> Tensor:
+        """BN–ReLU in a post-activation network."""
         return y if self.kind.preactivation else functional.relu(self.bn(y))
 
     def end(self, y: Tensor) -> Tensor:

@@ -35,9 +35,8 @@ class Skeleton(nn.Module):
     blocks: Rows[nn.Module]
     states = 1
 
-    def begin(self, x: Tensor) -> Tensor:
-        """The first states, all in one tensor."""
-        y: Tensor = self.opening(x)
+    def opened(self, y: Tensor) -> Tensor:
+        """The first states, all in one tensor, from what the opening gives."""
         return y
 
     def end(self, y: Tensor) -> Tensor:
@@ -45,7 +44,7 @@ class Skeleton(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.begin(x)
+        y = self.opened(self.opening(x))
         states: States = (y,) if self.states == 1 else y.chunk(self.states, 1)
         del y
         blocks = list(self.blocks)
@@ -53,7 +52,8 @@ class Skeleton(nn.Module):
         for block in blocks[:alone]:
             states = as_tuple(block(*states))
         for transition, block in zip(self.transitions, blocks[alone:], strict=True):
-            states = as_tuple(transition.lead(block, states))
+            states, past = transition.leading(*states)
+            states = as_tuple(block(*states, **past))
         return self.end(states[0] if self.states == 1 else torch.cat(states, 1))
 
 

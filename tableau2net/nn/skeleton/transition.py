@@ -17,10 +17,9 @@ States = tuple[Tensor, ...]
 class Between(nn.Module):
     """A module between two resolutions; ``between(*states)`` gives the states in the new shape."""
 
-    def lead(self, block: nn.Module, states: States) -> Tensor | States:
-        """The block that follows, called with what this makes of the states before it."""
-        found: Tensor | States = block(*self(*states))
-        return found
+    def leading(self, *states: Tensor) -> tuple[States, dict[str, Tensor]]:
+        """What the block that follows is called with: states, and what is known of their past, by name."""
+        return self(*states), {}
 
 
 class Crossed(NamedTuple):
@@ -83,13 +82,8 @@ class Transition(Between):
         new = projected + slope if self.h == 1 else projected.add(slope, alpha=self.h)
         return Crossed(functional.relu(new) if self.relu == "step" else new, projected, slope)
 
-    def lead(self, block: nn.Module, states: States) -> Tensor | States:
-        """The block with its past; what it does not remember need not stay alive."""
-        y, past = self._handed(*states)
-        found: Tensor | States = block(y, **past)
-        return found
-
-    def _handed(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        crossed: Crossed = self(y)
-        known = {"y_prev": crossed.y_prev, "f_prev": crossed.f_prev}
-        return crossed.y, {name: known[name] for name in self.remembered}
+    def leading(self, *states: Tensor) -> tuple[States, dict[str, Tensor]]:
+        """The state, and of the past what is remembered: the rest need not stay alive."""
+        crossed: Crossed = self(*states)
+        past = {"y_prev": crossed.y_prev, "f_prev": crossed.f_prev}
+        return (crossed.y,), {name: past[name] for name in self.remembered}

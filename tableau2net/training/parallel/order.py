@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from tableau2net.errors import InputError
-from tableau2net.nn.blocks import Made, blocks_of, made_of
-from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.nn.blocks import Made, Specification, Stepping, blocks_of
 from tableau2net.step.lower import lower
 
 
@@ -24,14 +23,12 @@ def check_order(model: nn.Module) -> None:
             )
 
 
-def _all_made(model: nn.Module) -> Iterator[Made]:
-    for module in model.modules():
-        if isinstance(module, DynamicBlock) and (made := made_of(module.block[0])) is not None:
-            yield made
+def _all_made(model: nn.Module) -> Iterator[Made | Specification]:
+    yield from (module.specification() for module in model.modules() if isinstance(module, Stepping))
     yield from (made for _, _, made in blocks_of(model))
 
 
-def _searches(made: Made) -> bool:
+def _searches(made: Made | Specification) -> bool:
     if made.options.tolerance == 0 or made.options.solver == "resolvent":
         return False
     schemes = (made.scheme, made.options.start_scheme)
