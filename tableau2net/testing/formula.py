@@ -1,5 +1,8 @@
 """One step straight from the table of each family, as the textbook writes it: no step program, no generated code.
 
+A family of another package, whose textbook is not written here, takes its step by its program, or registers its formula
+with ``@advance.register``. The program is another way than series and generated code; what `lower` tells wrong stays.
+
 Whatever can be added and multiplied by numbers will do for a state: vectors in many digits to measure an order,
 tensors to compare a generated module with. Implicit stages are swept until they settle.
 """
@@ -23,6 +26,8 @@ from tableau2net.scheme import (
     Scheme,
 )
 from tableau2net.scheme.general_linear import age_of
+from tableau2net.step import Call, Input, Operation, Solve, Step, lower
+from tableau2net.step.operation import Assignment, Terms
 
 State = Any
 MAX_SWEEPS = 400
@@ -75,7 +80,7 @@ class Advanced:
 @singledispatch
 def advance(scheme: Scheme, at: Given) -> Advanced:
     """One step of a scheme, which has no open parameter unless `at.number` knows it."""
-    raise TypeError(f"{type(scheme).__name__} has no formula")
+    return told_step(lower(scheme), at)
 
 
 @advance.register
@@ -189,6 +194,71 @@ def _external(meaning: str | tuple[Expr, ...], at: Given) -> State:
     if meaning[0] == "k":
         return at.h * at.k(int(meaning[1:]) - 1)
     return at.y(0, age_of(meaning)) if meaning[0] == "y" else at.h * at.f(0, age_of(meaning))
+
+
+def told_step(step: Step, at: Given) -> Advanced:
+    """One step by its program, operation by operation."""
+    values = _Values(step, at)
+    for operation in step.operations:
+        _carry_out(operation, values, at)
+    after = [values.of(name) for name in step.outputs]
+    embedded = None if step.estimate is None else values.of(step.estimate)
+    return Advanced(after[: len(step.states)], embedded, external=tuple(after))
+
+
+def _carry_out(operation: Operation, values: _Values, at: Given) -> None:
+    if not isinstance(operation, Solve):
+        for op in operation.members:
+            values.known[op.target] = op.on_numbers(values)
+        return
+    for op in operation.members:  # a guess, where an equation begins
+        values.known[op.target] = values.guess(op)
+
+    def sweep(_: list[State]) -> list[State]:
+        for op in operation.members:
+            values.known[op.target] = op.on_numbers(values)
+        return [values.known[op.target] for op in operation.members]
+
+    _settle(at, sweep, [values.known[op.target] for op in operation.members])
+
+
+class _Values:
+    """What each name stands for (a `NumberValues`)."""
+
+    def __init__(self, step: Step, at: Given) -> None:
+        self.step, self.at, self.h = step, at, at.h**step.derivative
+        self.known = {given.name: self._input(given) for given in step.inputs}
+
+    def _input(self, given: Input) -> State:
+        if given.nordsieck is not None:
+            return self.at.nordsieck(given.nordsieck)
+        if given.stage is not None:
+            return self.at.k(next(call.slot for call in self.step.calls if call.target == given.stage))
+        if given.kind == "f":
+            return self.at.f(given.part, given.age)
+        return self.at.y(given.component, given.age)
+
+    def of(self, value: str) -> State:
+        return self.known[value]
+
+    def sum(self, terms: Terms) -> State:
+        factors = {"y": 1, "f": self.h}
+        first, *others = ((self.at.number(c) * factors[self.step.kinds[v]]) * self.known[v] for c, v in terms)
+        return sum(others, first)
+
+    def field(self, call: Call, values: tuple[State, ...]) -> State:
+        states = [state for _, state in sorted(self._current().items())]
+        for component, value in zip(call.reads, values, strict=True):
+            states[component] = value
+        return self.at.field(call.part, self.at.number(call.time), states, call.slot)
+
+    def guess(self, op: Assignment) -> State:
+        """The state as it is, or the field there."""
+        states = self._current()
+        return self.field(op, tuple(states[i] for i in op.reads)) if isinstance(op, Call) else states[0]
+
+    def _current(self) -> dict[int, State]:
+        return {given.component: self.known[given.name] for given in self.step.states}
 
 
 def _numbers(table: RungeKutta, at: Given) -> tuple[list[list[Any]], list[Any], list[Any]]:

@@ -12,7 +12,7 @@ from mpmath import mpf
 from sympy import Expr
 
 from tableau2net.analysis import order_conditions
-from tableau2net.scheme import GeneralLinear, PartitionedRungeKutta, Scheme
+from tableau2net.scheme import GeneralLinear, Scheme
 from tableau2net.scheme.general_linear import age_of
 from tableau2net.step import lower
 from tableau2net.testing.formula import Advanced, advance
@@ -133,11 +133,7 @@ def _errors(scheme: Scheme, hs: Iterable[Any], expected: int, embedded: bool) ->
 def _error(scheme: Scheme, h: Any, expected: int, embedded: bool) -> Any:
     """The largest error of what one step hands on."""
     step = lower(scheme)
-    reads = None
-    if isinstance(scheme, PartitionedRungeKutta):
-        assert scheme.reads is not None
-        reads = [[q - 1 for q in states] for states in scheme.reads]
-    problem = Problem(step.parts, reads, step.derivative)
+    problem = Problem(step.parts, step.reads, step.derivative)
     t = mpf(START)
     stages: tuple[PreciseVector, ...] = ()
     if isinstance(scheme, GeneralLinear) and any(meaning[0] == "k" for meaning in scheme.external):

@@ -22,7 +22,8 @@ from tableau2net.scheme import (
     PartitionedRungeKutta,
     Scheme,
 )
-from tableau2net.testing.network_formula import UnrolledNetwork, computed, evaluated, live_stages
+from tableau2net.step import lower
+from tableau2net.testing.network_formula import FAMILIES, UnrolledNetwork, computed, evaluated, live_stages
 
 H, T0 = 0.125, 0.25
 TOLERANCE = 1e-12
@@ -52,8 +53,10 @@ def check_unique(scheme: Scheme, fields: Iterable[SmoothField], h: float) -> Non
     """ArithmeticError unless implicit stages have one solution for certain: h |A| L < 1, so that a sweep over them is a
     contraction (Banach). Where there are several, two solvers may find two, both right. L: of the fields, of which each
     component of a system is read at most once."""
-    if scheme.explicit:  # type: ignore[attr-defined]
+    if lower(scheme).explicit:
         return
+    if not isinstance(scheme, FAMILIES):
+        raise ArithmeticError(f"no formula says when the implicit stages of a {scheme.family} scheme have one solution")
     start = scheme.at_defaults()
     steep = max((float(torch.linalg.matrix_norm(f.weight.detach(), 2)) for f in fields), default=0.0)
     if isinstance(start, Multistep | AdditiveMultistep):
@@ -208,7 +211,7 @@ def differences(scheme: Scheme) -> list[str]:
     options: CompileOptions = {"time_dependent": True}
     if scheme.parameters:
         options.update({"coefficients": "learnable", "sharing": "shared"})
-    if not scheme.explicit:  # type: ignore[attr-defined]
+    if not lower(scheme).explicit:
         options.update(SOLVING)
     steps = compile(scheme, **options).lookback + 3
     try:

@@ -24,10 +24,14 @@ from tableau2net.scheme import (
     RungeKutta,
     Scheme,
 )
+from tableau2net.step import lower, prune
 from tableau2net.testing.formula import Advanced, advance
 
 SETTLED = 1e-15  # of a sweep over implicit stages, relative to the states
 OneStep = RungeKutta | AdditiveRungeKutta
+FAMILIES: tuple[type[Scheme], ...] = (  # whose formulas are written here
+    *(RungeKutta, AdditiveRungeKutta, PartitionedRungeKutta, Multistep, AdditiveMultistep, GeneralLinear),
+)
 Fields = Callable[[int, int, int], Callable[..., Tensor]]
 
 
@@ -118,17 +122,17 @@ def computed(network: UnrolledNetwork, *y: Tensor) -> tuple[Tensor, ...]:
         return (_multistep(network, scheme, *y),)
     if isinstance(scheme, GeneralLinear):
         return (_general_linear(network, scheme, *y),)
+    if lower(scheme).history:
+        raise ArithmeticError(f"no formula says how a {scheme.family} scheme goes on from step to step")
     for n in range(network.steps):
         y = tuple(advance(scheme, _at(network, n, y)).states)
     return y
 
 
 def _at(network: UnrolledNetwork, n: int, y: Sequence[Tensor], values: Mapping[str, Any] | None = None) -> _At:
-    scheme = network.scheme
-    reads = scheme.reads if isinstance(scheme, PartitionedRungeKutta) else None
-    zero_based = None if reads is None else [[q - 1 for q in own] for own in reads]
+    reads = lower(network.scheme).reads
     numbers = network.values(n) if values is None else values
-    return _At(network, n, network.t0 + n * network.h, network.h, y, {}, numbers, zero_based)
+    return _At(network, n, network.t0 + n * network.h, network.h, y, {}, numbers, reads)
 
 
 def _coupled(network: UnrolledNetwork, y: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -181,7 +185,9 @@ def live_stages(scheme: Scheme) -> list[int]:
 
 
 def live_evaluations(scheme: Scheme) -> set[tuple[int, int]]:
-    """The same as pairs of part and stage."""
+    """The same as pairs of part and stage; of another package's family by its step."""
+    if not isinstance(scheme, FAMILIES):
+        return {(call.part, call.slot) for call in prune(lower(scheme)).calls}
     if isinstance(scheme, Multistep | AdditiveMultistep):
         return {(part, 0) for part, beta in enumerate(scheme.betas) if any(not b.is_zero for b in beta)}
     tables = (scheme,) if isinstance(scheme, RungeKutta | GeneralLinear) else scheme.parts  # type: ignore[attr-defined]

@@ -145,6 +145,8 @@ block = Learnt([Field()], h=0.5).double()
 block(y).sum().backward()
 found["gradient"] = float(block.c.grad)
 found["integrate"] = float(t2n.integrate("two-register-3", lambda t, y: -y, [1.0], 0, 1, steps=50)[0])
+from tableau2net.testing import assert_consistent
+found["consistent"] = [[*assert_consistent(s).checked] for s in (w, second)]
 found["commands"] = {
     "list": run("list", "two-register-*"),
     "show": run("show", "two-register-3"),
@@ -214,6 +216,15 @@ def test_it_is_analysed(said):
     assert said["freed"] == ["a2", "a3", "b1", "b2", "b3"]
     assert "low-storage" in said["adjoint"]
     assert "low-storage" in said["compose"]
+
+
+def test_it_is_consistent(said):
+    first, second = said["consistent"]
+    assert first == [
+        *("order: 3, measured 3.00", "module: as the formula says", "gradient: as the formula says"),
+        *("claim order = 3", "claim explicit = True"),
+    ]
+    assert second[0] == "order: 2, measured 2.00"
 
 
 def test_it_is_typeset(said):

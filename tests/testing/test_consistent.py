@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import mpmath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import tableau2net as t2n
 from tableau2net.errors import InputError
 from tableau2net.scheme import GeneralLinear, RungeKutta, load
+from tableau2net.step import lower
 from tableau2net.testing import (
     additive_multistep,
     additive_runge_kutta,
@@ -28,9 +30,26 @@ from tableau2net.testing import (
     runge_kutta,
     schemes_in,
 )
+from tableau2net.testing.formula import advance, told_step
+from tableau2net.testing.measured_order import ExactStart
+from tableau2net.testing.problem import Problem
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_schemes"
+TOLD = (
+    *(
+        "rk4",
+        "gauss-2",
+        "dormand-prince-54",
+        "ars-222",
+        "forest-ruth-4",
+        "lobatto-iiia-iiib-3",
+        "bdf-3",
+        "lm",
+        "stormer-3",
+    ),
+    *("imex-bdf-2", "abm-2", "byrne-lambert-3", "dimsim-2", "polynet-2"),
+)
 
 
 @settings(max_examples=20)
@@ -179,3 +198,15 @@ def test_a_step_too_large_for_the_test_problem_tells_nothing():
     found = assert_consistent("jackiewicz-tracogna-5", module=False, gradient=False)
     assert found.measured is None
     assert "hide the slope" in found.skipped["order"]
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_step_told_by_its_program_is_that_of_the_formula(name):
+    """What stands for the formula of a family that has none here, for families that have one."""
+    scheme = load(name).at_defaults()
+    step = lower(scheme)
+    with mpmath.workdps(60):
+        at = ExactStart(Problem(step.parts, step.reads, step.derivative), mpmath.mpf("0.4"), mpmath.mpf(2) ** -9)
+        told, formula = told_step(step, at), advance(scheme, at)
+        pairs = [*zip(told.states, formula.states, strict=True), (told.embedded, formula.embedded)]
+        assert all((a - b).size < 1e-40 for a, b in pairs if b is not None)
