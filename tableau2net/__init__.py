@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import list_schemes as list_schemes
     from tableau2net.scheme import load as load
     from tableau2net.scheme import register_scheme_family as register_scheme_family
+    from tableau2net.training import register_source as register_source
     from tableau2net.training import train as train
 
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
@@ -66,7 +67,7 @@ _EXPORTS = {  # module: the names that come from it
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load", "register_scheme_family"),
     ),
-    "training": ("train",),
+    "training": ("register_source", "train"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = [*_HOME, "__version__"]

@@ -69,6 +69,7 @@ assert "exact in float32" in t2n.report(own)._repr_html_()
 net = t2n.create_model("ssp_resnet20")
 assert sum(p.numel() for p in net.parameters()) == sum(p.numel() for p in t2n.create_model("resnet20").parameters())
 assert net(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+assert t2n.training.load_data("stripes", validation=100).counts() == {"train": 500, "validation": 100, "test": 150}
 """
     done = run(site, "-c", code)
     assert done.returncode == 0, done.stderr

@@ -44,7 +44,7 @@ class DataSource:
     load: Load
 
 
-_registered: dict[str, DataSource] = {}
+REGISTERED: dict[str, DataSource] = {}
 
 
 def register_source(written: str, *, matches: Callable[[str], bool] | None = None) -> Callable[[Load], Load]:
@@ -63,10 +63,10 @@ def register_source(written: str, *, matches: Callable[[str], bool] | None = Non
         raise InputError(f"register_source({written!r:.80}): write how the source is named, in a line")
 
     def registered(load: Load) -> Load:
-        known = _registered.get(written)
+        known = REGISTERED.get(written)
         if known is not None and _origin(known.load) != _origin(load):  # a cell of a notebook may be run again
             raise InputError(f"register_source({written!r}): {_origin(known.load)} is registered by that; take another")
-        _registered[written] = DataSource(written, matches or _by_name(written), load)
+        REGISTERED[written] = DataSource(written, matches or _by_name(written), load)
         return load
 
     return registered
@@ -81,13 +81,13 @@ def find_source(text: str) -> DataSource:
         load_extensions("sources")
         found = _known(text)
     if found is None:
-        *most, last = _registered
+        *most, last = REGISTERED
         raise InputError(f"--data {text}: expected {', '.join(most)}, or {last}")
     return found
 
 
 def _known(text: str) -> DataSource | None:
-    return next((source for source in _registered.values() if source.matches(text)), None)
+    return next((source for source in list(REGISTERED.values()) if source.matches(text)), None)
 
 
 def _by_name(written: str) -> Callable[[str], bool]:

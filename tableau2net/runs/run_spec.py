@@ -108,7 +108,8 @@ class DataSpec:
 
     source: str = setting(
         "glyphs",
-        "cifar10, cifar100, stl10, svhn, glyphs, glyphs:TRAIN:TEST, FILE.npz, or a FOLDER with train/ and val/.",
+        "cifar10, cifar100, stl10, svhn, glyphs, glyphs:TRAIN:TEST, FILE.npz, a FOLDER with train/ and val/, or a "
+        "source that a package adds.",
         option="data",
     )
     data_dir: str = setting("data", "Where torchvision's data sets are, or go.", decides=False, kind=Path)
