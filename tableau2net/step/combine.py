@@ -36,6 +36,10 @@ class Combine(Assignment):
         return tuple([c for c, _ in self.terms])
 
     @property
+    def at_rest(self) -> Terms:
+        return self.terms
+
+    @property
     def meaning(self) -> Hashable:
         return Combine, self.coefficients
 

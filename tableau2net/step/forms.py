@@ -113,10 +113,15 @@ class LinearForm:
 
 
 def linear_form(step: Step, arithmetic: Arithmetic | None = None) -> LinearForm | None:
-    """The step where f is linear; None where a field depends on several states.
+    """The step where f is linear; None where a field depends on several states, or an operation is not linear then.
 
     arithmetic: left out, the exact domain of the coefficients. Raises InputError where states define each other."""
-    groups = [[o for member in op.members for o in member.on_linear()] for op in step.operations]
+    groups: list[list[Assignment]] = []
+    for op in step.operations:
+        comes_to = [member.on_linear() for member in op.members]
+        if None in comes_to:
+            return None
+        groups.append([o for found in comes_to for o in found or ()])
     operations = [op for group in groups for op in group]
     calls = [op for op in operations if isinstance(op, Call)]
     if len(step.states) != 1 or any(len(op.values) != 1 for op in calls):

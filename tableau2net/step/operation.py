@@ -122,9 +122,15 @@ class Assignment(Operation):
     def reading(self, new: Callable[[str], str]) -> Self:
         """The same of other values."""
 
+    @property
     @abstractmethod
-    def on_linear(self) -> tuple[Assignment, ...]:
-        """What it comes to where f is linear, in combinations and evaluations, of which its target is the last."""
+    def at_rest(self) -> Terms:
+        """What it comes to where f = 0: a combination of states; nothing for a field value."""
+
+    @abstractmethod
+    def on_linear(self) -> tuple[Assignment, ...] | None:
+        """What it comes to where f is linear, in combinations and evaluations, of which its target is the last. None
+        where it comes to no such thing."""
 
     @abstractmethod
     def on_series(self, series: SeriesValues) -> Callable[[int], Element]:
@@ -180,6 +186,10 @@ class Call(Assignment):
     @property
     def coefficients(self) -> tuple[Expr, ...]:
         return (self.time,)
+
+    @property
+    def at_rest(self) -> Terms:
+        return ()
 
     @property
     def meaning(self) -> Hashable:

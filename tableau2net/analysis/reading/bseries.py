@@ -120,9 +120,8 @@ class Reading:
         found: dict[str, Any] = dict.fromkeys(self._kinds)
         states = (i for i in self.step.inputs if i.kind == "y")
         found |= {i.name: self.domain.convert((i.nordsieck or (S.One,))[0]) for i in states}
-        linear = (o for op in combined for o in op.on_linear())
-        for op in (o for o in linear if isinstance(o, Combine)):
-            terms = [(c, found[v]) for c, v in op.terms if found.get(v) is not None]
+        for op in combined:
+            terms = [(c, found[v]) for c, v in op.at_rest if found[v] is not None]
             found[op.target] = sum((self.domain.convert(c) * y for c, y in terms), zero)
         return found
 

@@ -14,7 +14,7 @@ from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Step, lower
+from tableau2net.step import Step, lower
 from tableau2net.step.forms import Row, linear_form, nonzero
 
 Z = Symbol("z")
@@ -51,11 +51,18 @@ def _with_root_one(rho: Poly, digits: int | None) -> Poly | None:
 
 def _keeps_its_states(step: Step) -> bool:
     """Whether it is plain that f = 0 leaves everything as it is: one step, from y to y plus field values."""
-    new = {op.target: op for op in step.flat() if isinstance(op, Combine)}
-    return not step.history and all(
-        name in new and [(c, v) for c, v in new[name].terms if step.kind(v) == "y"] == [(1, given.name)]
-        for given, name in zip(step.inputs, step.outputs, strict=True)
-    )
+    kinds = step.kinds
+    new = {op.target: [(c, v) for c, v in op.at_rest if kinds[v] == "y"] for op in step.flat() if op.kind == "y"}
+
+    def origin(name: str) -> str:
+        """The state that a value is at rest, as far back as that is plain."""
+        for _ in new:
+            if len(new.get(name, ())) == 1 and new[name][0][0] == 1:
+                name = new[name][0][1]
+        return name
+
+    pairs = zip(step.inputs, step.outputs, strict=True)
+    return not step.history and all(origin(name) == given.name for given, name in pairs)
 
 
 def _power_bounded(step: Step, digits: int | None) -> bool:
