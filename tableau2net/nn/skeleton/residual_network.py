@@ -23,9 +23,6 @@ from tableau2net.scheme import Scheme
 
 History = Literal["carry", "restart"]
 
-# What networks of a scheme take beside the options of the compilation, here or in their families.
-OWN = "widths opening num_classes shortcut history h survival drop bottleneck preactivation relu dropout scheme"
-
 
 class NetworkOptions(CompileOptions, total=False):
     """What a `ResidualNetwork` takes beside its scheme, steps, widths and kind of field."""
@@ -37,6 +34,13 @@ class NetworkOptions(CompileOptions, total=False):
     h: float
     survival: float | None
     drop: Drop
+
+
+# What networks of a scheme take beside the options of the compilation, here or in their families.
+OWN = (
+    *("widths", *(name for name in NetworkOptions.__annotations__ if name not in CompileOptions.__annotations__)),
+    *("bottleneck", "preactivation", "relu", "dropout", "scheme"),
+)
 
 
 class ResidualNetwork(Skeleton):
@@ -80,7 +84,7 @@ class ResidualNetwork(Skeleton):
         **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
-        check_names(options, OWN.split())
+        check_names(options, OWN)
         kind = kind or FieldKind()
         shortcut = shortcut or ("bn-relu-conv" if kind.preactivation else "conv-bn")
         for option, value, allowed in (
