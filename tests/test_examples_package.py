@@ -1,5 +1,6 @@
 """The example of a package of somebody else's: installed, each thing that it adds works wherever ours do."""
 
+import csv
 import json
 import os
 import re
@@ -9,7 +10,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "examples" / "package"
@@ -98,6 +101,26 @@ def test_the_page_is_true(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == re.findall(r"# → (.*)", page)
+
+
+@pytest.mark.slow
+def test_its_network_trains_on_its_data(site, tmp_path):
+    common = ("train", "--model", "ssp_resnet8", "--epochs", "1", "--seed", "1")
+    tableau2net(site, *common, "--data", "stripes", "--out", "memory", cwd=tmp_path)
+    result = json.loads((tmp_path / "memory" / "result.json").read_text())
+    assert (result["data"]["source"], result["data"]["train"]) == ("stripes", 400)
+    rows = []
+    for i in range(24):
+        grey = np.full((20, 20, 3), 10 * (i % 12), np.uint8)
+        Image.fromarray(grey).save(tmp_path / f"{i}.png")
+        rows.append(("test" if i >= 16 else "train", f"{i}.png", f"class {i % 2}"))
+    with (tmp_path / "images.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    source = "listed:images.csv"
+    tableau2net(site, *common, "--data", source, "--size", "16", "--workers", "1", "--out", "disk", cwd=tmp_path)
+    result = json.loads((tmp_path / "disk" / "result.json").read_text())
+    assert (result["data"]["source"], result["data"]["train"]) == (source, 16)
+    assert "no scheme" not in tableau2net(site, "check", str(tmp_path / "disk"), cwd=tmp_path)
 
 
 @pytest.mark.slow

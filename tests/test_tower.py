@@ -82,3 +82,8 @@ def test_every_class_has_a_name_of_its_own():
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in FILES.values())
     classes = (node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef))
     assert repeated(name for name in classes if not name.startswith("_")) == []
+
+
+def test_every_folder_is_a_package():
+    folders = {path.parent for path in ROOT.rglob("*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
