@@ -108,7 +108,7 @@ def test_its_network_trains_on_its_data(site, tmp_path):
     common = ("train", "--model", "ssp_resnet8", "--epochs", "1", "--seed", "1")
     tableau2net(site, *common, "--data", "stripes", "--out", "memory", cwd=tmp_path)
     result = json.loads((tmp_path / "memory" / "result.json").read_text())
-    assert (result["data"]["source"], result["data"]["train"]) == ("stripes", 400)
+    assert (result["data"]["source"], result["data"]["train"]) == ("stripes", 600)
     rows = []
     for i in range(24):
         grey = np.full((20, 20, 3), 10 * (i % 12), np.uint8)
