@@ -51,13 +51,16 @@ class Stripes:
         phase = torch.tensor([(first + n) * 0.7 for n in numbers])
         return (ways[y] * 1.5 + phase[:, None, None]).sin()[:, None].repeat(1, 3, 1, 1), y
 
+    def numbered(self, epoch: int, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        return self.draw(0, numbers)
+
     def batches(self, part: str, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
         for first in range(0, self.sizes[part], 20):
             x, y = self.draw(10_000, list(range(first, min(first + 20, self.sizes[part]))))
             yield x.to(device), y.to(device)
 
     def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Any:
-        return FetchedFeed(self, lambda _, numbers: self.draw(0, numbers), recipe, seed, device, share)
+        return FetchedFeed(self, self.numbered, recipe, seed, device, share)
 
 
 def small() -> nn.Module:
@@ -86,6 +89,29 @@ def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pyte
     assert all(torch.equal(a[key], b[key]) for key in a)
     with pytest.raises(InputError, match=r"data\.digest"):
         train(model=small(), out=tmp_path / "stopped", data=Stripes(99), recipe=RECIPE, quiet=True, resume=True)
+
+
+@pytest.mark.parametrize("share", [lambda n: slice(0, n // 2), lambda n: slice(n // 2, n)])
+def test_processes_and_shares_change_no_bit_of_what_is_fetched(share: Callable[[int], slice]) -> None:
+    """97 images in batches of 32: of the last, which is one image, the first share is empty."""
+
+    def batches(**options: Any) -> list[tuple[Tensor, Tensor]]:
+        data, recipe, cpu = Stripes(97), Recipe(batch_size=32, cutout=4), torch.device("cpu")
+        feed = FetchedFeed(data, data.numbered, recipe, 5, cpu, **options)
+        feed.start(2)
+        found = []
+        for size in (32, 32, 32, 1):
+            feed.advance(size)
+            x, y = feed.take(size)
+            found.append((x.clone(), y.clone()))
+        return found
+
+    whole = batches()
+    for given in ({}, {"workers": 2}):
+        for (x, y), (all_x, all_y) in zip(batches(share=share, **given), whole, strict=True):
+            own = share(len(all_y))
+            assert torch.equal(x, all_x[own])
+            assert torch.equal(y, all_y[own])
 
 
 def refused(folder: Path, data: Any, **options: Any) -> str:

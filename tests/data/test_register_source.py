@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,6 +110,8 @@ def test_what_comes_with_fetch(plates: str) -> None:
     assert x.shape == (8, 3, 16, 16)
     assert y.tolist() == [0] * 4 + [1] * 4
     assert x[:4].mean() < 0 < x[4:].mean()  # a is dark, b is bright
+    again = pickle.loads(pickle.dumps(data))  # as a process gets it that is not forked off this one
+    assert (again.digest(), len(list(again.batches("test", torch.device("cpu"))))) == (data.digest(), 1)
     for options, says in (({"validation": 24}, "--validation 24"), ({"limit_train": 25}, "--limit-train 25")):
         with pytest.raises(InputError, match=says):
             load_data(plates, size=16, workers=0, **options)  # type: ignore[arg-type]
