@@ -68,7 +68,7 @@ class Declared:
 @cache
 def declared(kind: Any) -> dict[str, Declared]:
     """The fields of a declaration that can be set, by their names."""
-    return {own.name: made for own in fields(kind) if (made := _declared(own, _hints(kind)[own.name])) is not None}
+    return {own.name: made for own in fields(kind) if (made := _declared(own, hints(kind)[own.name])) is not None}
 
 
 def _declared(own: Field[Any], hint: Any) -> Declared | None:
@@ -78,6 +78,11 @@ def _declared(own: Field[Any], hint: Any) -> Declared | None:
     (bare,) = (part for part in parts if part is not NoneType)
     default = own.default_factory() if own.default_factory is not MISSING else own.default
     return Declared(own.name, bare, NoneType in parts, default, own.metadata["setting"])
+
+
+def hints(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields, with their bounds."""
+    return _hints(kind)
 
 
 @cache
@@ -131,7 +136,7 @@ def hold_types(own: Any, called: str) -> None:
     for name, known in declared(kind).items():
         value = getattr(own, name)
         try:
-            object.__setattr__(own, name, converted(_hints(kind)[name], value))
+            object.__setattr__(own, name, converted(hints(kind)[name], value))
         except ValueError:
             raise InputError(f"{called}: {name} is {_short(value)}; write {wanted(known.hint)}") from None
 
@@ -184,12 +189,12 @@ def _unknown(kind: Any, found: object, path: str = "") -> Iterator[tuple[str, li
     """Keys that are no fields, each by its path, with those that are."""
     if not (is_dataclass(kind) and isinstance(found, Mapping)):
         return
-    hints = _hints(kind) if isinstance(kind, type) else {}
+    known = hints(kind) if isinstance(kind, type) else {}
     for key, value in found.items():
-        if key in hints:
-            yield from _unknown(hints[key], value, f"{path}{key}.")
+        if key in known:
+            yield from _unknown(known[key], value, f"{path}{key}.")
         else:
-            yield f"{path}{key}", list(hints)
+            yield f"{path}{key}", list(known)
 
 
 def deciding(own: Any) -> dict[str, Any]:

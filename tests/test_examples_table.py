@@ -52,8 +52,9 @@ def test_the_published_figures_come_first_and_are_those_of_the_paper(grid: Grid)
     assert found == {(name, d): e for name, row in PUBLISHED.items() for d, e in zip(DEPTHS, row, strict=True)}
     assert all(run.published is None for run in grid.runs[24:])
     assert len(grid.runs) == 44
-    assert (grid.baseline, grid.published["source"]) == ("ResNet", "Yan 2019, Table 1")
-    assert [grid.published[key] for key in ("epochs", "train", "test")] == [160, 50_000, 10_000]
+    assert grid.published is not None
+    assert (grid.baseline, grid.published.source) == ("ResNet", "Yan 2019, Table 1")
+    assert [getattr(grid.published, key) for key in ("epochs", "train", "test")] == [160, 50_000, 10_000]
 
 
 def test_the_recipe_is_the_published_one(grid: Grid) -> None:

@@ -14,8 +14,8 @@ from tableau2net.files import write_atomically
 from tableau2net.sinks import printable
 
 if TYPE_CHECKING:
-    from tableau2net.comparison import Finished, Published
-    from tableau2net.tables import Grid, Ran
+    from tableau2net.comparison import Finished
+    from tableau2net.tables import Ran
 
 ENDINGS = (".md", ".tex", ".csv", ".json")
 GRID = ("data", "data_dir", "epochs", "limit_train", "validation", "preset", "device", "precision", "engine")
@@ -85,7 +85,7 @@ def table(
         if dry_run:
             return
         grid, status = ran.grid, ran.status
-        published, title, notes = _published(grid), grid.title, _notes(ran)
+        published, title, notes = grid.published, grid.title, _notes(ran)
         found = _finished(ran)
         there = {run.folder.resolve() for run in found}
         runs = [*found, *(run for run in runs if run.folder.resolve() not in there)]
@@ -129,12 +129,6 @@ def _finished(ran: Ran) -> list[Finished]:
         Finished(read_result(run.folder / RESULT), run.folder, run.label, run.published, run.depth)
         for run in ran.finished
     ]
-
-
-def _published(grid: Grid) -> Published | None:
-    from tableau2net.comparison import Published
-
-    return Published(**{"source": "source not said", **grid.published}) if grid.published else None
 
 
 def _notes(ran: Ran) -> list[str]:

@@ -16,7 +16,7 @@ SHOWN = 4  # protocols that a caption tells one by one
 class Published:
     """Figures that were printed elsewhere: by whom, and after what training. None where that is not said."""
 
-    source: str
+    source: str = "source not said"
     epochs: int | None = None
     train: int | None = None
     validation: int | None = None

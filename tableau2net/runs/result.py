@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tableau2net.declared import plain
+from tableau2net.declared import converted, hints, plain
 from tableau2net.errors import InputError
 from tableau2net.files import read_text
 from tableau2net.runs.run_spec import USUAL, RunSpec
@@ -97,8 +97,11 @@ class Result:
                 if own.default_factory is not MISSING or own.default is not MISSING:  # of a version that had none
                     continue
                 raise InputError(f"{name}: has no {own.name!r}; write it again with tableau2net train")
-            if not isinstance(found[own.name], _TYPES[str(own.type)]):
-                raise InputError(f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train")
+            try:
+                converted(hints(cls)[own.name], found[own.name])
+            except ValueError:
+                line = f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train"
+                raise InputError(line) from None
         told = {own.name: _plain(found[own.name]) for own in fields(cls) if own.name in found}
         run = found.get("run")
         return cls(**told | {"run": None if run is None else RunSpec.read(run, f"{name}: run")})
@@ -136,16 +139,3 @@ def _plain(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     return printable(value) if isinstance(value, str) and key != "file" else value
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "str | None": (str, type(None)),
-    "int | None": (int, type(None)),
-    "float | None": (int, float, type(None)),
-    "dict[str, Any]": (dict,),
-    "dict[str, str]": (dict,),
-    "list[dict[str, Any]]": (list,),
-}

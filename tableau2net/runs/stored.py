@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -40,8 +41,8 @@ class Stored:
     model: str
     options: Mapping[str, Any]
     scheme: str | None
-    classes: int
-    changes: tuple[Change, ...] = ()
+    classes: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
+    changes: tuple[Change, ...]
 
     def build(self) -> nn.Module:
         """The network, with weights drawn anew."""
@@ -77,16 +78,13 @@ class Stored:
     def read(cls, path: Path) -> Stored:
         """What `network.json` says. Raises InputError, one line, for a file that says something else."""
         try:
-            found = json.loads(read_text(path, MAX_BYTES))
-            changes = tuple(Change(**change) for change in found["changes"])
-            name, options, text, classes = (found[key] for key in ("model", "options", "scheme", "classes"))
-        except (OSError, UnicodeDecodeError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+            stored = msgspec.convert(json.loads(read_text(path, MAX_BYTES)), cls)
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: does not say how a network is made ({error})") from error
-        fits = isinstance(name, str) and isinstance(options, dict) and isinstance(text, str | None)
-        most = math.prod(max(change.states, change.controls) for change in changes if change.how == "refine")
-        if not fits or not isinstance(classes, int) or not 1 <= classes <= 10**6 or max(most, len(changes)) > FINEST:
+        halves = [max(change.states, change.controls) for change in stored.changes if change.how == "refine"]
+        if max(math.prod(halves), len(stored.changes)) > FINEST:
             raise InputError(f"{path}: does not say how a network is made; write it again with tableau2net refine")
-        return cls(name, options, text, classes, changes)
+        return stored
 
 
 def _named(scheme: str) -> Scheme:

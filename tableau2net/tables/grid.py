@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tableau2net.comparison.protocol import Published
 from tableau2net.errors import InputError
 from tableau2net.runs.run_spec import OPTIONS, SETTINGS, RunSpec
 from tableau2net.tables.matching import Matcher
@@ -68,8 +69,8 @@ class Grid:
         return self.table.baseline
 
     @property
-    def published(self) -> Mapping[str, Any]:
-        """Where published figures come from and how they were found; see `parts.PROTOCOL`."""
+    def published(self) -> Published | None:
+        """Where published figures come from and how they were found."""
         return self.table.published
 
     @property

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tableau2net.comparison.protocol import Published
 from tableau2net.errors import InputError
 from tableau2net.files import decode_toml
 from tableau2net.tables.settings import check_setting
-from tableau2net.tables.written import PROTOCOL, Axes, Match, Settings, TableNetwork, WrittenTable
+from tableau2net.tables.written import Axes, Match, Settings, TableNetwork, WrittenTable
 from tableau2net.words import check_folder, plain
 
 MAX_BYTES = 256 * 1024
@@ -154,15 +156,15 @@ def _error(value: Any, where: str) -> float:
     return float(value)
 
 
-def _protocol(found: Mapping[str, Any]) -> Mapping[str, Any]:
+def _protocol(found: Mapping[str, Any]) -> Published | None:
     """Where published figures come from: text, and whole numbers of images and epochs."""
-    _known(found, tuple(PROTOCOL), "published.")
+    _known(found, tuple(own.name for own in fields(Published)), "published.")
     for key, value in found.items():
-        if PROTOCOL[key] is str:
+        if key in ("source", "note"):
             _line(value, f"published.{key}")
         elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InputError(f"published.{key} = {str(value)[:40]}: a whole number is expected")
-    return found
+    return Published(**found) if found else None
 
 
 def _match(found: Mapping[str, Any]) -> Match:

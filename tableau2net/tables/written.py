@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tableau2net.comparison.protocol import Published
+
 Settings = Mapping[str, Any]  # of runs, flat: "depth", "recipe.lr", "options.survival"
 Axes = Mapping[str, tuple[Any, ...]]
-
-# What is told of published figures: where they come from, and how they were found.
-PROTOCOL: dict[str, type] = {
-    "source": str, "epochs": int, "train": int, "test": int, "validation": int, "note": str,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Match:
 
 @dataclass(frozen=True)
 class WrittenTable:
-    """A table's file, read and checked key by key. `published` is the protocol of published figures, see PROTOCOL."""
+    """A table's file, read and checked key by key."""
 
     path: Path
     title: str
@@ -51,7 +48,7 @@ class WrittenTable:
     common: Settings = field(default_factory=dict)
     axes: Axes = field(default_factory=dict)
     networks: tuple[TableNetwork, ...] = ()
-    published: Mapping[str, Any] = field(default_factory=dict)
+    published: Published | None = None
     match: Match | None = None
 
 

@@ -76,7 +76,8 @@ def write(tmp_path: Path) -> Writer:
 def test_a_whole_file(write: Writer) -> None:
     grid = Grid.read(write(FULL))
     assert (grid.title, grid.out, grid.baseline) == ("Table 1", Path("somewhere"), "ResNet")
-    assert grid.published["epochs"] == 160
+    assert grid.published is not None
+    assert grid.published.epochs == 160
     assert grid.labels == (
         "ResNet", "AdamNet k=2 (A)", "RevNet (survival=1.0)", "RevNet (survival=0.9)", "wide",
     )  # fmt: skip
