@@ -56,7 +56,7 @@ def train(
     declared = asked_for.network.declared()
     if out is None:
         scheme = plain_name((declared and declared.name) or "scheme")
-        network = plain_name(model) if model else f"{scheme}-{asked_for.network.depth}"
+        network = plain_name(model) if model is not None else f"{scheme}-{asked_for.network.depth}"
         out = Path("runs") / f"{network}-{plain_name(asked_for.data.source)}-seed{asked_for.seed}"
         out = numbered_folder(out, last=resume) if demo else out
 

@@ -28,7 +28,8 @@ def build(network: NetworkSpec, classes: int) -> nn.Module:
     """A network, its weights drawn as chance is at. Raises InputError where there is none such."""
     scheme = network.declared()
     options = network.options if scheme is None else {**network.options, "scheme": scheme}
-    return create_model(network.model or f"resnet{network.depth}", num_classes=classes, **options)
+    name = f"resnet{network.depth}" if network.model is None else network.model
+    return create_model(name, num_classes=classes, **options)
 
 
 def made(network: NetworkSpec, classes: int, seed: int) -> ReadyNetwork:
