@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,11 @@ def of_older(told: Mapping[str, Any]) -> RunSpec:
     read_from = {"source": str(data.pop("source", None)), "validation": data.get("validation") or 0, "found": data}
     execution = {"precision": told.get("precision"), "engine": told.get("engine")}
     rest = {name: told.get(name) for name in ("recipe", "preset", "seed")}
-    return RunSpec.read({"network": network, "data": read_from, "execution": execution, **rest}, "of an older version")
+    run = RunSpec.read({"network": network, "data": read_from, "execution": execution, **rest}, "of an older version")
+    try:
+        return replace(run, network=run.network.settled())
+    except InputError:  # a scheme that is not to be had
+        return run
 
 
 def _plain(value: Any, key: str = "") -> Any:

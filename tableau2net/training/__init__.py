@@ -11,6 +11,7 @@ from tableau2net.data.sources import SourceRequest, register_source
 from tableau2net.recipes.presets import PRESETS, Preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.result import Result
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.runs.stored import load_network
 from tableau2net.training.evaluation import AccuracyChange, compare_accuracy
 from tableau2net.training.loop import train
@@ -18,5 +19,6 @@ from tableau2net.training.stop import Stopped
 
 __all__ = [
     "PRESETS", "AccuracyChange", "Arrays", "Data", "DiskData", "Feed", "FetchedFeed", "ImageData", "Preset", "Recipe",
-    "Result", "SourceRequest", "Stopped", "compare_accuracy", "load_data", "load_network", "register_source", "train",
+    "Result", "RunSpec", "SourceRequest", "Stopped", "compare_accuracy", "load_data", "load_network", "register_source",
+    "train",
 ]  # fmt: skip

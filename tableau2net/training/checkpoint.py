@@ -149,6 +149,10 @@ class Damaged(InputError):
     """A file that is not what was written."""
 
 
+class OtherFormat(InputError):
+    """A file of another version, or of something else."""
+
+
 def read_checkpoint(path: Path, run: RunSpec) -> Checkpoint:
     """A checkpoint of the run that is about to go on.
 
@@ -161,9 +165,11 @@ def read_checkpoint(path: Path, run: RunSpec) -> Checkpoint:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
-            raise InputError(f"{path}: is not a checkpoint of this version; {FIX}")
+            raise OtherFormat(f"{path}: is not a checkpoint of this version; {FIX}")
         intact = metadata["digest"] == digest_of(tensors, metadata["progress"])
         progress = read(Progress, json.loads(metadata["progress"]), "progress")
+    except OtherFormat:
+        raise
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
     except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:

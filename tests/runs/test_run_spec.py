@@ -11,6 +11,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from tableau2net.cli import app
 from tableau2net.declared import bare, canonical, declared, plain
@@ -31,6 +32,7 @@ from tableau2net.runs.run_spec import (
 from tableau2net.scheme import load
 from tableau2net.scheme.file import dumps
 from tableau2net.tables import Grid
+from tableau2net.tables.standing import is_finished
 from tableau2net.training import train
 from tableau2net.training.train_options import TrainOptions
 
@@ -287,6 +289,15 @@ def test_a_run_that_is_stored_and_gone_on_with_is_the_same(tmp_path: Path) -> No
     told = json.loads((tmp_path / "a" / "result.json").read_text())
     assert (told["seed"], told["recipe"], told["preset"]) == (0, told["run"]["recipe"], told["run"]["preset"])
     assert told["data"] == {"source": told["run"]["data"]["source"], **told["run"]["data"]["found"]}
+    del told["run"]  # as an older version wrote it
+    assert Result.of(told, "an older result").asked == first.run
+    with safe_open(tmp_path / "a" / "checkpoint.safetensors", framework="numpy") as file:
+        kept = json.loads(file.metadata()["progress"])
+    assert RunSpec.read(kept["run"], "the checkpoint") == first.run
+    assert is_finished(tmp_path / "a", RunSpec.of({"scheme": "lm", "depth": 8, "data": "there/glyphs:40:10",
+                                                   "options.widths": [4, 4, 4], "recipe": recipe}))  # fmt: skip
+    with pytest.raises(InputError, match=r"belongs to another run \(seed: 0 there, 1 here\)"):
+        is_finished(tmp_path / "a", replace(first.run, seed=1))
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.parent.name)
