@@ -22,12 +22,12 @@ GLYPHS_SIZES = (10_000, 2_000)  # images to train and to test on, where the sour
 def load_data(
     source: str | Path,
     *,
-    data_dir: str | Path = "data",
-    validation: int = 0,
-    limit_train: int | None = None,
-    seed: int = 0,
-    size: int = 224,
-    workers: int | None = None,
+    data_dir: str | Path = SourceRequest.data_dir,
+    validation: int = SourceRequest.validation,
+    limit_train: int | None = SourceRequest.limit_train,
+    seed: int = SourceRequest.seed,
+    size: int = SourceRequest.size,
+    workers: int | None = SourceRequest.workers,
 ) -> Data:
     """The data set that `source` names.
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from tableau2net.cli import app
+from tableau2net.data.sources import SourceRequest
 from tableau2net.declared import bare, canonical, declared, plain
 from tableau2net.errors import InputError
 from tableau2net.recipes.presets import PRESETS
@@ -269,6 +270,8 @@ def test_defaults_stand_once() -> None:
     """All that a run is without anything being said comes from the fields."""
     assert RunSpec.of({}) == RunSpec()
     assert plain(RunSpec.of({name: own.default for name, (_, own) in SETTINGS.items()})) == plain(RunSpec())
+    asked = SourceRequest(DataSpec.source)  # which is made without a run too
+    assert DataSpec().request() | {"data_dir": Path(DataSpec.data_dir)} | {"seed": 0} == vars(asked)
 
 
 # ------------------------------------------------------------------------------------------------------ real folders
