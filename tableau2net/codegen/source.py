@@ -21,7 +21,7 @@ from tableau2net.codegen.startup import evaluated_parts, slope_weight
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
 from tableau2net.sinks import string, within
-from tableau2net.step import Combine, Evaluate, Input, Step
+from tableau2net.step import Combine, Input, Step
 from tableau2net.step.inverse import ITSELF
 
 
@@ -290,7 +290,7 @@ class _Class:
         first = self.ready.first_field(part)
         of_step = "self.field" if self.one_field else "self.fields[0]"
         where = f"{of_step}[{list(self.ready.field_names).index(first)}]" if self.several else of_step
-        reads = next((o.reads for o in self.step.flat() if isinstance(o, Evaluate) and o.part == part), (0,))
+        reads = next((o.reads for o in self.step.calls if o.part == part), (0,))
         arguments = ["self.t0"] * self.options.time_dependent + [self.states[state] for state in reads]
         mark = "  # type: ignore[index]" if self.several else ""
         return f"{where}({', '.join(arguments)}){mark}"

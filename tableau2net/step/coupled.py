@@ -64,8 +64,12 @@ def _with_new_states(step: Step) -> Step:
 def _check(step: Step, strength: Expr) -> None:
     if not (strength.is_number and strength.is_real and 0 < strength <= 1):
         raise InputError(f"coupling={strength}: write a number above 0 and at most 1, such as '999/1000'")
-    plain = all(isinstance(op, Combine | Evaluate) for op in step.operations)
-    if not plain or step.history or step.derivative != 1 or any(i.nordsieck for i in step.inputs):
+    if (
+        not (step.plain and step.explicit)
+        or step.history
+        or step.derivative != 1
+        or any(i.nordsieck for i in step.inputs)
+    ):
         raise InputError("coupling: only explicit one-step methods for y' = f have the coupled form")
 
 

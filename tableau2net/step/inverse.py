@@ -50,9 +50,7 @@ def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
     one_field: whether all steps evaluate the same field, so that an older field value can be had by evaluating it at
         an older state. In a network whose steps have weights of their own it cannot: that field is another step's.
     """
-    if any(given.nordsieck not in (None, ITSELF) for given in step.inputs):
-        return None
-    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
+    if not step.plain or any(given.nordsieck not in (None, ITSELF) for given in step.inputs):
         return None
     run = _Backwards(step, one_field)
     return run.result() if run.recovers_everything() else None

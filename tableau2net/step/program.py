@@ -15,6 +15,8 @@ from typing import Literal
 from sympy import Expr
 
 from tableau2net.scheme.base import Parameter
+from tableau2net.step.combine import Combine
+from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms
 
 
@@ -93,6 +95,11 @@ class Step:
     def explicit(self) -> bool:
         """Whether no operation has to be solved for."""
         return not any(isinstance(op, Solve) for op in self.operations)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is made of combinations and evaluations alone, which is all that some theorems know of."""
+        return all(isinstance(op, Combine | Evaluate) for op in self.flat())
 
     @property
     def evaluations(self) -> int:

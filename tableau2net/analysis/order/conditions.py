@@ -18,7 +18,7 @@ from tableau2net.analysis.reading.linear import stability_function
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Combine, Evaluate, Input, Step, lower
+from tableau2net.step import Input, Step, lower
 from tableau2net.step.passes import prune
 
 DEFAULT_LIMIT = 12
@@ -166,8 +166,7 @@ def _is_quadrature(step: Step) -> bool:
     for all."""
     times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
     alone = len(step.states) == 1 and bool(step.history)
-    plain = all(isinstance(op, Combine | Evaluate) for op in step.flat())
-    return alone and plain and all(op.value in times and op.time == times[op.value] for op in step.calls)
+    return alone and step.plain and all(op.value in times and op.time == times[op.value] for op in step.calls)
 
 
 def nodes_are_row_sums(scheme: Scheme) -> bool:
@@ -175,7 +174,7 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
     the states that a field reads, where there are several. Where it is not, there are conditions with derivatives in
     time."""
     step = lower(scheme)
-    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
+    if not step.plain:
         return False  # what another operation does where time runs with the state is its own
     # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
     grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)

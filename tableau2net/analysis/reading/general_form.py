@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.step import Combine, Evaluate, Input, Step
+from tableau2net.step import Input, Step
 from tableau2net.step.forms import Form, Row, forms, nonzero
 
 
@@ -46,9 +46,9 @@ class GeneralForm:
 
 def general_form(step: Step) -> GeneralForm | None:
     """The general form of a step program; None where it has none. Open parameters are not allowed for."""
-    if step.derivative != 1 or step.parts > 1 or any(i.component or i.nordsieck is not None for i in step.inputs):
+    if not step.plain or step.derivative != 1 or step.parts > 1:
         return None
-    if not all(isinstance(op, Combine | Evaluate) for op in step.flat()):
+    if any(i.component or i.nordsieck is not None for i in step.inputs):
         return None
     domain = domain_of(step.coefficients())
     try:
@@ -61,7 +61,7 @@ def general_form(step: Step) -> GeneralForm | None:
 class _Reading:
     def __init__(self, step: Step, domain: Domain, forms: Mapping[str, Form]) -> None:
         self.step, self.domain, self.forms = step, domain, forms
-        self.evaluations = {op.target: op for op in step.flat() if isinstance(op, Evaluate)}
+        self.evaluations = {op.target: op for op in step.calls}
         self.inputs = {i.name: i for i in step.inputs}
         # a remembered field value belongs to a known state, which may itself not be remembered
         self.fields = {i.name: self._state_of(i) for i in step.inputs if i.kind == "f"}
