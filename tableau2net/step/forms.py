@@ -62,19 +62,13 @@ def nonzero(form: Mapping[Key, Element]) -> dict[Key, Element]:
     return {atom: x for atom, x in form.items() if x}
 
 
-def forms(operations: Iterable[Assignment], arithmetic: Arithmetic, z: Element | None = None) -> dict[str, Form]:
+def forms(operations: Iterable[Assignment], arithmetic: Arithmetic) -> dict[str, Form]:
     """Every value that is a combination in terms of those that are none, which are taken as independent.
 
-    z: for a field that adds up what it reads and multiplies it by λ, z = h^d λ; then evaluations are combinations too.
-    Raises InputError where values define each other."""
+    Raises InputError where states define each other."""
     known: dict[str, Form] = {}
-    for op in in_order([op for op in operations if isinstance(op, Combine) or z is not None]):
-        terms = (
-            [(arithmetic.convert(c), v) for c, v in op.terms]
-            if isinstance(op, Combine)
-            else [(z, v) for v in op.operands]
-        )
-        known[op.target] = combined(terms, known, arithmetic.one)
+    for op in in_order([op for op in operations if isinstance(op, Combine)]):
+        known[op.target] = combined([(arithmetic.convert(c), v) for c, v in op.terms], known, arithmetic.one)
     return known
 
 

@@ -143,21 +143,6 @@ def test_the_linear_form_is_the_step_on_a_linear_problem(scheme, seed, factor):
     assert ours == wanted
 
 
-@settings(max_examples=60)
-@given(explicit(), st.integers(0, 99), st.integers(1, 99))
-def test_evaluations_are_combinations_where_the_field_is_linear(scheme, seed, factor):
-    step, given = lower(scheme), Given(seed, factor=P(factor), reads=getattr(scheme, "reads", None))
-    h = given.h**step.derivative
-    known = forms(step.flat(), FINITE, z=h * factor)
-    taken = {i.name: given.input(i) * (h if i.kind == "f" else 1) for i in step.inputs}
-
-    def value(name):
-        return sum((c * taken[v] for v, c in known.get(name, {name: P.one}).items()), P.zero)
-
-    ours, wanted = handed_on(scheme, given, value)
-    assert ours == wanted
-
-
 @settings(max_examples=40)
 @given(explicit(families=["runge-kutta", "multistep", "general-linear"]), st.integers(0, 99))
 def test_the_general_form_is_the_step(scheme, seed):
