@@ -16,6 +16,7 @@ from torch import Tensor
 from tableau2net.data.arrays import Arrays
 from tableau2net.data.data import Part, split_sizes
 from tableau2net.data.feed import Feed
+from tableau2net.data.given import short
 from tableau2net.data.normalise import Channels, Normalise
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.data.sources import SourceRequest
@@ -143,14 +144,12 @@ class ImageData:
 
 def _kind(value: object) -> str:
     """A value in words: what it is, and of which shape."""
-    if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}"
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    return short(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
 def _images(x: NDArray[np.uint8]) -> Tensor:
     """uint8 (N, H, W, 3) as a tensor (N, 3, H, W) that is channels_last in memory, as it was."""
-    return torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.require(x, requirements=("C", "W"))).permute(0, 3, 1, 2)  # what is read-only is copied
 
 
 def _statistics(x: NDArray[np.uint8]) -> tuple[Channels, Channels]:

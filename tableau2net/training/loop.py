@@ -91,15 +91,15 @@ def train(
         raise InputError(f"{again[0]}: is said by the RunSpec already; change it there")
     if max_seconds is not None and not max_seconds > 0:
         raise InputError(f"--max-seconds {max_seconds}: must be positive")
-    way, folder = run.execution, Path(out)
+    wanted, folder = run.execution, Path(out)
     with (
         Stop(max_seconds) as stop,  # from here on a signal waits for what can be kept
-        threads(way.num_threads),
-        joined(way.device) as ranks,
+        threads(wanted.num_threads),
+        joined(wanted.device) as ranks,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=torch.backends.cudnn.deterministic),
     ):
-        device = environment.choose_device(ranks.own_device(way.device))
-        execution = Execution.of(device, way.precision, way.engine, ranks)
+        device = environment.choose_device(ranks.own_device(wanted.device))
+        execution = Execution.of(device, wanted.precision, wanted.engine, ranks)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             going = ranks.agreed(lambda: find_run(folder, resume=resume))
             if ranks.any(going) != going:

@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -156,8 +157,11 @@ def in_memory(**changes: Any) -> Callable[[SourceRequest], Any]:
 
 
 def test_arrays_are_split_and_normalised_as_ours() -> None:
-    t2n.register_source("mine")(in_memory())
-    data = load_data("mine", validation=6, limit_train=20)
+    mapped = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), np.uint8)
+    mapped.flags.writeable = False  # as a file that is mapped
+    t2n.register_source("mine")(in_memory(x_train=mapped))
+    with warnings.catch_warnings(action="error"):
+        data = load_data("mine", validation=6, limit_train=20)
     assert isinstance(data, ImageData)
     assert data.counts() == {"train": 20, "validation": 6, "test": 9}
     assert (data.name, data.classes, data.flip) == ("mine", 3, False)

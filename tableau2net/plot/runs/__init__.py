@@ -1,1 +1,1 @@
-"""Pictures of training runs."""
+"""Figures of training runs."""
