@@ -149,10 +149,6 @@ class Damaged(InputError):
     """A file that is not what was written."""
 
 
-class OtherFormat(InputError):
-    """A file of another version, or of something else."""
-
-
 def read_checkpoint(path: Path, run: RunSpec) -> Checkpoint:
     """A checkpoint of the run that is about to go on.
 
@@ -165,11 +161,9 @@ def read_checkpoint(path: Path, run: RunSpec) -> Checkpoint:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
-            raise OtherFormat(f"{path}: is not a checkpoint of this version; {FIX}")
+            raise ValueError("or it is not a checkpoint of this version")
         intact = metadata["digest"] == digest_of(tensors, metadata["progress"])
         progress = read(Progress, json.loads(metadata["progress"]), "progress")
-    except OtherFormat:
-        raise
     except OSError as error:
         raise Damaged(f"{path}: cannot be read ({error.strerror or error}); {FIX}") from error
     except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
