@@ -130,4 +130,5 @@ def test_an_installer_installs_it(site, tmp_path):
     if done.returncode and "hatchling" in done.stderr:
         pytest.skip("the build backend cannot be fetched here")
     assert done.returncode == 0, done.stderr
-    assert "ssprk33-shu-osher" in tableau2net(tmp_path, "list", "ssprk33*", cwd=tmp_path)
+    done = run(tmp_path, "-m", "tableau2net", "list", "ssprk33*", cwd=tmp_path)
+    assert "ssprk33-shu-osher" in done.stdout, (done.stderr, sorted(map(str, tmp_path.rglob("*"))))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +93,15 @@ class NetworkSpec:
         named = None if scheme is None else scheme.name
         text = None if scheme is None or _is_shipped(scheme) else dumps(scheme)
         return NetworkSpec(named, self.model, self.depth, options, text)
+
+
+@lru_cache(maxsize=256)
+def _bare(text: str | None) -> str | None:
+    """The text of a scheme without what it says of itself, which no result depends on."""
+    try:
+        return None if text is None else dumps(replace(loads(text), title="", reference="", claims={}))
+    except InputError:  # a stranger's, which is told where the network is made
+        return text
 
 
 def _is_shipped(scheme: Scheme) -> bool:
@@ -200,7 +210,7 @@ class RunSpec:
         """All that what comes of it depends on, ready for JSON, by the names of settings."""
         network, data, execution = map(deciding, (self.network, self.data, self.execution))
         found = {f"data.{name}": value for name, value in data.pop("found").items()}
-        network = {"model": network.pop("model"), **network}
+        network = {"model": network.pop("model"), **network, "text": _bare(self.network.text)}
         data = {"data": data.pop("source"), **data}
         return (
             {**network, "seed": self.seed, "preset": self.preset, "recipe": deciding(self.recipe)}

@@ -184,6 +184,19 @@ def test_a_scheme_of_the_library_is_its_name_and_one_of_ones_own_its_text(tmp_pa
     assert RunSpec(network=ones[1].settled()).network.settled() == ones[1].settled()
 
 
+def test_what_a_scheme_says_of_itself_decides_nothing() -> None:
+    """A title, a source or a claim may be mended after a run; a coefficient may not."""
+    scheme, other = (replace(load(name), name="own") for name in ("rk4", "rk4-38"))
+    run, mended, another = (
+        RunSpec(network=NetworkSpec(scheme="own", text=dumps(each)))
+        for each in (scheme, replace(scheme, reference="Kutta 1901, p. 443", claims={}), other)
+    )
+    assert run == mended
+    assert run != another
+    assert plain(run) != plain(mended)
+    assert run != RunSpec(network=NetworkSpec(scheme="own", text="no scheme at all"))
+
+
 def test_what_is_said_by_default_is_the_same_as_what_is_not() -> None:
     said = {f"options.{name}": own.default for name, own in declared(SchemeOptions).items()}
     assert RunSpec.of(said).network.settled() == RunSpec.of({}).network.settled()
