@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import cache
 
-from sympy import Expr
+from sympy import Expr, Float
 
+from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
+from tableau2net.scheme.exact_rows import exact_number
 from tableau2net.scheme.lowering import Terms
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment
 from tableau2net.step.program import Input, Step
-from tableau2net.step.schedule import scheduled
+from tableau2net.step.schedule import in_order, scheduled
+from tableau2net.words import quoted
+
+LONGEST = 40  # letters of a name
+NAME = re.compile(rf"[^\W\d]\w{{0,{LONGEST - 1}}}", re.ASCII)
 
 
 @cache
 def lower(scheme: Scheme) -> Step:
-    """The step program of a scheme: complete, with embedded estimate and stages nothing reads; see `passes.prune`."""
+    """The step program of a scheme: complete, with embedded estimate and stages nothing reads; see `passes.prune`.
+
+    Raises InputError, one line, for a family whose lines are no step."""
     writer = Writer()
     scheme.lower(writer)
-    if lost := [given.name for given in writer.inputs if given.name not in writer.outputs]:
-        raise TypeError(f"{type(scheme).__name__}.lower hands nothing on in the place of {', '.join(lost)}")
+    if wrong := next(writer.wrong(), None):
+        raise InputError(f"{type(scheme).__name__}.lower {wrong}")
+    operations = scheduled(writer.operations)
+    for op in operations:
+        in_order([each for each in op.members if isinstance(each, Combine)])  # a loop without a field is no equation
     return Step(
         inputs=tuple(writer.inputs),
-        operations=scheduled(writer.operations),
+        operations=operations,
         outputs=tuple(writer.outputs[given.name] for given in writer.inputs),
         estimate=writer.estimate,
         parameters=scheme.parameters,
@@ -53,11 +66,12 @@ class Writer:
         return name
 
     def combine(self, name: str, terms: Terms) -> str:
-        self.operations.append(Combine(name, tuple((c, v) for c, v in terms if not c.is_zero)))
+        told = ((_exact(c, name), v) for c, v in terms)
+        self.operations.append(Combine(name, tuple((c, v) for c, v in told if not c.is_zero)))
         return name
 
     def value(self, name: str, terms: Terms) -> str:
-        left = [(c, v) for c, v in terms if not c.is_zero]
+        left = [(c, v) for c, v in ((_exact(c, name), v) for c, v in terms) if not c.is_zero]
         if len(left) == 1 and left[0][0] == 1 and any(i.kind == "y" and i.name == left[0][1] for i in self.inputs):
             return left[0][1]
         return self.combine(name, left)
@@ -72,7 +86,8 @@ class Writer:
         part: int = 0,
         reads: tuple[int, ...] = (0,),
     ) -> str:
-        self.operations.append(Evaluate(name, (at,) if isinstance(at, str) else at, time, stage, part, reads))
+        values, c = (at,) if isinstance(at, str) else at, _exact(time, name)
+        self.operations.append(Evaluate(name, values, c, stage, part, reads))
         return name
 
     def apply(self, operation: Assignment) -> str:
@@ -81,3 +96,36 @@ class Writer:
 
     def hand_on(self, known: str, value: str) -> None:
         self.outputs[known] = value
+
+    def wrong(self) -> Iterator[str]:
+        """What keeps the told lines from being a step, each in words."""
+        if not any(given.kind == "y" for given in self.inputs):
+            yield "tells no state that is known when the step begins: begin with step.state"
+        kinds = {given.name: given.kind for given in self.inputs} | {op.target: op.kind for op in self.operations}
+        names = [*(given.name for given in self.inputs), *(op.target for op in self.operations)]
+        for name in names:
+            if not (isinstance(name, str) and NAME.fullmatch(name)):
+                yield f"calls a value {quoted(name)}: a name is letters, digits and underscores, at most {LONGEST}"
+            elif names.count(name) > 1:
+                yield f"tells {name} twice: give each value a name of its own"
+        read = ((v, f"reads {v} for {op.target}") for op in self.operations for v in op.operands)
+        handed = ((v, f"hands on {v}") for v in (*self.outputs.values(), *filter(None, [self.estimate])))
+        for value, told in (*read, *handed):
+            if value not in kinds:
+                yield f"{told}, which it tells nowhere"
+        for op in self.operations:
+            if isinstance(op, Evaluate) and any(kinds[v] != "y" for v in op.values):
+                yield f"evaluates {op.target} at a field value: a field is evaluated at states"
+        for given in self.inputs:
+            if given.name not in self.outputs:
+                yield f"hands nothing on in the place of {given.name}"
+            elif kinds[value := self.outputs[given.name]] != given.kind:
+                what = "a state is handed on" if given.kind == "y" else "a field value is handed on"
+                yield f"hands on {value} in the place of {given.name}: there {what}"
+
+
+def _exact(value: object, name: str) -> Expr:
+    """A number that a family tells, a whole number, a fraction or text too. Raises InputError for a float."""
+    if isinstance(value, Expr) and (value.is_Rational or not value.has(Float)):
+        return value
+    return exact_number(value, name, {})
