@@ -224,6 +224,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
             found += differences(a, b, f"{prefix}{key}.")
         elif canonical(a) != canonical(b):
             found.append(f"{prefix}{key}: {_told(a)} there, {_told(b)} here")
+        elif (key in old) != (key in new):
+            found.append(
+                f"{prefix}{key}: {'None' if key in old else 'nothing'} there, "
+                f"{'None' if key in new else 'nothing'} here"
+            )
     return found
 
 

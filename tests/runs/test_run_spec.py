@@ -139,6 +139,12 @@ def test_two_are_the_same_run_where_what_decides_is_equal(run: RunSpec, other: R
     assert (canonical(run.decided()) == canonical(mixed.decided())) == equal
 
 
+def test_an_option_of_nothing_is_told_from_none() -> None:
+    run, other = (RunSpec(network=NetworkSpec(options=options)) for options in ({}, {"width": None}))
+    assert run != other
+    assert run.differences(other) == ["options.width: nothing there, None here"]
+
+
 def test_each_field_decides_or_does_not() -> None:
     """As the list says: everything but where a run is done, and by whom."""
     found = {own.name: own.compare for kind in (*PARTS, Recipe) for own in fields(kind)}
