@@ -87,6 +87,13 @@ def test_a_file_claims_its_finding(site, tmp_path):
     assert claim == {"claim": "exact_in_float32", "declared": True, "found": False, "ok": False, "kind": "exact"}
 
 
+@pytest.mark.parametrize("safe", ["", "1"])
+def test_where_the_package_lies_in_the_current_folder(site, monkeypatch, safe):
+    """The folder is on PYTHONPATH by name: no looking about in the current one, whatever PYTHONSAFEPATH says."""
+    monkeypatch.setenv("PYTHONSAFEPATH", safe)
+    assert "ssprk33-shu-osher" in tableau2net(site, "list", "ssprk33*", cwd=site)
+
+
 def test_without_the_package_its_names_are_none(tmp_path):
     done = run(tmp_path, "-m", "tableau2net", "show", "ssprk33-shu-osher")
     assert done.returncode == 2

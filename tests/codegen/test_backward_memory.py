@@ -108,4 +108,4 @@ def test_time_beside_store(capsys: pytest.CaptureFixture[str]) -> None:
     ratios = {backward: round(seconds / best["store"], 2) for backward, seconds in best.items()}
     with capsys.disabled():
         print("\ntime beside store:", ratios)
-    assert ratios["reversible"] < 1.5
+    assert ratios["reversible"] < 1.65  # one evaluation too many would be five for three

@@ -72,8 +72,8 @@ def make(name, **options):
     return t2n.create_model(name, num_classes=100, **NETWORKS[name], **options)
 
 
-def images(count=2, dtype=torch.float32):
-    return torch.randn(count, 3, 12, 12, generator=torch.Generator().manual_seed(1)).to(dtype)
+def images(count=2, dtype=torch.float32, size=12):
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1)).to(dtype)
 
 
 def seen(net, x):
@@ -159,7 +159,8 @@ def test_evaluation_is_the_same_each_time_and_for_each_image_by_itself(name):
 
 @every
 def test_half_precision(name):
-    x = images()
+    # a 3×3 convolution of a single pixel, stride 2, bfloat16: torch 2.14's weight gradient reads what nobody wrote
+    x = images(size=40 if "/" in name else 12)
     for net, inputs, automatic in ((make(name).bfloat16(), x.bfloat16(), False), (make(name), x, True)):
         with torch.autocast("cpu", torch.bfloat16, enabled=automatic):
             y = net(inputs)
