@@ -176,7 +176,7 @@ def test_layers_have_the_width_they_get(kind):
         ({"controls": (1, 0)}, "controls"),
         ({"controls": [(0, 1), (0, 1)]}, "controls"),
         ({"interpolation": "quintic"}, "interpolation"),
-        ({"norm": "layer"}, "norm"),
+        ({"norm": "instance"}, "norm"),
         ({"layer": "triple"}, "layer"),
         ({"layer": "hamiltonian"}, "hamiltonian"),
         ({"scheme": "symplectic-euler-p", "widths": (3, 4)}, "widths"),

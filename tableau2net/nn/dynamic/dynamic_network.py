@@ -19,6 +19,7 @@ from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.nn.dynamic.interpolation import Interpolation
 from tableau2net.nn.dynamic.layers import EPSILON, convolution, draw_, layer_of
 from tableau2net.nn.dynamic.time_grid import Grid, checked_grid, coarsened, refined
+from tableau2net.nn.fields.normalisation import normalised
 from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step.lower import lower
@@ -44,7 +45,8 @@ class DynamicNetwork(nn.Module):
 
     scheme: of every block; any that `DynamicBlock` takes. A scheme of two states has half of the channels in each.
     layer: "double", "parabolic", "preact", "bottleneck", "hamiltonian", see `tableau2net.nn.dynamic.layers`.
-    norm: in the layers: "tv", "batch" or "none"; None for "tv", and "none" in a Hamiltonian layer.
+    norm: in the layers: "tv", "batch", "group", "layer" or "none"; None for "tv", and "none" in a Hamiltonian layer.
+        "group" and "layer" take the place of every BatchNorm of the network, see `normalised`.
     widths: of the blocks, and of what the head sees.
     states, controls: grids of times, see `DynamicBlock`: one for all blocks, or a list of one for each.
     interpolation: of θ between the knots: "constant", "linear", "cubic".
@@ -82,6 +84,9 @@ class DynamicNetwork(nn.Module):
         self.head = nn.Linear(widths[-1], num_classes)
         draw_(self.head.weight[:, :, None, None])
         nn.init.zeros_(self.head.bias)
+        if norm in ("group", "layer"):
+            normalised(self.opening, norm)
+            normalised(self.connectors, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.opening(x)

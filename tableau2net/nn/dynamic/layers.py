@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.errors import InputError
+from tableau2net.nn.fields.normalisation import group_norm
 
 EPSILON = 1e-4
 
@@ -28,14 +29,16 @@ class PixelNorm(nn.Module):
 
 
 def normalisation(norm: str, width: int) -> nn.Module:
-    """ "tv": `PixelNorm`; "batch": BatchNorm; "none". InputError for another."""
+    """ "tv": `PixelNorm`; "batch": BatchNorm; "group", "layer": see `group_norm`; "none". InputError for another."""
     if norm == "tv":
         return PixelNorm(width)
     if norm == "batch":
         return nn.BatchNorm2d(width)
+    if norm in ("group", "layer"):
+        return group_norm(norm, width)
     if norm == "none":
         return nn.Identity()
-    raise InputError(f"norm={norm!r}: write one of 'tv', 'batch', 'none'")
+    raise InputError(f"norm={norm!r}: write one of 'tv', 'batch', 'group', 'layer', 'none'")
 
 
 def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Conv2d:

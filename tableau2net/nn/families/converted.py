@@ -13,6 +13,7 @@ from tableau2net.codegen import CompileOptions
 from tableau2net.errors import InputError
 from tableau2net.nn.conversion.turn import Activation, convert
 from tableau2net.nn.entry import register_model
+from tableau2net.nn.fields.normalisation import Norm, check_norm, normalised
 from tableau2net.scheme import Scheme
 
 PRETRAINED = "DEFAULT"
@@ -37,20 +38,24 @@ def of_torchvision(
     scheme: Scheme | str | Path = "euler",
     num_classes: int = 10,
     weights: str | None = None,
+    norm: Norm = "batch",
     **options: Unpack[ConvertOptions],
 ) -> nn.Module:
     """A classifier of torchvision, converted.
 
     weights: None for fresh ones; "DEFAULT", or another name that torchvision has for this network ("IMAGENET1K_V1"),
         for pretrained ones, with a head of fresh weights where num_classes is not theirs.
-    options: of `convert`.
+    norm: of every layer of a fresh network, see `normalised`.  options: of `convert`.
     Raises InputError for a name that torchvision does not know, and for weights that are not to be had.
     """
     from torchvision import models
 
     _known("torchvision", model, models.list_models(module=models))
+    _check_fresh(f"torchvision/{model}", norm, weights)
     if weights is None:
-        return convert(models.get_model(model, weights=None, num_classes=num_classes), scheme, **options)
+        return convert(
+            normalised(models.get_model(model, weights=None, num_classes=num_classes), norm), scheme, **options
+        )
     choice = models.get_model_weights(model)
     if weights not in choice.__members__:
         raise InputError(f"torchvision/{model}: weights={weights!r}: write one of {', '.join(choice.__members__)}")
@@ -72,12 +77,13 @@ def of_timm(
     scheme: Scheme | str | Path = "euler",
     num_classes: int = 10,
     weights: str | None = None,
+    norm: Norm = "batch",
     **options: Unpack[ConvertOptions],
 ) -> nn.Module:
     """A network of timm, converted: "resnet18", or with the tag of pretrained weights, "resnet18.a1_in1k".
 
     weights: None for fresh ones, "DEFAULT" for those of the tag, else timm's own choice; timm replaces the head.
-    options: of `convert`.
+    norm: of every layer of a fresh network, see `normalised`.  options: of `convert`.
     Raises InputError where timm is not installed, for a name it does not know, and for weights that are not to be had.
     """
     try:
@@ -90,8 +96,16 @@ def of_timm(
         _known("timm", model, timm.list_pretrained(f"{bare}.*"))
     if weights not in (None, PRETRAINED):
         raise InputError(f"timm/{model}: weights={weights!r}: write {PRETRAINED!r}; others are tags, {bare}.TAG")
+    _check_fresh(f"timm/{model}", norm, weights)
     make = lambda: timm.create_model(model, pretrained=weights is not None, num_classes=num_classes)  # noqa: E731
-    return convert(_loaded(f"timm/{model}", make), scheme, **options)
+    return convert(normalised(_loaded(f"timm/{model}", make), norm), scheme, **options)
+
+
+def _check_fresh(name: str, norm: Norm, weights: str | None) -> None:
+    """InputError for a word that is no `Norm`, and where pretrained weights have another normalisation than asked."""
+    check_norm(norm)
+    if weights is not None and norm != "batch":
+        raise InputError(f"{name}: weights={weights!r} have their own normalisation; leave norm= out, or weights=")
 
 
 def _known(library: str, model: str, names: Iterable[str]) -> None:

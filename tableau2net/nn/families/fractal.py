@@ -17,6 +17,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Specification
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.fields.normalisation import Norm, normalised
 from tableau2net.nn.skeleton.stack import Head, draw_convolutions_
 from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import GeneralLinear
@@ -147,7 +148,8 @@ class FractalNetwork(nn.Module):
 
     columns: C; the longest path has 2^(C−1) convolutions a block.
     widths: the channels of each block.
-    drop: of `DropPath`.  global_share: how often a batch goes through a single column of all blocks.
+    drop: of `DropPath`.  global_share: how often a batch goes through a single column of all blocks.  norm: of every
+    layer, see `normalised`.
 
     As in the authors' code, each column takes the maximum over 2×2 pixels before the block's last join; their
     definition has it after the join. Unlike there, there is no dropout (0, 0.1, … 0.4 in the five blocks) and weights
@@ -163,6 +165,7 @@ class FractalNetwork(nn.Module):
         widths: Sequence[int] = WIDTHS,
         drop: float = 0.15,
         global_share: float = 0.5,
+        norm: Norm = "batch",
     ) -> None:
         super().__init__()
         for name, share in (("drop", drop), ("global_share", global_share)):
@@ -175,6 +178,7 @@ class FractalNetwork(nn.Module):
         self.blocks = rows(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
         self.head = Head(widths[-1], num_classes, norm=False)
         draw_convolutions_(self)
+        normalised(self, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         column = self.draw(x.device)
@@ -207,6 +211,7 @@ class FractalOptions(TypedDict, total=False):
     widths: Sequence[int]
     drop: float
     global_share: float
+    norm: Norm
 
 
 @register_model(

@@ -13,6 +13,7 @@ from torch import nn
 from tableau2net.codegen import CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import register_model
+from tableau2net.nn.fields.normalisation import Norm
 from tableau2net.nn.fields.transposed import Activation, Antisymmetric, Symmetric
 from tableau2net.nn.skeleton.stack import Fields, Pool, Stack, by_name, stack
 from tableau2net.scheme import Scheme, as_scheme, load
@@ -25,7 +26,7 @@ class FlowOptions(CompileOptions, total=False):
     """Those that all three have, with the defaults of `flow_network`."""
 
     num_classes: int
-    norm: bool
+    norm: bool | Norm
     activation: Activation
     transition: Transitions
 
@@ -93,7 +94,8 @@ def leapfrog(depth: int, *, widths: Sequence[int] = WIDTHS, h: float = 0.3, **op
     """Y_{k+1} = 2Y_k − Y_{k−1} − h²Kᵀσ(KY_k + b), from rest; depth 6n + 2, n steps a resolution.
 
     num_classes; widths: of the resolutions, all states together.
-    norm: a BatchNorm in place of the bias b.  activation: σ, a function such as torch.tanh.
+    norm: in place of the bias b; True is "batch", see `normalised` for others.  activation: σ, a function such as
+        torch.tanh.
     transition: "pool", a mean and zero channels; "conv", a mean and a 1×1 convolution, each state by itself.
     options: of the compilation; backward is "reversible": no state but the last ones of a resolution is kept.
     """
@@ -123,7 +125,7 @@ def flow_network(
     widths: Sequence[int],
     num_classes: int = 10,
     normal_opening: bool = False,
-    norm: bool = False,
+    norm: bool | Norm = False,
     activation: Activation = torch.relu,
     transition: Transitions = "pool",
     **options: Unpack[CompileOptions],
@@ -140,7 +142,7 @@ def flow_network(
         )
     return stack(
         block,
-        partial(field, norm=norm, activation=activation),
+        partial(field, norm=bool(norm), activation=activation),
         steps,
         widths=widths,
         transition=Pool if transition == "pool" else PoolProject,
@@ -148,6 +150,7 @@ def flow_network(
         states=len(states),
         h=h,
         normal_opening=normal_opening,
+        norm="batch" if isinstance(norm, bool) else norm,
     )
 
 

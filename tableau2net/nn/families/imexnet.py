@@ -13,6 +13,7 @@ from tableau2net.errors import InputError
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.fourier import Diffusion, Rest
+from tableau2net.nn.fields.normalisation import Norm
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import Call, Solve, Step, lower
@@ -31,6 +32,7 @@ def imexnet(
     widths: Sequence[int] = (16, 32, 64),
     scheme: Scheme | str | Path = "ars-111",
     h: float = 1.0,
+    norm: Norm = "batch",
     **options: Unpack[CompileOptions],
 ) -> Stack:
     """(I + hL)Y⁺ = Y + hLY + hf(Y) (Haber, Lensink, Treister & Ruthotto 2019): y' = (f + L)(y) − Ly, the first part
@@ -38,7 +40,7 @@ def imexnet(
 
     depth: 6n + 2 as for a ResNet, whose fields and transitions it has; L is learnt, 9 numbers a channel and step. In
         the authors' code f is KᵀσN(K·), kernels are shifted to sum to 0, and hLY on the right is left out.
-    options: of the compilation.
+    norm: of every layer.  options: of the compilation.
     """
     chosen = as_scheme(scheme)
     if not _explicit_then_implicit(lower(chosen)):
@@ -47,7 +49,7 @@ def imexnet(
         raise InputError("solver: the diffusion is solved by its own resolvent; leave the option out")
     options["solver"] = "resolvent"
     block = compile(chosen, **options)
-    return like_resnet("imexnet", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
+    return like_resnet("imexnet", depth, block, fields, widths=widths, num_classes=num_classes, h=h, norm=norm)
 
 
 def _explicit_then_implicit(step: Step) -> bool:

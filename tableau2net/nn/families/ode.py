@@ -25,6 +25,7 @@ from tableau2net.errors import InputError
 from tableau2net.integration import integrate
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.entry import register_model
+from tableau2net.nn.fields import normalisation
 from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.skeleton.stack import Skeleton, draw_convolutions_
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
@@ -224,7 +225,8 @@ class ANODENetwork(Skeleton):
     """A ResNet-18 whose blocks of equal width are ODEs y' = f(y) (Gholami, Keutzer, Biros 2019).
 
     scheme, steps: of each ODE block.  widths: of the resolutions: the first has two ODE blocks, each other a transition
-    and an ODE block.  shortcut: see `Transition`.  horizon: of each block.
+    and an ODE block.  shortcut: see `Transition`.  horizon: of each block.  norm: of transitions and the head; fields
+    have GroupNorm.
     options: of the compilation; backward="checkpoint" by default: each block keeps its steps' states, and gradients are
         those of the steps.
 
@@ -241,6 +243,7 @@ class ANODENetwork(Skeleton):
         widths: Sequence[int] = (64, 128, 256, 512),
         shortcut: Shortcut = "conv",
         horizon: float = 1.0,
+        norm: normalisation.Norm = "batch",
         **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
@@ -257,6 +260,7 @@ class ANODENetwork(Skeleton):
         self.bn = nn.BatchNorm2d(widths[-1])
         self.head = nn.Linear(widths[-1], num_classes)
         draw_convolutions_(self)
+        normalisation.normalised(self, norm)
 
     def opened(self, y: Tensor) -> Tensor:
         """After the first of the two ODEs of the opening's width."""
@@ -293,6 +297,7 @@ class ANODEOptions(CompileOptions, total=False):
     widths: Sequence[int]
     shortcut: Shortcut
     horizon: float
+    norm: normalisation.Norm
 
 
 def _learnt(scheme: Scheme) -> Literal["learnable", "fixed"]:

@@ -12,6 +12,7 @@ from tableau2net.codegen.compile_options import StageWeights
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.fields.normalisation import Norm
 from tableau2net.nn.skeleton.stack import Stack, by_name, like_resnet
 
 # the kind → its scheme, how its stages come by their weights, the fields of a step
@@ -29,12 +30,13 @@ def polynet(
     num_classes: int = 10,
     widths: Sequence[int] = (16, 32, 64),
     h: float = 1.0,
+    norm: Norm = "batch",
     **options: Unpack[CompileOptions],
 ) -> Stack:
     """PolyNet's three steps (Zhang, Li, Loy & Lin 2017) with the fields and transitions of a pre-activation ResNet.
 
     kind: "poly2" y + F(y) + F(F(y)); "mpoly2" y + F(y) + G(F(y)); "2way" y + F(y) + G(y).
-    depth: 6n + 2, of the ResNet that has as many steps.  options: of the compilation.
+    depth: 6n + 2, of the ResNet that has as many steps.  norm: of every layer.  options: of the compilation.
     """
     if kind not in KINDS:
         raise InputError(f"kind={kind!r}: write one of {', '.join(KINDS)}")
@@ -47,7 +49,8 @@ def polynet(
 
     options.setdefault("stage_weights", weights)
     block = compile(scheme, **options)
-    return like_resnet(f"polynet_{kind}_", depth, block, fields, widths=widths, num_classes=num_classes, h=h)
+    name = f"polynet_{kind}_"
+    return like_resnet(name, depth, block, fields, widths=widths, num_classes=num_classes, h=h, norm=norm)
 
 
 for _kind, _says in (

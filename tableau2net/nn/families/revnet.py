@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.nn.entry import register_model
+from tableau2net.nn.fields.normalisation import Norm
 from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, by_name, check_widths
 from tableau2net.nn.skeleton.transition import Between, States
 from tableau2net.nn.typed_modules import rows
@@ -32,6 +33,7 @@ def revnet(
     widths: Sequence[int] | None = None,
     bottleneck: bool | None = None,
     layers: Layers = "counted",
+    norm: Norm = "batch",
     **options: Unpack[CompileOptions],
 ) -> Stack:
     """RevNet of Gomez, Ren, Urtasun & Grosse 2017: y₁⁺ = y₁ + F(y₂), y₂⁺ = y₂ + G(y₁⁺), n units a resolution.
@@ -43,7 +45,7 @@ def revnet(
     layers: "counted": those of the 465,850 parameters of RevNet-38: convolutions with bias, no activation before the
         first unit of each resolution, none before the mean. "paper": those of the paper's own code: no biases, no
         activation before the very first unit alone, BN–ReLU before the mean.
-    options: of the compilation; backward is "reversible".
+    norm: of every layer.  options: of the compilation; backward is "reversible".
     """
     by_name(options, "revnet")
     if layers not in get_args(Layers):
@@ -59,12 +61,19 @@ def revnet(
         num_classes,
         4 if bottleneck else 1,
         layers == "counted",
+        norm,
         options,
     )
 
 
 def _build(
-    units: int, widths: Sequence[int], num_classes: int, expansion: int, counted: bool, options: CompileOptions
+    units: int,
+    widths: Sequence[int],
+    num_classes: int,
+    expansion: int,
+    counted: bool,
+    norm: Norm,
+    options: CompileOptions,
 ) -> Stack:
     check_widths(widths, 2)
     if len(widths) < 2:
@@ -93,7 +102,8 @@ def _build(
         blocks.append(block(rest))
     opening = nn.Sequential(nn.Conv2d(3, widths[0], 3, padding=1, bias=counted), nn.BatchNorm2d(widths[0]), nn.ReLU())
     width = 2 * own[-1]
-    return Stack(opening, transitions, blocks, Head(width, num_classes, norm=not counted), states=2)
+    head = Head(width, num_classes, norm=not counted)
+    return Stack(opening, transitions, blocks, head, states=2, norm=norm)
 
 
 class Branch(nn.Sequential):

@@ -16,6 +16,7 @@ from tableau2net.nn.around.steps import After, Survival, set_survival
 from tableau2net.nn.around.surrounded import Around, surrounded
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.fields.branches import Drop, FieldKind, PostActivation, PreActivation, Relu, conv3x3
+from tableau2net.nn.fields.normalisation import Norm, normalised
 from tableau2net.nn.skeleton.stack import Fields, Skeleton, draw_convolutions_
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.nn.typed_modules import Rows, rows
@@ -34,6 +35,7 @@ class NetworkOptions(CompileOptions, total=False):
     h: float
     survival: float | None
     drop: Drop
+    norm: Norm
 
 
 # What networks of a scheme take beside the options of the compilation, here or in their families.
@@ -61,6 +63,7 @@ class ResidualNetwork(Skeleton):
     h: the step size, of transitions too.
     survival: stochastic depth. The probability that the last step of the network takes place in training; it falls
         linearly from 1 at the first, transitions counted. None for no such thing.  drop: "batch" or "sample".
+    norm: of every layer, see `normalised`.
     options: of the compilation, see `tableau2net.codegen.Options`.
 
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for a scheme of several states or fields, or an
@@ -81,6 +84,7 @@ class ResidualNetwork(Skeleton):
         h: float = 1.0,
         survival: float | None = None,
         drop: Drop = "batch",
+        norm: Norm = "batch",
         **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
@@ -145,6 +149,7 @@ class ResidualNetwork(Skeleton):
                 for field in fields:
                     set_survival(field, 1 - (1 - survival) * i / max(1, len(places) - 1), drop)
         draw_convolutions_(self)
+        normalised(self, norm)
 
     def places(self) -> Iterator[list[PreActivation | PostActivation]]:
         """The fields of each step, transitions counted as steps, in the order in which they are taken."""

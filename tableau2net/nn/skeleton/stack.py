@@ -13,6 +13,7 @@ from tableau2net.codegen import CompiledBlock
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.fields.normalisation import Norm, normalised
 from tableau2net.nn.skeleton.transition import Between, States, Transition
 from tableau2net.nn.typed_modules import Rows, rows
 
@@ -72,6 +73,7 @@ class Stack(Skeleton):
         a tuple of them.
     head: from the states in one tensor to (N, num_classes).
     states: into how many equal parts the opening's channels are split.
+    norm: of every layer, see `normalised`.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Stack(Skeleton):
         blocks: Sequence[nn.Module],
         head: nn.Module,
         states: int = 1,
+        norm: Norm = "batch",
     ) -> None:
         super().__init__()
         self.states = states
@@ -89,6 +92,7 @@ class Stack(Skeleton):
         self.blocks = rows(blocks)
         self.head = head
         draw_convolutions_(self)
+        normalised(self, norm)
 
     def end(self, y: Tensor) -> Tensor:
         """The head of the last state."""
@@ -107,6 +111,7 @@ def stack(
     states: int = 1,
     h: float = 1.0,
     normal_opening: bool = False,
+    norm: Norm = "batch",
 ) -> Stack:
     """The network whose blocks are all of one kind.
 
@@ -114,7 +119,7 @@ def stack(
     fields: for the channels of one state, what the block takes for one step: a field, or a list of them.
     steps: how many steps each resolution takes, beside its transition.
     transition: for the channels of one state before and after, the module between two resolutions.
-    normal_opening: whether BN–ReLU follow the opening convolution.
+    normal_opening: whether BN–ReLU follow the opening convolution.  norm: of every layer.
     states: how many states the channels are shared out to. Raises InputError where the numbers do not fit.
     """
     if num_classes < 1 or len(steps) != len(widths) or not widths:
@@ -129,7 +134,7 @@ def stack(
     opening: nn.Module = conv3x3(3, widths[0])
     if normal_opening:
         opening = nn.Sequential(opening, nn.BatchNorm2d(widths[0]), nn.ReLU())
-    return Stack(opening, between, blocks, Head(widths[-1], num_classes), states)
+    return Stack(opening, between, blocks, Head(widths[-1], num_classes), states, norm)
 
 
 def like_resnet(
@@ -141,6 +146,7 @@ def like_resnet(
     widths: Sequence[int],
     num_classes: int,
     h: float,
+    norm: Norm = "batch",
 ) -> Stack:
     """The network of `stack` with the depth, 6n + 2, the steps a resolution and the transitions of a ResNet.
 
@@ -149,7 +155,7 @@ def like_resnet(
         raise InputError(f"{name}{depth}: the depth is 6n + 2 with n at least 1, such as {name}20")
     n = (depth - 2) // 6
     steps = [n, *[n - 1] * (len(widths) - 1)]
-    return stack(block, fields, steps, widths=widths, transition=ResidualStep, num_classes=num_classes, h=h)
+    return stack(block, fields, steps, widths=widths, transition=ResidualStep, num_classes=num_classes, h=h, norm=norm)
 
 
 def by_name(options: Mapping[str, object], scheme: str) -> None:
