@@ -51,7 +51,11 @@ def _class(scheme: Scheme, options: Options) -> type[CompiledBlock]:
         module = _execute(module_name, source)
     cls: type[CompiledBlock] = getattr(module, name)
     if "made_of" not in vars(cls):
+        from tableau2net.codegen.unrolled import METHODS  # it needs torch, as the class does
+
         Made(_class, scheme, options).write_on(cls)
+        for method in METHODS:
+            setattr(cls, method.__name__, method)
     return cls
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # source is written without waiting for torch; a class, when 
     from torch import Tensor, nn
 
     Base = nn.Module
+    State = Tensor | tuple[Tensor, ...]  # one tensor, or a tuple where there are several
 else:
     Base = object
 
@@ -132,6 +133,27 @@ class CompiledBlock(Base, metaclass=_Known):
     def growth(self) -> float:
         """With backward="reversible": how many times a rounding error may grow on the way back through all steps."""
         raise NotImplementedError
+
+    def part(self, begin: int, end: int) -> nn.Module:
+        """Some of the steps."""
+        raise NotImplementedError
+
+    def split(self, k: int) -> tuple[nn.Module, nn.Module]:
+        """The first k steps, and the rest."""
+        raise NotImplementedError
+
+    def trajectory(self, *states: Tensor, **past: Tensor) -> list[State]:
+        """The states before the first step and after each."""
+        raise NotImplementedError
+
+    def costates(self, state: State, cotangent: State, **past: Tensor) -> list[State]:
+        """The gradients in the states of a trajectory."""
+        raise NotImplementedError
+
+
+def steps_in(block: CompiledBlock) -> int:
+    """How many steps a compiled block takes."""
+    return int(block.steps) if block.made_of.options.step_weights == "shared" else len(block.fields)
 
 
 def _told(block: CompiledBlock, protocol: int) -> object:

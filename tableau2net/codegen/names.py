@@ -29,7 +29,8 @@ GLOBAL = _words("torch nn Tensor Iterable cast annotations")
 # attributes of blocks: of some or of all
 OWN = _words("""
     step start pull growth forward hoisted learnt history states scheme order evaluations field_names lookback
-    coefficients raw conditions retraction reset_coefficients made_of
+    coefficients raw conditions retraction reset_coefficients made_of part split
+    trajectory costates
 """)
 # names in nn.Module; as text, so that source is written without waiting for torch
 OF_MODULES = _words("""

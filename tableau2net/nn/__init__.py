@@ -15,6 +15,7 @@ from tableau2net.nn.overview import summary
 from tableau2net.nn.refinement import refine
 from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
+from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "parameter_groups",
     "refine",
     "register_model",
+    "split",
     "summary",
 ]

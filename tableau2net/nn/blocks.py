@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from torch import nn
 
 from tableau2net.codegen import CompiledBlock, Options
-from tableau2net.codegen.compiled_block import Made
+from tableau2net.codegen.compiled_block import Made, steps_in
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 
@@ -99,11 +99,6 @@ def specification_of(module: nn.Module) -> Specification | None:
         order=module.order,
         coefficients=tuple(module.raw),
     )
-
-
-def steps_in(block: CompiledBlock) -> int:
-    """How many steps a compiled block takes."""
-    return int(block.steps) if block.made_of.options.step_weights == "shared" else len(block.fields)
 
 
 def fields_of(block: nn.Module) -> list[nn.Module]:

@@ -12,6 +12,8 @@ import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
 import tableau2net as t2n
+from tableau2net.nn import split
+from tableau2net.nn.blocks import compiled_blocks
 from tableau2net.nn.registry import entries, find_model
 
 SMALL, TWO, DYNAMIC = {"widths": (4, 8, 16)}, {"widths": (4, 6)}, {"widths": (4, 8), "states": (0, 1, 3)}
@@ -258,3 +260,17 @@ def test_refined(name):
     y = t2n.refine(net)(x)
     assert y.shape == (2, 100)
     assert y.isfinite().all()
+
+
+WHOLE = ("torchvision", "timm", "dynamic", "fractalnet", ADAPTIVE)  # no step can be found in them
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not name.startswith(WHOLE)])
+@pytest.mark.parametrize("training", [True, False])
+def test_in_two_parts_wherever_it_is_the_same(name, training):
+    net, x = make(name).train(training), images()
+    expected = seen(copy.deepcopy(net), x)
+    for k in range(1 + sum(found.steps for _, _, found in compiled_blocks(net))):
+        first, rest = split(copy.deepcopy(net), k)
+        assert torch.equal(seen(lambda x, f=first, r=rest: r(f(x)), x), expected), k

@@ -27,6 +27,7 @@ from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields import normalisation
 from tableau2net.nn.fields.branches import conv3x3
+from tableau2net.nn.skeleton.split import Row
 from tableau2net.nn.skeleton.stack import Skeleton, draw_convolutions_
 from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.nn.typed_modules import Rows, rows
@@ -161,7 +162,7 @@ def ode_block(
         return block(field, steps, horizon / steps, **extra)
 
 
-class ODENetwork(nn.Module):
+class ODENetwork(Skeleton):
     """The classifier of Chen et al. 2018: convolutions down to a quarter of the size, an ODE, and a linear head.
 
     scheme: of one state and one field; with `rtol` a one-step method.
@@ -215,10 +216,18 @@ class ODENetwork(nn.Module):
         self.norm = _group_norm(width)
         self.head = nn.Linear(width, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.block(self.opening(x))
+    def rows(self) -> list[Row]:
+        """The ODE."""
+        return [(None, self.block)]
+
+    def end(self, y: Tensor) -> Tensor:
+        """GN–ReLU, mean over the image, linear."""
         logits: Tensor = self.head(functional.relu(self.norm(y)).mean((2, 3)))
         return logits
+
+    def closing(self) -> list[nn.Module]:
+        """The GN and the head."""
+        return [self.norm, self.head]
 
 
 class ANODENetwork(Skeleton):
@@ -262,15 +271,18 @@ class ANODENetwork(Skeleton):
         draw_convolutions_(self)
         normalisation.normalised(self, norm)
 
-    def opened(self, y: Tensor) -> Tensor:
-        """After the first of the two ODEs of the opening's width."""
-        first: Tensor = self.first(y)
-        return first
+    def rows(self) -> list[Row]:
+        """The first of the two ODEs of the opening's width, then those of the blocks."""
+        return [(None, self.first), *super().rows()]
 
     def end(self, y: Tensor) -> Tensor:
         """BN–ReLU, mean over the image, linear."""
         logits: Tensor = self.head(functional.relu(self.bn(y)).mean((2, 3)))
         return logits
+
+    def closing(self) -> list[nn.Module]:
+        """The BN and the head."""
+        return [self.bn, self.head]
 
 
 def _at_least_one(**counts: int) -> None:

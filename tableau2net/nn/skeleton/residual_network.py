@@ -171,6 +171,10 @@ class ResidualNetwork(Skeleton):
         logits: Tensor = self.head(functional.relu(y).mean((2, 3)))
         return logits
 
+    def closing(self) -> list[nn.Module]:
+        """The head, and in front of it a pre-activation network's BN."""
+        return [self.bn, self.head] if self.kind.preactivation else [self.head]
+
 
 def _check_shape(scheme: Scheme, block: type[CompiledBlock]) -> None:
     """InputError where a state of a network, one tensor, is not what the scheme steps on."""

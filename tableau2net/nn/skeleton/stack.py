@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.codegen import CompiledBlock
+from tableau2net.codegen.unrolled import as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.fields.normalisation import Norm, normalised
+from tableau2net.nn.skeleton.split import FirstPart, RestPart, Row, split
 from tableau2net.nn.skeleton.transition import Between, States, Transition
 from tableau2net.nn.typed_modules import Rows, rows
 
@@ -34,28 +36,48 @@ class Skeleton(nn.Module):
     opening: nn.Module
     transitions: Rows[Between]
     blocks: Rows[nn.Module]
+    head: nn.Module
     states = 1
 
     def opened(self, y: Tensor) -> Tensor:
         """The first states, all in one tensor, from what the opening gives."""
         return y
 
+    def begin(self, x: Tensor) -> States:
+        """The first states, of an image."""
+        y = self.opened(self.opening(x))
+        return (y,) if self.states == 1 else y.chunk(self.states, 1)
+
+    def rows(self) -> list[Row]:
+        """The blocks, each with the transition in front of it."""
+        blocks = list(self.blocks)
+        alone = len(blocks) - len(self.transitions)
+        return [*((None, block) for block in blocks[:alone]), *zip(self.transitions, blocks[alone:], strict=True)]
+
+    def finish(self, states: States) -> Tensor:
+        """What the network answers, from the last states."""
+        return self.end(states[0] if self.states == 1 else torch.cat(states, 1))
+
     def end(self, y: Tensor) -> Tensor:
         """(N, num_classes), from the last states in one tensor."""
         raise NotImplementedError
 
+    def closing(self) -> list[nn.Module]:
+        """The modules that `end` goes through."""
+        return [self.head]
+
     def forward(self, x: Tensor) -> Tensor:
-        y = self.opened(self.opening(x))
-        states: States = (y,) if self.states == 1 else y.chunk(self.states, 1)
-        del y
-        blocks = list(self.blocks)
-        alone = len(blocks) - len(self.transitions)
-        for block in blocks[:alone]:
-            states = as_tuple(block(*states))
-        for transition, block in zip(self.transitions, blocks[alone:], strict=True):
-            states, past = transition.leading(*states)
+        states = self.begin(x)
+        for transition, block in self.rows():
+            past: dict[str, Tensor] = {}
+            if transition is not None:
+                states, past = transition.leading(*states)
             states = as_tuple(block(*states, **past))
-        return self.end(states[0] if self.states == 1 else torch.cat(states, 1))
+        return self.finish(states)
+
+    def split(self, k: int) -> tuple[FirstPart, RestPart]:
+        """Up to behind the k-th step, and the rest, see `tableau2net.nn.split`."""
+        return split(self, k)
 
 
 def draw_convolutions_(network: nn.Module) -> None:
@@ -168,11 +190,6 @@ def check_widths(widths: Sequence[int], states: int) -> None:
     """InputError unless the channels can be shared out to the states."""
     if any(width < 1 or width % states for width in widths):
         raise InputError(f"widths={tuple(widths)}: each is shared out to {states} states, write multiples of {states}")
-
-
-def as_tuple(states: Tensor | States) -> States:
-    """What a block returns, as a tuple."""
-    return states if isinstance(states, tuple) else (states,)  # a tracer's tensor is none
 
 
 class Head(nn.Module):
