@@ -37,7 +37,7 @@ DEPTHS = (20, 56, 110)
 PRECISIONS = ("float32", "bfloat16")
 TOGETHER = ("resnet20", "lm_resnet20", "adamnet2_20", "momentum_resnet20")
 PUBLISHED = (
-    *TOGETHER, "adamnet3_20", "adamnet4_26", "adamnet2pc_20", "post_resnet20", "ie_resnet14", "damped_resnet14",
+    *TOGETHER, "adamnet3_20", "adamnet4_26", "adamnet2pc_20", "post_resnet20", "ie_resnet14", "in_resnet14",
     "small_step_resnet14", "wide_resnet16_2", "resnext20_2x16d", "lm_resnext20_2x16d", "dynamic_rk1_double",
     "dynamic_rk1_bottleneck", "dynamic_rk4_parabolic", "dynamic_ab2_preact", "dynamic_hamiltonian",
     "dynamic_verlet_hamiltonian", "polynet_poly2_14", "polynet_mpoly2_14", "polynet_2way_14", "fractalnet20",

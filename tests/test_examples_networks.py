@@ -174,7 +174,7 @@ def test_fractalnet(capsys):
 
 def test_momentum_and_damped(capsys):
     text = said("momentum_and_damped", capsys, data=DIGITS, passes=1)
-    assert len(numbers(r"multiplies the noise by (\S+)\n", text)) == 6
+    assert len(numbers(r"multiply the noise by (\S+)\n", text)) == 6
 
 
 def test_dynamic_blocks(capsys):

@@ -24,6 +24,8 @@ Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
 Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent", "field"]
 Gradient = Literal["implicit", "unrolled"]
 
+KEPT = ("keep_order", "keep_stable", "keep_range")  # what learnt coefficients may be held to
+
 
 def check_names(given: Iterable[str], own: Iterable[str] = ()) -> None:
     """InputError, with the nearest names, where one is no option: neither of a compilation nor one of the `own`."""
@@ -55,6 +57,7 @@ class Options:
         parameters, starting from their declared distribution), "free" (each nonzero coefficient by itself).
     keep_order: learnt coefficients move only where all conditions up to this order hold.
     keep_stable: learnt coefficients of a multistep scheme stay where it is zero-stable.
+    keep_range: learnt parameters stay within the ranges that they declare, cut off at the ends as by a ReLU.
     sharing: a learnt coefficient is one number for the whole block ("shared"), one a step ("step"), or one for each
         step and channel ("channel"; the block is then told its channel count).
     stage_weights: "shared" (one field a step, used by all its stages) or "independent" (a field for each stage).
@@ -80,6 +83,7 @@ class Options:
     coefficients: Coefficients = "fixed"
     keep_order: int | None = None
     keep_stable: bool = False
+    keep_range: bool = False
     sharing: Sharing = "step"
     stage_weights: StageWeights = "shared"
     step_weights: StepWeights = "independent"
@@ -112,6 +116,7 @@ class Options:
         tolerance, iterations, limit, order = self.tolerance, self.iterations, self.growth_limit, self.keep_order
         rules = (
             ("keep_stable", isinstance(self.keep_stable, bool), "True or False"),
+            ("keep_range", isinstance(self.keep_range, bool), "True or False"),
             ("time_dependent", isinstance(self.time_dependent, bool), "True or False"),
             ("tolerance", _is(Real, tolerance) and 0 <= tolerance < math.inf, "a finite number, at least 0"),
             ("iterations", _is(Integral, iterations) and iterations >= 1, "at least 1, a whole number"),
@@ -121,9 +126,9 @@ class Options:
         for name, holds, wanted in rules:
             if not holds:
                 raise InputError(f"{name}={getattr(self, name)!r}: it is {wanted}")
-        if (self.keep_order is not None or self.keep_stable) and self.coefficients == "fixed":
-            kept = "keep_stable" if self.keep_order is None else "keep_order"
-            raise InputError(f"{kept}: fixed coefficients move nowhere; write coefficients='free' or 'learnable'")
+        kept = [name for name in KEPT if getattr(self, name) not in (None, False)]
+        if kept and self.coefficients == "fixed":
+            raise InputError(f"{kept[0]}: fixed coefficients move nowhere; write coefficients='free' or 'learnable'")
         if self.coupling is not None and self.backward != "reversible":
             raise InputError("coupling: it is what makes a step reversible; write backward='reversible' too")
         if self.reveal and self.backward == "reversible":
@@ -161,6 +166,7 @@ class CompileOptions(StepOptions, total=False):
     coefficients: Coefficients
     keep_order: int | None
     keep_stable: bool
+    keep_range: bool
     sharing: Sharing
     stage_weights: StageWeights
     step_weights: StepWeights

@@ -139,7 +139,11 @@ class Program:
 def program(scheme: Scheme, options: Options) -> Program:
     """The program of a scheme. Raises InputError when it cannot be compiled under these options."""
     public = learning(
-        scheme, coefficients=options.coefficients, keep_order=options.keep_order, keep_stable=options.keep_stable
+        scheme,
+        coefficients=options.coefficients,
+        keep_order=options.keep_order,
+        keep_stable=options.keep_stable,
+        keep_range=options.keep_range,
     )
     assert isinstance(options.start, Scheme)  # a name was loaded when the options were made
     learnt, numbers = public.numbered(scheme.name, options.start.name)

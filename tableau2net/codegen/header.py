@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tableau2net._version import __version__
 from tableau2net.analysis import order_conditions
 from tableau2net.analysis.order.evidence import KINDS
+from tableau2net.codegen.compile_options import KEPT
 from tableau2net.codegen.emitted import Program
 from tableau2net.exact.text import text_of
 from tableau2net.sinks import comment
@@ -34,7 +35,7 @@ def _said(ready: Program) -> Iterator[str]:
     options, step = ready.options, ready.step
     names = ["coefficients"]
     names += ["sharing"] if ready.learning.raw else []
-    names += [n for n in ("keep_order", "keep_stable") if getattr(options, n)]
+    names += [n for n in KEPT if getattr(options, n)]
     names += ["stage_weights"] + ["step_weights"] * (options.step_weights == "shared")
     yield from (f"{name}={getattr(options, name)!r}" for name in names)
     if ready.depth:

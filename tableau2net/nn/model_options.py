@@ -25,7 +25,7 @@ class ModelOptions(CompileOptions, total=False):
     atol: float | None
     bottleneck: bool | None
     controls: Grids | None
-    damping: str | int | float
+    damping: str | int | float | None
     drop: Drop | float
     dropout: float
     gamma: str | int | float | None
@@ -40,6 +40,7 @@ class ModelOptions(CompileOptions, total=False):
     norm: bool | str | None
     num_classes: int
     opening: int | None
+    plain_first: bool
     preactivation: bool
     relu: Relu
     rtol: float

@@ -24,7 +24,18 @@ COMMON = ("resnet20", "lm_resnet20", "adamnet2_20")
 
 SHOWN = [  # first and in this order; every other file of families/, and other packages, behind them
     f"{families.__name__}.{name}"
-    for name in ("residual", "dynamic", "polynet", "fractal", "revnet", "hamiltonian", "imexnet", "ode", "converted")
+    for name in (
+        "residual",
+        "skips",
+        "dynamic",
+        "polynet",
+        "fractal",
+        "revnet",
+        "hamiltonian",
+        "imexnet",
+        "ode",
+        "converted",
+    )
 ]
 
 for _module in pkgutil.iter_modules(families.__path__):  # each file registers its own

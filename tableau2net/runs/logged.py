@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from tableau2net.codegen.compile_options import KEPT
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
@@ -83,7 +84,7 @@ class Logged:
             if self.text is None and not re.fullmatch(r"[\w+-]{1,80}", str(scheme or "")):
                 raise InputError("says nothing of its scheme; that is in result.json, which a finished run has")
             found = load(str(scheme)) if self.text is None else loads(self.text)
-            kept = {name: options[name] for name in ("keep_order", "keep_stable") if options.get(name) is not None}
+            kept = {name: options[name] for name in KEPT if options.get(name) is not None}
             how = options.get("coefficients") or ("learnable" if self.learns else "fixed")
             return learning(found, coefficients=how, **kept)
         except (InputError, TypeError, ValueError) as error:

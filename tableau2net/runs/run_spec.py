@@ -35,7 +35,7 @@ class SchemeOptions:
     )
     sharing: str = setting("step", "A learnt coefficient is per block (shared), step or channel.")
     shortcut: str = setting("bn-relu-conv", "Where the width changes: pad, conv or bn-relu-conv.")
-    history: str = setting("carry", "Of a multistep scheme, there: carry or restart.")
+    history: str = setting("carry", "Of a multistep scheme, there: carry, restart or rest.")
     stage_weights: str = setting("shared", "Weights of a step's stages: shared or independent.")
     keep_order: Annotated[int, Meta(ge=1)] | None = setting(
         None, "Learnt coefficients move only where the conditions of this order hold.", ranged=True

@@ -89,7 +89,11 @@ class Compared:
         self.given = min(given, self.cls.lookback)
         self.block = self.instance(self.cls)
         self.learning = learning(
-            scheme, coefficients=o.coefficients, keep_order=o.keep_order, keep_stable=o.keep_stable
+            scheme,
+            coefficients=o.coefficients,
+            keep_order=o.keep_order,
+            keep_stable=o.keep_stable,
+            keep_range=o.keep_range,
         )
         self.shape = (2, 2, 1, 3) if o.sharing == "channel" and self.learning.raw else (2, 3)
         self.y = [self._random(99 - i) for i in range(len(self.cls.states))]

@@ -98,11 +98,12 @@ def test_what_only_the_scheme_tells_apart_has_the_weights_of_the_resnet_and_its_
     n = (depth - 2) // 6
     # "carry": one start-up step at the opening for a memory of one, and for k = 3 one more in each resolution
     coefficients = {"lm_resnet": 3 * (n - 1), "adamnet2_": 3 * (n - 1), "adamnet3_": 2 * 3 * (n - 2)}
+    coefficients |= dict.fromkeys(("in_resnet", "lambda_in_resnet"), 3 * (n - 1))  # not where a resolution begins
     for name, own in coefficients.items():
         assert learnt(f"{name}{depth}") == own
         assert count(f"{name}{depth}") == RESNETS[depth] + own
         assert count(f"{name}{depth}", coefficients="fixed") == RESNETS[depth]
-    for name in ("momentum_resnet", "ie_resnet", "damped_resnet", "small_step_resnet", "adamnet2pc_", "polynet_poly2_"):
+    for name in ("momentum_resnet", "ie_resnet", "small_step_resnet", "adamnet2pc_", "polynet_poly2_"):
         assert count(f"{name}{depth}") == RESNETS[depth]
 
 

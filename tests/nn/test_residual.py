@@ -6,7 +6,6 @@ import re
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 from typer.testing import CliRunner
 
@@ -48,6 +47,8 @@ def field(y, w, at, kind, relu=None):
 
 def project(y, w, at, stride):
     names = [n for n in w if n.startswith(f"{at}.project")]
+    if not names and w[f"{at}.field.conv1.weight"].shape[:2] == (y.shape[1], y.shape[1]) and stride == 1:
+        return y
     if not names:
         narrow = y[:, :, ::stride, ::stride]
         return torch.cat([narrow * 0, narrow, narrow * 0], 1)[:, narrow.shape[1] // 2 : -(narrow.shape[1] // 2)]
@@ -111,11 +112,23 @@ def lm(y, f, past, learnt):
     return new
 
 
-def momentum(gamma):
+def momentum(gamma, rest=False):
     def step(y, f, past, learnt):
+        if rest and "at" not in past:  # the transition's step is over, and nothing moves
+            past["at"] = past["y"] = y
         velocity = gamma * (y - past["y"]) + (1 - gamma) * f(y) if "y" in past else f(y)
         past["y"] = y
         return y + velocity
+
+    return step
+
+
+def damped(share):
+    """(1 − d) y + f, and of what the state loses the field gains a share; d is never negative."""
+
+    def step(y, f, past, learnt):
+        d = torch.relu(next(learnt)["d_raw"])
+        return (1 - d) * y + (1 + share * d) * f(y)
 
     return step
 
@@ -164,7 +177,16 @@ BY_HAND = [
         {"widths": (8, 16, 32), "opening": 4},
         {"kind": "pre", "step": lm, "opens": True, "counts": (1, 1, 1)},
     ),
-    ("momentum_resnet20", TINY, {"kind": "pre", "step": momentum(0.9), "counts": (3, 2, 2)}),
+    (
+        "momentum_resnet20",
+        TINY,
+        {"kind": "pre", "step": momentum(0.9, rest=True), "counts": (2, 2, 2), "opens": True},
+    ),
+    (
+        "momentum_resnet20",
+        {**TINY, "history": "carry"},
+        {"kind": "pre", "step": momentum(0.9), "counts": (3, 2, 2)},
+    ),
     (
         "momentum_resnet20",
         {**RESTART, "gamma": "1/2"},
@@ -201,7 +223,13 @@ BY_HAND = [
         {"kind": "post", "step": euler, "relu": "step", "opens": True, "counts": (1, 1, 1)},
     ),
     ("ie_resnet14", TINY, {"kind": "pre", "step": unrolled}),
-    ("damped_resnet14", {**TINY, "damping": "1/4"}, {"kind": "pre", "step": lambda y, f, *_: 3 / 4 * y + f(y)}),
+    (
+        "in_resnet14",
+        {**TINY, "damping": "1/4"},
+        {"kind": "pre", "step": lambda y, f, *_: 3 / 4 * y + f(y), "counts": (1, 1, 1), "opens": True},
+    ),
+    ("in_resnet20", TINY, {"kind": "pre", "step": damped(0), "counts": (2, 2, 2), "opens": True}),
+    ("lambda_in_resnet20", TINY, {"kind": "pre", "step": damped(1), "counts": (2, 2, 2), "opens": True}),
     ("small_step_resnet14", TINY, {"kind": "pre", "step": lambda y, f, *_: y + 0.1 * f(y), "h": 0.1}),
 ]
 
@@ -238,92 +266,6 @@ def test_adamnets_of_any_number_of_steps():
     assert pc.scheme == t2n.load("abm-2")
 
 
-# ---------------------------------------------------------------------------------------------------- stochastic depth
-
-
-def survivals(net):
-    return [[f.survival for f in fields] for fields in net.places()]
-
-
-@pytest.mark.parametrize("name", ["resnet20", "lm_resnet20", "resnet29"])
-def test_rates_are_linear_in_the_true_step_index(name):
-    net = t2n.create_model(name, survival=0.4)
-    rates = survivals(net)
-    assert len(rates) == 9
-    for i, (p,) in enumerate(rates):
-        assert p == pytest.approx(1 - 0.6 * i / 8)
-    net = t2n.create_model("resnet14", scheme="rk4", stage_weights="independent", survival=0.4)
-    assert [len(set(p)) for p in survivals(net)] == [1] * 6
-    assert [len(p) for p in survivals(net)] == [4, 4, 1, 4, 1, 4]
-
-
-def test_a_step_survives_as_a_whole_and_survivors_are_scaled():
-    class Scaled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.c = nn.Parameter(torch.tensor(0.5))
-
-        def forward(self, y):
-            return self.c * y
-
-    from tableau2net.codegen import Options
-    from tableau2net.nn.around.steps import Survival, set_survival
-    from tableau2net.nn.around.surrounded import surrounded
-
-    torch.manual_seed(0)
-    for drop in ("batch", "sample"):
-        block = surrounded(t2n.load("rk4"), Options(), Survival())([Scaled()]).double()
-        set_survival(block.fields[0], 0.25, drop)
-        one = torch.ones(64, 1, dtype=torch.float64)
-        seen = torch.cat([block(one) for _ in range(100)]).flatten().detach()
-        z = 0.5 / 0.25  # one draw for the four stages: the step is that of f/p, or none
-        survivor = 1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24
-        alive = (seen - survivor).abs() < 1e-12
-        assert bool((alive | (seen == 1)).all())
-        draws = 100 if drop == "batch" else 6400
-        assert abs(alive.double().mean() - 0.25) < 5 * math.sqrt(0.25 * 0.75 / draws)
-        assert (drop == "sample") == (len(set(alive[:64].tolist())) == 2)
-        z = 0.5
-        exact = 1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24
-        assert torch.allclose(block.eval()(one), torch.full_like(one, exact))
-
-
-@pytest.mark.parametrize("scheme", ["euler", "lm", "adamnet-3", "rk4", "abm-2", "backward-euler"])
-def test_evaluation_is_the_plain_network_to_the_bit(scheme):
-    options = {"solver": "fixed-point", "tolerance": 0, "gradient": "unrolled", "iterations": 2, **TINY}
-    plain = t2n.create_model("resnet20", scheme=scheme, **options).eval()
-    stochastic = t2n.create_model("resnet20", scheme=scheme, survival=0.3, **options).eval()
-    stochastic.load_state_dict(plain.state_dict())
-    x = torch.randn(2, 3, 8, 8)
-    assert torch.equal(plain(x), stochastic(x))
-    stochastic.train()
-    outputs = [stochastic(x) for _ in range(6)]
-    assert any(not torch.equal(outputs[0], other) for other in outputs[1:])
-    torch.manual_seed(3)
-    once = stochastic(x)
-    torch.manual_seed(3)
-    assert torch.equal(once, stochastic(x))
-
-
-def test_the_gradient_of_a_dropped_step_is_nothing_and_checkpoints_draw_the_same():
-    options = {"survival": 0.3, **TINY}
-    stored, kept = (t2n.create_model("lm_resnet20", backward=b, **options).double() for b in ("store", "checkpoint"))
-    kept.load_state_dict(stored.state_dict())
-    x = torch.randn(4, 3, 8, 8, dtype=torch.float64)
-    dropped = 0
-    for seed in range(6):
-        for net in (stored, kept):
-            torch.manual_seed(seed)
-            net.zero_grad()
-            net(x).square().sum().backward()
-        for (name, p), q in zip(stored.named_parameters(), kept.parameters(), strict=True):
-            torch.testing.assert_close(p.grad, q.grad, msg=name)
-            dropped += "conv" in name and not bool(p.grad.any())
-    assert dropped > 0
-    for (name, a), b in zip(stored.named_buffers(), kept.buffers(), strict=True):
-        assert torch.allclose(a.double(), b.double()), name
-
-
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
@@ -333,7 +275,12 @@ def test_the_gradient_of_a_dropped_step_is_nothing_and_checkpoints_draw_the_same
         ("post_resnet20", {"relu": "before"}, "'step', 'increment', 'argument'"),
         ("post_resnet20", {"scheme": "abm-2"}, "seen before the activation"),
         ("post_resnet20", {"dropout": 0.1}, "pre-activation"),
-        ("damped_resnet20", {"damping": "2"}, "outside its range"),
+        ("in_resnet20", {"damping": "3"}, "outside its range"),
+        ("adamnet2_20", {"history": "rest"}, "remembers f_prev"),
+        ("in_resnet20", {"keep_stable": True}, "leave keep_stable out"),
+        ("in_resnet20", {"coefficients": "free", "keep_range": True}, "leave coefficients='free' out"),
+        ("adamnet2_20", {"keep_range": True}, "declares no range"),
+        ("resnet20", {"keep_range": True}, "keep_range: fixed coefficients move nowhere"),
         ("wide_resnet28_10", {"dropout": 1.0}, "below 1"),
         ("lm_resnext29_8x64d", {"scheme": "rk4"}, "give scheme= to resnext29_8x64d"),
         ("resnext29_8x64d", {"widths": (256, 301, 602)}, "groups does not divide"),
@@ -354,9 +301,9 @@ def test_any_name_trains(tmp_path):
     assert (found["model"], found["scheme"], found["order"], found["depth"]) == ("post_resnet8", "rk4", 4, 8)
     assert found["options"] == {"survival": 0.8, "scheme": "rk4"}
     assert result.parameters == sum(p.numel() for p in t2n.create_model("post_resnet8", scheme="rk4").parameters())
-    damped = train(model_name="damped_resnet8", out=tmp_path / "d", data=data, recipe=recipe, quiet=True)
-    assert damped.order == 0 or damped.order == -1
-    assert damped.coefficients["after"] == damped.coefficients["scheme"]
+    damped = train(model_name="in_resnet14", out=tmp_path / "d", data=data, recipe=recipe, quiet=True)
+    assert damped.order == -1
+    assert set(damped.coefficients["after"]) == {f"blocks.{i}.d" for i in range(3)}
 
 
 def test_names_and_options_of_the_command(tmp_path):

@@ -183,7 +183,7 @@ def test_a_warning_that_blocks_share_is_one_line() -> None:
     (text,) = found.warnings
     assert text.startswith("every block: may be unstable: |hλ| is h·L at most, which exceeds 2 for damped modes")
     assert all(block.warnings for block in found.blocks)
-    assert summary(t2n.create_model("damped_resnet20")).warnings == ()  # of order none: no field's step
+    assert summary(t2n.create_model("in_resnet20")).warnings == ()  # of order none: no field's step
 
 
 def test_adaptive_steps_are_not_known_before() -> None:

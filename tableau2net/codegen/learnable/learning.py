@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from sympy import Expr
+from sympy import Expr, Function
 
 from tableau2net.analysis import order
 from tableau2net.codegen.learnable.order_kept import eliminated
@@ -28,8 +28,8 @@ class Learning:
 
     scheme: the family to be lowered; its parameters are the learnt coefficients, everything else follows from them.
     raw: the parameters that an optimiser moves, with where they start (`Parameter.value`, or drawn from `init`).
-    values: each of the scheme's parameters as an expression in the raw ones: the symbol itself, or a smooth map with
-        tanh and square roots onto the region where the scheme is zero-stable.
+    values: each of the scheme's parameters as an expression in the raw ones: the symbol itself, a smooth map with
+        tanh and square roots onto the region where the scheme is zero-stable, or the symbol cut off at its range.
     inverse: each mapped raw parameter in terms of the scheme's, by which a start that is drawn is mapped back.
     retraction: conditions that the scheme's parameters are projected on, where no solved family keeps them.
     """
@@ -73,7 +73,12 @@ class Learning:
 
 @cache
 def learning(
-    scheme: Scheme, *, coefficients: str, keep_order: int | None = None, keep_stable: bool = False
+    scheme: Scheme,
+    *,
+    coefficients: str,
+    keep_order: int | None = None,
+    keep_stable: bool = False,
+    keep_range: bool = False,
 ) -> Learning:
     """What is learnt of a scheme under the options of a compilation.
 
@@ -81,12 +86,13 @@ def learning(
     keep_order: the order p whose conditions hold at every step of learning. Solved exactly where they are linear or
         have a rational solution that holds the scheme, else kept by projection.
     keep_stable: multistep: what is learnt stays where the scheme is zero-stable.
+    keep_range: the scheme's own parameters stay within the ranges that they declare.
     Raises InputError when there is nothing to learn, or what is to be kept is not there or cannot be kept.
     """
     name = scheme.name or scheme.family
     if coefficients == "fixed":
-        if keep_order is not None or keep_stable:
-            raise InputError(f"{name}: keep_order and keep_stable are for coefficients='learnable' or 'free'")
+        if keep_order is not None or keep_stable or keep_range:
+            raise InputError(f"{name}: keep_order, keep_stable, keep_range are for coefficients='learnable' or 'free'")
         return Learning(scheme.at_defaults(), (), {}, {})
     if coefficients not in ("learnable", "free"):
         raise InputError(f"coefficients={coefficients!r}: write one of 'fixed', 'learnable', 'free'")
@@ -94,6 +100,8 @@ def learning(
         raise InputError(
             f"{name} declares no parameters to learn: use coefficients='free' to learn each coefficient, or 'fixed'"
         )
+    if keep_range:
+        return _cut_off(scheme, coefficients, keep_order, keep_stable)
     opened = scheme.freed() if coefficients == "free" else scheme
     goal = _goal(scheme, keep_order, keep_stable)
     if goal is None:
@@ -177,6 +185,27 @@ def _plain(scheme: Scheme) -> Learning:
     read = {p.name for p in prune(lower(scheme)).parameters}
     kept = scheme.with_values(**{p.name: p.value for p in scheme.parameters if p.name not in read})
     return Learning(kept, kept.parameters, {p.name: p.symbol for p in kept.parameters}, {})
+
+
+clamp = Function("clamp")  # torch's, of a value between a lower and an upper end
+
+
+def _cut_off(scheme: Scheme, coefficients: str, keep_order: int | None, keep_stable: bool) -> Learning:
+    """Parameters that declare a range are raw ones cut off at its ends, as a ReLU does; the others move freely.
+
+    Beyond an end nothing moves a parameter any more (weight decay spares it), as in networks that write relu(k)."""
+    name = scheme.name or scheme.family
+    others = (("coefficients='free'", coefficients == "free"), ("keep_order", keep_order is not None))
+    for option, given in (*others, ("keep_stable", keep_stable)):
+        if given:
+            raise InputError(f"keep_range: it keeps what a scheme declares of its parameters; leave {option} out")
+    if not any(p.range for p in scheme.parameters):
+        raise InputError(f"keep_range: {name} declares no range of its parameters, so there is none to keep")
+    learnt = _plain(scheme)
+    raw = tuple(replace(p, name=p.name + RAW) if p.range else p for p in learnt.raw)
+    pairs = list(zip(learnt.raw, raw, strict=True))
+    values = {p.name: clamp(r.symbol, *p.range) if p.range else p.symbol for p, r in pairs}
+    return Learning(learnt.scheme, raw, values, {r.name: p.symbol for p, r in pairs if p.range})
 
 
 def _projected(scheme: Scheme, goal: int) -> Learning:

@@ -8,10 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Unpack
 
-from sympy import Expr
-
 from tableau2net.errors import InputError
-from tableau2net.exact.text import parse
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import FieldKind, Relu
 from tableau2net.nn.skeleton.residual_network import NetworkOptions, ResidualNetwork
@@ -23,7 +20,7 @@ MOST_STEPS = 12  # of AdamNet
 
 Source = Scheme | str | Path
 
-_DEPTH = r"(?P<depth>\d{1,4})"
+DEPTH = r"(?P<depth>\d{1,4})"
 _CARDINAL = r"(?P<depth>\d{1,4})_(?P<groups>\d{1,3})x(?P<base>\d{1,4})d"
 
 
@@ -43,13 +40,14 @@ class ResNetOptions(ResNeXtOptions, total=False):
     dropout: float
 
 
-def _depths(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
+def depths_of(family: str, depths: Sequence[int] = DEPTHS) -> tuple[str, ...]:
+    """The published names of a family."""
     return tuple(f"{family}{depth}" for depth in depths)
 
 
 @register_model(
-    f"resnet{_DEPTH}",
-    published=_depths("resnet", DEPTHS + BOTTLENECK_DEPTHS),
+    f"resnet{DEPTH}",
+    published=depths_of("resnet", DEPTHS + BOTTLENECK_DEPTHS),
     scheme="euler",
     about="pre-activation ResNet, or the network of any scheme=, He et al. 2016",
 )
@@ -79,7 +77,7 @@ def resnet_of(
     **options: Unpack[NetworkOptions],
 ) -> ResidualNetwork:
     """`resnet` for a family of another name, which errors say."""
-    narrow = _bottleneck(depth) if bottleneck is None else bottleneck
+    narrow = narrow_at(depth) if bottleneck is None else bottleneck
     convolutions = 9 if narrow else 6
     if depth < convolutions + 2 or (depth - 2) % convolutions:
         nearest = max(convolutions + 2, convolutions * round((depth - 2) / convolutions) + 2)
@@ -93,7 +91,8 @@ def resnet_of(
     return of_scheme(scheme, (depth - 2) // convolutions, kind, widths, **options)
 
 
-def _bottleneck(depth: int) -> bool:
+def narrow_at(depth: int) -> bool:
+    """Whether a ResNet of that depth has bottlenecks unless it is told."""
     return depth in BOTTLENECK_DEPTHS or (depth > 2 and (depth - 2) % 9 == 0 and (depth - 2) % 6 != 0)
 
 
@@ -106,7 +105,8 @@ def of_scheme(
     return ResidualNetwork(chosen, steps, kind=kind, widths=tuple(widths), **options)
 
 
-def _named(family: str, depth: int, scheme: Source, options: ResNetOptions) -> ResidualNetwork:
+def by_name(family: str, depth: int, scheme: Source, options: ResNetOptions) -> ResidualNetwork:
+    """The network of a family whose name says its scheme. Raises InputError where an option does too."""
     if "scheme" in options:
         raise InputError(f"{family}{depth} is a scheme by name already; give scheme= to resnet{depth}")
     options["scheme"] = scheme
@@ -114,34 +114,34 @@ def _named(family: str, depth: int, scheme: Source, options: ResNetOptions) -> R
 
 
 @register_model(
-    f"lm_resnet{_DEPTH}",
-    published=_depths("lm_resnet", (*DEPTHS, 164)),
+    f"lm_resnet{DEPTH}",
+    published=depths_of("lm_resnet", (*DEPTHS, 164)),
     scheme="lm",
     about="LM-ResNet, Lu et al. 2018",
 )
 def lm_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """LM-ResNet, and with bottlenecks LM-ResNet-164: the transition counts as a step, as in the authors' code."""
-    return _named("lm_resnet", depth, "lm", options)
+    return by_name("lm_resnet", depth, "lm", options)
 
 
 @register_model(
-    rf"adamnet(?P<k>\d{{1,2}})_{_DEPTH}",
-    published=_depths("adamnet2_") + _depths("adamnet3_"),
+    rf"adamnet(?P<k>\d{{1,2}})_{DEPTH}",
+    published=depths_of("adamnet2_") + depths_of("adamnet3_"),
     about="AdamNet of k steps, adamnet-k, Yan 2019",
 )
 def adamnet(k: int, depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """AdamNet of k steps, explicit."""
-    return _named(f"adamnet{k}_", depth, adamnet_scheme(k), options)
+    return by_name(f"adamnet{k}_", depth, adamnet_scheme(k), options)
 
 
 @register_model(
-    rf"adamnet(?P<k>\d{{1,2}})pc_{_DEPTH}",
-    published=_depths("adamnet2pc_"),
+    rf"adamnet(?P<k>\d{{1,2}})pc_{DEPTH}",
+    published=depths_of("adamnet2pc_"),
     about="AdamNet by predictor and corrector, abm-k",
 )
 def adamnet_pc(k: int, depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     """Adams–Moulton by predictor and corrector: Adams–Bashforth of k steps, then Adams–Moulton."""
-    return _named(f"adamnet{k}pc_", depth, f"abm-{k}", options)
+    return by_name(f"adamnet{k}pc_", depth, f"abm-{k}", options)
 
 
 @cache
@@ -169,8 +169,8 @@ def adamnet_scheme(k: int) -> Scheme:
 
 
 @register_model(
-    f"post_resnet{_DEPTH}",
-    published=_depths("post_resnet"),
+    f"post_resnet{DEPTH}",
+    published=depths_of("post_resnet"),
     scheme="euler",
     about="ResNet with a ReLU after the addition, He et al. 2016",
 )
@@ -263,80 +263,3 @@ def lm_resnext(depth: int, groups: int, base: int, **options: Unpack[ResNeXtOpti
     options["scheme"] = "lm"
     options.setdefault("preactivation", True)
     return resnext_of("lm_resnext", depth, groups, base, **options)
-
-
-def _exact(option: str, value: str | int | float) -> Expr:
-    """The value of an option as an exact number, from how it is written."""
-    try:
-        return parse(str(value))
-    except InputError:
-        raise InputError(f"{option}={value!r}: write a number, 9/10 or 0.9 say") from None
-
-
-@register_model(
-    f"momentum_resnet{_DEPTH}",
-    published=_depths("momentum_resnet"),
-    scheme="momentum-resnet",
-    about="Momentum ResNet, Sander et al. 2021",
-)
-def momentum_resnet(
-    depth: int, gamma: str | int | float | None = None, **options: Unpack[ResNetOptions]
-) -> ResidualNetwork:
-    """Momentum ResNet, y⁺ = (1 + γ) y − γ y_prev + (1 − γ) f; γ is 9/10 and not learnt unless options say else.
-
-    Each resolution begins with a plain step, whose slope is then the speed; in the authors' code the speed is 0.
-    """
-    scheme = load("momentum-resnet")
-    if gamma is not None:
-        scheme = scheme.with_values(gamma=_exact("gamma", gamma))
-    options.setdefault("coefficients", "fixed")
-    return _named("momentum_resnet", depth, scheme, options)
-
-
-@register_model(
-    f"ie_resnet{_DEPTH}",
-    published=_depths("ie_resnet"),
-    scheme="backward-euler",
-    about="implicit Euler skip connections, unrolled, Li, He and Lin 2020",
-)
-def ie_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
-    """Implicit Euler skip connections, y⁺ = y + f(y⁺), by `iterations` (3) unrolled fixed-point iterations."""
-    unrolled: ResNetOptions = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
-    return _named("ie_resnet", depth, "backward-euler", {**unrolled, **options})
-
-
-@register_model(
-    f"damped_resnet{_DEPTH}",
-    published=_depths("damped_resnet"),
-    about="damped ResNet, y⁺ = (1 − d) y + f, Yang et al. 2020",
-)
-def damped_resnet(depth: int, damping: str | int | float = "1/10", **options: Unpack[ResNetOptions]) -> ResidualNetwork:
-    """y⁺ = (1 − d) y + f(y), from a ResNet at d = 0 to no skip connection at d = 1; learnt with coefficients=
-    "learnable"."""
-    options.setdefault("coefficients", "fixed")
-    return _named("damped_resnet", depth, damped_scheme(_exact("damping", damping)), options)
-
-
-@cache
-def damped_scheme(damping: Expr) -> Scheme:
-    """Forward Euler with the state damped, y⁺ = (1 − d) y + h f(y): consistent at d = 0 alone."""
-    return Multistep(
-        alpha=("d - 1", "1"),
-        beta=("1", "0"),
-        name="damped-euler",
-        title="Forward Euler with a damped state",
-        reference="Yang et al. 2020, interpolating between residual and non-residual networks",
-        parameters=(Parameter("d", damping, range=(parse("0"), parse("1"))),),
-    )
-
-
-@register_model(
-    f"small_step_resnet{_DEPTH}",
-    published=_depths("small_step_resnet"),
-    scheme="euler",
-    about="ResNet of step size h = 0.1, Zhang et al. 2019",
-)
-def small_step_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
-    """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
-    options.setdefault("h", 0.1)
-    return resnet_of("small_step_resnet", depth, **options)

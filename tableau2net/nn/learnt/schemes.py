@@ -66,7 +66,13 @@ def learnt_schemes(model: nn.Module) -> list[LearntScheme]:
 def learning_of(made: Made) -> Learning:
     """What of its scheme a block learns."""
     o = made.options
-    return learning(made.scheme, coefficients=o.coefficients, keep_order=o.keep_order, keep_stable=o.keep_stable)
+    return learning(
+        made.scheme,
+        coefficients=o.coefficients,
+        keep_order=o.keep_order,
+        keep_stable=o.keep_stable,
+        keep_range=o.keep_range,
+    )
 
 
 def member_of(family: Learning, values: Mapping[str, Rational], dtype: torch.dtype = torch.float32) -> Scheme:

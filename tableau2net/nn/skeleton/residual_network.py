@@ -22,7 +22,7 @@ from tableau2net.nn.skeleton.transition import Shortcut, Transition
 from tableau2net.nn.typed_modules import Rows, rows
 from tableau2net.scheme import Scheme
 
-History = Literal["carry", "restart"]
+History = Literal["carry", "restart", "rest"]
 
 
 class NetworkOptions(CompileOptions, total=False):
@@ -32,6 +32,7 @@ class NetworkOptions(CompileOptions, total=False):
     num_classes: int
     shortcut: Shortcut | None
     history: History
+    plain_first: bool
     h: float
     survival: float | None
     drop: Drop
@@ -59,7 +60,10 @@ class ResidualNetwork(Skeleton):
         post-activation fields "conv-bn".
     history: what a multistep scheme knows after a transition. "carry": the transition counts as its last step, with
         the projected state as the older y and the branch's value as the older f (LM-ResNet's choice); a scheme that
-        looks back further, or at stages, fills in with start-up steps. "restart": nothing, as at the opening.
+        looks back further, or at stages, fills in with start-up steps. "restart": nothing, as at the opening. "rest":
+        all older states were the present one (a speed of 0), for schemes that remember states alone; then the first
+        resolution begins with a plain step too.
+    plain_first: whether the first resolution begins with a plain residual step, as the others do with a transition.
     h: the step size, of transitions too.
     survival: stochastic depth. The probability that the last step of the network takes place in training; it falls
         linearly from 1 at the first, transitions counted. None for no such thing.  drop: "batch" or "sample".
@@ -81,6 +85,7 @@ class ResidualNetwork(Skeleton):
         num_classes: int = 10,
         shortcut: Shortcut | None = None,
         history: History = "carry",
+        plain_first: bool = False,
         h: float = 1.0,
         survival: float | None = None,
         drop: Drop = "batch",
@@ -105,7 +110,7 @@ class ResidualNetwork(Skeleton):
                 f"survival={survival!r}: the probability that the last step takes place, above 0, at most 1"
             )
         opening = widths[0] if opening is None else opening
-        self.opens_with_transition = opening != widths[0]
+        self.opens_with_transition = opening != widths[0] or plain_first or history == "rest"
         entering = [*([opening] if self.opens_with_transition else []), *widths[:-1]]
         self.scheme, self.kind = scheme, kind
         self.options = {"shortcut": shortcut, "history": history, **options}
@@ -116,6 +121,13 @@ class ResidualNetwork(Skeleton):
         block = surrounded(scheme, Options(**options), *around)
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
         remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
+        resting = tuple(block.history) if history == "rest" else ()
+        if not all(name.startswith("y_prev") for name in resting):
+            raise InputError(
+                f"history='rest': {scheme.name or scheme.family} remembers {', '.join(resting)}: at rest older states "
+                "alone are known; write 'carry' or 'restart'"
+            )
+        known = block.lookback if resting else int(carried)
         stage_weights, sharing = options.get("stage_weights", "shared"), options.get("sharing", "step")
 
         def steps_of(width: int, count: int, given: int) -> CompiledBlock:
@@ -129,11 +141,11 @@ class ResidualNetwork(Skeleton):
         first = 0 if self.opens_with_transition else 1
         self.opening = conv3x3(3, opening)
         self.transitions: Rows[Transition] = rows(
-            Transition(inputs, width, shortcut, 2 if i else 1, kind, h, remembered)
+            Transition(inputs, width, shortcut, 2 if i else 1, kind, h, remembered, resting)
             for i, (inputs, width) in enumerate(zip(entering, widths[first:], strict=True), first)
         )
         self.blocks: Rows[CompiledBlock] = rows(
-            steps_of(width, steps - (i >= first), int(carried and i >= first)) for i, width in enumerate(widths)
+            steps_of(width, steps - (i >= first), known * (i >= first)) for i, width in enumerate(widths)
         )
         if block.lookback and all(len(b.fields) <= b.startup for b in self.blocks):
             warnings.warn(

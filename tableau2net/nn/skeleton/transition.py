@@ -38,7 +38,9 @@ class Transition(Between):
         then BatchNorm (option B). "bn-relu-conv": BN–ReLU–1×1 convolution with a BatchNorm of its own, as LM-ResNet
         has it.
     kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
-    remembered: what of `Crossed` the block that follows takes as its past.
+    remembered: what of `Crossed` the block that follows takes as its past.  resting: what of its past is the new state.
+
+    With as many channels and pixels as before, P is the identity.
     """
 
     def __init__(
@@ -50,17 +52,18 @@ class Transition(Between):
         kind: FieldKind | None = None,
         h: float = 1.0,
         remembered: tuple[str, ...] = (),
+        resting: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
-        self.shortcut = shortcut
+        self.shortcut: Shortcut = "pad" if (inputs, stride) == (outputs, 1) else shortcut
         kind = kind or FieldKind()
         self.field = kind(inputs, outputs, stride=stride)
         self.relu = None if kind.preactivation else kind.relu
         self.padding = outputs - inputs
         self.stride = stride
         self.h = h
-        self.remembered = remembered
-        if shortcut != "pad":
+        self.remembered, self.resting = remembered, resting
+        if self.shortcut != "pad":
             convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
             own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut == "bn-relu-conv" else []
             normal = [nn.BatchNorm2d(outputs)] if shortcut == "conv-bn" else []
@@ -72,7 +75,7 @@ class Transition(Between):
         if self.shortcut == "pad":
             before = self.padding // 2
             seen = y[:, :, :: self.stride, :: self.stride]
-            projected = functional.pad(seen, (0, 0, 0, 0, before, self.padding - before))
+            projected = functional.pad(seen, (0, 0, 0, 0, before, self.padding - before)) if self.padding else seen
         else:
             projected = self.project(a if self.shortcut == "conv" else y)
         if self.relu == "increment":
@@ -85,5 +88,5 @@ class Transition(Between):
     def leading(self, *states: Tensor) -> tuple[States, dict[str, Tensor]]:
         """The state, and of the past what is remembered: the rest need not stay alive."""
         crossed: Crossed = self(*states)
-        past = {"y_prev": crossed.y_prev, "f_prev": crossed.f_prev}
-        return (crossed.y,), {name: past[name] for name in self.remembered}
+        past = {"y_prev": crossed.y_prev, "f_prev": crossed.f_prev, **dict.fromkeys(self.resting, crossed.y)}
+        return (crossed.y,), {name: past[name] for name in (*self.remembered, *self.resting)}

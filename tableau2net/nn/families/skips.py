@@ -1,0 +1,117 @@
+"""ResNets whose skip connection is another: with momentum, damped, implicit, or with small steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Unpack
+
+from sympy import Expr
+
+from tableau2net.errors import InputError
+from tableau2net.exact.text import parse
+from tableau2net.nn.entry import register_model
+from tableau2net.nn.families.residual import DEPTH, DEPTHS, ResNetOptions, by_name, depths_of, narrow_at, resnet_of
+from tableau2net.nn.skeleton.residual_network import ResidualNetwork
+from tableau2net.scheme import Scheme, load
+from tableau2net.scheme.base import Distribution
+
+
+def _exact(option: str, value: str | int | float) -> Expr:
+    """The value of an option as an exact number, from how it is written."""
+    try:
+        return parse(str(value))
+    except InputError:
+        raise InputError(f"{option}={value!r}: write a number, 9/10 or 0.9 say") from None
+
+
+@register_model(
+    f"momentum_resnet{DEPTH}",
+    published=depths_of("momentum_resnet"),
+    scheme="momentum-resnet",
+    about="Momentum ResNet, Sander et al. 2021",
+)
+def momentum_resnet(
+    depth: int, gamma: str | int | float | None = None, **options: Unpack[ResNetOptions]
+) -> ResidualNetwork:
+    """Momentum ResNet, y⁺ = (1 + γ) y − γ y_prev + (1 − γ) f; γ is 9/10 and not learnt unless options say else.
+
+    Each resolution begins with a plain step, after which the speed is 0, as its authors have it
+    (github.com/michaelsdr/momentumnet). With history="carry" or "restart" the speed after the first step is its slope,
+    which then counts 1/(1 − γ) times as much as any later one.
+    """
+    scheme = load("momentum-resnet")
+    if gamma is not None:
+        scheme = scheme.with_values(gamma=_exact("gamma", gamma))
+    options.setdefault("coefficients", "fixed")
+    options.setdefault("history", "rest")
+    return by_name("momentum_resnet", depth, scheme, options)
+
+
+@register_model(
+    f"ie_resnet{DEPTH}",
+    published=depths_of("ie_resnet"),
+    scheme="backward-euler",
+    about="implicit Euler skip connections, unrolled, Li, He and Lin 2020",
+)
+def ie_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
+    """Implicit Euler skip connections, y⁺ = y + f(y⁺), by `iterations` (3) unrolled fixed-point iterations."""
+    unrolled: ResNetOptions = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
+    return by_name("ie_resnet", depth, "backward-euler", {**unrolled, **options})
+
+
+@register_model(
+    f"in_resnet{DEPTH}",
+    published=depths_of("in_resnet", (*DEPTHS, 164)),
+    scheme="in-resnet",
+    about="In-ResNet, y⁺ = (1 − d) y + f, d learnt, Yang et al. 2020",
+)
+def in_resnet(
+    depth: int, damping: str | int | float | None = None, **options: Unpack[ResNetOptions]
+) -> ResidualNetwork:
+    """In-ResNet, y⁺ = (1 − d) y + f(y), from a ResNet at d = 0 to no skip connection at d = 1; d ≥ 0 learnt a step.
+
+    damping: a number that d is fixed at instead.  The first step of each resolution is a plain one, as its authors
+    have it (github.com/minicheshire/InResNet); so is where d starts, from 0.2 to 0.25, or 0.1 to 0.2 with bottlenecks.
+    """
+    return _damped("in_resnet", depth, load("in-resnet"), damping, options)
+
+
+@register_model(
+    f"lambda_in_resnet{DEPTH}",
+    published=depths_of("lambda_in_resnet", (*DEPTHS, 164)),
+    scheme="lambda-in-resnet",
+    about="λ-In-ResNet, y⁺ = (1 − d) y + (1 + d) f, d learnt, Yang et al. 2020",
+)
+def lambda_in_resnet(
+    depth: int, damping: str | int | float | None = None, **options: Unpack[ResNetOptions]
+) -> ResidualNetwork:
+    """λ-In-ResNet, y⁺ = (1 − d) y + (1 + d) f(y), and otherwise an In-ResNet."""
+    return _damped("lambda_in_resnet", depth, load("lambda-in-resnet"), damping, options)
+
+
+def _damped(
+    family: str, depth: int, scheme: Scheme, damping: str | int | float | None, options: ResNetOptions
+) -> ResidualNetwork:
+    """The network of a scheme in d, its first step a plain one."""
+    (d,) = scheme.parameters
+    asked = options.get("bottleneck")
+    if narrow_at(depth) if asked is None else asked:
+        scheme = replace(scheme, parameters=(replace(d, init=Distribution("uniform", parse("1/10"), parse("1/5"))),))
+    if damping is not None:
+        scheme = scheme.with_values(d=_exact("damping", damping))
+    elif options.get("coefficients", "learnable") == "learnable":
+        options.setdefault("keep_range", True)
+    options.setdefault("plain_first", True)
+    return by_name(family, depth, scheme, options)
+
+
+@register_model(
+    f"small_step_resnet{DEPTH}",
+    published=depths_of("small_step_resnet"),
+    scheme="euler",
+    about="ResNet of step size h = 0.1, Zhang et al. 2019",
+)
+def small_step_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
+    """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
+    options.setdefault("h", 0.1)
+    return resnet_of("small_step_resnet", depth, **options)
