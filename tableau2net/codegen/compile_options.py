@@ -15,6 +15,7 @@ from sympy import Expr
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, load
+from tableau2net.step.lower import lower
 
 Coefficients = Literal["fixed", "learnable", "free"]
 Sharing = Literal["shared", "step", "channel"]
@@ -145,6 +146,12 @@ class Options:
         if not isinstance(self.start, RungeKutta | AdditiveRungeKutta):
             raise InputError(f"start={self.start.name!r}: a Runge–Kutta method is needed to start a multistep one")
         return self.start.at_defaults()
+
+    def searches(self, scheme: Scheme) -> bool:
+        """Whether a scheme's implicit stages are searched for as long as the data want it, up to a tolerance."""
+        if self.tolerance == 0 or self.solver == "resolvent":
+            return False
+        return not all(lower(each).explicit for each in (scheme, self.start_scheme))
 
 
 class StepOptions(TypedDict, total=False):

@@ -8,7 +8,6 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Made, Specification, Stepping, blocks_of
-from tableau2net.step.lower import lower
 
 
 def check_order(model: nn.Module) -> None:
@@ -16,7 +15,7 @@ def check_order(model: nn.Module) -> None:
     searched for. Processes with other data would wait for ever."""
     for made in _all_made(model):
         name = made.scheme.name or type(made.scheme).__name__
-        if _searches(made):
+        if made.options.searches(made.scheme):
             raise InputError(
                 f"{name}: its implicit stages are searched for as long as the data of a process want it, and their "
                 "BatchNorm is over all processes; use solver='fixed-point', gradient='unrolled', tolerance=0"
@@ -27,9 +26,3 @@ def _all_made(model: nn.Module) -> Iterator[Made | Specification]:
     yield from (module.specification() for module in model.modules() if isinstance(module, Stepping))
     yield from (made for _, _, made in blocks_of(model))
 
-
-def _searches(made: Made | Specification) -> bool:
-    if made.options.tolerance == 0 or made.options.solver == "resolvent":
-        return False
-    schemes = (made.scheme, made.options.start_scheme)
-    return not all(lower(scheme).explicit for scheme in schemes)

@@ -1,0 +1,7 @@
+"""Multigrid reduction in time: the steps of a block taken many at once, and corrected by coarser ones."""
+
+from tableau2net.multigrid.intervals import Hierarchy
+from tableau2net.multigrid.plan import Plan
+from tableau2net.multigrid.team import Team, team_of
+
+__all__ = ["Hierarchy", "Plan", "Team", "team_of"]
