@@ -25,4 +25,3 @@ def check_order(model: nn.Module) -> None:
 def _all_made(model: nn.Module) -> Iterator[Made | Specification]:
     yield from (module.specification() for module in model.modules() if isinstance(module, Stepping))
     yield from (made for _, _, made in blocks_of(model))
-
