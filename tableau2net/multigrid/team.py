@@ -55,7 +55,7 @@ class Alone:
 
 
 @dataclass(frozen=True)
-class Processes:
+class Distributed:
     """Those of torch.distributed, gloo between CPUs, NCCL between GPUs."""
 
     place: int
@@ -94,7 +94,7 @@ def team_of() -> Team:
     """The processes of torch.distributed, where it has been started; else this one alone."""
     if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
         return Alone()
-    return Processes(distributed.get_rank(), distributed.get_world_size())
+    return Distributed(distributed.get_rank(), distributed.get_world_size())
 
 
 def formed(tensor: Tensor, like: Tensor) -> Tensor:
