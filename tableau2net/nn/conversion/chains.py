@@ -79,12 +79,15 @@ def _visit(
     """The runs among the modules that one module calls, then those inside the others.
 
     taken: are in a run already.  known: constants that modules are called with, by the modules' names; grows.
-    seen: its owner calls it as one. What is in a Sequential may else be called in parts, so a run is one block."""
+    seen: its owner calls it as one. What is in a container may else be called in parts, so a run is one block; and
+    where a second call of its owner makes other calls."""
     inside = set(taken)
-    whole, opaque = not isinstance(module, nn.Sequential) or seen, not seen and isinstance(module, _CONTAINERS)
-    if not isinstance(module, nn.ModuleList | nn.ModuleDict):  # these have no forward: their owner calls the members
+    in_parts = isinstance(module, _CONTAINERS) and not seen
+    whole, opaque = not in_parts, in_parts
+    if has_forward(module):  # else its owner calls the members
         try:
             graphs = _graphs_as_called(module, known.get(where))
+            whole = whole and all(graph.output_node().meta["repeat"] for graph in graphs)
             known.update(_constants_of_calls(module, graphs[0], where))
             for found in _agreed([list(_runs(module, graph, where)) for graph in graphs]):
                 if isinstance(found, tuple):
@@ -260,6 +263,11 @@ def _builtin(module: nn.Module) -> bool:
     """Layers of torch.nn do what their name says; its transformer layers are residual blocks."""
     home = type(module).__module__
     return home.startswith("torch.nn.") and home != "torch.nn.modules.transformer"
+
+
+def has_forward(module: nn.Module) -> bool:
+    """Whether a module can be called; what it holds is called by its owner else (ModuleList, ModuleDict)."""
+    return type(module).forward is not nn.Module.forward or "forward" in vars(module)
 
 
 def _worth_a_look(module: nn.Module) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 from torch.fx.node import Argument
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -33,6 +34,8 @@ def merged(training: fx.Graph, otherwise: fx.Graph) -> fx.Graph | None:
     pairs = dict(zip(one, two, strict=False))
     if len(one) != len(two) or any((a.op, a.target) != (b.op, b.target) for a, b in pairs.items()):
         return None
+    if not _same_made(training, otherwise):
+        return None
     try:
         for a, b in pairs.items():
             if len(a.args) != len(b.args) or a.kwargs.keys() != b.kwargs.keys():
@@ -45,10 +48,28 @@ def merged(training: fx.Graph, otherwise: fx.Graph) -> fx.Graph | None:
 
 
 def add_choices(block: nn.Module, graph: fx.Graph) -> None:
-    """Give a block the modules that its graph calls and it has not."""
+    """Give a block the modules that its graph calls and it has not, and the tensors that its forward makes."""
     for node in graph.nodes:
         if "chosen" in node.meta:
             block.add_module(node.target, node.meta["chosen"].train(block.training))
+        if "made" in node.meta:
+            setattr(block, node.target, node.meta["made"])
+
+
+def same_calls(one: fx.Graph, two: fx.Graph) -> bool:
+    """Whether two graphs are of the same calls, on tensors of the same values where a forward makes some."""
+    return str(one) == str(two) and _same_made(one, two)
+
+
+def _same_made(one: fx.Graph, two: fx.Graph) -> bool:
+    made = [[node.meta["made"] for node in graph.nodes if "made" in node.meta] for graph in (one, two)]
+    return len(made[0]) == len(made[1]) and all(map(_same_tensor, *made))
+
+
+def _same_tensor(a: object, b: object) -> bool:
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return a is b
+    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
 
 
 def _joined(user: fx.Node, a: Argument, b: Argument, pairs: dict[fx.Node, fx.Node]) -> Argument:

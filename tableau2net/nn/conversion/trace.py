@@ -17,6 +17,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules import transformer
 
 from tableau2net.nn.conversion.effects import put_back
+from tableau2net.nn.conversion.held import made_by_the_tracer
+from tableau2net.nn.conversion.modes import same_calls
 from tableau2net.nn.conversion.torch_state import kept_surroundings, surroundings
 
 _IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.imatmul, operator.ipow)
@@ -113,15 +115,14 @@ def own_graphs(module: nn.Module, known: Mapping[str, object] | None = None) -> 
     """The calls that a forward makes with its first argument: one graph, or that of train and that of eval mode.
 
     known: the other arguments that are constants, by their names; None for all at their defaults.
+    The meta of an output says what the forward "changes" in its module, and whether its calls "repeat" after that.
     Raises UntraceableError where the calls depend on the tensor's values."""
     constants = _defaults(module) if known is None else dict(known)
     graphs = [_traced(module, constants, training) for training in (True, False)]
     asked = any(graph.output_node().meta["asked"] for graph in graphs)
-    if asked and str(_traced(module, constants, False, keeps=False)) != str(graphs[1]):
+    if asked and not same_calls(_traced(module, constants, False, keeps=False), graphs[1]):
         raise UntraceableError("the calls of its forward depend on whether gradients are kept")
-    if str(graphs[0]) == str(graphs[1]) and [_around(n) for n in graphs[0].nodes] == [
-        _around(n) for n in graphs[1].nodes
-    ]:
+    if same_calls(*graphs) and [_around(n) for n in graphs[0].nodes] == [_around(n) for n in graphs[1].nodes]:
         graphs.pop()
     plain = [_without_subtraction(_without_identities(_without_constants(graph), module)) for graph in graphs]
     return [_in_order(_read_once(graph), module) for graph in plain]
@@ -130,18 +131,34 @@ def own_graphs(module: nn.Module, known: Mapping[str, object] | None = None) -> 
 def _traced(module: nn.Module, constants: dict[str, object], training: bool, keeps: bool = True) -> fx.Graph:
     """The calls of a forward in one mode, with gradients or without, as they come; the output says what changes."""
     try:
-        with (
-            _mode(module, training),
-            _written_out(),
-            kept_surroundings(keeps),
-            put_back(module) as changes,
-            _asked() as asked,
-        ):
-            graph = _OwnForward().trace(module, constants)
+        with put_back(module) as changes, _asked() as asked:
+            graph = _calls(module, constants, training, keeps)
     except Exception as error:  # a forward may fail in any way on a proxy
         raise UntraceableError(f"its forward cannot be traced ({_first_line(error)})") from None
-    graph.output_node().meta.update(changes=changes, asked=asked)
+    repeat = not changes or _repeat(graph, lambda: _calls(module, constants, training, keeps), module)
+    graph.output_node().meta.update(changes=changes, asked=asked, repeat=repeat)
     return graph
+
+
+def _calls(module: nn.Module, constants: dict[str, object], training: bool, keeps: bool) -> fx.Graph:
+    """The calls of a forward; tensors that it makes on its way are in the meta of where they are read."""
+    with _mode(module, training), _written_out(), kept_surroundings(keeps):
+        graph = _OwnForward().trace(module, constants)
+    for name in [name for name in vars(module) if made_by_the_tracer(name)]:
+        made = vars(module).pop(name)
+        for node in graph.find_nodes(op="get_attr", target=name):
+            node.meta["made"] = made
+    return graph
+
+
+def _repeat(graph: fx.Graph, calls: Callable[[], fx.Graph], module: nn.Module) -> bool:
+    """Whether a second call of a forward, which finds what the first has left, makes the same calls."""
+    try:
+        with put_back(module):
+            calls()
+            return same_calls(calls(), graph)
+    except Exception:  # on a value of the first call, say
+        return False
 
 
 @contextmanager

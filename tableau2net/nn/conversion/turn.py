@@ -19,15 +19,20 @@ from tableau2net.nn.around.steps import After
 from tableau2net.nn.around.surrounded import Around, surrounded
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.conversion.arguments import Absorbed, Context, known_as
-from tableau2net.nn.conversion.chains import Block, Left, find_runs
+from tableau2net.nn.conversion.chains import Block, Left, find_runs, has_forward
 from tableau2net.nn.conversion.checks import check_model, checked_step, copied
 from tableau2net.nn.conversion.conversion_report import Conversion, ConvertedRun
 from tableau2net.nn.conversion.fields import BranchField, field_of
+from tableau2net.nn.conversion.same_outputs import not_compared
 from tableau2net.nn.conversion.trace import name_of
 from tableau2net.nn.conversion.trial import try_step
 from tableau2net.scheme import Scheme, as_scheme, load
 
 Activation = Literal["keep", "move"]
+Reading = tuple[Block, ...] | Left
+
+_EQUAL = "are the original's, to the bit"
+_OTHER = "differ from the original's: another step on the same weights, to be trained or tuned"
 
 
 def convert(
@@ -60,31 +65,51 @@ def convert(
     chosen = _options(loaded, options)
     if after not in get_args(Activation):
         raise InputError(f"after={after!r}: write 'keep' or 'move'")
-    compiled = compile(loaded, **vars(chosen))
-    _check_shape(loaded, compiled)
-    network = copied(model)
+    _check_shape(loaded, compile(loaded, **vars(chosen)))
+    readings = list(find_runs(copied(model)))  # what a forward writes as it is traced is thrown away
+    network, runs, left = _turned(model, readings, loaded, chosen, h, after)
+    if not runs:
+        raise InputError(_nothing_found(model, left))
+    shown = tuple(each for each in dict.fromkeys(left) if not each.opaque or each.holds)
+    moved = after == "move" and any(run.after for run in runs)
+    equal = _equality(loaded, chosen, h, moved)
+    bits = equal == _EQUAL
+    plain = network if bits else _turned(model, readings, load("euler"), Options(), 1.0, "keep")[0]
+    if (why := not_compared(model, plain)) and equal != _OTHER:
+        equal += f", as its calls say; it was not run, for {why}"
+    if any("TransformerEncoderLayer" in run.kind.split(" and ") for run in runs):
+        equal += "; in eval mode of torch's own layers, but for its fast path"
+    setattr(network, "conversion", Conversion(loaded.name or loaded.family, equal, tuple(runs), shown))  # noqa: B010
+    return network
+
+
+def _turned(
+    model: nn.Module, readings: Sequence[Reading], scheme: Scheme, options: Options, h: float, after: Activation
+) -> tuple[nn.Module, list[ConvertedRun], list[Left]]:
+    """A copy of a network with its runs as blocks of a scheme; what was turned, and what is left."""
+    compiled, network = compile(scheme, **vars(options)), copied(model)
     runs: list[ConvertedRun] = []
     left: list[Left] = []
-    for found in list(find_runs(network)):
+    for found in [_placed(reading, network) for reading in readings]:
         why = _misfit(found, compiled) if not isinstance(found, Left) else None
         if isinstance(found, Left):
             left.append(found)
         elif why is not None:
             left.append(Left(found[0].where, type(found[0].module).__name__, why))
         else:
-            block = _block(found, loaded, chosen, h, after)
+            block = _block(found, scheme, options, h, after)
             if not runs:
                 try_step(block, found[0].where)
             runs.append(_about(found, block, h))
             network = _put(network, found, block)
-    if not runs:
-        raise InputError(_nothing_found(model, left))
-    shown = tuple(each for each in dict.fromkeys(left) if not each.opaque or each.holds)
-    equal = _equality(loaded, chosen, h, after, any(run.after for run in runs))
-    if any("TransformerEncoderLayer" in run.kind.split(" and ") for run in runs):
-        equal += "; in eval mode of torch's own layers, but for its fast path"
-    setattr(network, "conversion", Conversion(loaded.name or loaded.family, equal, tuple(runs), shown))  # noqa: B010
-    return network
+    return network, runs, left
+
+
+def _placed(found: Reading, network: nn.Module) -> Reading:
+    """A reading with the modules of another copy of the network."""
+    if isinstance(found, Left):
+        return found
+    return tuple(replace(block, module=network.get_submodule(block.where)) for block in found)
 
 
 def _options(scheme: Scheme, options: CompileOptions) -> Options:
@@ -218,19 +243,20 @@ def _rate(module: nn.Module) -> float:
     return float(rate or 0.0)
 
 
-def _equality(scheme: Scheme, options: Options, h: float, after: Activation, activated: bool) -> str:
+def _equality(scheme: Scheme, options: Options, h: float, moved: bool) -> str:
+    """Whether the outputs are the original's. moved: what follows an addition is part of a field."""
     euler = replace(load("euler"), name="", title="", reference="", claims={})
     if replace(scheme, name="", title="", reference="", claims={}) != euler or h != 1:
-        return "differ from the original's: another step on the same weights, to be trained or tuned"
+        return _OTHER
     if options.coefficients != "fixed":
         return "are the original's up to rounding until a coefficient is trained"
-    if after == "move" and activated:
+    if moved:
         return "are the original's up to rounding: the field is a(y + f(y)) − y, and y is added to it again"
-    return "are the original's, to the bit"
+    return _EQUAL
 
 
 def _nothing_found(model: nn.Module, left: Sequence[Left]) -> str:
-    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+    if not has_forward(model):
         return f"model is a {type(model).__name__}, which has no forward: convert the network that calls its modules"
     if (made := next((name for name, m in model.named_modules() if hasattr(type(m), "field_names")), None)) is not None:
         return (
