@@ -9,7 +9,6 @@ from tableau2net.nn.conversion.turn import Activation as After
 from tableau2net.nn.dynamic.dynamic_network import Grids
 from tableau2net.nn.dynamic.interpolation import Interpolation
 from tableau2net.nn.families.hamiltonian import Transitions
-from tableau2net.nn.families.revnet import Layers
 from tableau2net.nn.fields.branches import Drop, Relu
 from tableau2net.nn.fields.transposed import Activation
 from tableau2net.nn.skeleton.residual_network import History
@@ -36,7 +35,6 @@ class ModelOptions(CompileOptions, total=False):
     in_channels: int
     interpolation: Interpolation
     layer: str
-    layers: Layers
     norm: bool | str | None
     num_classes: int
     opening: int | None

@@ -41,6 +41,11 @@ PRESETS = {
             {"survival": 0.8},
         ),
         Preset(
+            "revnet-2017",
+            "Gomez, Ren, Urtasun, Grosse 2017: 80,000 steps; resnet/configs/cifar_configs.py in their code",
+            Recipe(batch_size=100, weight_decay=2e-4),
+        ),
+        Preset(
             "modern",
             "our own: one cycle of Nesterov's momentum",
             Recipe(epochs=60, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),

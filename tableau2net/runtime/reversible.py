@@ -20,6 +20,10 @@ from tableau2net.runtime.untouched import untouched
 SAMPLE_OF_INPUTS = 64
 
 
+class ReversalError(RuntimeError):
+    """Steps that are not undone: by a field that changes itself, or as rounding errors have grown."""
+
+
 def reversible(
     step: Callable[..., Any],
     pull: Callable[..., tuple[Tensor, ...]],
@@ -36,7 +40,7 @@ def reversible(
         among the arguments)``, with a `Replay` in the place of each field.
     arguments: for each step its leading arguments: fields, numbers, and tensors (learnt factors).
     growth_limit: how many times a rounding error may have grown, seen in a sample of what the inputs come back as;
-        infinity for not looking. A growth beyond raises RuntimeError in the backward pass.
+        infinity for not looking. A growth beyond raises ReversalError in the backward pass.
 
     Gradients reach the inputs, the fields' parameters and the tensors among the arguments. Nothing is kept between the
     passes but the states handed on, and the random state before each evaluation that drew random numbers. The
@@ -117,7 +121,7 @@ class ReversibleLoop:
         for module, name in before.values:
             if name in STATISTICS_BUFFERS and getattr(module, "track_running_stats", False):
                 continue  # they stand still on the way back, and in training nothing reads them
-            raise RuntimeError(
+            raise ReversalError(
                 f"backward='reversible': {type(module).__name__} changes its buffer {name!r} when it is evaluated, and "
                 "a step that is undone needs it as it was; write backward='checkpoint' or backward='store'"
             )
@@ -163,7 +167,7 @@ class _RoundTrip:
         return flat[::stride]
 
     def compare(self, states: tuple[Tensor, ...]) -> None:
-        """RuntimeError where rounding errors have grown beyond the limit, or half of the value has gone.
+        """ReversalError where rounding errors have grown beyond the limit, or half of the value has gone.
 
         Errors are seen beside the largest entry of all inputs; where all are 0 there is nothing to see."""
         size = max(self.sizes, default=torch.zeros(()))
@@ -171,9 +175,10 @@ class _RoundTrip:
             precision = max(torch.finfo(dtype).eps for dtype in (before.dtype, _computed_in(before.device)))
             error = (before - self._taken(state)).abs().amax()
             if size > 0 and not error <= min(self.limit * precision, 0.5) * size:
-                raise RuntimeError(
+                raise ReversalError(
                     f"backward='reversible': states came back wrong by {float(error / size):.1e} of their size, as "
-                    f"rounding errors grew beyond growth_limit={self.limit:g}; take fewer steps, or another backward="
+                    f"rounding errors grew beyond growth_limit={self.limit:g}, which they do where training diverges; "
+                    "take a lower learning rate, fewer steps, or backward='checkpoint'"
                 )
 
 

@@ -26,6 +26,7 @@ from tableau2net.runs.result import RESULT, Result, told
 from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
 from tableau2net.runs.run_spec import RunSpec
 from tableau2net.runs.stored import detached
+from tableau2net.runtime.reversible import ReversalError
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
 from tableau2net.training.capture import CapturedSteps, capture_cuda
@@ -101,7 +102,7 @@ class TrainingRun:
         try:
             while len(self.progress.rows) < self.recipe.epochs:
                 self._epoch(len(self.progress.rows))
-        except ConvergenceError as error:
+        except (ConvergenceError, ReversalError) as error:
             raise InputError(f"{self.folder}: in epoch {len(self.progress.rows) + 1}, {error}") from None
         except KeyboardInterrupt:
             self.display.note(f"stopped after {self.come()}; go on with --resume --out {self.folder}")

@@ -12,7 +12,6 @@ from tableau2net.nn.families.revnet import revnet
 SMALL = (4, 6)
 NETWORKS = {
     "revnet": lambda **o: revnet(26, widths=(4, *SMALL), **o),
-    "revnet-paper": lambda **o: revnet(26, widths=(4, *SMALL), layers="paper", **o),
     "revnet-bottleneck": lambda **o: revnet(38, widths=(4, *SMALL), bottleneck=True, **o),
     "hamiltonian": lambda **o: hamiltonian(26, widths=SMALL, **o),
     "verlet": lambda **o: hamiltonian(26, widths=SMALL, scheme="stormer-verlet-velocity", **o),

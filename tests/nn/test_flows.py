@@ -205,7 +205,6 @@ def test_a_linear_field_solves_its_own_stages(scheme):
         lambda: midpoint(26, scheme="rk4"),
         lambda: leapfrog(26, scheme="rk4"),
         lambda: polynet("poly2", 20, scheme="rk4"),
-        lambda: revnet(38, layers="other"),
         lambda: revnet(38, widths=(5, 8)),
         lambda: hamiltonian(75),
         lambda: hamiltonian(26, scheme="rk4"),

@@ -244,6 +244,16 @@ def poison(patch: pytest.MonkeyPatch, model: nn.Module, epoch: int) -> None:
     patch.setattr(ProgressDisplay, "epoch", act)
 
 
+def test_steps_that_cannot_be_undone_end_a_run_in_a_line(tmp_path: Path) -> None:
+    """Where weights fly apart, so do states that are taken back."""
+    for options, recipe in (({}, Recipe(lr=1e3)), ({"growth_limit": 1.0}, Recipe())):
+        asked = {"model_name": "revnet26", "widths": (4, 4, 6), "recipe": recipe, **options}
+        with pytest.raises(InputError) as caught:
+            train(data="glyphs:140:20", out=tmp_path / "run", device="cpu", quiet=True, **asked)  # type: ignore[arg-type]
+        said(caught, str(tmp_path / "run"), "in epoch ", "states came back wrong", "take a lower learning rate")
+        shutil.rmtree(tmp_path / "run")
+
+
 @pytest.mark.parametrize("batches", [0, 6])
 def test_what_is_no_number_is_not_kept(
     batches: int, tmp_path: Path, straight: Path, network: Maker, data: Data

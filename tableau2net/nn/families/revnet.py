@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, Unpack, get_args
+from typing import Unpack
 
 from torch import Tensor, nn
 
@@ -16,8 +16,6 @@ from tableau2net.nn.skeleton.stack import Head, Pool, Same, Stack, by_name, chec
 from tableau2net.nn.skeleton.transition import Between, States
 from tableau2net.nn.typed_modules import rows
 from tableau2net.runtime.checkpointed import checkpointed
-
-Layers = Literal["counted", "paper"]
 
 
 @register_model(
@@ -32,7 +30,6 @@ def revnet(
     num_classes: int = 10,
     widths: Sequence[int] | None = None,
     bottleneck: bool | None = None,
-    layers: Layers = "counted",
     norm: Norm = "batch",
     **options: Unpack[CompileOptions],
 ) -> Stack:
@@ -42,14 +39,13 @@ def revnet(
     widths: of the opening and of the three resolutions, both states together, before a bottleneck's factor 4;
         32, 32, 64, 112 up to depth 38, else 32, 32, 64, 128.
     bottleneck: 1×1, 3×3, 1×1 convolutions in F and G; left out, where the depth is not 12n + 2.
-    layers: "counted": those of the 465,850 parameters of RevNet-38: convolutions with bias, no activation before the
-        first unit of each resolution, none before the mean. "paper": those of the paper's own code: no biases, no
-        activation before the very first unit alone, BN–ReLU before the mean.
     norm: of every layer.  options: of the compilation; backward is "reversible".
+
+    Layer for layer that of the authors' code (github.com/renmengye/revnet-public): no biases, BN–ReLU before each
+    convolution but the very first of F, and before the mean. Without that last one, as in a port to PyTorch, the states
+    grow until training diverges.
     """
     by_name(options, "revnet")
-    if layers not in get_args(Layers):
-        raise InputError(f"layers={layers!r}: write 'counted' or 'paper'")
     bottleneck = bool((depth - 2) % 12) if bottleneck is None else bottleneck
     per_unit = 18 if bottleneck else 12
     options.setdefault("backward", "reversible")
@@ -60,20 +56,13 @@ def revnet(
         (32, 32, 64, 112 if depth <= 38 else 128) if widths is None else widths,
         num_classes,
         4 if bottleneck else 1,
-        layers == "counted",
         norm,
         options,
     )
 
 
 def _build(
-    units: int,
-    widths: Sequence[int],
-    num_classes: int,
-    expansion: int,
-    counted: bool,
-    norm: Norm,
-    options: CompileOptions,
+    units: int, widths: Sequence[int], num_classes: int, expansion: int, norm: Norm, options: CompileOptions
 ) -> Stack:
     check_widths(widths, 2)
     if len(widths) < 2:
@@ -82,14 +71,13 @@ def _build(
     own = [widths[0] // 2, *(expansion * width // 2 for width in widths[1:])]
 
     def branch(inputs: int, outputs: int, stride: int = 1, activated: bool = True) -> nn.Module:
-        return Branch(inputs, outputs, stride, bottleneck=expansion > 1, bias=counted, activated=activated)
+        return Branch(inputs, outputs, stride, bottleneck=expansion > 1, activated=activated)
 
     transitions: list[Between] = []
     blocks: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(own)):
-        activated = i > 0 and not counted
         stride = 2 if i else 1
-        first = (branch(inputs, outputs, stride, activated), branch(outputs, outputs))
+        first = (branch(inputs, outputs, stride, activated=i > 0), branch(outputs, outputs))
         rest = [(branch(outputs, outputs), branch(outputs, outputs)) for _ in range(units - 1)]
         if inputs == outputs and stride == 1:
             transitions.append(Same())
@@ -97,13 +85,18 @@ def _build(
         else:
             project: nn.Module = Pool(inputs, outputs, stride)
             if expansion > 1:
-                project = Projections(inputs, outputs, stride, counted)
+                project = Projections(inputs, outputs, stride)
             transitions.append(Widening(*first, project, recompute=options["backward"] != "store"))
         blocks.append(block(rest))
-    opening = nn.Sequential(nn.Conv2d(3, widths[0], 3, padding=1, bias=counted), nn.BatchNorm2d(widths[0]), nn.ReLU())
-    width = 2 * own[-1]
-    head = Head(width, num_classes, norm=not counted)
+    opening = nn.Sequential(nn.Conv2d(3, widths[0], 3, padding=1, bias=False), batch_norm(widths[0]), nn.ReLU())
+    head = Head(2 * own[-1], num_classes)
+    head.bn = batch_norm(2 * own[-1])
     return Stack(opening, transitions, blocks, head, states=2, norm=norm)
+
+
+def batch_norm(width: int) -> nn.BatchNorm2d:
+    """The authors', who add a thousandth to each variance."""
+    return nn.BatchNorm2d(width, eps=1e-3)
 
 
 class Branch(nn.Sequential):
@@ -112,26 +105,24 @@ class Branch(nn.Sequential):
     stride: of the first convolution.  activated: whether a BN–ReLU comes before it.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: int, *, bottleneck: bool, bias: bool, activated: bool
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, *, bottleneck: bool, activated: bool) -> None:
         inner = outputs // 4 if bottleneck else outputs
         kernels = (1, 3, 1) if bottleneck else (3, 3)
         channels = (inputs, *[inner] * (len(kernels) - 1), outputs)
         found: list[nn.Module] = []
         for i, (kernel, (a, b)) in enumerate(zip(kernels, pairwise(channels), strict=True)):
             if i or activated:
-                found += [nn.BatchNorm2d(a), nn.ReLU()]
-            found.append(nn.Conv2d(a, b, kernel, stride if i == 0 else 1, padding=kernel // 2, bias=bias))
+                found += [batch_norm(a), nn.ReLU()]
+            found.append(nn.Conv2d(a, b, kernel, stride if i == 0 else 1, padding=kernel // 2, bias=False))
         super().__init__(*found)
 
 
 class Projections(nn.Module):
     """A 1×1 convolution for each of two states."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, bias: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.each = rows(nn.Conv2d(inputs, outputs, 1, stride, bias=bias) for _ in range(2))
+        self.each = rows(nn.Conv2d(inputs, outputs, 1, stride, bias=False) for _ in range(2))
 
     def forward(self, *states: Tensor) -> States:
         return tuple(project(y) for project, y in zip(self.each, states, strict=True))
