@@ -51,10 +51,11 @@ def _class(scheme: Scheme, options: Options) -> type[CompiledBlock]:
         module = _execute(module_name, source)
     cls: type[CompiledBlock] = getattr(module, name)
     if "made_of" not in vars(cls):
-        from tableau2net.codegen.unrolled import METHODS  # it needs torch, as the class does
+        from tableau2net.codegen.layer_parallel import parallel  # it needs torch, as the class does
+        from tableau2net.codegen.unrolled import METHODS
 
         Made(_class, scheme, options).write_on(cls)
-        for method in METHODS:
+        for method in (*METHODS, parallel):
             setattr(cls, method.__name__, method)
     return cls
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from tableau2net.codegen.compile_options import Options
+from tableau2net.multigrid.plan import Relaxation
 from tableau2net.scheme import Scheme
 
 if TYPE_CHECKING:  # source is written without waiting for torch; a class, when it is made, imports it
@@ -148,6 +149,16 @@ class CompiledBlock(Base, metaclass=_Known):
 
     def costates(self, state: State, cotangent: State, **past: Tensor) -> list[State]:
         """The gradients in the states of a trajectory."""
+        raise NotImplementedError
+
+    def parallel(
+        self,
+        levels: int = 2,
+        coarsening: int = 4,
+        relaxation: Relaxation = "FCF",
+        cycles: tuple[int, int] = (2, 1),
+    ) -> nn.Module:
+        """The block with its steps taken many at once, by multigrid in time."""
         raise NotImplementedError
 
 

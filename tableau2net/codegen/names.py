@@ -30,7 +30,7 @@ GLOBAL = _words("torch nn Tensor Iterable cast annotations")
 OWN = _words("""
     step start pull growth forward hoisted learnt history states scheme order evaluations field_names lookback
     coefficients raw conditions retraction reset_coefficients made_of part split
-    trajectory costates
+    trajectory costates parallel
 """)
 # names in nn.Module; as text, so that source is written without waiting for torch
 OF_MODULES = _words("""

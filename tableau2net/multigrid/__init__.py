@@ -2,6 +2,5 @@
 
 from tableau2net.multigrid.intervals import Hierarchy
 from tableau2net.multigrid.plan import Plan
-from tableau2net.multigrid.team import Team, team_of
 
-__all__ = ["Hierarchy", "Plan", "Team", "team_of"]
+__all__ = ["Hierarchy", "Plan"]

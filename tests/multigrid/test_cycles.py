@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tableau2net.errors import InputError
-from tableau2net.multigrid import Hierarchy, Plan, team_of
+from tableau2net.multigrid import Hierarchy, Plan
 from tableau2net.multigrid.critical_path import SERIAL, modelled_speed, path_of_cycles, path_of_training
 from tableau2net.multigrid.cycles import Multigrid
+from tableau2net.multigrid.team import team_of
 from tests.multigrid.threads import together
 
 
