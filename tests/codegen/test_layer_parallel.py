@@ -17,7 +17,7 @@ from tableau2net.codegen.layer_parallel import LayerParallel
 from tableau2net.errors import InputError
 from tableau2net.multigrid import Hierarchy, Plan
 from tests.fields import Mixed, Noisy
-from tests.multigrid.test_cycles import plans
+from tests.multigrid.drawn_plans import plans
 from tests.multigrid.threads import together
 
 ONE_STEP = st.one_of(

@@ -14,23 +14,8 @@ from tableau2net.multigrid import Hierarchy, Plan
 from tableau2net.multigrid.critical_path import SERIAL, modelled_speed, path_of_cycles, path_of_training
 from tableau2net.multigrid.cycles import Multigrid
 from tableau2net.multigrid.team import team_of
+from tests.multigrid.drawn_plans import plans
 from tests.multigrid.threads import together
-
-
-@st.composite
-def plans(draw):
-    """Steps, and a plan that fits them."""
-    m, relaxation = draw(st.integers(2, 5)), draw(st.sampled_from(["F", "FCF"]))
-    steps = draw(st.integers(m + 1, 60))
-    most = 2
-    while True:
-        try:
-            Hierarchy.of(steps, Plan(m, most + 1))
-        except InputError:
-            break
-        most += 1
-    plan = Plan(m, draw(st.integers(2, most)), relaxation, draw(st.tuples(st.integers(1, 3), st.integers(1, 3))))
-    return steps, plan
 
 
 class Problem:
