@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import Scheme as Scheme
     from tableau2net.scheme import adjoint as adjoint
     from tableau2net.scheme import compose as compose
+    from tableau2net.scheme import costate as costate
     from tableau2net.scheme import list_schemes as list_schemes
     from tableau2net.scheme import load as load
     from tableau2net.scheme import register_scheme_family as register_scheme_family
@@ -65,7 +66,8 @@ _EXPORTS = {  # module: the names that come from it
     "nn": ("convert", "create_model", "list_models", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
-        *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "list_schemes", "load", "register_scheme_family"),
+        *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
+        "register_scheme_family",
     ),
     "training": ("register_source", "train"),
 }

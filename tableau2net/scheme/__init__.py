@@ -12,7 +12,7 @@ from tableau2net.scheme.constructed.pattern import SchemePattern, register_schem
 from tableau2net.scheme.keys import Matrix
 from tableau2net.scheme.library import as_scheme, list_schemes, load, register_scheme_folder
 from tableau2net.scheme.lowering import StepWriter
-from tableau2net.scheme.operations import adjoint, compose
+from tableau2net.scheme.operations import adjoint, compose, costate
 from tableau2net.scheme.registered import register_scheme_family
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "adjoint",
     "as_scheme",
     "compose",
+    "costate",
     "list_schemes",
     "load",
     "register_scheme_family",

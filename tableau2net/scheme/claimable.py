@@ -17,6 +17,7 @@ KINDS = {bool: "true or false", int: "a whole number", Expr: "an exact number as
 _CLAIMS: dict[str, type] = {
     "order": int,
     "embedded_order": int,
+    "control_order": int,
     "stage_order": int,
     "explicit": bool,
     "zero_stable": bool,

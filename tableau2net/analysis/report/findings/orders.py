@@ -12,6 +12,7 @@ from tableau2net.analysis.budget import ask
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
+from tableau2net.analysis.order.control import Control, control_order
 from tableau2net.analysis.order.error_constants import Errors, errors
 from tableau2net.analysis.order.evidence import KINDS, Order, Residual
 from tableau2net.analysis.order.independent import independent_order
@@ -61,7 +62,7 @@ def _order(order: Order) -> str:
     return found
 
 
-def _next_order(order: Order) -> Fact:
+def _next_order(order: Order, of: str = "") -> Fact:
     """Why it is not one more: equations in the parameters, or the numbers that should be 0, each with its tree."""
     equations = any(r.value.free_symbols for r in order.failing)
     pieces: list[Piece] = []
@@ -71,7 +72,7 @@ def _next_order(order: Order) -> Fact:
     more = len(order.failing) - SHOWN_RESIDUALS
     if more > 0:
         pieces.append(f", {more} more")
-    return Fact(f"order {order.order + 1} {'needs' if equations else 'misses by'}", tuple(pieces), detail=True)
+    return Fact(f"{of}order {order.order + 1} {'needs' if equations else 'misses by'}", tuple(pieces), detail=True)
 
 
 def _own_weights_fact(own: int | None, found: Findings) -> Iterator[Fact]:
@@ -85,6 +86,31 @@ def _embedded_facts(value: int | None, found: Findings) -> Iterator[Fact]:
         yield Fact("embedded order", (_order(embedded),))
         if (why := useless_estimate(found.scheme)) is not None:
             yield Fact("error estimate", (f"none: {why}",))
+
+
+def _control_facts(value: int | None, found: Findings) -> Iterator[Fact]:
+    """The order with the control eliminated, beside that of gradients where it is given; or why there is none."""
+    control: Control | None = found.evidence[control_order]
+    if control is None:
+        return
+    if control.order is None:
+        if control.why:
+            yield Fact("order as optimal control", (f"none: {control.why}",))
+        return
+    lower = control.order.order < control.fixed
+    nowhere = " at which no weight is 0" * (control.order.kind == "all parameters")
+    fixed = f"; {control.fixed} with it fixed" * lower
+    words = f"{_order(control.order)}{nowhere}, with the control eliminated{fixed}"
+    yield Fact("order as optimal control", (words,))
+    if lower and control.order.failing:
+        yield _next_order(control.order, "control ")
+
+
+def _claimed_control(scheme: Scheme, declared: int) -> int | None:
+    known = control_order(scheme)
+    if known is None or known.why:
+        raise InputError(f"claims.control_order: {known.why if known else 'a Runge–Kutta scheme has one'}")
+    return None if known.order is None else known.order.order
 
 
 def _claimed_embedded(scheme: Scheme, declared: int) -> int:
@@ -129,6 +155,22 @@ ORDER = (
         claimed=_claimed_embedded,
         reach=lambda scheme, declared: claimed_order(scheme, declared, embedded=True).kind,
     ),
+    Finding(
+        "control_order",
+        "order as optimal control",
+        lambda control: control and control.order and control.order.order,
+        of=control_order,
+        tell=_control_facts,
+        claimed=_claimed_control,
+    ),
+    Finding(
+        "control_failing",
+        "",
+        lambda control: control and control.order and control.order.failing,
+        of=control_order,
+        json=lambda failing: failing and residuals_json(failing),
+    ),
+    Finding("no_control_order", "", lambda control: (control and control.why) or None, of=control_order),
     Finding("stage_order", "stage order", stage_order),
     Finding(
         "simplifying",
