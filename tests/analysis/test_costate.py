@@ -15,7 +15,7 @@ from sympy import Matrix, Rational, S
 
 import tableau2net as t2n
 from tableau2net.analysis import check
-from tableau2net.analysis.order.control import control_order
+from tableau2net.analysis.order.optimal_control import control_order
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.structure.symplectic import symplectic
 from tableau2net.errors import InputError

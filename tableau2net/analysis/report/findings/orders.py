@@ -12,10 +12,10 @@ from tableau2net.analysis.budget import ask
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
-from tableau2net.analysis.order.control import Control, control_order
 from tableau2net.analysis.order.error_constants import Errors, errors
 from tableau2net.analysis.order.evidence import KINDS, Order, Residual
 from tableau2net.analysis.order.independent import independent_order
+from tableau2net.analysis.order.optimal_control import Control, control_order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.reading.trees import bracket
 from tableau2net.analysis.report.finding import Finding, Findings, Json
