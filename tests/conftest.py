@@ -16,6 +16,16 @@ settings.register_profile("tableau2net", deadline=None, derandomize=bool(os.envi
 settings.load_profile("tableau2net")
 
 
+@pytest.fixture(autouse=True)
+def environment():
+    """As it was, after each test: the command line sets what its children shall find, in this process too."""
+    before = dict(os.environ)
+    yield
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run a command in this process: (exit status, stdout, stderr)."""
