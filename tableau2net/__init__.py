@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import integrate as integrate
     from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
+    from tableau2net.nn import inverse as inverse
     from tableau2net.nn import list_models as list_models
+    from tableau2net.nn import log_det as log_det
     from tableau2net.nn import refine as refine
     from tableau2net.nn import register_model as register_model
     from tableau2net.nn import summary as summary
@@ -63,7 +65,7 @@ _EXPORTS = {  # module: the names that come from it
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("IntegrationError", "Solution", "integrate"),
-    "nn": ("convert", "create_model", "list_models", "refine", "register_model", "summary"),
+    "nn": ("convert", "create_model", "inverse", "list_models", "log_det", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),

@@ -5,6 +5,9 @@ from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.fields.lipschitz import lipschitz_, lipschitz_bound
+from tableau2net.nn.invertible.undo import InverseBlock, inverse
+from tableau2net.nn.invertible.volume import log_det
 from tableau2net.nn.learnt.coefficients import (
     coefficient_values,
     exact_coefficients,
@@ -22,6 +25,7 @@ __all__ = [
     "CompiledBlock",
     "DynamicBlock",
     "DynamicNetwork",
+    "InverseBlock",
     "PreActivation",
     "ResidualNetwork",
     "Transition",
@@ -30,7 +34,11 @@ __all__ = [
     "convert",
     "create_model",
     "exact_coefficients",
+    "inverse",
+    "lipschitz_",
+    "lipschitz_bound",
     "list_models",
+    "log_det",
     "model_name",
     "named_coefficients",
     "parameter_groups",

@@ -1,0 +1,219 @@
+"""The steps of a block, each by itself: a function of the states with fields, a length and coefficients of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import SimpleNamespace
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from tableau2net.codegen import CompiledBlock, Options, compile
+from tableau2net.codegen.compile_options import StepOptions
+from tableau2net.codegen.learnable import learning
+from tableau2net.errors import InputError
+from tableau2net.nn.around.steps import After
+from tableau2net.nn.blocks import steps_in
+from tableau2net.nn.dynamic import DynamicBlock
+from tableau2net.nn.skeleton.stack import as_tuple
+from tableau2net.runtime.buffers import Before
+from tableau2net.runtime.construction import per_channel
+from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.untouched import untouched
+from tableau2net.scheme import Scheme, adjoint
+from tableau2net.step import Step, lower
+
+States = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that is taken: its fields by their names, its length, the time at which it begins, and what is learnt."""
+
+    fields: Mapping[str, nn.Module]
+    h: float
+    t: float
+    learnt: Mapping[str, Tensor]
+
+    def back(self, stages: int) -> Taken:
+        """The step of the adjoint method that undoes it: from its end, by −h, its stages the other way round."""
+        fields = {_mirrored(name, stages): field for name, field in self.fields.items()}
+        return Taken(fields, -self.h, self.t + self.h, self.learnt)
+
+
+@dataclass(frozen=True)
+class OneStep:
+    """A one-step scheme as a function of a step and states.
+
+    scheme: its parameters are what is learnt.  timed: whether fields are called with the time.
+    solve: how implicit stages are solved.
+    """
+
+    scheme: Scheme
+    timed: bool
+    by_stage: bool
+    learns: bool
+    solve: StepOptions
+
+    @cached_property
+    def program(self) -> Step:
+        """As it is lowered."""
+        return lower(self.scheme)
+
+    @cached_property
+    def block(self) -> type[CompiledBlock]:
+        """The class whose `step` is called: with a field a step, none of which is shared with the next."""
+        return compile(
+            self.scheme,
+            coefficients="learnable" if self.learns else "fixed",
+            sharing="shared",
+            stage_weights="independent" if self.by_stage else "shared",
+            time_dependent=self.timed,
+            **self.solve,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OneStep, (
+            self.scheme,
+            self.timed,
+            self.by_stage,
+            self.learns,
+            self.solve,
+        )  # a generated class is made again
+
+    def arguments(self, taken: Taken, like: Tensor) -> tuple[Any, ...]:
+        """What `block.step` is called with before the states."""
+        fields = [taken.fields[name] for name in self.block.field_names if name in taken.fields]
+        return (*fields, taken.h, *([taken.t] if self.timed else []), *self._factors(taken, like))
+
+    def _factors(self, taken: Taken, like: Tensor) -> Iterator[Tensor]:
+        if not taken.learnt:
+            return
+        own = SimpleNamespace(h=taken.h, learnt=lambda: taken.learnt)
+        for factor in self.block.hoisted(own):  # type: ignore[arg-type]  # it asks for no more
+            of_states = factor.to(like.dtype)
+            yield per_channel(of_states[None], like)[0] if of_states.dim() else of_states
+
+    def __call__(self, taken: Taken, *states: Tensor) -> States:
+        return as_tuple(untouched(self.block.step, *self.arguments(taken, states[0]), *states))
+
+    def adjoint(self, solve: StepOptions) -> OneStep | None:
+        """The adjoint method; None for a family that writes none as a table."""
+        try:
+            scheme = adjoint(self.scheme)
+        except InputError:
+            return None
+        return OneStep(scheme, self.timed, self.by_stage, self.learns, solve)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a function of the states as it stands: explicit, or so many iterations and no more."""
+        return self.program.explicit or self.solve["tolerance"] == 0
+
+    @property
+    def stages(self) -> int:
+        """How many numbers fields have by stage."""
+        return 1 + max((op.slot for op in self.program.calls), default=0)
+
+
+def one_step(block: nn.Module, what: str) -> OneStep:
+    """The step of a block. InputError, which begins with `what` is asked, where it is none by itself."""
+    if isinstance(block, DynamicBlock):
+        scheme, options = block.scheme, Options(**block.options, time_dependent=True)
+    elif isinstance(block, CompiledBlock):
+        scheme, options = block.made_of.scheme, block.made_of.options
+        _check_plain(block, what)
+    else:
+        raise InputError(f"{what}: a {type(block).__name__} is no block of steps; give it one of a network's blocks")
+    name = scheme.name or scheme.family
+    if options.coupling is not None:
+        raise InputError(f"{what}: a coupled block hands on one of its two states; compile {name} without coupling=")
+    of = OneStep(*_learnt(scheme, options), _solving(options))
+    if of.program.history:
+        remembered = ", ".join(given.name for given in of.program.history)
+        raise InputError(
+            f"{what}: {name} remembers {remembered}, which no state tells; one-step schemes alone have one"
+        )
+    return of
+
+
+def taken_steps(block: nn.Module) -> list[Taken]:
+    """The steps of a block that `one_step` has looked at, in order."""
+    if isinstance(block, DynamicBlock):
+        names, fields = block.block[0].field_names, block.step_fields()
+        every = zip(fields, block.lengths, block.states, strict=False)
+        return [Taken(dict(zip(names, own, strict=True)), h, t, {}) for own, h, t in every]
+    assert isinstance(block, CompiledBlock)
+    options, count = block.made_of.options, steps_in(block)
+    learnt = block.learnt() if block.coefficients else {}
+    each = [block.field] * count if options.step_weights == "shared" else list(block.fields)
+    begin = block.t0 if options.time_dependent else 0.0
+    return [
+        Taken(
+            dict(zip(block.field_names, _listed(own), strict=True)),
+            block.h,
+            begin + n * block.h,
+            {name: value if options.sharing == "shared" else value[n] for name, value in learnt.items()},
+        )
+        for n, own in enumerate(each)
+    ]
+
+
+@contextmanager
+def repeatable(block: nn.Module, what: str, states: States) -> Iterator[None]:
+    """RuntimeError where the fields are other functions at each call, as some are in training."""
+    if not block.training:
+        yield
+        return
+    instead = f"call eval() first; {what} is of a function that stays the same"
+    if any(module.training and isinstance(module, _BatchNorm) for module in block.modules()):
+        raise RuntimeError(f"{what}: BatchNorm in training mode goes by the whole batch: {instead}")
+    before, random = Before([block]), RandomState(states[0].device)
+    yield
+    before.changed()
+    if before.values or random.moved():
+        changed = "draws random numbers" if random.moved() else f"changes its {next(iter(before.values))[1]!r}"
+        raise RuntimeError(f"{what}: a field {changed} in training mode: {instead}")
+
+
+def _learnt(scheme: Scheme, options: Options) -> tuple[Scheme, bool, bool, bool]:
+    found = learning(
+        scheme, coefficients=options.coefficients, keep_order=options.keep_order, keep_stable=options.keep_stable
+    ).scheme
+    learns = options.coefficients != "fixed" and bool(found.parameters)
+    return found, options.time_dependent, options.stage_weights == "independent", learns
+
+
+def _solving(options: Options) -> StepOptions:
+    return {
+        "solver": options.solver,
+        "tolerance": options.tolerance,
+        "iterations": options.iterations,
+        "gradient": options.gradient,
+    }
+
+
+def _check_plain(block: CompiledBlock, what: str) -> None:
+    """InputError where a block's class does more than steps of its scheme."""
+    own = vars(type(block)).get("made_of")
+    layers = own.make.args[0] if own is not None and isinstance(own.make, partial) else ()
+    for layer in layers:
+        if isinstance(layer, After):
+            raise InputError(f"{what}: {layer.option} puts an activation after each step, which nothing undoes")
+    if own is None:
+        raise InputError(f"{what}: {type(block).__name__} is a class of your own, which may do more than its steps")
+
+
+def _listed(fields: nn.Module) -> Sequence[nn.Module]:
+    return list(fields) if isinstance(fields, nn.ModuleList) else [fields]
+
+
+def _mirrored(name: str, stages: int) -> str:
+    """f2 of three stages becomes f2, f1_2 f3_2; f and f_2 stay."""
+    stage, part = re.fullmatch(r"f(\d*)((?:_\d+)?)", name).groups()  # type: ignore[union-attr]
+    return f"f{stages + 1 - int(stage)}{part}" if stage else name

@@ -1,0 +1,182 @@
+"""By how much a block stretches volume: log |det ∂y_N/∂y_0|, exact or by a series of traces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tableau2net.errors import InputError
+from tableau2net.nn.invertible.taken import OneStep, States, Taken, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
+from tableau2net.nn.skeleton.stack import as_tuple
+from tableau2net.step.shears import is_shears
+
+
+class LogDet(NamedTuple):
+    """What a block makes of states, and of volume.
+
+    states: the block's value, one state or a tuple of them.
+    log_det: (N,), log |det| of the Jacobian of each row of the batch.
+    error: how much is cut off of a series at most, for each row; 0 of what is exact. A mean over probes has its
+        statistical error beside it.
+    """
+
+    states: Tensor | States
+    log_det: Tensor
+    error: float
+
+
+def log_det(
+    block: nn.Module,
+    *states: Tensor,
+    terms: int | None = None,
+    probes: int = 1,
+    seed: int | None = None,
+    lipschitz: float | None = None,
+) -> LogDet:
+    """The block's value with log |det ∂y_N/∂y_0| of each row, which are independent of each other.
+
+    block: of a one-step scheme, its `inverse`, or an ``nn.Sequential`` of such.
+    terms: left out, the determinant of the whole Jacobian (d vector–Jacobian products for d numbers a row); exactly 0
+        for chains of shears (RevNet, Verlet), whose steps keep volume. Else so many terms of
+        Σ_k (−1)^{k+1} tr(J^k)/k with J = Φ' − 1 of each step Φ, for Euler J = h ∂f (Behrmann et al. 2019).
+    probes: random signs v with E vᵀJ^k v = tr J^k, so many a row (Hutchinson); the mean over them is unbiased for the
+        terms that are taken.  seed: of these; left out, torch's own generator goes on.
+    lipschitz: of each field, for `error`; left out, what is known of them (`lipschitz_bound`).
+
+    It has gradients where they are enabled. Raises InputError for a block that remembers steps, and for a series that
+    need not converge, as the fields' Lipschitz constants do not make ‖J‖ < 1.
+    """
+    if terms is not None and (terms < 1 or probes < 1):
+        raise InputError(f"log_det: terms={terms}, probes={probes}: both are at least 1")
+    if isinstance(block, nn.Sequential):
+        return _chain(block, states, terms, probes, seed, lipschitz)
+    if isinstance(block, InverseBlock):
+        before = block(*states)
+        found = log_det(block.block, *as_tuple(before), terms=terms, probes=probes, seed=seed, lipschitz=lipschitz)
+        return LogDet(before, -found.log_det, found.error)
+    return _Volume(one_step(block, "log_det"), block, terms, probes, seed, lipschitz)(states)
+
+
+def _chain(
+    blocks: nn.Sequential,
+    states: States,
+    terms: int | None,
+    probes: int,
+    seed: int | None,
+    lipschitz: float | None,
+) -> LogDet:
+    total, error = states[0].new_zeros(len(states[0])), 0.0
+    for i, block in enumerate(blocks):
+        own = None if seed is None else seed + i
+        found = log_det(block, *states, terms=terms, probes=probes, seed=own, lipschitz=lipschitz)
+        states, total, error = as_tuple(found.states), total + found.log_det, error + found.error
+    return LogDet(states[0] if len(states) == 1 else states, total, error)
+
+
+@dataclass(frozen=True)
+class _Volume:
+    of: OneStep
+    block: nn.Module
+    terms: int | None
+    probes: int
+    seed: int | None
+    lipschitz: float | None
+
+    def __call__(self, states: States) -> LogDet:
+        parts = halved(self.block, states)
+        total, error = parts[0].new_zeros(len(parts[0])), 0.0
+        seed = int(torch.randint(2**62, ())) if self.terms and self.seed is None else self.seed or 0
+        generator = torch.Generator(parts[0].device).manual_seed(seed)
+        shears = is_shears(self.of.program)
+        with repeatable(self.block, "log_det", parts):
+            for taken in taken_steps(self.block):
+                if shears:
+                    parts = self.of(taken, *parts)
+                elif self.terms is None:
+                    parts, one = self._exact(taken, parts)
+                    total = total + one
+                else:
+                    error += self._cut_off(taken, sum(p[0].numel() for p in parts))
+                    parts, one = self._series(taken, parts, generator)
+                    total = total + one
+        return LogDet(joined(self.block, parts), total, error)
+
+    def _exact(self, taken: Taken, before: States) -> tuple[States, Tensor]:
+        if not self.of.plain:
+            table = self.of.adjoint({})
+            if table is not None and table.program.explicit:
+                after = self.of(taken, *before)
+                _, one = _with_log_det(lambda *y: table(taken.back(self.of.stages), *y), after)
+                return after, -one
+        return _with_log_det(
+            lambda *y: self.of(taken, *y), before, again=self.of.plain or self.of.solve["gradient"] == "unrolled"
+        )
+
+    def _series(self, taken: Taken, before: States, generator: torch.Generator) -> tuple[States, Tensor]:
+        after, pulled = _pulled(lambda *y: self.of(taken, *y), before)
+        one = torch.zeros_like(after[0][:, :1].flatten(1)[:, 0])
+        for _ in range(self.probes):
+            signs = tuple(torch.randint(0, 2, y.shape, generator=generator, device=y.device) for y in before)
+            probe = tuple(2 * s.to(y.dtype) - 1 for s, y in zip(signs, before, strict=True))
+            row = probe
+            for k in range(1, (self.terms or 0) + 1):
+                row = tuple(pull - r for pull, r in zip(pulled(row), row, strict=True))
+                inner = sum((r * v).flatten(1).sum(1) for r, v in zip(row, probe, strict=True))
+                one = one + (inner if k % 2 else -inner) / (k * self.probes)
+        return (after, one) if torch.is_grad_enabled() else (_detached(after), one.detach())
+
+    def _cut_off(self, taken: Taken, dimension: int) -> float:
+        """d Σ_{k > terms} q^k/k, with q the Lipschitz constant of Φ − 1 at most."""
+        q = step_rate(self.of, taken, self.lipschitz)
+        if not q < 1:
+            raise InputError(
+                f"log_det: the series converges where a step's Lipschitz constant is below 1, and here it is at most "
+                f"{q:.3g}; give fields with lipschitz=, a smaller h, or terms=None"
+            )
+        return dimension * (-math.log1p(-q) - sum(q**k / k for k in range(1, (self.terms or 0) + 1)))
+
+
+def _pulled(step: Callable[..., States], before: States) -> tuple[States, Callable[[States], States]]:
+    """A step and its vector–Jacobian product, with a graph of its own where gradients are wanted."""
+    wanted = torch.is_grad_enabled()
+    with torch.enable_grad():
+        leaves = tuple(y if wanted and y.requires_grad else y.detach().requires_grad_() for y in before)
+        after = step(*leaves)
+
+    def pulled(rows: States) -> States:
+        with torch.enable_grad():
+            return torch.autograd.grad(
+                after, leaves, rows, retain_graph=True, create_graph=wanted, allow_unused=True, materialize_grads=True
+            )
+
+    return after, pulled
+
+
+def _with_log_det(step: Callable[..., States], before: States, again: bool = True) -> tuple[States, Tensor]:
+    """A step and log |det| of its Jacobian, row by row of it.
+
+    again: whether its derivative can be differentiated again."""
+    if torch.is_grad_enabled() and not again:
+        raise InputError(
+            "log_det: implicit stages have no second derivative; call it under no_grad, or compile with "
+            "solver='fixed-point', gradient='unrolled'"
+        )
+    after, pulled = _pulled(step, before)
+    rows = []
+    for i, y in enumerate(before):
+        for j in range(y[0].numel()):
+            unit = tuple(torch.zeros_like(new, memory_format=torch.contiguous_format) for new in after)
+            unit[i].view(len(unit[i]), -1)[:, j] = 1
+            rows.append(torch.cat([g.flatten(1) for g in pulled(unit)], 1))
+    one = torch.linalg.slogdet(torch.stack(rows, 1))[1]
+    return (after, one) if torch.is_grad_enabled() else (_detached(after), one.detach())
+
+
+def _detached(states: States) -> States:
+    return tuple(y.detach() for y in states)
