@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import tableau2net as t2n
 from tableau2net import testing
-from tableau2net.nn.skeleton.stack import as_tuple
+from tableau2net.codegen.unrolled import as_tuple
 from tests.fields import Mixed
 
 DOUBLE = torch.float64

@@ -40,7 +40,7 @@ def largest(layer, size=SIZE):
         return float(torch.linalg.matrix_norm((layer(unit) - bias).flatten(1), 2))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [SHAPES[0], *(pytest.param(s, marks=pytest.mark.slow) for s in SHAPES[1:])], ids=str)
 def test_power_iteration_comes_from_below_to_the_norm_of_the_operator(shape):
     layer = convolution(5, **shape)
     sigma = largest(layer)

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tableau2net.codegen import CompiledBlock, Options, compile
-from tableau2net.codegen.compile_options import StepOptions
+from tableau2net.codegen.compile_options import KEPT, StepOptions
 from tableau2net.codegen.learnable import learning
+from tableau2net.codegen.unrolled import as_tuple, plain_class
 from tableau2net.errors import InputError
 from tableau2net.nn.around.steps import After
 from tableau2net.nn.blocks import steps_in
 from tableau2net.nn.dynamic import DynamicBlock
-from tableau2net.nn.skeleton.stack import as_tuple
 from tableau2net.runtime.buffers import Before
 from tableau2net.runtime.construction import per_channel
 from tableau2net.runtime.random_state import RandomState
@@ -47,7 +47,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class OneStep:
+class StepMap:
     """A one-step scheme as a function of a step and states.
 
     scheme: its parameters are what is learnt.  timed: whether fields are called with the time.
@@ -78,7 +78,7 @@ class OneStep:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OneStep, (
+        return StepMap, (
             self.scheme,
             self.timed,
             self.by_stage,
@@ -102,13 +102,13 @@ class OneStep:
     def __call__(self, taken: Taken, *states: Tensor) -> States:
         return as_tuple(untouched(self.block.step, *self.arguments(taken, states[0]), *states))
 
-    def adjoint(self, solve: StepOptions) -> OneStep | None:
+    def adjoint(self, solve: StepOptions) -> StepMap | None:
         """The adjoint method; None for a family that writes none as a table."""
         try:
             scheme = adjoint(self.scheme)
         except InputError:
             return None
-        return OneStep(scheme, self.timed, self.by_stage, self.learns, solve)
+        return StepMap(scheme, self.timed, self.by_stage, self.learns, solve)
 
     @property
     def plain(self) -> bool:
@@ -121,7 +121,7 @@ class OneStep:
         return 1 + max((op.slot for op in self.program.calls), default=0)
 
 
-def one_step(block: nn.Module, what: str) -> OneStep:
+def one_step(block: nn.Module, what: str) -> StepMap:
     """The step of a block. InputError, which begins with `what` is asked, where it is none by itself."""
     if isinstance(block, DynamicBlock):
         scheme, options = block.scheme, Options(**block.options, time_dependent=True)
@@ -133,7 +133,7 @@ def one_step(block: nn.Module, what: str) -> OneStep:
     name = scheme.name or scheme.family
     if options.coupling is not None:
         raise InputError(f"{what}: a coupled block hands on one of its two states; compile {name} without coupling=")
-    of = OneStep(*_learnt(scheme, options), _solving(options))
+    of = StepMap(*_learnt(scheme, options), _solving(options))
     if of.program.history:
         remembered = ", ".join(given.name for given in of.program.history)
         raise InputError(
@@ -183,7 +183,7 @@ def repeatable(block: nn.Module, what: str, states: States) -> Iterator[None]:
 
 def _learnt(scheme: Scheme, options: Options) -> tuple[Scheme, bool, bool, bool]:
     found = learning(
-        scheme, coefficients=options.coefficients, keep_order=options.keep_order, keep_stable=options.keep_stable
+        scheme, coefficients=options.coefficients, **{name: getattr(options, name) for name in KEPT}
     ).scheme
     learns = options.coefficients != "fixed" and bool(found.parameters)
     return found, options.time_dependent, options.stage_weights == "independent", learns
@@ -200,13 +200,13 @@ def _solving(options: Options) -> StepOptions:
 
 def _check_plain(block: CompiledBlock, what: str) -> None:
     """InputError where a block's class does more than steps of its scheme."""
-    own = vars(type(block)).get("made_of")
-    layers = own.make.args[0] if own is not None and isinstance(own.make, partial) else ()
+    make = block.made_of.make
+    layers = make.args[0] if isinstance(make, partial) else ()
     for layer in layers:
         if isinstance(layer, After):
             raise InputError(f"{what}: {layer.option} puts an activation after each step, which nothing undoes")
-    if own is None:
-        raise InputError(f"{what}: {type(block).__name__} is a class of your own, which may do more than its steps")
+    if type(block).step is not plain_class(block).step and not layers:
+        raise InputError(f"{what}: {type(block).__name__} has a step of its own, which no scheme tells")
 
 
 def _listed(fields: nn.Module) -> Sequence[nn.Module]:

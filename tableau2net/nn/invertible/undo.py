@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.codegen.compile_options import Method, StepOptions
+from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.fields.lipschitz import lipschitz_bound
-from tableau2net.nn.invertible.taken import OneStep, States, Taken, one_step, repeatable, taken_steps
-from tableau2net.nn.skeleton.stack import as_tuple
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, one_step, repeatable, taken_steps
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.step.contraction import contraction
 
@@ -127,7 +127,7 @@ class InverseBlock(nn.Module):
         return solve(moved, after, self.solver, list(taken.fields.values()))[0]
 
 
-def step_rate(of: OneStep, taken: Taken, lipschitz: float | None = None) -> float:
+def step_rate(of: StepMap, taken: Taken, lipschitz: float | None = None) -> float:
     """The Lipschitz constant of Φ − id at most, for fields of at most that constant, or of what is known of them;
     infinite where nothing is."""
     if lipschitz is None:
@@ -153,4 +153,4 @@ def joined(block: nn.Module, states: States) -> Tensor | States:
     """The states as the block gives them."""
     if getattr(block, "halves", 1) == 2:
         return torch.cat(states, 1)
-    return states[0] if len(states) == 1 else states
+    return as_state(states)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
-from tableau2net.nn.invertible.taken import OneStep, States, Taken, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, one_step, repeatable, taken_steps
 from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
-from tableau2net.nn.skeleton.stack import as_tuple
 from tableau2net.step.shears import is_shears
 
 
@@ -76,12 +76,12 @@ def _chain(
         own = None if seed is None else seed + i
         found = log_det(block, *states, terms=terms, probes=probes, seed=own, lipschitz=lipschitz)
         states, total, error = as_tuple(found.states), total + found.log_det, error + found.error
-    return LogDet(states[0] if len(states) == 1 else states, total, error)
+    return LogDet(as_state(states), total, error)
 
 
 @dataclass(frozen=True)
 class _Volume:
-    of: OneStep
+    of: StepMap
     block: nn.Module
     terms: int | None
     probes: int
