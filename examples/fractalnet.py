@@ -1,4 +1,4 @@
-"""FractalNet (Larsson et al. 2017): drop-path of joins or columns, and the predictions of each column by itself.
+"""FractalNet (Larsson et al. 2017): joins that drop paths, columns trained beside, and the predictions of each alone.
 
 python examples/fractalnet.py [DATA]
 """
@@ -16,9 +16,9 @@ def main(data: str = "glyphs:1000:200", passes: int = 10, columns: int = 3, widt
     x, y, unseen, labels = images(data)
     widths = (width, 2 * width)
     depth = len(widths) * 2 ** (columns - 1)
-    for share, says in ((0.0, "local drop-path alone"), (0.5, "half the batches through one column")):
+    for drop, says in ((0.0, "all paths"), (0.15, "paths dropped")):
         torch.manual_seed(0)
-        net = train(t2n.create_model(f"fractalnet{depth}", widths=widths, global_share=share), x, y, passes)
+        net = train(t2n.create_model(f"fractalnet{depth}", widths=widths, drop=drop), x, y, passes)
         print(f"fractalnet{depth}, {says}: {right(net, unseen, labels):.0%} right")
         for number in range(columns):
             alone = net.column(number)

@@ -25,6 +25,8 @@ def train(net: nn.Module, x: Tensor, y: Tensor, passes: int) -> nn.Module:
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=len(batches) + 1)
     for some in batches:
         loss = functional.cross_entropy(net(x[some]), y[some])
+        for weight, scores in net.auxiliary_scores(x[some]) if hasattr(net, "auxiliary_scores") else ():
+            loss = loss + weight * functional.cross_entropy(scores, y[some])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -28,7 +28,6 @@ class ModelOptions(CompileOptions, total=False):
     drop: Drop | float
     dropout: float
     gamma: str | int | float | None
-    global_share: float
     h: float
     history: History
     horizon: float

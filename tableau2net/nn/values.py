@@ -41,7 +41,7 @@ _FINITE = "a finite number"
 CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "widths": (_sizes, f"a list of whole numbers from 1 to {MOST}, [16,32,64] say"),
     **dict.fromkeys(("width", "opening", "in_channels", "num_classes", "iterations", "keep_order"), (_size, _WHOLE)),
-    **dict.fromkeys(("dropout", "survival", "global_share"), (_number, _FINITE)),
+    **dict.fromkeys(("dropout", "survival"), (_number, _FINITE)),
     **dict.fromkeys(("h", "horizon"), (_step, "a finite number other than 0")),
     **dict.fromkeys(("rtol", "atol", "tolerance"), (_tolerance, "a finite number, at least 0")),
     "drop": (lambda value: isinstance(value, str) or _number(value), "how a path is dropped, as the family says it"),

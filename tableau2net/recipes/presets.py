@@ -41,6 +41,11 @@ PRESETS = {
             {"survival": 0.8},
         ),
         Preset(
+            "fractalnet-2017",
+            "Larsson, Maire, Shakhnarovich 2017, §3.3; weight decay is not told, it is that of the others",
+            Recipe(epochs=400, batch_size=100, lr=0.02, milestones=(1 / 2, 3 / 4, 7 / 8, 15 / 16)),
+        ),
+        Preset(
             "revnet-2017",
             "Gomez, Ren, Urtasun, Grosse 2017: 80,000 steps; resnet/configs/cifar_configs.py in their code",
             Recipe(batch_size=100, weight_decay=2e-4),

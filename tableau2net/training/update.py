@@ -6,11 +6,11 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tableau2net.data.feed import Feed
@@ -20,6 +20,8 @@ from tableau2net.training.average import weights_at
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import total_gradients
+
+Forward = TypeVar("Forward", bound=Callable[[Tensor], Any])
 
 
 class Update:
@@ -32,9 +34,11 @@ class Update:
     def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution) -> None:
         self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
         self.execution, self.ranks = execution, execution.ranks
-        self.forward: Callable[[Tensor], Tensor] = (
-            compiled(level.model) if "compile" in execution.engine else level.model
-        )
+        model: Callable[[Tensor], Tensor] = level.model
+        engine = compiled if "compile" in execution.engine else _as_it_is
+        self.forward = engine(model)
+        beside: Callable[[Tensor], Any] | None = getattr(level.model, "auxiliary_scores", None)
+        self.auxiliary = engine(beside) if beside else None
         self.steps = math.ceil(feed.count / recipe.batch_size)
         self.device = level.rate.device
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -66,9 +70,10 @@ class Update:
         recipe, level = self.recipe, self.level
         level.rate.copy_(self._now(self.rates))
         x, y = self.feed.take(size)
-        loss, scores = self._loss(x, y, size)
+        loss, scores, target = self._loss(x, y, size)
         level.optimiser.zero_grad(set_to_none=True)
-        target: Tensor = loss + recipe.smoothness / self.ranks.count * self.smooths() if self.smooths else loss
+        if self.smooths:
+            target = target + recipe.smoothness / self.ranks.count * self.smooths()
         target.backward()  # type: ignore[no-untyped-call]
         total_gradients(level.model.parameters(), self.ranks)
         level.optimiser.step()
@@ -83,8 +88,9 @@ class Update:
         """What a step has of the values of all; indexing with a tensor () would wait for it to be known."""
         return values.index_select(0, self.step).squeeze(0)
 
-    def _loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """This process's part of the mean loss of `size` images, and the scores.
+    def _loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """This process's part of the mean loss of `size` images, the scores, and that loss with what the network wants
+        small besides: the losses of its auxiliary scores.
 
         With mixup, an image is mixed with the one as far from the end."""
         recipe = self.recipe
@@ -93,13 +99,18 @@ class Update:
             x = x.flip(0).lerp(x, share)
         with self.execution.computing():
             scores = self.forward(x)
-            loss = self._entropy(scores, y)
-            if share is not None:
-                loss = self._entropy(scores, y.flip(0)).lerp(loss, share)
-        return loss / size, scores
+            loss = target = self._entropy(scores, y, share)
+            for weight, others in self.auxiliary(x) if self.auxiliary else ():
+                target = target + weight * self._entropy(others, y, share)
+        return loss / size, scores, target / size
 
-    def _entropy(self, scores: Tensor, y: Tensor) -> Tensor:
-        return cross_entropy(scores, y, label_smoothing=self.recipe.label_smoothing, reduction="sum")
+    def _entropy(self, scores: Tensor, y: Tensor, share: Tensor | None) -> Tensor:
+        """The sum over the images."""
+        smoothing = self.recipe.label_smoothing
+        loss = cross_entropy(scores, y, label_smoothing=smoothing, reduction="sum")
+        if share is not None:
+            loss = cross_entropy(scores, y.flip(0), label_smoothing=smoothing, reduction="sum").lerp(loss, share)
+        return loss
 
     def row(self) -> dict[str, Any]:
         """What the epoch has come to, for the log. The device is waited for here."""
@@ -119,13 +130,17 @@ class Update:
             yield from level.average.network.state_dict().values()
 
 
-def compiled(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network through torch.compile, which finds on disk what it has compiled before, in other runs too.
+def _as_it_is(forward: Forward) -> Forward:
+    return forward
+
+
+def compiled(forward: Forward) -> Forward:
+    """A network, or what it does, through torch.compile, which finds on disk what it has compiled before, in other runs
+    too.
 
     In memory it keeps a few networks and batch sizes only (`recompile_limit`), and calls any other as Python does: what
     was compiled for the levels and the runs before this one is forgotten."""
     torch.compiler.reset()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache) / "tableau2net" / "inductor"))
-    found: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False)
-    return found
+    return cast(Forward, torch.compile(forward, dynamic=False))

@@ -141,7 +141,7 @@ def test_fractals():
     # in each block three first stages read what enters, four others what is as wide as the block
     expected = 512 * 10 + 10
     for a, b in itertools.pairwise((3, 64, 128, 256, 512, 512)):
-        expected += 3 * 9 * a * b + 4 * 9 * b * b + 7 * 2 * b
+        expected += 3 * 9 * a * b + 4 * 9 * b * b + 7 * b
     assert count("fractalnet20") == expected
     # 1×1 convolutions to each new width, with which all others are from a width to itself: as printed, 38.6 M
     wider = sum(a * b + 3 * 9 * (b * b - a * b) for a, b in itertools.pairwise((3, 64, 128, 256, 512)))

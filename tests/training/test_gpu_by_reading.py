@@ -77,6 +77,7 @@ SEEN = [
     ("lm_resnet14", {"keep_stable": True}, {}),
     ("adamnet3_20", {"keep_order": 2, "backward": "checkpoint"}, {}),
     ("resnet8", {"scheme": "rk4"}, {}),
+    ("fractalnet8", {"widths": (4, 6)}, {}),
     ("dynamic_rk1_parabolic", {}, {"smoothness": 1e-4, "clip": (1.0, 1.0)}),
 ]
 

@@ -165,10 +165,39 @@ def test_a_step_never_waits_for_the_device(name: str, options: dict[str, Any], f
     assert waits.found  # it can see one
 
 
-@pytest.mark.slow
-def test_a_compiled_network_trains_the_same(few: ImageData) -> None:
+@pytest.mark.parametrize("mixup", [0.0, 0.3])
+def test_auxiliary_scores_count_as_the_network_says(mixup: float, few: ImageData) -> None:
+    """In the gradient, and not in the loss that is told."""
+    recipe = Recipe(epochs=1, batch_size=120, mixup=mixup, label_smoothing=0.1)
     torch.manual_seed(0)
-    model = create_model("lm_resnet14")
+    net: Any = create_model("fractalnet8", widths=(4, 6), drop=0.0, dropout=0.0)
+    update = update_of(copy.deepcopy(net), few, recipe)
+    update.start(0)
+    update(120)
+    feed = ResidentFeed(few, recipe, 3)
+    feed.start(0)
+    x, y = feed.take(120)
+    share = np.random.default_rng([3, 0, 2]).beta(mixup, mixup, 1)[0] if mixup else 1.0
+    x, other = share * x + (1 - share) * x.flip(0), y.flip(0)
+    net.to(memory_format=torch.channels_last).train()
+    told: list[Tensor] = []
+    for scores in (net(x), *(net.column(number)(x) for number in range(3))):
+        told.append(share * cross_entropy(scores, y, label_smoothing=0.1))
+        told[-1] = told[-1] + (1 - share) * cross_entropy(scores, other, label_smoothing=0.1)
+    optimiser = torch.optim.SGD(net.parameters(), recipe.rates(0, 1)[0], 0.9, weight_decay=recipe.weight_decay)
+    (told[0] + sum(told[1:]) / 3).backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    torch.testing.assert_close(dict(update.level.model.state_dict()), net.state_dict(), rtol=1e-4, atol=1e-5)
+    assert update.row()["train_loss"] == pytest.approx(told[0].item(), rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"), [("lm_resnet14", {}), ("fractalnet8", {"widths": (4, 6), "drop": 0.0, "dropout": 0.0})]
+)
+def test_a_compiled_network_trains_the_same(name: str, options: dict[str, Any], few: ImageData) -> None:
+    torch.manual_seed(0)
+    model = create_model(name, **options)
     other = copy.deepcopy(model)
     called, compiled = (
         update_of(model, few, EVERYTHING),

@@ -16,9 +16,8 @@ from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import Specification
 from tableau2net.nn.entry import register_model
-from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.fields.normalisation import Norm, normalised
-from tableau2net.nn.skeleton.stack import Head, draw_convolutions_
+from tableau2net.nn.skeleton.stack import Head
 from tableau2net.nn.typed_modules import rows
 from tableau2net.scheme import GeneralLinear
 
@@ -89,7 +88,8 @@ def fractal_scheme(columns: int) -> GeneralLinear:
 class DropPath(nn.Module):
     """Factors for the stages of a fractal by which joins become means of what is left of them.
 
-    drop: the probability with which a join loses an input, of which it always keeps one.
+    drop: the probability with which a join loses an input, of which it always keeps one: there is no stage that a zero
+        is handed to.
     """
 
     def __init__(self, columns: int, drop: float) -> None:
@@ -97,41 +97,61 @@ class DropPath(nn.Module):
         graph = fractal(columns)
         ends = [[float(s in join) for s in range(len(graph.inputs))] for join in graph.joins]
         self.ends: Tensor
-        self.column: Tensor
         self.register_buffer("ends", torch.tensor(ends), persistent=False)
-        self.register_buffer("column", torch.tensor(graph.columns), persistent=False)
         self.drop = drop
 
-    def forward(self, column: Tensor) -> Tensor:
-        """column: the one that all joins keep alone (a global drop-path); −1 for joins that drop by chance."""
+    def forward(self) -> Tensor:
         ends = self.ends.float()
-        luck = torch.rand(len(self.column), device=ends.device)
+        luck = torch.rand(ends.shape[1], device=ends.device)
         luckiest = ends.T @ (ends * luck).amax(1)
-        local = (luck >= self.drop) | (luck >= luckiest)
-        kept = torch.where(column < 0, local, self.column == column).to(ends.dtype)
-        return kept * (ends.T @ (ends.sum(1) / (ends @ kept).clamp(min=1)))
+        kept = ((luck >= self.drop) | (luck >= luckiest)).to(ends.dtype)
+        return kept * (ends.T @ (ends.sum(1) / (ends @ kept)))
+
+
+class Stage(nn.Module):
+    """3×3 convolution, dropout, BN without scales, ReLU, and in front of the last join the maximum over 2×2 pixels.
+
+    norm: of the joined network.  alone: of the column by itself, in which other values arrive.
+    """
+
+    def __init__(self, inputs: int, outputs: int, dropout: float, pooled: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.norm, self.alone = (nn.BatchNorm2d(outputs, affine=False) for _ in range(2))
+        self.end = nn.Sequential(nn.ReLU(), *([nn.MaxPool2d(2)] if pooled else []))
+
+    def forward(self, y: Tensor, alone: bool = False) -> Tensor:
+        norm = self.alone if alone else self.norm
+        new: Tensor = self.end(norm(self.dropout(self.convolution(y))))
+        return new
+
+    def by_itself(self) -> nn.Sequential:
+        """What the column by itself has, as modules in a row."""
+        return nn.Sequential(self.convolution, self.dropout, self.alone, self.end)
 
 
 class FractalBlock(nn.Module):
-    """One step of `fractal_scheme`, with a field for each stage: 3×3 convolution, BN, ReLU, and in front of the last
-    join the maximum over 2×2 pixels."""
+    """One step of `fractal_scheme`, with a field for each stage."""
 
-    def __init__(self, columns: int, inputs: int, outputs: int, drop: float) -> None:
+    def __init__(self, columns: int, inputs: int, outputs: int, drop: float, dropout: float) -> None:
         super().__init__()
         self.rule = compile(fractal_scheme(columns), stage_weights="independent")([])  # for its step
-        graph = fractal(columns)
-        entering = [inputs if i is None else outputs for i in graph.inputs]
-        pools = [[nn.MaxPool2d(2)] if stage in graph.joins[-1] else [] for stage in range(len(entering))]
+        self.graph = fractal(columns)
         self.fields = rows(
-            nn.Sequential(conv3x3(width, outputs), nn.BatchNorm2d(outputs), nn.ReLU(), *pool)
-            for width, pool in zip(entering, pools, strict=True)
+            Stage(inputs if join is None else outputs, outputs, dropout, stage in self.graph.joins[-1])
+            for stage, join in enumerate(self.graph.inputs)
         )
         self.paths = DropPath(columns, drop)
 
-    def forward(self, y: Tensor, column: Tensor) -> Tensor:
-        stages = map(_scaled, self.fields, self.paths(column).unbind()) if self.training else self.fields
+    def forward(self, y: Tensor) -> Tensor:
+        stages = map(_scaled, self.fields, self.paths().unbind()) if self.training else self.fields
         new: Tensor = self.rule.step(*stages, 1.0, y)
         return new
+
+    def column(self, number: int) -> list[Stage]:
+        """The stages of a column, in order."""
+        return [field for field, own in zip(self.fields, self.graph.columns, strict=True) if own == number]
 
     def specification(self) -> Specification:
         """What its step is."""
@@ -148,13 +168,18 @@ class FractalNetwork(nn.Module):
 
     columns: C; the longest path has 2^(C−1) convolutions a block.
     widths: the channels of each block.
-    drop: of `DropPath`.  global_share: how often a batch goes through a single column of all blocks.  norm: of every
-    layer, see `normalised`.
+    drop: of `DropPath`.  dropout: of the last block, from 0 in the first along a line.  norm: of every layer, see
+    `normalised`.
 
-    As in the authors' code, each column takes the maximum over 2×2 pixels before the block's last join; their
-    definition has it after the join. Unlike there, there is no dropout (0, 0.1, … 0.4 in the five blocks) and weights
-    are drawn as a ResNet's (Xavier's). At depth 20 the authors' code has the same 33.7 M weights; they print 38.6 M,
-    which a 1×1 convolution to each new width in front of the blocks would make it.
+    It is trained as in the authors' code (github.com/gustavla/fractalnet): in each step the joined network with local
+    drop-path, its loss counted once, and on the same weights each column by itself, with BatchNorm statistics and
+    dropout of its own, its loss counted 1/C (`auxiliary_scores`). Their paper has half of the batches go through one
+    column instead; statistics that columns and the joined network share are right for neither.
+
+    As there, layers have biases, BatchNorm has none and no scales, weights are Xavier's, and each column takes the
+    maximum over 2×2 pixels before the block's last join; their paper's definition has it after the join. At depth 20
+    it is 33.7 M weights there too; they print 38.6 M, which a 1×1 convolution to each new width in front of the blocks
+    would make it.
     """
 
     def __init__(
@@ -164,44 +189,52 @@ class FractalNetwork(nn.Module):
         num_classes: int = 10,
         widths: Sequence[int] = WIDTHS,
         drop: float = 0.15,
-        global_share: float = 0.5,
+        dropout: float = 0.4,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        for name, share in (("drop", drop), ("global_share", global_share)):
+        for name, share in (("drop", drop), ("dropout", dropout)):
             if isinstance(share, str) or not 0 <= share <= 1:
                 raise InputError(f"{name}={share}: it is a probability, from 0 to 1")
         if not widths or min(widths) < 1 or num_classes < 1:
             raise InputError(f"widths={tuple(widths)}, num_classes={num_classes}: channels of a block or more, above 0")
         self.columns = columns
-        self.global_share = global_share
-        self.blocks = rows(FractalBlock(columns, a, b, drop) for a, b in pairwise((3, *widths)))
+        last = max(1, len(widths) - 1)
+        self.blocks = rows(
+            FractalBlock(columns, a, b, drop, dropout * i / last) for i, (a, b) in enumerate(pairwise((3, *widths)))
+        )
         self.head = Head(widths[-1], num_classes, norm=False)
-        draw_convolutions_(self)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")  # Caffe's "xavier": inputs alone count
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
         normalised(self, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        column = self.draw(x.device)
         for block in self.blocks:
-            x = block(x, column)
+            x = block(x)
         logits: Tensor = self.head(x)
         return logits
 
+    def auxiliary_scores(self, x: Tensor) -> tuple[tuple[float, Tensor], ...]:
+        """What is trained beside the joined network: each column's scores, and how much their loss counts."""
+        return tuple((1 / self.columns, self._along(x, number)) for number in range(self.columns))
+
     def column(self, number: int) -> nn.Sequential:
-        """A column by itself, 2^number stages a block in a chain, on the same weights: what a global drop-path trains,
-        and an answer sooner than all columns have one."""
+        """A column by itself, 2^number stages a block in a chain, on the same weights and with the statistics that it
+        was trained with: an answer sooner than all columns have one."""
         if not 0 <= number < self.columns:
             raise InputError(f"column {number}: the network has those from 0 to {self.columns - 1}")
-        of = fractal(self.columns).columns
-        chains = ([f for f, c in zip(b.fields, of, strict=True) if c == number] for b in self.blocks)
-        return nn.Sequential(*(nn.Sequential(*chain) for chain in chains), self.head)
+        chains = (nn.Sequential(*(stage.by_itself() for stage in block.column(number))) for block in self.blocks)
+        return nn.Sequential(*chains, self.head)
 
-    def draw(self, device: torch.device) -> Tensor:
-        """The column of a batch: one by chance, or −1 for local drop-path."""
-        if not self.training:
-            return torch.full((), -1, device=device)
-        alone = torch.rand((), device=device) < self.global_share
-        return torch.where(alone, torch.randint(self.columns, (), device=device), -1)
+    def _along(self, x: Tensor, number: int) -> Tensor:
+        for block in self.blocks:
+            for stage in block.column(number):
+                x = stage(x, alone=True)
+        logits: Tensor = self.head(x)
+        return logits
 
 
 class FractalOptions(TypedDict, total=False):
@@ -210,7 +243,7 @@ class FractalOptions(TypedDict, total=False):
     num_classes: int
     widths: Sequence[int]
     drop: float
-    global_share: float
+    dropout: float
     norm: Norm
 
 
