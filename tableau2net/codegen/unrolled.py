@@ -42,7 +42,9 @@ class Unrolled:
         self.reveal = len(block.made_of.options.reveal)
         self.steps: list[tuple[Take, Callable[..., Any], tuple[Any, ...]]] = []
         self.started: Inputs = (*states, *(past.get(name) for name in block.history))
-        _told(plain_class(block).forward, self)(block, *states, **past)
+        loop = _told(plain_class(block).forward, self)
+        around: Callable[..., Any] = getattr(type(block), "around_call", _alone)
+        around(loop)(block, *states, **past)
 
     def tell(self, take: Take, step: Callable[..., Any], *arguments: Any) -> Any:
         """A step taken by itself."""
@@ -115,11 +117,17 @@ def _told(forward: Callable[..., Any], teller: Unrolled) -> Callable[..., Any]:
     return FunctionType(forward.__code__, {**forward.__globals__, **instead}, argdefs=forward.__defaults__)
 
 
+def _alone(forward: Callable[..., Any]) -> Callable[..., Any]:
+    return forward
+
+
 def plain_class(block: CompiledBlock) -> type[CompiledBlock]:
-    """The generated class that a block's is made from. InputError where another has a call of its own around it."""
+    """The generated class that a block's is made from. InputError where another has a call of its own around it that
+    it does not tell of (`around_call`)."""
     cls = type(block)
     plain = next(c for c in reversed(cls.__mro__) if isinstance(vars(c).get("made_of"), Made))
-    if getattr(cls, "forward", None) is not vars(plain)["forward"]:
+    called = next((c for c in cls.__mro__ if "around_call" in vars(c)), plain)
+    if getattr(cls, "forward", None) is not vars(called)["forward"]:
         raise InputError(f"{cls.__name__}: its call is more than its steps, so they cannot be taken one by one")
     found: type[CompiledBlock] = plain
     return found
@@ -168,9 +176,12 @@ class BlockPart(nn.Module):
         plain_class(block)
         self._of = (block,)  # in a tuple: what is of no use to these steps is none of its modules
         self.begin, self.end = begin, end
+        turn: Sequence[int] = getattr(block, "turn", range(steps))  # the numbers of the fields that the steps take
         for name, child in block.named_children():
-            own = child[begin:end] if name == "fields" and isinstance(child, nn.ModuleList) else child
-            self.add_module(name, own)
+            if name == "fields" and isinstance(child, nn.ModuleList):
+                self.fields = nn.ModuleList(child[i] for i in turn[begin:end])
+            else:
+                self.add_module(name, child)
         for name, parameter in block.named_parameters(recurse=False):
             self.register_parameter(name, parameter)
 

@@ -1,6 +1,7 @@
 """Fields, transitions, networks and their registry."""
 
 from tableau2net.codegen import CompiledBlock
+from tableau2net.nn.around.depths import sort_depths
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
 from tableau2net.nn.entry import register_model
@@ -44,6 +45,7 @@ __all__ = [
     "parameter_groups",
     "refine",
     "register_model",
+    "sort_depths",
     "split",
     "summary",
 ]

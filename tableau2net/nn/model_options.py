@@ -24,6 +24,7 @@ class ModelOptions(CompileOptions, total=False):
     atol: float | None
     bottleneck: bool | None
     controls: Grids | None
+    depth_rate: float | None
     damping: str | int | float | None
     drop: Drop | float
     dropout: float

@@ -28,6 +28,7 @@ SHOWN = [  # first and in this order; every other file of families/, and other p
         "residual",
         "skips",
         "dynamic",
+        "meanfield",
         "polynet",
         "fractal",
         "revnet",

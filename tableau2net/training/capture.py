@@ -22,16 +22,20 @@ class CapturedSteps:
     """Steps that are captured at their first call with a batch size, and replayed from then on.
 
     Before a step is captured it is made a few times for what happens at the first only (kernels are chosen, memory is
-    taken); then everything is put back as it was: replaying starts where calling would have. Where a step cannot be
+    taken); then everything is put back as it was: replaying starts where calling would have. Where the network's blocks
+    come into another order, steps are captured anew. Where a step cannot be
     captured, `refused` is told why, and steps are called from then on; without `refused`, that raises InputError.
     """
 
     def __init__(self, update: Update, capture: Capture, refused: Callable[[str], None] | None = None) -> None:
         self.update, self.capture, self.refused = update, capture, refused
         self.replays: dict[int, Launch] = {}
-        self.calls = False
+        self.calls, self.arrangement = False, update.arrangement
 
     def __call__(self, size: int) -> None:
+        if self.update.arrangement != self.arrangement:
+            self.arrangement = self.update.arrangement
+            self.replays.clear()
         if size not in self.replays and not self.calls:
             self._capture(size)
         if self.calls:

@@ -47,6 +47,13 @@ class Level:
         """The network that errors are told of, and that is kept."""
         return self.average.network if self.average else self.model
 
+    def set_rate(self, rate: Tensor) -> None:
+        """The learning rate from here on, a tensor (); a group with a scale has so many times it."""
+        self.rate.copy_(rate)
+        for group in self.optimiser.param_groups:
+            if "scale" in group:
+                group["lr"].copy_(rate * group["scale"])
+
     def refined(self, number: int, recipe: Recipe, seed: int, ranks: Ranks = ALONE) -> Level:
         """Level `number` (the first is 0), from the one before. What chance decides in it follows from the seed."""
         device = self.rate.device
@@ -60,6 +67,9 @@ def _optimiser(model: nn.Module, recipe: Recipe, rate: Tensor) -> Optimizer:
 
     A momentum of zeros becomes the gradient in the first step, as one that is not there yet does."""
     groups = network.groups(model, recipe.weight_decay)
+    for group in groups:
+        if "scale" in group:
+            group["lr"] = rate * group["scale"]
     if recipe.optimiser == "adamw":
         return AdamW(groups, lr=rate, betas=recipe.betas, fused=True, capturable=rate.is_cuda)
     made = SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)

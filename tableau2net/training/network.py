@@ -8,6 +8,7 @@ from torch import nn
 
 from tableau2net import analysis
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
+from tableau2net.nn.around.depths import sort_depths
 from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.registry import depth_of, find_model
 from tableau2net.runs.run_spec import NetworkSpec
@@ -75,6 +76,12 @@ def _scheme_of(model: nn.Module) -> Scheme | None:
 def groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Parameter groups for an optimiser: learnt coefficients of a scheme do not decay."""
     return parameter_groups(model, weight_decay)
+
+
+def settled(model: nn.Module) -> bool:
+    """Has what a network decides once an epoch decided: the order of fields that learn their depth. Whether it is
+    another one."""
+    return sort_depths(model)
 
 
 def learnt(model: nn.Module) -> dict[str, Any]:

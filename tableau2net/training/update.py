@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from tableau2net.data.feed import Feed
 from tableau2net.data.memory import fill
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.training import network
 from tableau2net.training.average import weights_at
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
@@ -44,6 +45,7 @@ class Update:
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong predictions
         self.rates, self.mix, self.weights = (torch.zeros(self.steps, device=self.device) for _ in range(3))
+        self.arrangement = 0  # how often the network's blocks have come into another order: another step to capture
         self.last_rate = recipe.lr  # of an epoch, as it is told
         self.smooths: Callable[[], Tensor] | None = cast(Any, level.model).smoothness if recipe.smoothness else None
 
@@ -62,13 +64,16 @@ class Update:
         self.step.fill_(step)
         if first == 0:
             self.sums.zero_()
+            self.arrangement += network.settled(self.level.model)
+            if self.level.average:
+                network.settled(self.level.average.network)
             torch.manual_seed(seed + self.ranks.rank)
         self.level.model.train()
 
     def __call__(self, size: int) -> None:
         """One step with the next `size` images."""
         recipe, level = self.recipe, self.level
-        level.rate.copy_(self._now(self.rates))
+        level.set_rate(self._now(self.rates))
         x, y = self.feed.take(size)
         loss, scores, target = self._loss(x, y, size)
         level.optimiser.zero_grad(set_to_none=True)

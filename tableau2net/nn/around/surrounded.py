@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -29,6 +29,20 @@ class Around:
         """The call of a block, with what is around it."""
         return forward
 
+    def members(self) -> Mapping[str, object]:
+        """What else the class of the block has."""
+        return {}
+
+
+class InCall:
+    """A block in one call: itself, with other fields."""
+
+    def __init__(self, block: object, fields: Sequence[object]) -> None:
+        self.block, self.fields = block, fields
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.block, name)
+
 
 @cache
 def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[CompiledBlock]:
@@ -43,7 +57,8 @@ def surrounded(scheme: Scheme, options: Options, *layers: Around) -> type[Compil
         layer.check(scheme, options, block)
         methods = {name: layer.step(step, block) for name, step in methods.items()}
         forward = layer.forward(forward)
-    members = {name: staticmethod(step) for name, step in methods.items()}
+    members: dict[str, object] = {name: staticmethod(step) for name, step in methods.items()}
+    members |= {name: member for layer in layers for name, member in layer.members().items()}
     told = {"__doc__": block.__doc__, "__module__": block.__module__, "forward": forward}
     cls = type(block.__name__, (block,), {**members, **told})
     Made(partial(_again, layers), scheme, options).write_on(cls)

@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
-from tableau2net.nn.around.surrounded import Around, Method
+from tableau2net.nn.around.surrounded import Around, InCall, Method
 from tableau2net.nn.conversion.fields import BranchField
 
 
@@ -41,7 +41,7 @@ class Context(Around):
             if missing:
                 raise InputError(f"called without {missing[0]}, which it had when the network was converted")
             context = {name: given[name] for name in self.context}
-            return forward(_Call(self, [_bound(step, context) for step in self.fields]), y)
+            return forward(InCall(self, [_bound(step, context) for step in self.fields]), y)
 
         return called
 
@@ -76,16 +76,6 @@ class Bound(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         slope: Tensor = self.field(y, **self.context)
         return slope
-
-
-class _Call:
-    """A block in one call: itself, with other fields."""
-
-    def __init__(self, block: Takes, fields: list[Bound | list[Bound]]) -> None:
-        self.block, self.fields = block, fields
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.block, name)
 
 
 def _same(value: object, constant: object) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json
+from tableau2net.nn.around.depths import Depths
 from tableau2net.scheme import Scheme
 
 Plain = float | list[float] | list[list[float]]
@@ -51,16 +52,22 @@ def _learning(model: nn.Module) -> Iterator[tuple[str, nn.Module, LearningBlock]
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Two groups for an optimiser: the weights with `weight_decay`, the scheme's coefficients without.
+    """Groups for an optimiser: the weights with `weight_decay`, the scheme's coefficients without.
 
-    Decay would pull a coefficient towards 0, which for a scheme means nothing."""
+    Decay would pull a coefficient towards 0, which for a scheme means nothing. Learnt depths whose learning rate is
+    another one are a group of their own, whose "scale" says how many times the rate it is: `train` goes by it, for an
+    optimiser of your own write the group's "lr"."""
     if isinstance(weight_decay, bool) or not isinstance(weight_decay, int | float) or not weight_decay >= 0:
         raise InputError(f"weight_decay={weight_decay!r}: write a number, at least 0")
-    apart = {id(p) for _, p in named_coefficients(model)}
-    groups: list[dict[str, object]] = [
-        {"params": [p for p in model.parameters() if id(p) not in apart], "weight_decay": weight_decay},
-        {"params": [p for p in model.parameters() if id(p) in apart], "weight_decay": 0.0},
-    ]
+    apart = {id(p): p for _, p in named_coefficients(model)}
+    weights = [p for p in model.parameters() if id(p) not in apart]
+    groups: list[dict[str, object]] = [{"params": weights, "weight_decay": weight_decay}]
+    rates = {id(module.tau): module.rate for module in model.modules() if isinstance(module, Depths)}
+    for rate in sorted({rates.get(key, 1.0) for key in apart}, key=lambda rate: rate != 1):
+        own: dict[str, object] = {} if rate == 1 else {"scale": rate}
+        groups.append(
+            {"params": [p for key, p in apart.items() if rates.get(key, 1.0) == rate], "weight_decay": 0.0, **own}
+        )
     return [group for group in groups if group["params"]]
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from tableau2net.codegen import CompiledBlock, CompileOptions, Options, compile
 from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
+from tableau2net.nn.around.depths import Depths, OnDepths
 from tableau2net.nn.around.steps import After, Survival, set_survival
 from tableau2net.nn.around.surrounded import Around, surrounded
 from tableau2net.nn.blocks import growth_told
@@ -37,6 +38,7 @@ class NetworkOptions(CompileOptions, total=False):
     survival: float | None
     drop: Drop
     norm: Norm
+    depth_rate: float | None
 
 
 # What networks of a scheme take beside the options of the compilation, here or in their families.
@@ -68,6 +70,8 @@ class ResidualNetwork(Skeleton):
     survival: stochastic depth. The probability that the last step of the network takes place in training; it falls
         linearly from 1 at the first, transitions counted. None for no such thing.  drop: "batch" or "sample".
     norm: of every layer, see `normalised`.
+    depth_rate: None for steps of one length; else each field of a block learns at which depth it stands, see `Depths`,
+        with so many times the learning rate. For schemes of one step.
     options: of the compilation, see `tableau2net.codegen.Options`.
 
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for a scheme of several states or fields, or an
@@ -90,6 +94,7 @@ class ResidualNetwork(Skeleton):
         survival: float | None = None,
         drop: Drop = "batch",
         norm: Norm = "batch",
+        depth_rate: float | None = None,
         **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
@@ -118,6 +123,8 @@ class ResidualNetwork(Skeleton):
         around: list[Around] = [] if survival is None else [Survival()]
         if not kind.preactivation and kind.relu == "step":
             around.append(After("relu='step'", "relu='increment' or relu='argument'"))
+        if depth_rate is not None:
+            around.append(OnDepths())
         block = surrounded(scheme, Options(**options), *around)
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
         remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
@@ -136,7 +143,10 @@ class ResidualNetwork(Skeleton):
             if block.coefficients and sharing == "channel":
                 extra["channels"] = width
             with growth_told():
-                return block(fields, h=h, **extra)
+                made = block(fields, h=h, **extra)
+            if depth_rate is not None:
+                made.add_module("depths", Depths(count, depth_rate))
+            return made
 
         first = 0 if self.opens_with_transition else 1
         self.opening = conv3x3(3, opening)
