@@ -82,6 +82,8 @@ def check_parallel(block: CompiledBlock, plan: Plan, processes: int = 1) -> Hier
             f"{name}: its implicit stages are searched for up to a tolerance, so that a step is never twice the same; "
             "for layer-parallel steps use solver='fixed-point', gradient='unrolled', tolerance=0"
         )
+    if hasattr(block, "turn"):
+        raise InputError(f"{name}: steps of learnt length and order; for layer-parallel steps leave depth_rate out")
     plain_class(block)
     hierarchy = Hierarchy.of(steps_in(block), plan)
     hierarchy.check_count(processes)

@@ -165,7 +165,7 @@ REFUSED = {  # in a line
     (by_shape, "between"): "cannot be traced",
     (a_new_module, "around"): "not installed as a submodule",
     (a_new_module, "between"): "not installed as a submodule",
-    (a_parameter_by_the_list, "block"): "gives other outputs in train mode",  # from the second call on
+    (a_parameter_by_the_list, "block"): "gives other outputs in eval mode",  # the second call
 }
 
 
@@ -303,7 +303,7 @@ class Asking(Plain):
 
 def test_a_reading_that_a_run_refutes_is_refused():
     with pytest.raises(
-        t2n.InputError, match=r"as it was read gives other outputs in eval mode .* nothing is converted"
+        t2n.InputError, match=r"as it was read gives other outputs in train mode .* nothing is converted"
     ):
         t2n.convert(nn.Sequential(Asking(), Asking()), "euler")
     with pytest.raises(t2n.InputError, match="gives other outputs"):

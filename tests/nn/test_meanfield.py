@@ -357,3 +357,8 @@ def test_what_cannot_be_is_said_in_a_line(options, said):
     with pytest.raises(t2n.InputError, match=said) as caught:
         t2n.create_model("meanfield_resnet20", **options)
     assert "\n" not in str(caught.value)
+
+
+def test_steps_of_learnt_length_are_not_taken_at_once():
+    with pytest.raises(t2n.InputError, match="steps of learnt length and order; for layer-parallel steps leave"):
+        block_of(fields(4)).parallel()
