@@ -191,8 +191,9 @@ class _Call:
         buffers = [(field, buffer) for field in self.fields for buffer in field.buffers()]
         with torch.no_grad():
             totals = _totals(self.team, [b for _, b in buffers], [id(f) in own for f, _ in buffers])
-            for (_, buffer), total in zip(buffers, totals, strict=True):
-                buffer.copy_(total)
+            for (field, buffer), total in zip(buffers, totals, strict=True):
+                if id(field) not in own:  # those of its own are in graphs
+                    buffer.copy_(total)
 
     def backward(self, cotangent: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The cotangents of the first states and of the tensors, in all processes."""

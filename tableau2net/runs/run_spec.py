@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from tableau2net.declared import Declared, canonical, deciding, declared, differences, hold_types, plain, read, setting
 from tableau2net.errors import InputError
+from tableau2net.multigrid import Plan
 from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.scheme import Scheme, load
@@ -141,7 +142,8 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class ExecutionSpec:
-    """How a run computes; None leaves it to the machine. The precision alone decides what comes of it."""
+    """How a run computes; None leaves it to the machine. What comes of it depends on the precision and on
+    `layer_parallel`, a plan for multigrid in time (see `tableau2net.multigrid.Plan.parse`) or None for serial steps."""
 
     device: str | None = setting(None, "cpu, cuda, cuda:1.", decides=False, usual="a GPU if there is one")
     precision: str | None = setting(None, "float32 or bfloat16, of the forward pass.", usual="bfloat16 on a GPU")
@@ -154,9 +156,17 @@ class ExecutionSpec:
     num_threads: Annotated[int, Meta(ge=1, le=1024)] | None = setting(
         None, "CPU threads.", decides=False, usual="torch's", ranged=True
     )
+    layer_parallel: str | None = setting(
+        None,
+        "Steps of a block many at once, by multigrid in intervals of M; torchrun's processes then share the steps, not "
+        "the batch. One-step schemes; cycles are of a forward and a backward pass.",
+        metavar="M:LEVELS:FCF:2,1",
+    )
 
     def __post_init__(self) -> None:
         hold_types(self, "execution")
+        if self.layer_parallel is not None:  # written out, so that what is the same run is the same text
+            object.__setattr__(self, "layer_parallel", str(Plan.parse(self.layer_parallel, "--layer-parallel")))
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,7 @@ def random_state(execution: Execution) -> dict[str, Tensor]:
     states = {"random.cpu": torch.get_rng_state()}
     if execution.device.type == "cuda":
         states["random.cuda"] = torch.cuda.get_rng_state(execution.device)
-    return {name: execution.ranks.gathered(state) for name, state in states.items()}
+    return {name: execution.ranks.sharing.gathered(state) for name, state in states.items()}
 
 
 def find_checkpoint(folder: Path, run: RunSpec) -> tuple[Checkpoint, str | None]:

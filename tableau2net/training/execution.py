@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from tableau2net.errors import InputError
+from tableau2net.multigrid import Plan
 from tableau2net.training.parallel import Ranks
 
 PRECISIONS = ("float32", "bfloat16")
@@ -18,24 +19,32 @@ ENGINES = ("eager", "compile", "graph", "compile-graph")
 
 @dataclass(frozen=True)
 class Execution:
-    """A device, a precision of the forward pass, and an engine; `asked`, whether somebody named the engine. The batches
-    are shared by `ranks`."""
+    """A device, a precision of the forward pass, and an engine; `asked`, whether somebody named the engine. The
+    batches, or by a `plan` the steps of blocks, are shared by `ranks`."""
 
     device: torch.device
     precision: str
     engine: str
     asked: bool
     ranks: Ranks
+    plan: Plan | None = None
 
     @classmethod
-    def of(cls, device: torch.device, precision: str | None, engine: str | None, ranks: Ranks) -> Execution:
+    def of(
+        cls, device: torch.device, precision: str | None, engine: str | None, ranks: Ranks, plan: Plan | None = None
+    ) -> Execution:
         """What is asked for, and where nothing is, bfloat16 and a compiled graph on a GPU, float32 and eager on a CPU.
 
-        Raises InputError for a precision that there is none of, and as `choose_engine` does."""
+        Raises InputError for a precision that there is none of, and as `choose_engine` does; with a plan for any engine
+        but eager."""
         if precision not in (None, *PRECISIONS):
             raise InputError(f"--precision {precision}: must be {' or '.join(PRECISIONS)}")
         usual = "bfloat16" if device.type == "cuda" else "float32"
-        return cls(device, precision or usual, choose_engine(engine, device), engine is not None, ranks)
+        if plan is not None and engine not in (None, "eager"):
+            raise InputError(f"--engine {engine}: with --layer-parallel, steps are called one by one; write eager")
+        chosen = choose_engine("eager" if plan else engine, device)
+        ranks = replace(ranks, layers=plan is not None)
+        return cls(device, precision or usual, chosen, engine is not None, ranks, plan)
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         """Where the forward pass computes in this precision; weights and sums stay float32."""

@@ -37,7 +37,8 @@ class Level:
         model.to(device).to(memory_format=torch.channels_last)
         if ranks.count > 1:
             ranks.spread(model)
-            synchronised(model)
+            if ranks.sharing.count > 1:
+                synchronised(model)
         rate = torch.tensor(recipe.lr, dtype=torch.float32, device=device)
         average = Average(model) if recipe.ema else None
         return cls(model, _optimiser(model, recipe, rate), rate, average)

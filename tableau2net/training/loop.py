@@ -16,6 +16,8 @@ from tableau2net.data.given import checked_data
 from tableau2net.data.images import ImageData
 from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
+from tableau2net.multigrid import Plan
+from tableau2net.nn.depth_parallel import check_depth
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import find_run
@@ -54,8 +56,8 @@ def train(
 
     What is asked for may be a `RunSpec` in the place of the scheme, as a result has it as `run`, or keywords: `depth`,
     `model_name`, `recipe`, `preset`, `seed`, `data_dir`, `validation`, `limit_train`, `size`, `workers`, `device`,
-    `precision`, `engine` and `num_threads`, see `RunSpec` for what each is by itself; all others are options of
-    `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
+    `precision`, `engine`, `num_threads` and `layer_parallel`, see `RunSpec` for what each is by itself; all others are
+    options of `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
 
     `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to),
     data loaded already, or any object with what `Data` asks for; `recipe` is that of the `preset` (see `PRESETS`, which
@@ -77,7 +79,8 @@ def train(
 
     `begun` is called when all that was asked for has been found sound, before the first step.
 
-    Started by torchrun, the processes share each batch; the first of them writes, and all return the result.
+    Started by torchrun, the processes share each batch, or with `layer_parallel` the steps of blocks; the first of them
+    writes, and all return the result.
 
     Raises InputError, one line, for data, options or a checkpoint that cannot be used, for a recipe that does not suit
     the network, for files that cannot be written, and for a loss that is no longer finite.
@@ -99,7 +102,8 @@ def train(
         torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=torch.backends.cudnn.deterministic),
     ):
         device = environment.choose_device(ranks.own_device(wanted.device))
-        execution = Execution.of(device, wanted.precision, wanted.engine, ranks)
+        plan = None if wanted.layer_parallel is None else Plan.parse(wanted.layer_parallel)
+        execution = Execution.of(device, wanted.precision, wanted.engine, ranks, plan)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             going = ranks.agreed(lambda: find_run(folder, resume=resume))
             if ranks.any(going) != going:
@@ -110,6 +114,8 @@ def train(
                 data = checked_data(data)
             made, run = _ready(run, model, data, execution)
             check_network(made.model, run.recipe)
+            if plan is not None:
+                check_depth(made.model, plan, ranks.count)
             about = _Folder(folder, going, resume, tensorboard, quiet, begun, stop)
             return about.train(run, made, data, execution)
 
@@ -171,7 +177,7 @@ class _Folder:
             for number in range(1, len(progress.refinements) + 1):
                 level = level.refined(number, recipe, asked.seed, ranks)
                 check_coefficients(checkpoint, number, network.learnt(level.model), recipe)
-            check_tensors(checkpoint, level, ranks.count)
+            check_tensors(checkpoint, level, ranks.sharing.count)
             checkpoint.put_into(level)
         else:
             progress = Progress(asked, network.learnt(made.model), rows=[], facts=made.facts)
@@ -189,7 +195,7 @@ class _Folder:
                     display.note(f"{doubt.partition(';')[0]}; going on from the checkpoint before it")
                     run.write(lambda: take_back(self.path))
                 display.note(f"{self.path}: going on after {run.come()}")
-                checkpoint.put_into_epoch(run.update, ranks)
+                checkpoint.put_into_epoch(run.update, ranks.sharing)
             else:
                 if self.resume:
                     display.note(f"{self.path}: nothing to resume, a new run")

@@ -171,7 +171,7 @@ class TrainingRun:
     def _begin_level(self, level: Level) -> None:
         execution = self.execution
         self.level = level
-        feed = feed_of(self.data, self.recipe, self.seed, execution.device, execution.ranks.share)
+        feed = feed_of(self.data, self.recipe, self.seed, execution.device, execution.ranks.sharing.share)
         self.update = Update(level, feed, self.recipe, self.seed, execution)
         refused = None if execution.asked else self._refused
         self.step = CapturedSteps(self.update, capture_cuda, refused) if "graph" in execution.engine else self.update

@@ -25,3 +25,4 @@ class TrainOptions(ModelOptions, total=False):
     precision: str | None
     engine: str | None
     num_threads: int | None
+    layer_parallel: str | None

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from tableau2net.data.feed import Feed
 from tableau2net.data.memory import fill
+from tableau2net.nn.depth_parallel import DepthParallel
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.training import network
 from tableau2net.training.average import weights_at
@@ -34,8 +35,9 @@ class Update:
 
     def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution) -> None:
         self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
-        self.execution, self.ranks = execution, execution.ranks
-        model: Callable[[Tensor], Tensor] = level.model
+        self.execution, self.ranks = execution, execution.ranks.sharing
+        plan = execution.plan
+        model: Callable[[Tensor], Tensor] = DepthParallel(level.model, plan) if plan else level.model
         engine = compiled if "compile" in execution.engine else _as_it_is
         self.forward = engine(model)
         beside: Callable[[Tensor], Any] | None = getattr(level.model, "auxiliary_scores", None)

@@ -75,7 +75,7 @@ runs = st.builds(
     seed=st.integers(0, 2**63 - 1),
     execution=st.builds(
         ExecutionSpec, device=st.none() | text, precision=st.none() | text, engine=st.none() | text,
-        num_threads=st.none() | st.integers(1, 1024),
+        num_threads=st.none() | st.integers(1, 1024), layer_parallel=st.none() | st.sampled_from(["4", "2:3:F:1,1"]),
     ),
 )  # fmt: skip
 
@@ -252,7 +252,8 @@ def example(own: Any) -> Any:
     if get_origin(kind) is tuple:
         return [0.25] if get_args(kind)[1] is ... else [0.25, 0.75]
     other = {int: 9, float: 0.25, bool: not own.default, str: "cpu"}[kind]
-    return {"optimiser": "adamw", "schedule": "cosine", "preset": "modern", "coefficients": "free"}.get(own.name, other)
+    words = {"optimiser": "adamw", "schedule": "cosine", "preset": "modern", "coefficients": "free"}
+    return {**words, "layer_parallel": "4:2:FCF:2,1"}.get(own.name, other)
 
 
 def test_every_field_can_be_set_in_a_table(tmp_path: Path) -> None:

@@ -27,12 +27,20 @@ class Ranks:
     """Process `rank` of `count`, the `local`-th of its machine; all counted from 0. Where it is alone, every method
     gives back what it was given and no process group is asked for; else they are called within `joined`.
 
+    layers: whether they share the steps of blocks, and not the batch.
+
     Each method but `share` and `own_device` is a collective: all processes call it, in the same order.
     """
 
     rank: int = 0
     count: int = 1
     local: int = 0
+    layers: bool = False
+
+    @property
+    def sharing(self) -> Ranks:
+        """Those who share the batch: all, or this one alone, which then has the images and the chance of the others."""
+        return Ranks() if self.layers else self
 
     @property
     def first(self) -> bool:
