@@ -31,11 +31,14 @@ def compile(
     ] = None,
     solver: Annotated[
         str,
-        typer.Option(help="Of implicit stages: newton-krylov, anderson, fixed-point, resolvent (the field's own)."),
+        typer.Option(
+            help="Of implicit stages: newton-krylov, anderson, fixed-point, gradient, resolvent (field's own)."
+        ),
     ] = "newton-krylov",
     tolerance: Annotated[float, typer.Option(help="Of implicit stages.")] = 1e-6,
     iterations: Annotated[int, typer.Option(help="Of implicit stages, at most.")] = 50,
-    gradient: Annotated[str, typer.Option(help="Of implicit stages: implicit or unrolled.")] = "implicit",
+    gradient: Annotated[str, typer.Option(help="Of implicit stages: implicit, unrolled or start.")] = "implicit",
+    descent: Annotated[float, typer.Option(help="Size of the steps of --solver gradient.")] = 0.1,
     start: Annotated[str, typer.Option(help="One-step method that starts a multistep scheme.")] = "euler",
     time_dependent: Annotated[bool, typer.Option("--time-dependent", help="Call fields as f(t, y).")] = False,
     explain: Annotated[
@@ -58,6 +61,7 @@ def compile(
         "tolerance": tolerance,
         "iterations": iterations,
         "gradient": gradient,
+        "descent": descent,
         "start": start,
         "time_dependent": time_dependent,
     }

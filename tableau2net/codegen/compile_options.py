@@ -22,8 +22,8 @@ Sharing = Literal["shared", "step", "channel"]
 StageWeights = Literal["shared", "independent"]
 StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
-Method = Literal["newton-krylov", "anderson", "fixed-point", "resolvent", "field"]
-Gradient = Literal["implicit", "unrolled"]
+Method = Literal["newton-krylov", "anderson", "fixed-point", "gradient", "resolvent", "field"]
+Gradient = Literal["implicit", "unrolled", "start"]
 
 KEPT = ("keep_order", "keep_stable", "keep_range")  # what learnt coefficients may be held to
 
@@ -73,7 +73,7 @@ class Options:
     coupling: λ of the coupled form that is reversible for every explicit one-step scheme (McCallum & Foster 2024);
         None where the scheme has an inverse of its own.
     growth_limit: how many times a rounding error may grow on the way back.
-    solver, tolerance, iterations, gradient: of implicit stages, see `tableau2net.runtime.stage_solve`. With
+    solver, tolerance, iterations, gradient, descent: of implicit stages, see `tableau2net.runtime.stage_solve`. With
         solver="resolvent" a field solves its own: ``f.resolvent(known, c)`` is the y with y = known + c·f(y), as a
         linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field. With
         solver="field" the stages are handed to ``f.solver(stages, guess, fields, of, weights, times)``, which may
@@ -97,6 +97,7 @@ class Options:
     tolerance: float = 1e-6
     iterations: int = 50
     gradient: Gradient = "implicit"
+    descent: float = 0.1
     reveal: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class Options:
             ("time_dependent", isinstance(self.time_dependent, bool), "True or False"),
             ("tolerance", _is(Real, tolerance) and 0 <= tolerance < math.inf, "a finite number, at least 0"),
             ("iterations", _is(Integral, iterations) and iterations >= 1, "at least 1, a whole number"),
+            ("descent", _is(Real, self.descent) and 0 < self.descent < math.inf, "a finite number, above 0"),
             ("growth_limit", _is(Real, limit) and limit >= 1, "at least 1; math.inf for no limit"),
             ("keep_order", order is None or (_is(Real, order) and order >= 1), "an order, at least 1, or None"),
         )
@@ -138,6 +140,8 @@ class Options:
             raise InputError("solver='field': it is given factors as numbers; write coefficients='fixed'")
         if self.solver == "newton-krylov" and self.gradient == "unrolled":
             raise InputError("gradient='unrolled': Newton's iterations are not unrolled; write solver='fixed-point'")
+        if self.gradient == "start" and self.solver != "gradient":
+            raise InputError("gradient='start': it is of where a descent starts; write solver='gradient' too")
 
     @property
     def start_scheme(self) -> RungeKutta | AdditiveRungeKutta:
@@ -164,6 +168,7 @@ class StepOptions(TypedDict, total=False):
     tolerance: float
     iterations: int
     gradient: Gradient
+    descent: float
     start: Scheme | str
 
 

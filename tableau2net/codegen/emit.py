@@ -25,12 +25,14 @@ class Emission:
     time_dependent: whether fields are given the time.
     solver: the text of the `Solver` for implicit stages; empty where the fields solve them; FIELD where they are
         handed to what a field has as its `solver`.
+    asked: whether that solver is told if slopes are not wanted, which it then need not find.
     """
 
     field: Callable[[Call], str]
     combination: Combination
     time_dependent: bool = False
     solver: str = ""
+    asked: bool = False
 
     def lines(self, step: Step, keep: Sequence[str] = ()) -> Iterator[str]:
         """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
@@ -88,9 +90,11 @@ class Emission:
             yield from wrapped_call(head, arguments, ")")
             return
         fields = _tuple(dict.fromkeys(self.field(o) for o in calls))
-        yield from wrapped_call(
-            f"{_tuple(states)}, {_tuple(slopes)} = solve(", ("stages", guess, self.solver, fields), ")"
-        )
+        arguments = ("stages", guess, self.solver, fields)
+        if self.asked and not any(_wanted(slope, op, step) for slope in slopes):
+            yield from wrapped_call(f"{_tuple(states)}, _ = solve(", (*arguments, "slopes=False"), ")")
+        else:
+            yield from wrapped_call(f"{_tuple(states)}, {_tuple(slopes)} = solve(", arguments, ")")
 
     def _structure(self, sums: list[Combine], evaluations: list[Call]) -> Iterator[str]:
         """How stages hang together: the field of each slope, the state that it is the slope at, its factor in each
@@ -121,8 +125,7 @@ class Emission:
             yield from wrapped(f"{total.target}_known = {known}")
             known = f"{total.target}_known"
         yield f"{total.target} = resolved({self.field(slope)}, {known}, {factor})"
-        elsewhere = (o for op in step.operations if slope not in op.members for o in op.members)
-        if slope.target in {*step.outputs, *(v for o in elsewhere for v in o.operands)}:
+        if _wanted(slope.target, slope, step):
             yield f"{slope.target} = ({total.target} - {known}).div_({factor})"
 
 
@@ -160,6 +163,12 @@ def _begin(sum_: Combine, op: Solve, step: Step) -> str:
     inside = {o.target for o in op.operations}
     known = (v for c, v in sum_.terms if v not in inside and c == 1 and step.kind(v) == "y")
     return next(known, step.states[0].name)
+
+
+def _wanted(slope: str, found: Operation, step: Step) -> bool:
+    """Whether anything reads a slope but the operation that finds it."""
+    others = (o for op in step.operations if not set(found.members) <= set(op.members) for o in op.members)
+    return slope in {*step.outputs, *(v for o in others for v in o.operands)}
 
 
 def _outside(op: Solve) -> set[str]:

@@ -96,10 +96,12 @@ class Program:
         h = " * ".join(["h"] * step.derivative)
         o = self.options
         solver = f'Solver("{o.solver}", {o.tolerance!r}, {o.iterations}, "{o.gradient}")'
+        if o.solver == "gradient":
+            solver = f"{solver[:-1]}, {o.descent!r})"
         solver = {"resolvent": "", FIELD: FIELD}.get(o.solver, solver)  # the field's own
         combination = Combination(fields, self.factors, h, self.mixed)
         choose = (lambda op: self.first_field(op.part)) if first else self.field
-        return Emission(choose, combination, o.time_dependent, solver)
+        return Emission(choose, combination, o.time_dependent, solver, o.solver == "gradient" and o.gradient == "start")
 
     @cached_property
     def factors(self) -> dict[tuple[Expr, bool], str]:

@@ -48,5 +48,6 @@ def _said(ready: Program) -> Iterator[str]:
         yield f"coupling={text_of(options.coupling)}"
     if not step.explicit:
         by_field = options.solver in ("resolvent", "field")
-        own = ("solver",) if by_field else ("solver", "tolerance", "iterations", "gradient")
+        own = ["solver"] + ["tolerance", "iterations", "gradient"] * (not by_field)
+        own += ["descent"] * (options.solver == "gradient")
         yield from (f"{n}={getattr(options, n)!r}" for n in own)

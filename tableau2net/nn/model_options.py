@@ -36,6 +36,7 @@ class ModelOptions(CompileOptions, total=False):
     interpolation: Interpolation
     layer: str
     norm: bool | str | None
+    normal_opening: bool
     num_classes: int
     opening: int | None
     plain_first: bool

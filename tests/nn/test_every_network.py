@@ -36,6 +36,7 @@ NETWORKS = {
     "lm_resnext20_2x2d": {"widths": (8, 16, 32), "opening": 4},
     "momentum_resnet14": SMALL,
     "ie_resnet14": SMALL,
+    "ie_resnet18": {"widths": (4, 4, 6, 6)},
     "in_resnet14": SMALL,
     "lambda_in_resnet29": SMALL,
     "small_step_resnet14": SMALL,

@@ -105,6 +105,14 @@ def unrolled(y, f, *_):
     return z
 
 
+def descent(y, f, *_):
+    """A step of 0.1 down the gradient of the square of the residual, which counts as a constant, from y + f(y)."""
+    z = y + f(y)
+    at = z.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad((at - y.detach() - f(at)).square().sum(), at)
+    return z - 0.1 * gradient
+
+
 def lm(y, f, past, learnt):
     k = next(learnt)["k"] if "y" in past else 0
     new = (1 - k) * y + k * past.get("y", y) + f(y)
@@ -160,6 +168,7 @@ def corrected(y, f, past, learnt):
 
 
 TINY = {"widths": (4, 8, 16)}
+UNROLLED = {"solver": "fixed-point", "gradient": "unrolled", "tolerance": 0}
 RESTART = {**TINY, "history": "restart"}
 BY_HAND = [
     ("resnet14", TINY, {"kind": "pre", "step": euler}),
@@ -222,7 +231,12 @@ BY_HAND = [
         {"widths": (8, 16, 32), "opening": 4},
         {"kind": "post", "step": euler, "relu": "step", "opens": True, "counts": (1, 1, 1)},
     ),
-    ("ie_resnet14", TINY, {"kind": "pre", "step": unrolled}),
+    ("ie_resnet14", {**TINY, "norm": "batch"}, {"kind": "pre", "step": descent}),
+    (
+        "ie_resnet14",
+        {**TINY, **UNROLLED, "norm": "batch", "iterations": 3},
+        {"kind": "pre", "step": unrolled},
+    ),
     (
         "in_resnet14",
         {**TINY, "damping": "1/4"},

@@ -186,6 +186,39 @@ def test_a_warning_that_blocks_share_is_one_line() -> None:
     assert summary(t2n.create_model("in_resnet20")).warnings == ()  # of order none: no field's step
 
 
+def test_what_is_left_of_implicit_stages_and_what_does_not_converge() -> None:
+    """A field −3 y: of a step of length 21 that two iterations lead to, 27 is left; one of descent has h·L = 3 too."""
+
+    class Times(nn.Linear):
+        def __init__(self, factor: float) -> None:
+            super().__init__(3, 3, bias=False)
+            self.weight.data = factor * torch.eye(3)
+
+    def found(factor: float, **options: Any) -> Any:
+        (block,) = summary(t2n.compile("backward-euler", **options)([Times(factor)] * 2), (3,)).blocks
+        return block
+
+    iterated: dict[str, Any] = {"solver": "fixed-point", "gradient": "unrolled", "tolerance": 0, "iterations": 2}
+    first = found(-3.0, **iterated)
+    assert first.residual == pytest.approx(27 / 21)
+    assert [text.partition(":")[0] for text in first.warnings[:2]] == [
+        "a fixed-point iteration for the implicit stages need not converge",
+        "implicit stages are not solved, after 2 of fixed-point",
+    ]
+    assert "left of a step 1.3" in str(summary(t2n.compile("backward-euler", **iterated)([Times(-3.0)]), (3,)))
+    assert found(-0.01, **iterated).warnings == ()
+    one: dict[str, Any] = {"solver": "gradient", "gradient": "start", "tolerance": 0, "iterations": 1}
+    # from y = 1 to −2, where the residual is −2 − 1 − 6 = −9 and its gradient 2·4·(−9): 0.1 of it leads to 5.2
+    descended = found(-3.0, **one)
+    assert descended.residual == pytest.approx((5.2 - (1 - 3 * 5.2)) / (3 * 5.2))
+    assert [text[:20] for text in descended.warnings] == ["implicit stages are "]
+    assert found(-3.0).residual < 1e-5
+    assert found(-3.0).warnings == ()
+    assert summary(_net()).blocks[0].residual is None
+    with pytest.raises(InputError, match="fixed-point reached a residual"):
+        found(-3.0, solver="fixed-point")
+
+
 def test_adaptive_steps_are_not_known_before() -> None:
     with pytest.raises(InputError, match="give steps="):
         summary(t2n.create_model("neural_ode_adaptive"))

@@ -196,13 +196,13 @@ def test_a_gradient_that_is_no_number_stays_none():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"method": "newton"}, "fixed-point, anderson, newton-krylov"),
-        ({"gradient": "adjoint"}, "'implicit' or 'unrolled'"),
+        ({"method": "newton"}, "fixed-point, anderson, gradient, newton-krylov"),
+        ({"gradient": "adjoint"}, "'implicit', 'unrolled' or 'start'"),
         ({"tolerance": -1.0}, "at least 0"),
         ({"tolerance": float("nan")}, "finite"),
         ({"iterations": 0}, "at least 1"),
         ({"gradient": "unrolled"}, "use method='fixed-point'"),
-        ({"tolerance": 0.0}, "gradient='unrolled' alone"),
+        ({"tolerance": 0.0}, "gradient='unrolled' or 'start'"),
     ],
 )
 def test_solvers_that_make_no_sense(change, match):

@@ -15,6 +15,8 @@ from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.base import Distribution
 
+FOUR_RESOLUTIONS = 18  # the depth of two steps in each, 8n + 2
+
 
 def _exact(option: str, value: str | int | float) -> Expr:
     """The value of an option as an exact number, from how it is written."""
@@ -49,14 +51,29 @@ def momentum_resnet(
 
 @register_model(
     f"ie_resnet{DEPTH}",
-    published=depths_of("ie_resnet"),
+    published=("ie_resnet18", *depths_of("ie_resnet")),
     scheme="backward-euler",
-    about="implicit Euler skip connections, unrolled, Li, He and Lin 2020",
+    about="implicit Euler skip connections, y⁺ = y + f(y⁺) as far as one step of descent goes, Li, He and Lin 2020",
 )
 def ie_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
-    """Implicit Euler skip connections, y⁺ = y + f(y⁺), by `iterations` (3) unrolled fixed-point iterations."""
-    unrolled: ResNetOptions = {"solver": "fixed-point", "gradient": "unrolled", "iterations": 3, "tolerance": 0}
-    return by_name("ie_resnet", depth, "backward-euler", {**unrolled, **options})
+    """Implicit Euler skip connections: of ‖y⁺ − y − f(y⁺)‖² one step of gradient descent (`iterations`), 0.1 along the
+    gradient (`descent`), from y + f(y); it counts as a constant in the backward pass. Another `solver` solves.
+
+    Normalisation is over all channels of an image. Depth 18 is the authors' network (github.com/homles11/IE-ResNet),
+    with four resolutions and 3×3 shortcuts; but its last step descends on ‖y⁺ − y + f(y⁺)‖², by a slip of the sign.
+    """
+    if options.get("solver", "gradient") == "gradient":
+        own: ResNetOptions = {"solver": "gradient", "gradient": "start", "iterations": 1}
+        if options.get("gradient") != "implicit":
+            own["tolerance"] = 0
+        options = {**own, **options}
+    options.setdefault("norm", "layer")
+    if depth != FOUR_RESOLUTIONS:
+        return by_name("ie_resnet", depth, "backward-euler", options)
+    options.setdefault("widths", (16, 32, 64, 128))
+    options.setdefault("shortcut", "bn-relu-conv3x3")
+    options.setdefault("normal_opening", True)
+    return by_name("ie_resnet", 14, "backward-euler", options)
 
 
 @register_model(

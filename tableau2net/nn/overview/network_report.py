@@ -24,6 +24,8 @@ class BlockSummary:
     saved_bytes: an image, under each `backward=` that the scheme allows.
     receptive_field: rows and columns of the image that the middle pixel of its result depends on, at these weights.
     lipschitz: estimate of the largest singular value of its fields' Jacobians, at random images; None where not known.
+    residual: of its implicit stages as they are handed on, the largest, in lengths of the step; None where none are
+    searched for.
     real_interval, imaginary_interval: x with [−x, 0], [−ix, ix] stable for hλ.
     """
 
@@ -45,6 +47,7 @@ class BlockSummary:
     lipschitz: float | None
     real_interval: float | None
     imaginary_interval: float | None
+    residual: float | None
     warnings: tuple[str, ...]
 
 
@@ -53,8 +56,9 @@ class Summary:
     """What `summary` says. Printing it shows a table; `to_dict` is plain data for JSON.
 
     parameters and flops (an image) are the whole network's, what is outside blocks too. In the table, evals are
-    evaluations of fields; kept an image, what the backward pass keeps, under its `backward=` and under others; sees,
-    the receptive field; h·L, the step times the estimate of the fields' steepness."""
+    evaluations of fields; left of a step, the residual of implicit stages; kept an image, what the backward pass keeps,
+    under its `backward=` and under others; sees, the receptive field; h·L, the step times the estimate of the fields'
+    steepness."""
 
     input_size: tuple[int, ...]
     parameters: int
@@ -122,7 +126,8 @@ def _cells(b: BlockSummary) -> tuple[str, ...]:
     sees = "" if b.receptive_field is None else _times(b.receptive_field)
     steep = "" if b.lipschitz is None else f"{abs(b.h) * b.lipschitz:.2g}"
     numbers = (str(b.evaluations), _count(b.parameters), _count(b.flops))
-    return (b.scheme, _order(b), f"{b.steps} × {b.h:g}{start}", *numbers, "\nor ".join(saved), sees, steep)
+    scheme = b.scheme if b.residual is None else f"{b.scheme}\nleft of a step {b.residual:.2g}"
+    return (scheme, _order(b), f"{b.steps} × {b.h:g}{start}", *numbers, "\nor ".join(saved), sees, steep)
 
 
 def _in_words(b: BlockSummary) -> str:

@@ -16,8 +16,10 @@ from tableau2net.exact.text import float_of
 from tableau2net.nn.blocks import Specification, compiled_blocks, fields_of
 from tableau2net.nn.families.ode import AdaptiveBlock
 from tableau2net.nn.overview.compiled import Calls, own_copy, random_images, with_backward
+from tableau2net.nn.overview.implicit_stages import implicit_warnings, residual_of
 from tableau2net.nn.overview.network_report import BlockSummary, Summary
 from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import Scheme
 
 # that of "adjoint" is of something else
@@ -56,6 +58,8 @@ def summary(
     try:
         with Calls([*(block for _, block, _ in blocks), *fields]) as seen, torch.enable_grad():
             resting(image, *others)
+    except ConvergenceError as error:
+        raise InputError(str(error)) from None
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         instead = "; inputs=(…) are others to call it with" if inputs is None else ""
@@ -108,8 +112,9 @@ def _block(
     nominal = made.options.stage_weights == "independent" and made.evaluations > 1
     real, imaginary = _intervals(made.scheme)
     steepness = _steepness(block, seen)
-    raw = made.coefficients
+    raw, residual = made.coefficients, residual_of(block, inputs, named)
     warnings = (
+        *implicit_warnings(made, steepness, residual),
         *(_stability_warnings(made.h, steepness, real, imaginary) if made.order >= 0 else ()),
         *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
     )
@@ -132,6 +137,7 @@ def _block(
         lipschitz=steepness,
         real_interval=real,
         imaginary_interval=imaginary,
+        residual=residual,
         warnings=warnings,
     )
 

@@ -34,6 +34,7 @@ class NetworkOptions(CompileOptions, total=False):
     shortcut: Shortcut | None
     history: History
     plain_first: bool
+    normal_opening: bool
     h: float
     survival: float | None
     drop: Drop
@@ -66,6 +67,7 @@ class ResidualNetwork(Skeleton):
         all older states were the present one (a speed of 0), for schemes that remember states alone; then the first
         resolution begins with a plain step too.
     plain_first: whether the first resolution begins with a plain residual step, as the others do with a transition.
+    normal_opening: whether BN–ReLU follow the opening of a pre-activation network too.
     h: the step size, of transitions too.
     survival: stochastic depth. The probability that the last step of the network takes place in training; it falls
         linearly from 1 at the first, transitions counted. None for no such thing.  drop: "batch" or "sample".
@@ -90,6 +92,7 @@ class ResidualNetwork(Skeleton):
         shortcut: Shortcut | None = None,
         history: History = "carry",
         plain_first: bool = False,
+        normal_opening: bool = False,
         h: float = 1.0,
         survival: float | None = None,
         drop: Drop = "batch",
@@ -108,6 +111,8 @@ class ResidualNetwork(Skeleton):
             ("relu", kind.relu, Relu),
         ):
             _one_of(option, value, get_args(allowed))
+        if normal_opening and not kind.preactivation:
+            raise InputError("normal_opening: BN–ReLU follow the opening of a post-activation network in any case")
         if steps < 1 or num_classes < 1:
             raise InputError(f"steps = {steps}, num_classes = {num_classes}: both are at least 1")
         if survival is not None and not 0 < survival <= 1:
@@ -149,7 +154,9 @@ class ResidualNetwork(Skeleton):
             return made
 
         first = 0 if self.opens_with_transition else 1
-        self.opening = conv3x3(3, opening)
+        self.opening: nn.Module = conv3x3(3, opening)
+        if normal_opening:
+            self.opening = nn.Sequential(self.opening, nn.BatchNorm2d(opening), nn.ReLU())
         self.transitions: Rows[Transition] = rows(
             Transition(inputs, width, shortcut, 2 if i else 1, kind, h, remembered, resting)
             for i, (inputs, width) in enumerate(zip(entering, widths[first:], strict=True), first)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from tableau2net.nn.around.steps import draw
 from tableau2net.nn.fields.branches import FieldKind
 
-Shortcut = Literal["pad", "conv", "bn-relu-conv", "conv-bn"]
+Shortcut = Literal["pad", "conv", "bn-relu-conv", "bn-relu-conv3x3", "conv-bn"]
 States = tuple[Tensor, ...]
 
 
@@ -36,7 +36,7 @@ class Transition(Between):
     shortcut: how it does. "pad": every stride-th pixel, zero channels on either side (option A of He et al. 2016).
         "conv": a 1×1 convolution of the branch's own first activation. "conv-bn": a 1×1 convolution of the state,
         then BatchNorm (option B). "bn-relu-conv": BN–ReLU–1×1 convolution with a BatchNorm of its own, as LM-ResNet
-        has it.
+        has it; "bn-relu-conv3x3", the same with a 3×3 convolution (IE-ResNet).
     kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
     remembered: what of `Crossed` the block that follows takes as its past.  resting: what of its past is the new state.
 
@@ -64,8 +64,9 @@ class Transition(Between):
         self.h = h
         self.remembered, self.resting = remembered, resting
         if self.shortcut != "pad":
-            convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-            own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut == "bn-relu-conv" else []
+            wide = shortcut == "bn-relu-conv3x3"
+            convolution = nn.Conv2d(inputs, outputs, 3 if wide else 1, stride, padding=int(wide), bias=False)
+            own = [nn.BatchNorm2d(inputs), nn.ReLU()] if shortcut.startswith("bn-relu") else []
             normal = [nn.BatchNorm2d(outputs)] if shortcut == "conv-bn" else []
             self.project = nn.Sequential(*own, convolution, *normal)
 
