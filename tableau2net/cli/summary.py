@@ -9,6 +9,7 @@ import typer
 from tableau2net.cli.options import key_value
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
+from tableau2net.multigrid import Plan
 
 
 def summary(
@@ -21,6 +22,13 @@ def summary(
     ] = None,
     num_classes: Annotated[int, typer.Option(min=1, help="Classes of its head.")] = 10,
     input_size: Annotated[str, typer.Option(help="Of an image: channels, rows, columns.")] = "3,32,32",
+    layer_parallel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M:LEVELS:FCF:2,1",
+            help="Model training with steps many at once, in intervals of M, on 1, 2, 4, 16 and 64 processes.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show the blocks of a network before it is trained: scheme and proved order, cost, memory, what may go wrong.
@@ -28,6 +36,7 @@ def summary(
     Measured on one random image, with the weights that training would start from.
     """
     size = _sizes(input_size)
+    plan = None if layer_parallel is None else Plan.parse(layer_parallel, "--layer-parallel")
     options = dict(key_value(each, taken=("scheme", "num_classes", "name")) for each in option or ())
 
     import torch
@@ -36,7 +45,7 @@ def summary(
     from tableau2net.nn.registry import create_model
 
     torch.manual_seed(0)
-    found = of(create_model(name, scheme=scheme, num_classes=num_classes, **options), size)
+    found = of(create_model(name, scheme=scheme, num_classes=num_classes, **options), size, layer_parallel=plan)
     if json:
         print_json(found.to_dict())
         return

@@ -18,6 +18,7 @@ from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
 from tableau2net.multigrid import Plan
 from tableau2net.nn.depth_parallel import check_depth
+from tableau2net.nn.overview.summarise import layer_warnings
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import find_run
@@ -200,6 +201,9 @@ class _Folder:
                 if self.resume:
                     display.note(f"{self.path}: nothing to resume, a new run")
                 run.keep()  # from here on there is something to resume
+            if execution.plan is not None and not quiet:
+                for text in layer_warnings(made.model, data.shape, execution.plan):
+                    display.note(f"warning: {text}")
             if self.begun:
                 self.begun()
             run.log()  # one that is ahead of the checkpoint is cut back

@@ -15,8 +15,12 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 import tableau2net as t2n
 from tableau2net.errors import InputError
+from tableau2net.multigrid import Plan
+from tableau2net.multigrid.critical_path import modelled_speed
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.overview import summary
+from tableau2net.nn.overview.layer_model import LayerModel
+from tableau2net.nn.overview.summarise import layer_warnings
 
 
 def _net(scheme: str = "euler", **options: Any) -> nn.Module:
@@ -264,3 +268,35 @@ def test_what_is_no_image_is_given() -> None:
     assert block.saved_bytes["store"] >= block.saved_bytes["checkpoint"] > 0
     assert not any("no gradient" in text for text in found.warnings)
     assert "6" in str(found)
+
+
+def test_layer_parallel_steps_are_modelled() -> None:
+    plan = Plan(2, cycles=(1, 1))
+    net = t2n.create_model("resnet38", widths=(4, 8, 16))
+    assert all(block.layer_parallel is None for block in summary(net).blocks)
+    found = summary(net, layer_parallel="2:2:FCF:1,1")
+    models = [block.layer_parallel for block in found.blocks]
+    assert models == [LayerModel("2:2:FCF:1,1", 3, 2, modelled_speed(5 + (i == 0), plan)) for i in range(3)]
+    assert f"{modelled_speed(6, plan)[2]:.2f}" in str(found)
+    told: Any = json.loads(json.dumps(found.to_dict()))
+    assert told["blocks"][0]["layer_parallel"]["speed"]["64"] is None
+    with pytest.raises(InputError, match=r"blocks\.1: levels=2"):
+        summary(t2n.create_model("resnet20"), layer_parallel="2")
+
+
+@pytest.mark.parametrize(("h", "warned"), [(0.9, False), (1.1, True)])
+def test_coarse_steps_that_leave_the_stability_interval_are_told(h: float, warned: bool) -> None:
+    """y' = −y in intervals of two steps: Euler's 2 h against 2."""
+    field = nn.Linear(6, 6)
+    field.weight.data, field.bias.data = -torch.eye(6), torch.zeros(6)
+    block = t2n.compile("euler")([field] * 8, h)
+    assert bool(layer_warnings(block, (6,), Plan(2))) == warned
+    assert bool(layer_warnings(block, (6,), Plan(2, 3)))  # 4 h
+
+
+def test_layer_parallel_on_the_command_line(run: Any) -> None:
+    status, out, _ = run("summary", "resnet38", "--layer-parallel", "2")
+    assert status == 0
+    assert "layer-parallel 2:2:FCF:2,1" in out
+    status, out, err = run("summary", "resnet38", "--layer-parallel", "two")
+    assert (status, out, err.count("\n")) == (2, "", 1)

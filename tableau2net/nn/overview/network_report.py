@@ -11,6 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tableau2net.nn.overview.layer_model import LayerModel, layer_table
+
 
 @dataclass(frozen=True)
 class BlockSummary:
@@ -27,6 +29,7 @@ class BlockSummary:
     residual: of its implicit stages as they are handed on, the largest, in lengths of the step; None where none are
     searched for.
     real_interval, imaginary_interval: x with [−x, 0], [−ix, ix] stable for hλ.
+    layer_parallel: what such steps would come to, where that was asked.
     """
 
     where: str
@@ -49,6 +52,7 @@ class BlockSummary:
     imaginary_interval: float | None
     residual: float | None
     warnings: tuple[str, ...]
+    layer_parallel: LayerModel | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,9 @@ class Summary:
             yield Text(self._title)
             for b in self.blocks:
                 yield Text(_in_words(b))
+        modelled = [(b.where or "the network", b.steps, b.layer_parallel) for b in self.blocks if b.layer_parallel]
+        if modelled:
+            yield layer_table(modelled)
         for text in self.warnings:
             yield Text(f"warning: {text}", style="yellow")
 

@@ -13,10 +13,13 @@ from tableau2net.analysis.stability import stability
 from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
+from tableau2net.multigrid import Plan
 from tableau2net.nn.blocks import Specification, compiled_blocks, fields_of
+from tableau2net.nn.depth_parallel import check_depth
 from tableau2net.nn.families.ode import AdaptiveBlock
 from tableau2net.nn.overview.compiled import Calls, own_copy, random_images, with_backward
 from tableau2net.nn.overview.implicit_stages import implicit_warnings, residual_of
+from tableau2net.nn.overview.layer_model import LayerModel, coarse_warnings
 from tableau2net.nn.overview.network_report import BlockSummary, Summary
 from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
 from tableau2net.runtime.stage_solve import ConvergenceError
@@ -28,18 +31,25 @@ MEASURED = 3  # fields of a block whose steepness is estimated: the first, one i
 
 
 def summary(
-    network: nn.Module, input_size: Sequence[int] = (3, 32, 32), *, inputs: Sequence[Tensor] | Tensor | None = None
+    network: nn.Module,
+    input_size: Sequence[int] = (3, 32, 32),
+    *,
+    inputs: Sequence[Tensor] | Tensor | None = None,
+    layer_parallel: Plan | str | None = None,
 ) -> Summary:
     """What is known of a network of compiled blocks before it is trained; it is not changed.
 
     input_size: of one image, without the batch.
     inputs: what to call the network with in its place, where that is no image: a batch of tokens, or several tensors
         whose first axis is that of the batch, of two entries at least.
+    layer_parallel: a plan for multigrid in time, or its text, "4:2:FCF:2,1" say, whose speed is modelled for 1 to 64
+        processes.
 
     Measured on random images, the same each time: the floating-point operations, what the backward pass keeps, the part
     of the image seen, the steepness of the fields.
 
-    Raises InputError where the network has no compiled block, or does not take such images.
+    Raises InputError where the network has no compiled block, or does not take such images, and where its steps cannot
+    be layer-parallel by such a plan.
     """
     if not isinstance(network, nn.Module):
         raise InputError(f"network is no network ({type(network).__name__}): give an nn.Module")
@@ -48,6 +58,9 @@ def summary(
         if any(isinstance(module, AdaptiveBlock) for module in network.modules()):
             raise InputError("steps adapt to the images here, so what they cost is not known before; give steps=")
         raise InputError(f"{type(network).__name__} has no compiled block; t2n.convert makes them of residual blocks")
+    plan = Plan.parse(layer_parallel) if isinstance(layer_parallel, str) else layer_parallel
+    if plan is not None:
+        check_depth(network, plan)
     resting, trained = own_copy(network, training=False), own_copy(network, training=True)
     batch = (random_images(network, size, 2),) if inputs is None else _batch(inputs)
     size = tuple(batch[0].shape[1:])
@@ -69,12 +82,19 @@ def summary(
     with Calls(list(twins.values())) as kept:
         silent = _without_gradient(trained, batch, kept)
     found = [
-        _block(name, block, made, seen, twins[name], kept, image, silent)
+        _block(name, block, made, seen, twins[name], kept, image, silent, plan)
         for name, block, made in blocks
         if block in seen.inputs and twins[name] in kept.inputs
     ]
     parameters = sum(p.numel() for p in network.parameters())
     return Summary(size, parameters, flops(resting, (image.detach(), *others), {}), tuple(found))
+
+
+def layer_warnings(network: nn.Module, input_size: Sequence[int], plan: Plan) -> list[str]:
+    """What `summary` warns of in layer-parallel steps. No random numbers of anybody's are drawn."""
+    with torch.random.fork_rng(devices=[]):
+        found = summary(own_copy(network, training=False).cpu(), input_size, layer_parallel=plan)
+    return [text for text in found.warnings if "layer-parallel" in text]
 
 
 def _size(input_size: Sequence[int]) -> tuple[int, ...]:
@@ -107,6 +127,7 @@ def _block(
     kept: Calls,
     image: Tensor,
     silent: set[str],
+    plan: Plan | None,
 ) -> BlockSummary:
     inputs, named = _detached(seen.inputs[block]), _detached_values(seen.named[block])
     nominal = made.options.stage_weights == "independent" and made.evaluations > 1
@@ -115,6 +136,7 @@ def _block(
     raw, residual = made.coefficients, residual_of(block, inputs, named)
     warnings = (
         *implicit_warnings(made, steepness, residual),
+        *(coarse_warnings(made.h, steepness, plan, real) if plan else ()),
         *(_stability_warnings(made.h, steepness, real, imaginary) if made.order >= 0 else ()),
         *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
     )
@@ -139,6 +161,7 @@ def _block(
         imaginary_interval=imaginary,
         residual=residual,
         warnings=warnings,
+        layer_parallel=LayerModel.of(made.steps, plan) if plan else None,
     )
 
 
