@@ -13,6 +13,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.around.depths import Depths
+from tableau2net.nn.around.stochastic import refine_survival
 from tableau2net.nn.blocks import CompiledBlock, blocks_of, growth_told, steps_in
 from tableau2net.nn.dynamic.block import DynamicBlock
 from tableau2net.runtime.rounding import check_growth
@@ -33,12 +34,12 @@ def refine(network: Network, factor: int = 2) -> Network:
     network: any network made of compiled blocks, or one block, whatever the scheme. It stays as it is; nothing is
         shared with it.
 
-    Each step's fields are copied to all steps that take its place, with their BatchNorm statistics (and whatever else
-    they keep: how probable a step is, say). So are the coefficients that a step has learnt; where a multistep scheme's
-    start-up is now over sooner, the steps that had none get those of the first step that had, or where none had, draw
-    them as a new network does. A field that serves all steps stays one. A step of learnt length becomes steps of equal
-    length. Openings, transitions and heads are copied as
-    they are: a transition is no step of a block.
+    Each step's fields are copied to all steps that take its place, with their BatchNorm statistics and whatever else
+    they keep; so are the coefficients that a step has learnt. How probable a step is (stochastic depth) becomes what has
+    the same noise at the new length. Where a multistep scheme's start-up is now over sooner, the steps that had no
+    coefficients get those of the first step that had, or where none had, draw them as a new network does. A field that
+    serves all steps stays one. A step of learnt length becomes steps of equal length. Openings, transitions and heads
+    are copied as they are: a transition is no step of a block.
 
     With n steps a resolution, a `ResidualNetwork` of depth 6n + 2 has 3n − 2 steps in its blocks and 2 transitions: it
     becomes one of depth 2(2(3n − 2) + 2) + 2 = 12n − 2. The same structure, to load a saved state into, is
@@ -89,6 +90,7 @@ def _refine_block(block: CompiledBlock, factor: int) -> None:
         block.steps *= factor
     else:
         block.fields = _repeated(block.fields, factor)
+        refine_survival(block.fields, factor)
     block.h = block.h / factor
     if isinstance(depths := getattr(block, "depths", None), Depths):
         depths.refine(factor)

@@ -206,7 +206,8 @@ def test_steps_with_something_around_them():
     net = t2n.create_model("resnet14", widths=(4, 8, 16), survival=0.5)
     fine = refine(net)
     assert [type(b) for b in fine.blocks] == [type(b) for b in net.blocks]
-    assert [f.survival for f in fine.blocks[0].fields] == [f.survival for f in net.blocks[0].fields for _ in range(2)]
+    odds = [[(1 - f.survival) / f.survival for f in n.blocks[0].fields] for n in (net, fine)]
+    assert odds[1] == pytest.approx([2 * o for o in odds[0] for _ in range(2)])
     fine(images(torch.float32)).sum().backward()
 
 

@@ -28,6 +28,8 @@ class BlockSummary:
     lipschitz: estimate of the largest singular value of its fields' Jacobians, at random images; None where not known.
     residual: of its implicit stages as they are handed on, the largest, in lengths of the step; None where none are
     searched for.
+    noise: σ of each step that may be left out in training: dX = f dt + σ f dB, in the sense that `sense` says, see
+    `tableau2net.nn.around.stochastic`; empty without stochastic depth.
     real_interval, imaginary_interval: x with [−x, 0], [−ix, ix] stable for hλ.
     layer_parallel: what such steps would come to, where that was asked.
     """
@@ -51,6 +53,8 @@ class BlockSummary:
     real_interval: float | None
     imaginary_interval: float | None
     residual: float | None
+    noise: tuple[float, ...]
+    sense: str
     warnings: tuple[str, ...]
     layer_parallel: LayerModel | None = None
 
@@ -91,6 +95,11 @@ class Summary:
         return plain
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is to be said of blocks: the equation of their stochastic depth."""
+        return tuple(f"{b.where or 'the network'}: {_stochastic(b)}" for b in self.blocks if b.noise)
+
+    @property
     def _title(self) -> str:
         return f"{_count(self.parameters)} parameters, {_count(self.flops)} FLOPs an image of {_times(self.input_size)}"
 
@@ -106,6 +115,7 @@ class Summary:
         modelled = [(b.where or "the network", b.steps, b.layer_parallel) for b in self.blocks if b.layer_parallel]
         if modelled:
             yield layer_table(modelled)
+        yield from map(Text, self.notes)
         for text in self.warnings:
             yield Text(f"warning: {text}", style="yellow")
 
@@ -149,6 +159,13 @@ def _in_words(b: BlockSummary) -> str:
         "  " + ", ".join(f"{name} {cell}" for name, cell in (("sees", sees), ("h·L", steep)) if cell),
     ]
     return "\n".join(line for line in ["", *lines] if line.strip() or not line)
+
+
+def _stochastic(b: BlockSummary) -> str:
+    low, high = (f"{end(b.noise):.2g}" for end in (min, max))
+    sigma = low if low == high else f"{low} to {high}"
+    sense = f", {b.sense}" * bool(b.sense)
+    return f"in training dX = f dt + σ f dB{sense}, in mean and variance: σ² = h(1 − p)/p, σ = {sigma}"
 
 
 def _order(b: BlockSummary) -> str:

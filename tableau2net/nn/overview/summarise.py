@@ -14,6 +14,7 @@ from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.multigrid import Plan
+from tableau2net.nn.around.stochastic import noise, sense
 from tableau2net.nn.blocks import Specification, compiled_blocks, fields_of
 from tableau2net.nn.depth_parallel import check_depth
 from tableau2net.nn.families.ode import AdaptiveBlock
@@ -133,6 +134,7 @@ def _block(
     nominal = made.options.stage_weights == "independent" and made.evaluations > 1
     real, imaginary = _intervals(made.scheme)
     steepness = _steepness(block, seen)
+    survivals = [p for field in fields_of(block) if (p := getattr(field, "survival", 1.0)) < 1]
     raw, residual = made.coefficients, residual_of(block, inputs, named)
     warnings = (
         *implicit_warnings(made, steepness, residual),
@@ -160,6 +162,8 @@ def _block(
         real_interval=real,
         imaginary_interval=imaginary,
         residual=residual,
+        noise=tuple(noise(p, made.h) for p in survivals),
+        sense=_sense(made.scheme) if survivals else "",
         warnings=warnings,
         layer_parallel=LayerModel.of(made.steps, plan) if plan else None,
     )
@@ -184,6 +188,13 @@ def _steepness(block: nn.Module, seen: Calls) -> float | None:
     ]
     known = [value for value in values if value is not None]
     return max(known) if known else None
+
+
+def _sense(scheme: Scheme) -> str:
+    """In what sense a stochastic integral is meant."""
+    found = sense(scheme)
+    known = {"0": "Itô", "1/2": "Stratonovich", "1": "at the right end (backward Itô)", "None": ""}
+    return known.get(str(found), f"at {found} of each moment")
 
 
 def _intervals(scheme: Scheme) -> tuple[float | None, float | None]:
