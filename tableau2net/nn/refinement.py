@@ -35,8 +35,8 @@ def refine(network: Network, factor: int = 2) -> Network:
         shared with it.
 
     Each step's fields are copied to all steps that take its place, with their BatchNorm statistics and whatever else
-    they keep; so are the coefficients that a step has learnt. How probable a step is (stochastic depth) becomes what has
-    the same noise at the new length. Where a multistep scheme's start-up is now over sooner, the steps that had no
+    they keep; so are the coefficients that a step has learnt. How probable a step is (stochastic depth) becomes what
+    has the same noise at the new length. Where a multistep scheme's start-up is now over sooner, the steps that had no
     coefficients get those of the first step that had, or where none had, draw them as a new network does. A field that
     serves all steps stays one. A step of learnt length becomes steps of equal length. Openings, transitions and heads
     are copied as they are: a transition is no step of a block.

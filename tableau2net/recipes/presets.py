@@ -51,6 +51,42 @@ PRESETS = {
             Recipe(batch_size=100, weight_decay=2e-4),
         ),
         Preset(
+            "stochastic-depth-2016",
+            "github.com/yueatsprograms/Stochastic_Depth: its main.lua, for CIFAR-10 at depth 110",
+            Recipe(epochs=500, nesterov=True, milestones=(249 / 500, 374 / 500)),
+            {"survival": 0.5},
+        ),
+        Preset(
+            "in-resnet-2020",
+            "github.com/minicheshire/InResNet: its train.py, for CIFAR-10 (it pads images by 2, mirrored)",
+            Recipe(),
+        ),
+        Preset(
+            "ie-resnet-2020",
+            "github.com/homles11/IE-ResNet: its train.py without an attack (it has one by itself, and rotates images)",
+            Recipe(
+                epochs=150,
+                weight_decay=5e-4,
+                milestones=(99 / 150, 124 / 150, 139 / 150),
+                warmup=1.0,
+            ),
+        ),
+        Preset(
+            "momentum-2021",
+            "github.com/michaelsdr/momentumnet: its examples_paper/run_CIFAR_10.py and trainer_CIFAR_10.py",
+            Recipe(epochs=220, lr=0.01, weight_decay=5e-4, milestones=(180 / 220,)),
+        ),
+        Preset(
+            "neural-ode-2018",
+            "github.com/rtqichen/torchdiffeq: its examples/odenet_mnist.py",
+            Recipe(weight_decay=0.0, milestones=(60 / 160, 100 / 160, 140 / 160)),
+        ),
+        Preset(
+            "anode-2019",
+            "github.com/amirgholami/anode: its train.py and models/resnet.py",
+            Recipe(epochs=350, batch_size=256, weight_decay=5e-4, milestones=(150 / 350, 250 / 350)),
+        ),
+        Preset(
             "modern",
             "our own: one cycle of Nesterov's momentum",
             Recipe(epochs=60, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),

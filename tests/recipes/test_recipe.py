@@ -105,3 +105,22 @@ def test_changes_are_made() -> None:
     assert (found.lr, found.milestones, found.clip, found.schedule) == (1.0, (1.0, 0.5), (1.0, 2.0), "cosine")
     assert found.changed({"clip": None}).clip is None
     assert read(Recipe, {"lr": 1.0}, "an older recipe").betas == (0.9, 0.999)
+
+
+@pytest.mark.parametrize(
+    ("name", "rates", "numbers"),
+    [
+        ("stochastic-depth-2016", {0: 0.1, 248: 0.1, 249: 0.01, 374: 0.001, 499: 0.001}, (128, 0.9, 1e-4, True)),
+        ("in-resnet-2020", {0: 0.1, 79: 0.1, 80: 0.01, 120: 0.001, 159: 0.001}, (128, 0.9, 1e-4, False)),
+        ("ie-resnet-2020", {0: 0.0, 1: 0.1, 98: 0.1, 99: 0.01, 124: 1e-3, 149: 1e-4}, (128, 0.9, 5e-4, False)),
+        ("momentum-2021", {0: 0.01, 179: 0.01, 180: 0.001, 219: 0.001}, (128, 0.9, 5e-4, False)),
+        ("neural-ode-2018", {0: 0.1, 59: 0.1, 60: 0.01, 100: 1e-3, 140: 1e-4, 159: 1e-4}, (128, 0.9, 0.0, False)),
+        ("anode-2019", {0: 0.1, 149: 0.1, 150: 0.01, 250: 0.001, 349: 0.001}, (256, 0.9, 5e-4, False)),
+    ],
+)
+def test_rates_are_those_that_the_authors_programs_set(name, rates, numbers):
+    """The epochs counted from 0, of which the last that is given is the last."""
+    recipe = PRESETS[name].recipe
+    assert {epoch: round(recipe.lr_at(epoch), 9) for epoch in rates} == rates
+    assert recipe.epochs == max(rates) + 1
+    assert (recipe.batch_size, recipe.momentum, recipe.weight_decay, recipe.nesterov) == numbers
