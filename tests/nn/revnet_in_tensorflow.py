@@ -45,13 +45,13 @@ def main(checkout, name, batch):
     config = find(name)
     config.num_classes, config.wd, config.manual_gradients = 10, 0.0, False
     config = json.loads(json.dumps(vars(config)), object_hook=lambda own: namedtuple("Config", own)(**own))
-    made = model(config, is_training=bool(training), dtype=tf.float64, batch_size=len(y), apply_grad=False)
+    made = model(config, is_training=bool(training), inference_only=True, dtype=tf.float64, batch_size=len(y))
     learnt = tf.trainable_variables()
     gradients = tf.gradients(made.cost, learnt)
     scores = tf.get_default_graph().get_tensor_by_name("logit/xw_plus_b:0")
     with tf.Session() as session:
         values = {}
-        for variable in (v for v in tf.global_variables() if "/" in v.op.name):  # the others are the optimiser's
+        for variable in tf.global_variables():
             values[variable.op.name] = drawn(variable.op.name, [int(size) for size in variable.shape])
             variable.load(values[variable.op.name], session)
         scores, gradients = session.run([scores, gradients], {made.input: x, made.label: y})

@@ -60,7 +60,7 @@ def ours(array, turned):
 
 
 @pytest.mark.skipif(not CHECKOUT, reason="REVNET names no checkout of renmengye/revnet-public")
-@pytest.mark.parametrize("depth", COUNTS)
+@pytest.mark.parametrize("depth", [d if d == 38 else pytest.param(d, marks=pytest.mark.slow) for d in COUNTS])
 @pytest.mark.parametrize("training", [True, False])
 def test_scores_and_gradients_are_those_of_the_authors(depth, training, tmp_path):
     """Where a 3×3 convolution takes every other pixel, theirs begins at the first and ours one before it: theirs is
@@ -77,7 +77,8 @@ def test_scores_and_gradients_are_those_of_the_authors(depth, training, tmp_path
         for kind in ("value ", "gradient ")
     )
 
-    net = t2n.create_model(f"revnet{depth}").double().train(training)
+    # in evaluation, with statistics that are none of its own, the states of 110 layers grow: they cannot be undone
+    net = t2n.create_model(f"revnet{depth}", backward="reversible" if training else "store").double().train(training)
     own = dict(tensors(net))
     assert set(own) == set(values)
     assert sum(p.numel() for p in net.parameters()) == sum(g.numel() for g in gradients.values()) == COUNTS[depth]
