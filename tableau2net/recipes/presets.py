@@ -44,6 +44,7 @@ PRESETS = {
             "fractalnet-2017",
             "Larsson, Maire, Shakhnarovich 2017, §3.3; weight decay is not told, it is that of the others",
             Recipe(epochs=400, batch_size=100, lr=0.02, milestones=(1 / 2, 3 / 4, 7 / 8, 15 / 16)),
+            {"dropout": 0.4},
         ),
         Preset(
             "revnet-2017",

@@ -24,24 +24,27 @@ class Level:
     """What is trained in a level: the network, on its device, and an optimiser that has made no step yet.
 
     rate: the learning rate, a tensor () that the optimiser reads. average: of the weights, where the recipe has one.
+    layout: of images and kernels in memory.
     """
 
     model: nn.Module
     optimiser: Optimizer
     rate: Tensor
     average: Average | None
+    layout: torch.memory_format = torch.channels_last
 
     @classmethod
     def of(cls, model: nn.Module, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Level:
         """The level of a network, which is moved to its device; all processes begin with the first one's weights."""
-        model.to(device).to(memory_format=torch.channels_last)
+        layout = _layout(model, device)
+        model.to(device).to(memory_format=layout)
         if ranks.count > 1:
             ranks.spread(model)
             if ranks.sharing.count > 1:
                 synchronised(model)
         rate = torch.tensor(recipe.lr, dtype=torch.float32, device=device)
         average = Average(model) if recipe.ema else None
-        return cls(model, _optimiser(model, recipe, rate), rate, average)
+        return cls(model, _optimiser(model, recipe, rate), rate, average, layout)
 
     @property
     def measured(self) -> nn.Module:
@@ -61,6 +64,14 @@ class Level:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.default_rng([seed, number, 1]).integers(2**31)))
             return Level.of(HALVED.apply(self.model), recipe, device, ranks)
+
+
+def _layout(model: nn.Module, device: torch.device) -> torch.memory_format:
+    """Channels last, but on a CPU for a network with a 1×1 convolution that leaves pixels out and whose channels are no
+    multiple of 16: the gradient of its weights is written beyond its memory there (oneDNN, as torch 2.14 has it)."""
+    strided = (m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) != m.stride)
+    odd = any(channels // m.groups % 16 for m in strided for channels in (m.in_channels, m.out_channels))
+    return torch.contiguous_format if odd and device.type == "cpu" else torch.channels_last
 
 
 def _optimiser(model: nn.Module, recipe: Recipe, rate: Tensor) -> Optimizer:

@@ -77,6 +77,8 @@ class Update:
         recipe, level = self.recipe, self.level
         level.set_rate(self._now(self.rates))
         x, y = self.feed.take(size)
+        if level.layout == torch.contiguous_format:
+            x = x.contiguous()
         loss, scores, target = self._loss(x, y, size)
         level.optimiser.zero_grad(set_to_none=True)
         if self.smooths:

@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from tableau2net.nn.families.fractal import FractalNetwork
+from tableau2net.recipes.presets import find_preset
 
 CHECKOUT = Path(os.environ.get("FRACTALNET", ""))
 pytestmark = pytest.mark.skipif(
@@ -96,7 +97,7 @@ def test_layers_and_rates_are_those_of_the_authors():
     assert re.findall(r'type: "([A-Z]\w+)"', convolution) == ["Convolution", "Dropout", "BatchNorm", "ReLU"]
     assert re.findall(r'type: "([a-z]\w+)"', text) == ["xavier", "constant"] * 2
     (drop,) = re.findall(r":define DROP_PATH_RATIO\s+(\S+)", text)
-    net = FractalNetwork(3)
+    net = FractalNetwork(3, **find_preset("fractalnet-2017").options)
     assert {block.paths.drop for block in net.blocks} == {float(drop)}
     rates = {words[1]: float(words[2]) for words in calls(3, (64, 128, 256, 512, 512)) if words[0] == "conv"}
     for column in range(3):

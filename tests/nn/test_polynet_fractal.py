@@ -59,7 +59,7 @@ def fractal_by_hand(columns, fields, y):
 
 
 def undropped(columns, widths=(4, 5)):
-    return double(FractalNetwork(columns, widths=widths, drop=0, dropout=0))
+    return double(FractalNetwork(columns, widths=widths, drop=0))
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4])
@@ -175,6 +175,6 @@ def test_local_drop_path_keeps_a_mean_of_what_is_left():
 
 
 def test_dropout_rises_along_the_blocks():
-    net = FractalNetwork(2, widths=(2,) * 5)
+    net = FractalNetwork(2, widths=(2,) * 5, dropout=0.4)
     rates = [{getattr(field.dropout, "p", 0) for field in block.fields} for block in net.blocks]
     assert [round(rate, 10) for (rate,) in rates] == [0, 0.1, 0.2, 0.3, 0.4]

@@ -1,7 +1,11 @@
 """A training step against one written by hand, captured against called, and without waiting for the device."""
 
 import copy
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,7 +174,7 @@ def test_auxiliary_scores_count_as_the_network_says(mixup: float, few: ImageData
     """In the gradient, and not in the loss that is told."""
     recipe = Recipe(epochs=1, batch_size=120, mixup=mixup, label_smoothing=0.1)
     torch.manual_seed(0)
-    net: Any = create_model("fractalnet8", widths=(4, 6), drop=0.0, dropout=0.0)
+    net: Any = create_model("fractalnet8", widths=(4, 6), drop=0.0)
     update = update_of(copy.deepcopy(net), few, recipe)
     update.start(0)
     update(120)
@@ -191,10 +195,35 @@ def test_auxiliary_scores_count_as_the_network_says(mixup: float, few: ImageData
     assert update.row()["train_loss"] == pytest.approx(told[0].item(), rel=1e-5)
 
 
-@pytest.mark.slow
+def test_narrow_strides_of_one_pixel_are_trained_on_a_cpu(tmp_path: Path) -> None:
+    """In a process of its own: with images last in memory, two threads wrote into what is somebody else's."""
+    asked = "--scheme euler --depth 14 --option widths=[4,8,16] --shortcut conv --data glyphs:100:20 --batch-size 25"
+    command = [sys.executable, "-m", "tableau2net", "train", *asked.split(), "--epochs", "2", "--num-threads", "2"]
+    command += ["--device", "cpu", "--out", str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
-    ("name", "options"), [("lm_resnet14", {}), ("fractalnet8", {"widths": (4, 6), "drop": 0.0, "dropout": 0.0})]
+    ("name", "options", "narrow"),
+    [
+        ("resnet14", {"widths": (4, 8, 16), "shortcut": "conv"}, True),
+        ("resnet14", {"widths": (16, 32, 65), "shortcut": "conv-bn", "preactivation": False}, True),
+        ("resnet14", {"widths": (4, 8, 16), "shortcut": "pad"}, False),
+        ("resnet14", {}, False),
+        ("fractalnet8", {"widths": (4, 6)}, False),
+    ],
 )
+def test_images_lie_channels_last_but_where_that_is_wrong(name: str, options: dict[str, Any], narrow: bool) -> None:
+    level = Level.of(create_model(name, **options), Recipe(), CPU)
+    kernels = [module.weight for module in level.model.modules() if isinstance(module, nn.Conv2d)]
+    assert level.layout == (torch.contiguous_format if narrow else torch.channels_last)
+    assert all(kernel.is_contiguous(memory_format=level.layout) for kernel in kernels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), [("lm_resnet14", {}), ("fractalnet8", {"widths": (4, 6), "drop": 0.0})])
 def test_a_compiled_network_trains_the_same(name: str, options: dict[str, Any], few: ImageData) -> None:
     torch.manual_seed(0)
     model = create_model(name, **options)
