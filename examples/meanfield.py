@@ -20,14 +20,12 @@ def forces(block, y, cotangent):
         return [(p * block.fields[i](y)).sum() for i, y, p in zip(block.turn, states, costates[1:], strict=False)]
 
 
-def main(data: str = "glyphs:1000:200", passes: int = 6, depth: int = 26, rate: float = 10.0) -> None:
+def main(data: str = "glyphs:1000:200", passes: int = 6, depth: int = 26) -> None:
     x, y, unseen, labels = images(data)
-    nets = {"resnet": {}, "meanfield_resnet": {"depth_rate": rate}}
-    for family, options in nets.items():
+    for family in ("resnet", "meanfield_resnet"):
         torch.manual_seed(0)
-        nets[family] = train(t2n.create_model(f"{family}{depth}", **options, **SMALL), x, y, passes)
-        print(f"{family}{depth}: {right(nets[family], unseen, labels):.0%} right")
-    net = nets["meanfield_resnet"]
+        net = train(t2n.create_model(f"{family}{depth}", **SMALL), x, y, passes)
+        print(f"{family}{depth}: {right(net, unseen, labels):.0%} right")
     for name, depths in coefficient_values(net).items():
         print(f"{name}: {' '.join(f'{t:.3f}' for t in depths)}")
     print("fields have passed each other" if sort_depths(net) else "no field has passed another")

@@ -177,6 +177,16 @@ def test_momentum_and_damped(capsys):
     assert len(numbers(r"multiply the noise by (\S+)\n", text)) == 6
 
 
+def test_meanfield(capsys):
+    text = said("meanfield", capsys, data=DIGITS, passes=1, depth=20)
+    depths = re.findall(r"^blocks\.(\d)\.depths\.t: (.*)$", text, re.MULTILINE)
+    assert [(block, len(line.split())) for block, line in depths] == [("0", 3), ("1", 2), ("2", 2)]
+    assert all(0 <= float(t) <= 1 for _, line in depths for t in line.split())
+    pairs = re.findall(r"gradient (\S+), .* (\S+)\n", text)
+    assert len(pairs) == 2
+    assert all(by_hand == gradient for gradient, by_hand in pairs)
+
+
 def test_dynamic_blocks(capsys):
     text = said("dynamic_blocks", capsys, data="glyphs:120:20", epochs=2, widths=(4, 8))
     assert "2 steps became 4" in text
@@ -199,7 +209,7 @@ def test_columns_of_a_fractal_are_those_that_there_are():
         t2n.create_model("fractalnet8", widths=(4, 8)).column(3)
 
 
-@pytest.mark.parametrize("page", ["networks", "convert"])
+@pytest.mark.parametrize("page", ["networks", "convert", "control"])
 def test_the_pages_are_true(page):
     """Their code runs and prints what they say."""
     code = "\n".join(re.findall(r"```python\n(.*?)```", (FOLDER.parent / f"docs/{page}.md").read_text(), re.DOTALL))
