@@ -29,6 +29,7 @@ from tableau2net.scheme import Scheme, adjoint
 from tableau2net.step import Step, lower
 
 States = tuple[Tensor, ...]
+EVALUATE = "call eval() first"
 
 
 @dataclass(frozen=True)
@@ -167,18 +168,22 @@ def taken_steps(block: nn.Module) -> list[Taken]:
 @contextmanager
 def repeatable(block: nn.Module, what: str, states: States) -> Iterator[None]:
     """RuntimeError where the fields are other functions at each call, as some are in training."""
+    check_rows(block, what)
     if not block.training:
         yield
         return
-    instead = f"call eval() first; {what} is of a function that stays the same"
-    if any(module.training and isinstance(module, _BatchNorm) for module in block.modules()):
-        raise RuntimeError(f"{what}: BatchNorm in training mode goes by the whole batch: {instead}")
     before, random = Before([block]), RandomState(states[0].device)
     yield
     before.changed()
     if before.values or random.moved():
         changed = "draws random numbers" if random.moved() else f"changes its {next(iter(before.values))[1]!r}"
-        raise RuntimeError(f"{what}: a field {changed} in training mode: {instead}")
+        raise RuntimeError(f"{what}: a field {changed} in training mode, and is another one each time; {EVALUATE}")
+
+
+def check_rows(block: nn.Module, what: str) -> None:
+    """RuntimeError where a row of a batch is not mapped by itself."""
+    if any(module.training and isinstance(module, _BatchNorm) for module in block.modules()):
+        raise RuntimeError(f"{what}: BatchNorm in training mode goes by the whole batch; {EVALUATE}")
 
 
 def _learnt(scheme: Scheme, options: Options) -> tuple[Scheme, bool, bool, bool]:

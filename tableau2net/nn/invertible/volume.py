@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
-from tableau2net.nn.invertible.taken import States, StepMap, Taken, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, check_rows, one_step, repeatable, taken_steps
 from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
 from tableau2net.step.shears import is_shears
 
@@ -89,12 +90,19 @@ class _Volume:
     lipschitz: float | None
 
     def __call__(self, states: States) -> LogDet:
+        wanted = any(tensor.requires_grad for tensor in (*states, *self.block.parameters()))
+        with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
+            return self._found(states)
+
+    def _found(self, states: States) -> LogDet:
         parts = halved(self.block, states)
         total, error = parts[0].new_zeros(len(parts[0])), 0.0
         seed = int(torch.randint(2**62, ())) if self.terms and self.seed is None else self.seed or 0
         generator = torch.Generator(parts[0].device).manual_seed(seed)
         shears = is_shears(self.of.program)
-        with repeatable(self.block, "log_det", parts):
+        check_rows(self.block, "log_det")
+        # an implicit step is evaluated more than once, so its fields are to stay what they are
+        with nullcontext() if self.of.plain else repeatable(self.block, "log_det", parts):
             for taken in taken_steps(self.block):
                 if shears:
                     parts = self.of(taken, *parts)
