@@ -20,7 +20,7 @@ def moons(count: int) -> Tensor:
     return 1.5 * (curve + 0.1 * torch.randn(count, 2))
 
 
-def field(width: int, c: float = 0.97) -> nn.Module:
+def field(width: int, c: float = 0.9) -> nn.Module:
     layers = [nn.Linear(2, width), nn.ELU(), nn.Linear(width, width), nn.ELU(), nn.Linear(width, 2)]
     return t2n.nn.lipschitz_(nn.Sequential(*layers), c)
 
@@ -42,7 +42,7 @@ def picture(target: str, grid: Tensor, density: Tensor, data: Tensor, samples: T
     figure.savefig(target, dpi=110)
 
 
-def main(target: str = "", scheme: str = "euler", steps: int = 12, width: int = 64, updates: int = 1000) -> None:
+def main(target: str = "", scheme: str = "euler", steps: int = 12, width: int = 32, updates: int = 1000) -> None:
     torch.manual_seed(0)
     block = t2n.compile(scheme)([field(width) for _ in range(steps)])
     optimiser = torch.optim.Adam(block.parameters())

@@ -153,6 +153,22 @@ def test_revnet(capsys):
     assert numbers(r"by (\S+) of their length", text)[0] < 1e-4
 
 
+def test_iresnet(capsys, tmp_path):
+    """One mass, an inverse, and a series that comes nearer; the likelihood is better than that of no steps."""
+    target = tmp_path / "iresnet.png"
+    text = said("iresnet", capsys, target=str(target), steps=3, width=8, updates=40)
+    ((likelihood, mass),) = re.findall(r"log-likelihood (\S+), mass (\S+)", text)
+    assert float(mass) == pytest.approx(1, abs=1e-3)
+    assert float(likelihood) > -3.2
+    residual, bound = (numbers(rf"{what} (\S+)", text)[0] for what in ("z to", "right to"))
+    assert residual < 1e-11
+    assert residual <= bound < 1e-8
+    cut_off = numbers(r"mean, (\S+) cut off", text)
+    assert cut_off == sorted(cut_off, reverse=True)
+    assert all(a < c + 0.05 for a, c in zip(numbers(r"(\S+) from log", text), cut_off, strict=True))
+    assert target.stat().st_size > 10_000
+
+
 def test_hamiltonian(capsys):
     text = said("hamiltonian", capsys, steps=200, depth=14)
     drift, lost = numbers(r"energy (\S+) after", text), numbers(r"steps, (\S+) from", text)

@@ -15,7 +15,7 @@ ONE_STEP = ["runge-kutta", "additive-runge-kutta", "partitioned-runge-kutta"]
 def block_of(scheme, steps=2, h=0.05, timed=False, seed=0, **options):
     """A block with fields of its own, and states for it."""
     torch.manual_seed(seed)
-    made = t2n.compile(scheme, tolerance=1e-13, time_dependent=timed, **options)
+    made = t2n.compile(scheme, time_dependent=timed, **{"tolerance": 1e-13, **options})
     count = len(made.field_names)
     fields = [[Mixed(3, timed=timed) for _ in range(count)] for _ in range(steps)]
     entries = fields if count > 1 else [each[0] for each in fields]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,10 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tableau2net.codegen import CompiledBlock, Options, compile
 from tableau2net.codegen.compile_options import KEPT, StepOptions
 from tableau2net.codegen.learnable import learning
-from tableau2net.codegen.unrolled import as_tuple, plain_class
+from tableau2net.codegen.unrolled import Unrolled, as_tuple, plain_class
 from tableau2net.errors import InputError
 from tableau2net.nn.around.steps import After
-from tableau2net.nn.blocks import steps_in
 from tableau2net.nn.dynamic import DynamicBlock
 from tableau2net.runtime.buffers import Before
 from tableau2net.runtime.construction import per_channel
@@ -34,12 +33,15 @@ EVALUATE = "call eval() first"
 
 @dataclass(frozen=True)
 class Taken:
-    """A step that is taken: its fields by their names, its length, the time at which it begins, and what is learnt."""
+    """A step that is taken: its fields by their names, its length, the time at which it begins, and what is learnt.
+
+    own: the block's own step of states alone, with what it is called with before them; None where there is none."""
 
     fields: Mapping[str, nn.Module]
     h: float
     t: float
     learnt: Mapping[str, Tensor]
+    own: Callable[..., Any] | None = None
 
     def back(self, stages: int) -> Taken:
         """The step of the adjoint method that undoes it: from its end, by −h, its stages the other way round."""
@@ -101,6 +103,8 @@ class StepMap:
             yield per_channel(of_states[None], like)[0] if of_states.dim() else of_states
 
     def __call__(self, taken: Taken, *states: Tensor) -> States:
+        if taken.own is not None:
+            return as_tuple(taken.own(*states))
         return as_tuple(untouched(self.block.step, *self.arguments(taken, states[0]), *states))
 
     def adjoint(self, solve: StepOptions) -> StepMap | None:
@@ -143,26 +147,22 @@ def one_step(block: nn.Module, what: str) -> StepMap:
     return of
 
 
-def taken_steps(block: nn.Module) -> list[Taken]:
-    """The steps of a block that `one_step` has looked at, in order."""
+def taken_steps(block: nn.Module, *states: Tensor) -> list[Taken]:
+    """The steps that a block, which `one_step` has looked at, takes from states like these, in order."""
     if isinstance(block, DynamicBlock):
-        names, fields = block.block[0].field_names, block.step_fields()
-        every = zip(fields, block.lengths, block.states, strict=False)
-        return [Taken(dict(zip(names, own, strict=True)), h, t, {}) for own, h, t in every]
+        every = zip(block.step_fields(), block.lengths, block.states, strict=False)
+        return [Taken(dict(zip(block.block[0].field_names, own, strict=True)), h, t, {}) for own, h, t in every]
     assert isinstance(block, CompiledBlock)
-    options, count = block.made_of.options, steps_in(block)
-    learnt = block.learnt() if block.coefficients else {}
-    each = [block.field] * count if options.step_weights == "shared" else list(block.fields)
-    begin = block.t0 if options.time_dependent else 0.0
-    return [
-        Taken(
-            dict(zip(block.field_names, _listed(own), strict=True)),
-            block.h,
-            begin + n * block.h,
-            {name: value if options.sharing == "shared" else value[n] for name, value in learnt.items()},
-        )
-        for n, own in enumerate(each)
-    ]
+    options, names = block.made_of.options, block.field_names
+    plain = plain_class(block)  # around it there may be more that is learnt, and no coefficient
+    learnt = plain.learnt(block) if plain.coefficients else {}
+    found = []
+    for n, (_, step, leading) in enumerate(Unrolled(block, *states).steps):
+        fields, (h, *rest) = dict(zip(names, leading, strict=False)), leading[len(names) :]
+        values = {name: value if options.sharing == "shared" else value[n] for name, value in learnt.items()}
+        own = None if block.history or options.reveal else partial(untouched, step, *leading)
+        found.append(Taken(fields, h, rest[0] if options.time_dependent else 0.0, values, own))
+    return found
 
 
 @contextmanager
@@ -178,6 +178,11 @@ def repeatable(block: nn.Module, what: str, states: States) -> Iterator[None]:
     if before.values or random.moved():
         changed = "draws random numbers" if random.moved() else f"changes its {next(iter(before.values))[1]!r}"
         raise RuntimeError(f"{what}: a field {changed} in training mode, and is another one each time; {EVALUATE}")
+
+
+def apart(block: nn.Module) -> bool:
+    """Whether normalisation has running statistics of each evaluation of a step, in their order."""
+    return any("evaluations" in module._modules for module in block.modules())
 
 
 def check_rows(block: nn.Module, what: str) -> None:
@@ -212,10 +217,6 @@ def _check_plain(block: CompiledBlock, what: str) -> None:
             raise InputError(f"{what}: {layer.option} puts an activation after each step, which nothing undoes")
     if type(block).step is not plain_class(block).step and not layers:
         raise InputError(f"{what}: {type(block).__name__} has a step of its own, which no scheme tells")
-
-
-def _listed(fields: nn.Module) -> Sequence[nn.Module]:
-    return list(fields) if isinstance(fields, nn.ModuleList) else [fields]
 
 
 def _mirrored(name: str, stages: int) -> str:

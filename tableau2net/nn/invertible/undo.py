@@ -19,7 +19,7 @@ from tableau2net.codegen.compile_options import Method, StepOptions
 from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.fields.lipschitz import lipschitz_bound
-from tableau2net.nn.invertible.taken import States, StepMap, Taken, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, one_step, repeatable, taken_steps
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.step.contraction import contraction
 
@@ -91,7 +91,7 @@ class InverseBlock(nn.Module):
     def forward(self, *states: Tensor) -> Tensor | States:
         parts = halved(self.block, states)
         with repeatable(self.block, "inverse", parts):
-            steps = taken_steps(self.block)
+            steps = taken_steps(self.block, *parts)
             for n in reversed(range(len(steps))):
                 try:
                     parts = self._before(steps[n], parts)
@@ -112,14 +112,19 @@ class InverseBlock(nn.Module):
             again = as_tuple(self.block(*as_tuple(found)))
             apart = [(a - z).flatten(1) for a, z in zip(again, states, strict=True)]
             residual = torch.linalg.vector_norm(torch.cat(apart, 1), dim=1)
-        rates = [step_rate(self.of, taken, lipschitz) for taken in taken_steps(self.block)]
+        rates = [step_rate(self.of, taken, lipschitz) for taken in taken_steps(self.block, *states)]
         known = all(rate < 1 for rate in rates)
         return Undone(found, residual, residual * (math.prod(1 / (1 - q) for q in rates) if known else math.inf))
 
     def _before(self, taken: Taken, after: States) -> States:
         """The states before a step."""
-        if self.table is not None:
+        if self.table is not None and not apart(self.block):
             return self.table(taken.back(self.of.stages), *after)
+        if apart(self.block) and (taken.own is None or not self.of.plain):
+            raise InputError(
+                "inverse: BatchNorm has statistics of each evaluation, in the order of the step, and the inverse of "
+                "this one evaluates in another; GroupNorm has none"
+            )
 
         def moved(*states: Tensor) -> tuple[States, States]:
             return tuple(y + (z - new) for y, z, new in zip(states, after, self.of(taken, *states), strict=True)), ()

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
-from tableau2net.nn.invertible.taken import States, StepMap, Taken, check_rows, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, check_rows, one_step, repeatable, taken_steps
 from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
 from tableau2net.step.shears import is_shears
+
+MOST_NUMBERS = 4096  # of a row whose Jacobian is written out: 128 MB
 
 
 class LogDet(NamedTuple):
@@ -50,8 +52,9 @@ def log_det(
         terms that are taken.  seed: of these; left out, torch's own generator goes on.
     lipschitz: of each field, for `error`; left out, what is known of them (`lipschitz_bound`).
 
-    It has gradients where they are enabled. Raises InputError for a block that remembers steps, and for a series that
-    need not converge, as the fields' Lipschitz constants do not make ‖J‖ < 1.
+    It has gradients where they are enabled. Raises InputError for a block that remembers steps, for more than 4,096
+    numbers a row without `terms`, and for a series that need not converge, as the fields' Lipschitz constants do not
+    make ‖J‖ < 1.
     """
     if terms is not None and (terms < 1 or probes < 1):
         raise InputError(f"log_det: terms={terms}, probes={probes}: both are at least 1")
@@ -90,9 +93,9 @@ class _Volume:
     lipschitz: float | None
 
     def __call__(self, states: States) -> LogDet:
-        wanted = any(tensor.requires_grad for tensor in (*states, *self.block.parameters()))
-        with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
-            return self._found(states)
+        wanted = any(tensor.requires_grad for tensor in (*states, *self.block.parameters())) and torch.is_grad_enabled()
+        with torch.inference_mode(False), torch.set_grad_enabled(wanted):  # products with a Jacobian want a graph
+            return self._found(tuple(y.clone() if y.is_inference() else y for y in states))
 
     def _found(self, states: States) -> LogDet:
         parts = halved(self.block, states)
@@ -103,7 +106,7 @@ class _Volume:
         check_rows(self.block, "log_det")
         # an implicit step is evaluated more than once, so its fields are to stay what they are
         with nullcontext() if self.of.plain else repeatable(self.block, "log_det", parts):
-            for taken in taken_steps(self.block):
+            for taken in taken_steps(self.block, *parts):
                 if shears:
                     parts = self.of(taken, *parts)
                 elif self.terms is None:
@@ -116,7 +119,7 @@ class _Volume:
         return LogDet(joined(self.block, parts), total, error)
 
     def _exact(self, taken: Taken, before: States) -> tuple[States, Tensor]:
-        if not self.of.plain:
+        if not self.of.plain and not apart(self.block):
             table = self.of.adjoint({})
             if table is not None and table.program.explicit:
                 after = self.of(taken, *before)
@@ -176,6 +179,12 @@ def _with_log_det(step: Callable[..., States], before: States, again: bool = Tru
             "solver='fixed-point', gradient='unrolled'"
         )
     after, pulled = _pulled(step, before)
+    size = sum(y[0].numel() for y in before)
+    if size > MOST_NUMBERS:
+        raise InputError(
+            f"log_det: a row of {size:,} numbers has a Jacobian of {size:,}² (at most {MOST_NUMBERS:,} are taken); "
+            "write terms=, a series that wants no Jacobian"
+        )
     rows = []
     for i, y in enumerate(before):
         for j in range(y[0].numel()):
