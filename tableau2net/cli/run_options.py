@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from tableau2net.declared import Declared, bare, bounds
+from tableau2net.declared import Declared, bare, bounds, fraction
 from tableau2net.errors import InputError
 from tableau2net.runs.run_spec import OPTIONS
 
@@ -47,8 +47,8 @@ def _parameter(name: str, known: Declared, help: str | None) -> inspect.Paramete
     if get_origin(kind) is tuple:  # written as text, and read by `settings_of`
         usual = ", ".join(map(str, default)) if default else usual
         kind, default = list[str] if get_args(kind)[1] is ... else str, None
-    if help is not None:
-        usual, default = None, None
+    if help is not None or (kind is float and said.kind is str):  # a fraction, read by `settings_of`
+        usual, default = None if help is not None else usual, None
     if said.switch:
         flags = [f"--{name.replace('_', '-')}"]
     least, most = bounds(known.hint) if said.ranged else (None, None)
@@ -73,8 +73,12 @@ def settings_of(context: typer.Context, options: Mapping[str, Any]) -> dict[str,
 def _read(known: Declared, name: str, value: Any) -> Any:
     """An option's value as its field has it."""
     kind, option = bare(known.hint), f"--{name.replace('_', '-')}"
+    if kind is float and isinstance(value, str):
+        return _fraction(option, value, "a number or a fraction, 0.03 or 8/255")
     if get_origin(kind) is not tuple:
         return value
+    if get_args(kind)[0] is str:
+        return tuple(value)
     if get_args(kind)[1] is ...:
         return tuple(_fraction(option, text) for text in value)
     try:
@@ -84,10 +88,9 @@ def _read(known: Declared, name: str, value: Any) -> Any:
     return first, second
 
 
-def _fraction(option: str, text: str) -> float:
+def _fraction(option: str, text: str, wanted: str = "a fraction of the epochs, 0.5 or 2/3") -> float:
     """A number like 0.5 or 2/3. Raises InputError for what is neither."""
-    above, _, below = text.partition("/")
     try:
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"{option} {text[:40]!r}: write a fraction of the epochs, 0.5 or 2/3") from None
+        return fraction(text)
+    except ValueError:
+        raise InputError(f"{option} {text[:40]!r}: write {wanted}") from None

@@ -22,7 +22,7 @@ LEAST = (
 )  # fmt: skip
 
 # What may tell rows of one name apart, the first that do so.
-TELLING = ("coefficients", "scheme", "data", "preset", "precision", "parameters")
+TELLING = ("adversary", "coefficients", "scheme", "data", "preset", "precision", "parameters")
 
 
 def show(sheet: Sheet) -> None:

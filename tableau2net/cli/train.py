@@ -91,6 +91,8 @@ def train(
         f"test accuracy {100 - result.test_error:.2f} % (error {result.test_error:.2f} %{held}) "
         f"after {result.seconds:.0f} s; see {printable(out / 'curves.png')}"
     )
+    for attack, error in result.robust.items():
+        print(f"under {attack}: test accuracy {100 - error:.2f} % (error {error:.2f} %)")
 
 
 def plain_name(data: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from tableau2net.comparison.baseline import Against, against
 from tableau2net.comparison.protocol import Published, caption
@@ -33,21 +34,35 @@ class Table:
     ) -> Table:
         """The table of these runs. Raises InputError for a baseline that none of them is."""
         table = cls(tuple(compare(runs)), published, baseline, tuple(notes), title)
-        assert table.against is not None
+        assert table.differences is not None
         return table
 
     @cached_property
-    def against(self) -> list[Against]:
-        """What each row is against the baseline."""
+    def attacks(self) -> list[str]:
+        """What any row has been measured under."""
+        return list(dict.fromkeys(attack for row in self.rows for attack in row.robust))
+
+    @cached_property
+    def differences(self) -> list[list[Against]]:
+        """What each row is against the baseline: by the test error, and then by that under each attack."""
         if self.baseline is None:
-            return [Against()] * len(self.rows)
-        return against(self.rows, self.baseline)
+            return [[Against()] * len(self.rows)] * (1 + len(self.attacks))
+        return against(self.rows, self.baseline, self.attacks)
+
+    @property
+    def against(self) -> list[Against]:
+        """What each row is against the baseline by the test error."""
+        return self.differences[0]
 
     @cached_property
     def caption(self) -> tuple[str, ...]:
         """What belongs below the table in every format."""
         title = () if self.title is None else (f"{plain(self.title).rstrip('.')}.",)
-        return (*title, *caption(self.rows, self.published, self.baseline, self.against), *self.notes)
+        return (
+            *title,
+            *caption(self.rows, self.published, self.baseline, list(chain.from_iterable(self.differences))),
+            *self.notes,
+        )
 
     @cached_property
     def best(self) -> frozenset[int]:

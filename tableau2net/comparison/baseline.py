@@ -49,8 +49,9 @@ class Against:
         return asdict(self)
 
 
-def against(rows: Sequence[Row], name: str) -> list[Against]:
-    """Each row against the baseline of this label, or network's name, at the same depth and on the same data.
+def against(rows: Sequence[Row], name: str, attacks: Sequence[str] = ()) -> list[list[Against]]:
+    """Each row against the baseline of this label, or network's name, at the same depth and on the same data: by the
+    test error, and by that under each of the attacks. All their p are one family.
 
     Raises InputError where no row has the name, or where several could be meant.
     """
@@ -59,11 +60,12 @@ def against(rows: Sequence[Row], name: str) -> list[Against]:
         near = difflib.get_close_matches(plain(name), known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise InputError(f"baseline {plain(name)!r}: no row has this name{hint}; there are {', '.join(known[:8])}")
-    found = [_against(row, _baseline(row, rows, plain(name))) for row in rows]
+    pairs = [(row, _baseline(row, rows, plain(name))) for row in rows]
+    found = [_against(*pair, attack) for attack in (None, *attacks) for pair in pairs]
     tested = [index for index, each in enumerate(found) if each.p is not None]
     for index, p in zip(tested, holm([p for each in found if (p := each.p) is not None]), strict=True):
         found[index] = replace(found[index], p_holm=p)
-    return found
+    return [found[start : start + len(rows)] for start in range(0, len(found), len(rows))]
 
 
 def _baseline(row: Row, rows: Sequence[Row], name: str) -> Row | None:
@@ -87,7 +89,8 @@ def _baseline(row: Row, rows: Sequence[Row], name: str) -> Row | None:
 
 def _names(row: Row) -> tuple[str, ...]:
     """What a row may be called, the best name first."""
-    ends = ("", f" {row.coefficients}", f" {row.scheme}", f" {row.scheme} {row.coefficients}")
+    trained = row.adversary or "natural"
+    ends = ("", f" {trained}", f" {row.coefficients}", f" {row.scheme}", f" {row.scheme} {row.coefficients}")
     return tuple(name + end for name in (row.network, row.model) for end in ends)
 
 
@@ -101,37 +104,39 @@ def _recipe(row: Row) -> Recipe:
 
 
 def _terms(row: Row) -> tuple[object, ...]:
-    return _recipe(row), row.coefficients, row.precision, row.device
+    return _recipe(row), row.coefficients, row.precision, row.device, row.adversary
 
 
-def _against(row: Row, baseline: Row | None) -> Against:
+def _against(row: Row, baseline: Row | None, attack: str | None) -> Against:
     if baseline is row:
         return Against(why="the baseline itself")
     if baseline is None:
         return Against(why="no baseline of the same depth, data and epochs")
+    if attack is not None and not (row.robust.get(attack) and baseline.robust.get(attack)):
+        return Against(why=f"not both measured under {attack}")
     common = [seed for seed in row.by_seed if seed in baseline.by_seed]
-    pairs = [(_error(row.by_seed[seed]), _error(baseline.by_seed[seed])) for seed in common]
+    pairs = [(_error(row.by_seed[seed], attack), _error(baseline.by_seed[seed], attack)) for seed in common]
     differences = [first - second for first, second in pairs]
     if not differences:
         return Against(why="no seed in common")
     if len(differences) == 1:
         (seed,) = common
         told = Against(difference=float(differences[0]))
-        return _by_images(told, row.by_seed[seed], baseline.by_seed[seed])
+        return _by_images(told, row.by_seed[seed], baseline.by_seed[seed], attack)
     floats = list(map(float, differences))
     told = Against(fmean(floats), stdev(floats), "paired t", len(floats), p=paired_t(differences))
     return told if told.p is not None else replace(told, why="the same difference for every seed")
 
 
-def _error(runs: Sequence[Finished]) -> Fraction:
-    return sum((run.exact_error for run in runs), Fraction(0)) / len(runs)
+def _error(runs: Sequence[Finished], attack: str | None) -> Fraction:
+    return sum((run.exact_error(attack) for run in runs), Fraction(0)) / len(runs)
 
 
-def _by_images(told: Against, first: Sequence[Finished], second: Sequence[Finished]) -> Against:
+def _by_images(told: Against, first: Sequence[Finished], second: Sequence[Finished], attack: str | None) -> Against:
     """McNemar's test, where one run of each network has left what it said of the same test images."""
     if len(first) > 1 or len(second) > 1:
         return replace(told, why="one seed in common, run more than once")
-    said, base = first[0].predictions(), second[0].predictions()
+    said, base = first[0].predictions(attack), second[0].predictions(attack)
     if said is None or base is None:
         return replace(told, why="one seed in common, and no predictions.safetensors of both")
     if not np.array_equal(said.truth, base.truth):

@@ -101,10 +101,20 @@ def _accented(letter: str) -> bool:
 def records(table: Table) -> list[dict[str, Any]]:
     """The rows, each with what it is against the baseline."""
     found = []
-    for row, against in zip(table.rows, table.against, strict=True):
+    for index, (row, against) in enumerate(zip(table.rows, table.against, strict=True)):
         versus = {"against": {"baseline": table.baseline, **against.to_dict()}} if table.baseline is not None else {}
         note = row_note(row, table.published)
-        found.append({**row.to_dict(), **versus, "note": note})
+        found.append({**row.to_dict(), "robust": _robust(table, index), **versus, "note": note})
+    return found
+
+
+def _robust(table: Table, index: int) -> dict[str, Any]:
+    """What a row is under each attack that any row has been measured under."""
+    found = {}
+    for attack, against in zip(table.attacks, table.differences[1:], strict=True):
+        spread = table.rows[index].robust.get(attack)
+        own: dict[str, Any] = asdict(spread) if spread else {"mean": None, "std": None}
+        found[attack] = own | ({} if table.baseline is None else {"against": against[index].to_dict()})
     return found
 
 

@@ -49,7 +49,7 @@ class Row:
     network: the label of a grid where there is one, else the network's name with the options that it does not have by
     itself. column: the depth that it stands for; its own, but where a grid matches networks. train, held_out, test:
     images. full_epochs: those of the recipe as published. seconds: of a run. A seed that was run more than once
-    counts once, by its mean.
+    counts once, by its mean. adversary: who changed the images that it was trained on; robust: errors under attack.
     """
 
     network: str
@@ -70,9 +70,11 @@ class Row:
     full_epochs: int
     preset: str | None
     precision: str
+    adversary: str | None
     seeds: tuple[int, ...]
     validation_error: Spread | None
     test_error: Spread
+    robust: dict[str, Spread | None]
     published: float | None
     seconds: float
     images_per_second: float
@@ -97,6 +99,7 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         found = {own.name: getattr(self, own.name) for own in fields(self) if own.name != "runs"}
+        found["robust"] = {attack: spread and asdict(spread) for attack, spread in self.robust.items()}
         return {key: asdict(value) if isinstance(value, Spread) else value for key, value in found.items()}
 
 
@@ -163,11 +166,17 @@ def _row(runs: list[Finished]) -> Row:
         full_epochs=(preset.recipe if preset else Recipe()).epochs,
         preset=result.preset and plain(result.preset),
         precision=plain(result.precision),
+        adversary=result.asked.adversary.told,
         seeds=tuple(seeds),
         validation_error=None
         if None in held
         else Spread.of(fmean(run.result.validation_error or 0.0 for run in same) for same in seeds.values()),
         test_error=test,
+        robust={
+            attack: Spread.of(fmean(run.error(attack) for run in same) for same in seeds.values())
+            for attack in result.robust
+            if all(attack in run.result.robust for run in runs)
+        },
         published=first.published,
         seconds=fmean(run.result.seconds for run in runs),
         images_per_second=fmean(run.result.images_per_second for run in runs),

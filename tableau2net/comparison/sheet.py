@@ -62,6 +62,7 @@ COLUMNS: dict[str, Text] = {
     **PROTOCOL,
     "preset": lambda row, _: row.preset,
     "precision": lambda row, _: row.precision,
+    "adversary": lambda row, _: row.adversary,
     "seeds": lambda row, _: len(row.seeds),
     "validation error, %": lambda row, _: row.validation_error,
     TEST: lambda row, _: row.test_error,
@@ -80,8 +81,11 @@ def sheet(table: Table) -> Sheet:
     """A line for each row. Columns of which nothing is known are left out, those that are the same told once."""
     pairs = list(zip(table.rows, table.against, strict=True))
     columns = {name: [_cell(text(row, found)) for row, found in pairs] for name, text in COLUMNS.items()}
+    robust = _under_attack(table)
+    last = ("seconds/run", "images/s", "device")
+    columns = {**columns, **robust, **{name: columns.pop(name) for name in last}}
     known = {name: cells for name, cells in columns.items() if set(cells) != {NONE} or name == TEST}
-    same = {name: cells[0] for name, cells in known.items() if len(set(cells)) == 1 and name not in ALWAYS}
+    same = {name: cells[0] for name, cells in known.items() if len(set(cells)) == 1 and name not in (*ALWAYS, *robust)}
     if len(set(known.get("test", ())) - {NONE}) == 1:  # a test, or a dash
         same["test"] = ""
     kept = {name: cells for name, cells in known.items() if name not in same}
@@ -90,8 +94,18 @@ def sheet(table: Table) -> Sheet:
     return Sheet(tuple(kept), tuple(zip(*kept.values(), strict=True)), told, table.caption, strong)
 
 
+def _under_attack(table: Table) -> dict[str, list[str]]:
+    """Columns of each attack that any row has been measured under: the error, and the difference and p of it."""
+    found: dict[str, list[str]] = {}
+    for attack, against in zip(table.attacks, table.differences[1:], strict=True):
+        found[f"{attack} error, %"] = [_cell(row.robust.get(attack)) for row in table.rows]
+        found[f"{attack} difference"] = [_cell(difference(each)) for each in against]
+        found[f"{attack} p"] = [_cell(p_value(each.p_holm)) for each in against]
+    return found
+
+
 # What makes two rows lines of their own in a pivot; what comes second does so where the first leaves two for one cell.
-_LINES = (NETWORK, "coefficients", "scheme", *PROTOCOL, "preset")
+_LINES = (NETWORK, "coefficients", "scheme", *PROTOCOL, "preset", "adversary")
 _MORE = ("order", "precision", "device")
 
 

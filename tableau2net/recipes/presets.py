@@ -12,12 +12,13 @@ from tableau2net.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe, where it was published, and the options that its networks have besides."""
+    """A recipe, where it was published, the options that its networks have besides, and its adversary's settings."""
 
     name: str
     reference: str
     recipe: Recipe
     options: Mapping[str, Any] = field(default_factory=dict)
+    adversary: Mapping[str, Any] = field(default_factory=dict)
 
 
 PRESETS = {
@@ -91,6 +92,20 @@ PRESETS = {
             "modern",
             "our own: one cycle of Nesterov's momentum",
             Recipe(epochs=60, lr=0.3, weight_decay=5e-4, nesterov=True, schedule="one-cycle", warmup=5),
+        ),
+        Preset(
+            "yopo-2019",
+            "Zhang, Zhang, Lu, Zhu, Dong 2019: YOPO-5-3 as their code trains a pre-activation ResNet-18 on CIFAR-10",
+            Recipe(epochs=36, batch_size=256, lr=0.2 / 5, weight_decay=5e-4, milestones=(30 / 36, 34 / 36)),
+            adversary={"adversary": "yopo-5-3", "epsilon": 8 / 255, "attack_step": 2 / 255},
+        ),
+        Preset(
+            "pgd-10",
+            "the same authors' PGD-10 beside it (their loop adds the loss of the unchanged images; this is Madry's)",
+            Recipe(
+                epochs=105, batch_size=256, lr=0.05, weight_decay=5e-4, milestones=(75 / 105, 90 / 105, 100 / 105)
+            ),
+            adversary={"adversary": "pgd-10", "epsilon": 8 / 255, "attack_step": 2 / 255},
         ),
     )
 }  # fmt: skip

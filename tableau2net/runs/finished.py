@@ -15,11 +15,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from tableau2net.errors import InputError
+from tableau2net.recipes.adversary import MOST_ATTACKS
 from tableau2net.runs.result import RESULT, Result
 
 PREDICTIONS = "predictions.safetensors"
 MOST_IMAGES = 2**17  # of a test; exact binomials of these take three seconds
-_MOST_BYTES = 2 * 8 * MOST_IMAGES + 2**16
+MOST_BYTES = (2 + MOST_ATTACKS) * 8 * MOST_IMAGES + 2**16
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,22 @@ class Finished:
         found = self.result.data.get(part)
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
-    @property
-    def exact_error(self) -> Fraction:
+    def error(self, attack: str | None = None) -> float:
+        """The test error, per cent; that under an attack, where it has been measured."""
+        return self.result.test_error if attack is None else self.result.robust[attack]
+
+    def exact_error(self, attack: str | None = None) -> Fraction:
         """The test error, per cent: a whole number of wrong predictions, which a float need not be."""
-        error, count = self.result.test_error, self.count("test")
+        error, count = self.error(attack), self.count("test")
         if count is not None and 0 < count <= 10**9:
             wrong = Fraction(100 * round(error * count / 100), count)
             if math.isclose(wrong, error, rel_tol=1e-5, abs_tol=1e-5):
                 return wrong
         return Fraction(error)
 
-    def predictions(self) -> Predictions | None:
-        """What the network said of the test images; None where the folder does not hold that, with their labels.
+    def predictions(self, attack: str | None = None) -> Predictions | None:
+        """What the network said of the test images, under an attack where one is named; None where the folder does not
+        hold that, with their labels.
 
         Raises InputError, one line, for a damaged file.
         """
@@ -60,22 +65,23 @@ class Finished:
         if not path.is_file():
             return None
         try:
-            if path.stat().st_size > _MOST_BYTES:
+            if path.stat().st_size > MOST_BYTES:
                 raise InputError(f"{path}: is larger than {MOST_IMAGES:,} test images need; remove it")
             tensors = load(path.read_bytes())
         except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove it, or train again") from error
-        if "test" not in tensors or "truth" not in tensors:
+        key = "test" if attack is None else attacked_name(attack)
+        if key not in tensors or "truth" not in tensors:
             return None
-        said, truth = tensors["test"], tensors["truth"]
+        said, truth = tensors[key], tensors["truth"]
         whole = all(np.issubdtype(labels.dtype, np.integer) for labels in (said, truth))
         if not whole or said.ndim != 1 or said.shape != truth.shape or not 1 <= len(said) <= MOST_IMAGES:
-            raise InputError(f"{path}: 'test' and 'truth' are not labels of the same images; train again")
+            raise InputError(f"{path}: {key!r} and 'truth' are not labels of the same images; train again")
         found = Predictions(said, truth)
         wrong = 100 * (1 - float(found.right.mean()))
-        if abs(wrong - self.result.test_error) > max(0.1, 200 / len(said)):  # but for an image on the edge
+        if abs(wrong - self.error(attack)) > max(0.1, 200 / len(said)):  # but for an image on the edge
             raise InputError(
-                f"{path}: {wrong:.2f} % of it are wrong, {self.result.test_error:.2f} % by {RESULT}; train again"
+                f"{path}: {wrong:.2f} % of it are wrong, {self.error(attack):.2f} % by {RESULT}; train again"
             )
         return found
 
@@ -91,6 +97,11 @@ class Predictions:
     def right(self) -> NDArray[np.bool_]:
         """Which images (N,) got the right label."""
         return np.asarray(self.said == self.truth)
+
+
+def attacked_name(attack: str) -> str:
+    """What the predictions under an attack are called in the file."""
+    return f"test under {attack}"
 
 
 def read_finished(folders: Iterable[Path]) -> list[Finished]:
@@ -111,7 +122,7 @@ def read_finished(folders: Iterable[Path]) -> list[Finished]:
 def read_result(path: Path) -> Result:
     """A result whose errors are percentages. Raises InputError, one line, for anything else."""
     result = Result.read(path)
-    errors = {"test_error": result.test_error, "validation_error": result.validation_error}
+    errors = {"test_error": result.test_error, "validation_error": result.validation_error, **result.robust}
     for name, error in errors.items():
         if error is not None and not 0 <= error <= 100:
             raise InputError(f"{path}: {name!r} is {error}, no percentage; train again")

@@ -31,7 +31,8 @@ class Result:
 
     `flops` (a multiplication with its addition as two) and `evaluations` (of fields) are those of a forward pass of one
     image. `precision` is what the forward pass computes in, `engine` how a step is run, `processes` how many shared
-    each batch. A result of an older version says nothing of these.
+    each batch. A result of an older version says nothing of these. `robust` has the test errors under attack, by the
+    attack: "pgd-20 8/255".
     """
 
     model: str
@@ -63,10 +64,15 @@ class Result:
     engine: str = "eager"
     processes: int = 1
     run: RunSpec | None = None
+    robust: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text of result.json."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    def measured_by(self, asked: RunSpec) -> bool:
+        """Whether it has the error under each attack that is asked for."""
+        return {str(attack) for attack in asked.adversary.attacks} <= self.robust.keys()
 
     @cached_property
     def asked(self) -> RunSpec:

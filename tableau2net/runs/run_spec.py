@@ -19,6 +19,7 @@ from msgspec import Meta
 from tableau2net.declared import Declared, canonical, deciding, declared, differences, hold_types, plain, read, setting
 from tableau2net.errors import InputError
 from tableau2net.multigrid import Plan
+from tableau2net.recipes.adversary import AdversarySpec
 from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.scheme import Scheme, load
@@ -177,6 +178,7 @@ class RunSpec:
     data: DataSpec = field(default_factory=DataSpec)
     preset: str | None = setting(None, f"A recipe by name: {', '.join(PRESETS)}.")
     recipe: Recipe = field(default_factory=Recipe)
+    adversary: AdversarySpec = field(default_factory=AdversarySpec)
     seed: int = setting(0, "Decides weights, order and augmentation.")
     execution: ExecutionSpec = field(default_factory=ExecutionSpec)
 
@@ -184,6 +186,13 @@ class RunSpec:
         hold_types(self, "run")
         if not 0 <= self.seed < 2**63:  # what torch takes
             raise InputError(f"--seed {self.seed}: must be at least 0" + (", below 2^63" if self.seed > 0 else ""))
+        if self.adversary.adversary and self.execution.layer_parallel:
+            raise InputError(
+                f"--adversary {self.adversary.adversary}: an attack goes through the steps one by one; leave out "
+                "--layer-parallel"
+            )
+        if self.adversary.ramp > self.recipe.epochs:
+            raise InputError(f"--ramp {self.adversary.ramp:g}: the run has {self.recipe.epochs} epochs; write fewer")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunSpec:
@@ -203,10 +212,12 @@ class RunSpec:
             parts[part][own.name] = str(chosen[name]) if isinstance(chosen[name], Path) else chosen[name]
         if isinstance(scheme, Scheme):
             parts["network"]["text"] = dumps(scheme)
+        adversary = {**(preset.adversary if preset else {}), **parts["adversary"]}
         return cls(
             network=NetworkSpec(**parts["network"], options=options),
             data=DataSpec(**parts["data"]),
             recipe=recipe.changed(_below("recipe.", chosen)),
+            adversary=AdversarySpec(**adversary),
             execution=ExecutionSpec(**parts["execution"]),
             **parts["run"],
         )
@@ -224,6 +235,7 @@ class RunSpec:
         data = {"data": data.pop("source"), **data}
         return (
             {**network, "seed": self.seed, "preset": self.preset, "recipe": deciding(self.recipe)}
+            | deciding(self.adversary)
             | execution
             | data
             | found
@@ -256,7 +268,9 @@ def _below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
 
 
-PARTS: dict[type, str] = {NetworkSpec: "network", DataSpec: "data", RunSpec: "run", ExecutionSpec: "execution"}
+PARTS: dict[type, str] = {
+    NetworkSpec: "network", DataSpec: "data", RunSpec: "run", AdversarySpec: "adversary", ExecutionSpec: "execution",
+}  # fmt: skip
 # What can be set of a run, by its name everywhere: which part has it, and its field; but for a recipe's and options.
 SETTINGS: dict[str, tuple[str, Declared]] = {
     own.said.option or name: (part, own) for kind, part in PARTS.items() for name, own in declared(kind).items()
@@ -269,7 +283,7 @@ OPTIONS: dict[str, tuple[str, Declared]] = {
         *((f"options.{name}", own) for name, own in declared(SchemeOptions).items()),
         *((key, own) for key, (part, own) in SETTINGS.items() if part in ("data", "run")),
         *((f"recipe.{name}", own) for name, own in declared(Recipe).items()),
-        *((key, own) for key, (part, own) in SETTINGS.items() if part == "execution"),
+        *((key, own) for key, (part, own) in SETTINGS.items() if part in ("adversary", "execution")),
     ]
 }
 # What `create_model` and `train` take besides: no option of a network goes by these names.

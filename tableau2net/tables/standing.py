@@ -85,7 +85,7 @@ def is_finished(folder: Path, asked: RunSpec) -> bool:
         raise InputError(
             f"{path}: belongs to another run ({'; '.join(found)}); ask for the same, or choose another --out"
         )
-    return True
+    return result.measured_by(asked)
 
 
 def put_damaged_aside(folder: Path) -> str | None:

@@ -97,6 +97,12 @@ class Checkpoint:
             return
         update.sums.copy_(self.tensors["sums"])
         torch.manual_seed(self.progress.seen + ranks.rank)
+        for name, own in update.carried().items():
+            given = self.tensors.get(name, torch.empty(0))
+            if len(given) == ranks.count:
+                if given.shape[1:] != own.shape:
+                    raise self.unfit(f"does not fit this run ({name} is {tuple(given.shape)})")
+                own.copy_(given[ranks.rank])
         if len(self.tensors["random.cpu"]) == ranks.count:
             torch.set_rng_state(self.tensors["random.cpu"][ranks.rank])
             if update.device.type == "cuda" and "random.cuda" in self.tensors:

@@ -25,6 +25,7 @@ from tableau2net.runs.run_folder import find_run
 from tableau2net.runs.run_spec import SETTINGS, DataSpec, NetworkSpec, RunSpec
 from tableau2net.scheme import Scheme
 from tableau2net.training import environment, network
+from tableau2net.training.adversary import check_adversary
 from tableau2net.training.checkpoint import Progress, find_checkpoint, take_back
 from tableau2net.training.execution import Execution, threads
 from tableau2net.training.fits import check_network_fits
@@ -117,6 +118,7 @@ def train(
             check_network(made.model, run.recipe)
             if plan is not None:
                 check_depth(made.model, plan, ranks.count)
+            check_adversary(run.adversary, made.model, data)
             about = _Folder(folder, going, resume, tensorboard, quiet, begun, stop)
             return about.train(run, made, data, execution)
 
@@ -173,7 +175,7 @@ class _Folder:
             check_progress(checkpoint, recipe, count)
             check_coefficients(checkpoint, 0, network.learnt(made.model), recipe)
             progress = replace(checkpoint.progress, run=asked, facts=made.facts)
-            if len(progress.rows) == recipe.epochs and (result := _finished(self.path)):
+            if len(progress.rows) == recipe.epochs and (result := _finished(self.path, asked)):
                 return result
             for number in range(1, len(progress.refinements) + 1):
                 level = level.refined(number, recipe, asked.seed, ranks)
@@ -211,12 +213,13 @@ class _Folder:
             return run.finish()
 
 
-def _finished(folder: Path) -> Result | None:
-    """The result that is in a folder, unless it is missing or damaged."""
+def _finished(folder: Path, asked: RunSpec) -> Result | None:
+    """The result that is in a folder, unless it is missing, damaged, or not measured as is asked for now."""
     try:
-        return Result.read(folder / RESULT)
+        result = Result.read(folder / RESULT)
     except InputError:
         return None
+    return result if result.measured_by(asked) else None
 
 
 def _board(folder: Path) -> contextlib.AbstractContextManager[Board]:

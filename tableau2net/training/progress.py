@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Self
 
 from rich.console import Console
@@ -73,6 +74,11 @@ class ProgressDisplay:
         self.marks.clear()
         self.marks.append((time.perf_counter(), self.seen))
         self.note(f"refined before epoch {found['epoch']}: {change}")
+
+    def robust(self, errors: Mapping[str, float]) -> None:
+        """Show what a network comes to under attack."""
+        told = ", ".join(f"{attack} {error:.2f} %" for attack, error in errors.items())
+        self.note(f"test error under attack: {told}")
 
     def note(self, text: str) -> None:
         """Show a line of text."""

@@ -46,7 +46,7 @@ def check_tensors(checkpoint: Checkpoint, level: Level, processes: int) -> None:
                 wanted |= {f"optimiser.{name}.step": _kind(torch.zeros(()))}
     seen = bool(checkpoint.progress.seen)
     wanted |= {"sums": _kind(torch.zeros(2))} if seen else {}
-    others = {name for name in given if seen and name.startswith("random.")}
+    others = {name for name in given if seen and name.startswith(("random.", "adversary."))}
     for name in [*wanted, *(name for name in given if name not in wanted and name not in others)]:
         here = _kind(given[name]) if name in given else "not there"
         if here != wanted.get(name, "nothing"):

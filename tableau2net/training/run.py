@@ -22,6 +22,7 @@ from tableau2net.files import write_atomically
 from tableau2net.nn.overview import cost
 from tableau2net.plot.runs.curves import draw_curves
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.runs.finished import attacked_name
 from tableau2net.runs.result import RESULT, Result, told
 from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
 from tableau2net.runs.run_spec import RunSpec
@@ -29,6 +30,7 @@ from tableau2net.runs.stored import detached
 from tableau2net.runtime.reversible import ReversalError
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.training import environment, network
+from tableau2net.training.adversary import Attacked, update_for
 from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
 from tableau2net.training.evaluation import Evaluation, compare_accuracy
@@ -61,6 +63,7 @@ class TrainingRun:
     stop: Stop
     update: Update = field(init=False)
     step: Callable[[int], None] = field(init=False)
+    attacked: dict[str, Tensor] = field(default_factory=dict, init=False)  # labels of test images, by the attack
 
     def __post_init__(self) -> None:
         self._begin_level(self.level)
@@ -80,7 +83,8 @@ class TrainingRun:
         self.progress = replace(self.progress, seen=seen, seconds=seconds)
         tensors = tensors_of(self.level)
         if seen:
-            tensors |= {"sums": self.update.sums, **random_state(self.execution)}
+            carried = {name: self.execution.ranks.gathered(own) for name, own in self.update.carried().items()}
+            tensors |= {"sums": self.update.sums, **carried, **random_state(self.execution)}
         self.write(lambda: write_checkpoint(self.folder / CHECKPOINT, self.progress, tensors))
 
     def log(self) -> None:
@@ -116,6 +120,9 @@ class TrainingRun:
         row = {"epoch": epoch + 1, **self._images(epoch)}
         self._check(row, epoch)
         row |= Evaluation(self.level.measured, self.data, self.execution.device, self.execution.precision).errors()
+        if robust := self._robust_errors(epoch):
+            row["robust"] = robust
+            self.display.robust(robust)
         row |= {"seconds": time.perf_counter() - start, "coefficients": network.learnt(self.level.measured) or None}
         if self.progress.refinement:
             row["refinement"] = self.progress.refinement
@@ -125,6 +132,23 @@ class TrainingRun:
         if self.board:
             self.board.row(row)
         self.display.epoch(row)
+
+    def _robust_errors(self, epoch: int) -> dict[str, float]:
+        """The test errors under attack behind an epoch, per cent, where they are wanted: behind the last at least."""
+        spec = self.asked.adversary
+        every = spec.evaluate_every or self.recipe.epochs
+        if (epoch + 1) % every and epoch + 1 < self.recipe.epochs:
+            return {}
+        measured = Attacked(
+            self.level.measured, self.data, self.execution.device, self.execution.precision, self.seed,
+            self.recipe.batch_size,
+        )  # fmt: skip
+        errors = {}
+        for attack in spec.attacks:
+            given, true = measured.predictions(attack)
+            self.attacked[str(attack)] = given
+            errors[str(attack)] = 100 * int((given != true).sum()) / len(true)
+        return errors
 
     def _images(self, epoch: int) -> dict[str, Any]:
         """Train on the images of an epoch that are left. Raises Stopped where that is asked for on the way."""
@@ -172,7 +196,7 @@ class TrainingRun:
         execution = self.execution
         self.level = level
         feed = feed_of(self.data, self.recipe, self.seed, execution.device, execution.ranks.sharing.share)
-        self.update = Update(level, feed, self.recipe, self.seed, execution)
+        self.update = update_for(level, feed, self.asked, self.data, execution)
         refused = None if execution.asked else self._refused
         self.step = CapturedSteps(self.update, capture_cuda, refused) if "graph" in execution.engine else self.update
 
@@ -196,6 +220,7 @@ class TrainingRun:
         """Write the weights, the predictions for the test images, the curves and the result."""
         progress, model, execution = self.progress, self.level.measured, self.execution
         rows, facts = progress.rows, dict(self.made.facts)
+        robust = rows[-1].get("robust", {}) if self.attacked else self._robust_errors(len(rows) - 1)
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
         exact = facts.pop("exact", {})
         price = cost(model, self.data.shape)
@@ -224,9 +249,11 @@ class TrainingRun:
             flops=price.flops,
             evaluations=price.evaluations,
             processes=execution.ranks.count,
+            robust=robust,
         )
         given, true = Evaluation(model, self.data, execution.device, execution.precision).predictions("test")
-        self.write(lambda: self._results(result, {"test": given.int(), "truth": true.int()}))
+        attacked = {attacked_name(name): labels.int() for name, labels in self.attacked.items()}
+        self.write(lambda: self._results(result, {"test": given.int(), "truth": true.int(), **attacked}))
         return result
 
     def _results(self, result: Result, predictions: dict[str, Tensor]) -> None:

@@ -20,6 +20,15 @@ class TrainOptions(ModelOptions, total=False):
     workers: int | None
     recipe: Recipe | None
     preset: str | None
+    adversary: str | None
+    epsilon: float | str
+    attack_step: float | str | None
+    split: int | None
+    beta: float | None
+    ramp: float
+    evaluate: tuple[str, ...]
+    evaluate_step: float | str | None
+    evaluate_every: int
     seed: int
     device: str | None
     precision: str | None

@@ -74,52 +74,65 @@ class Update:
 
     def __call__(self, size: int) -> None:
         """One step with the next `size` images."""
-        recipe, level = self.recipe, self.level
+        level = self.level
         level.set_rate(self._now(self.rates))
         x, y = self.feed.take(size)
         if level.layout == torch.contiguous_format:
             x = x.contiguous()
-        loss, scores, target = self._loss(x, y, size)
-        level.optimiser.zero_grad(set_to_none=True)
-        if self.smooths:
-            target = target + recipe.smoothness / self.ranks.count * self.smooths()
-        target.backward()  # type: ignore[no-untyped-call]
-        total_gradients(level.model.parameters(), self.ranks)
-        level.optimiser.step()
-        if recipe.clip:
-            level.model.clip_(*recipe.clip)  # type: ignore[operator]
+        if self.recipe.mixup:  # with the image that is as far from the end
+            x = x.flip(0).lerp(x, self._now(self.mix))
+        loss, scores = self._learn(x, y, size)
         if level.average:
             level.average.update(self._now(self.weights))
         self.sums += self.ranks.total(torch.stack([loss.detach() * size, (scores.detach().argmax(1) != y).sum()]))
         self.step += 1
 
+    def _learn(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Learn from a batch, this process's part of `size` images: the loss there, and the scores."""
+        scores, loss = self.scores_and_loss(x, y, size)
+        self.level.optimiser.zero_grad(set_to_none=True)
+        self.backward(loss, x, y, size)
+        self.descend()
+        return loss, scores
+
+    def backward(self, loss: Tensor, x: Tensor, y: Tensor, size: int) -> None:
+        """Add to the gradient of the weights that of a loss at images, and of what the network and the recipe want
+        small besides: the losses of its auxiliary scores, and how its weights vary."""
+        target = loss
+        if self.auxiliary:
+            with self.execution.computing():
+                for weight, others in self.auxiliary(x):
+                    target = target + weight * self.loss(others, y, size)
+        if self.smooths:
+            target = target + self.recipe.smoothness / self.ranks.count * self.smooths()
+        target.backward()  # type: ignore[no-untyped-call]
+
+    def descend(self) -> None:
+        """A step of the optimiser by the gradients of all processes."""
+        recipe, level = self.recipe, self.level
+        total_gradients(level.model.parameters(), self.ranks)
+        level.optimiser.step()
+        if recipe.clip:
+            level.model.clip_(*recipe.clip)  # type: ignore[operator]
+
     def _now(self, values: Tensor) -> Tensor:
         """What a step has of the values of all; indexing with a tensor () would wait for it to be known."""
         return values.index_select(0, self.step).squeeze(0)
 
-    def _loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """This process's part of the mean loss of `size` images, the scores, and that loss with what the network wants
-        small besides: the losses of its auxiliary scores.
-
-        With mixup, an image is mixed with the one as far from the end."""
-        recipe = self.recipe
-        share = self._now(self.mix) if recipe.mixup else None
-        if share is not None:
-            x = x.flip(0).lerp(x, share)
+    def scores_and_loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """What the network says of images, and this process's part of the mean loss of `size` of them."""
         with self.execution.computing():
             scores = self.forward(x)
-            loss = target = self._entropy(scores, y, share)
-            for weight, others in self.auxiliary(x) if self.auxiliary else ():
-                target = target + weight * self._entropy(others, y, share)
-        return loss / size, scores, target / size
+            return scores, self.loss(scores, y, size)
 
-    def _entropy(self, scores: Tensor, y: Tensor, share: Tensor | None) -> Tensor:
-        """The sum over the images."""
+    def loss(self, scores: Tensor, y: Tensor, size: int) -> Tensor:
+        """This process's part of the mean loss of `size` images, which have been mixed where the recipe says so."""
         smoothing = self.recipe.label_smoothing
         loss = cross_entropy(scores, y, label_smoothing=smoothing, reduction="sum")
-        if share is not None:
-            loss = cross_entropy(scores, y.flip(0), label_smoothing=smoothing, reduction="sum").lerp(loss, share)
-        return loss
+        if self.recipe.mixup:
+            other = cross_entropy(scores, y.flip(0), label_smoothing=smoothing, reduction="sum")
+            loss = other.lerp(loss, self._now(self.mix))
+        return loss / size
 
     def row(self) -> dict[str, Any]:
         """What the epoch has come to, for the log. The device is waited for here."""
@@ -137,6 +150,11 @@ class Update:
             yield from (value for value in state.values() if isinstance(value, Tensor))
         if level.average:
             yield from level.average.network.state_dict().values()
+        yield from self.carried().values()
+
+    def carried(self) -> dict[str, Tensor]:
+        """What goes from batch to batch besides, and is this process's own; by the name that a checkpoint has it by."""
+        return {}
 
 
 def _as_it_is(forward: Forward) -> Forward:

@@ -17,6 +17,7 @@ from tableau2net.cli import app
 from tableau2net.data.sources import SourceRequest
 from tableau2net.declared import bare, canonical, declared, plain
 from tableau2net.errors import InputError
+from tableau2net.recipes.adversary import COUNTS, USUAL_OF, AdversarySpec
 from tableau2net.recipes.presets import PRESETS
 from tableau2net.recipes.recipe import SCHEDULES, Recipe
 from tableau2net.runs.result import Result
@@ -38,7 +39,9 @@ from tableau2net.training import train
 from tableau2net.training.train_options import TrainOptions
 
 RESULTS = sorted((Path(__file__).parents[2] / "results").rglob("result.json"))
-SAME = {"data_dir", "workers", "device", "engine", "num_threads"}  # may differ when a run goes on
+SAME = {  # may differ when a run goes on
+    "data_dir", "workers", "device", "engine", "num_threads", "evaluate", "evaluate_step", "evaluate_every",
+}  # fmt: skip
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -59,8 +62,25 @@ def recipes(draw: st.DrawFn) -> Recipe:
     )  # fmt: skip
 
 
+@st.composite
+def adversaries(draw: st.DrawFn) -> AdversarySpec:
+    name = draw(st.none() | st.sampled_from(list(COUNTS)))
+    own = {key: draw(st.none() | st.integers(1, 9)) for key in USUAL_OF.get(name or "", {})}
+    if name is not None and draw(st.booleans()):
+        name = "-".join([name, *(str(draw(st.integers(1, 9))) for _ in COUNTS[name])])
+    if name is not None:
+        own |= {"attack_step": draw(st.none() | st.floats(0, 1)), "ramp": draw(st.floats(0, 20))}
+    told = draw(st.lists(st.sampled_from(["pgd-20", "pgd-3-2", "margin-4", "fgsm"]), unique=True, max_size=3))
+    return AdversarySpec(name, epsilon=draw(st.floats(0, 1)), evaluate=tuple(told), **own)
+
+
+def made(adversary: AdversarySpec, execution: ExecutionSpec, **parts: Any) -> RunSpec:
+    """A run; an attack goes through the steps one by one."""
+    return RunSpec(adversary=AdversarySpec() if execution.layer_parallel else adversary, execution=execution, **parts)
+
+
 runs = st.builds(
-    RunSpec,
+    made,
     network=st.builds(
         NetworkSpec, scheme=st.none() | text, model=st.none() | text, depth=st.integers(1, 2048),
         options=st.dictionaries(text, values, max_size=3), text=st.none() | text,
@@ -72,6 +92,7 @@ runs = st.builds(
     ),
     preset=st.none() | st.sampled_from(list(PRESETS)),
     recipe=recipes(),
+    adversary=adversaries(),
     seed=st.integers(0, 2**63 - 1),
     execution=st.builds(
         ExecutionSpec, device=st.none() | text, precision=st.none() | text, engine=st.none() | text,
@@ -229,6 +250,9 @@ def test_every_field_is_an_option_of_train() -> None:
         if get_origin(bare(own.hint)) is tuple:
             assert option.default is None
             assert not own.default or f"[default: {', '.join(map(str, own.default))}]" in option.help
+        elif own.said.kind is str:  # a fraction, as text
+            assert option.default is None
+            assert f"[default: {own.said.usual}]" in option.help
         else:
             default = option.default
             assert (str(default) if isinstance(default, Path) else default) == own.default, name
@@ -249,11 +273,13 @@ def test_options_of_other_commands_say_the_same() -> None:
 def example(own: Any) -> Any:
     """A value of a field that is not its default."""
     kind = bare(own.hint)
+    if get_args(kind)[:1] == (str,):
+        return ["pgd-7"]
     if get_origin(kind) is tuple:
         return [0.25] if get_args(kind)[1] is ... else [0.25, 0.75]
     other = {int: 9, float: 0.25, bool: not own.default, str: "cpu"}[kind]
     words = {"optimiser": "adamw", "schedule": "cosine", "preset": "modern", "coefficients": "free"}
-    return {**words, "layer_parallel": "4:2:FCF:2,1"}.get(own.name, other)
+    return {**words, "layer_parallel": "4:2:FCF:2,1", "adversary": "pgd-7"}.get(own.name, other)
 
 
 def test_every_field_can_be_set_in_a_table(tmp_path: Path) -> None:
@@ -261,11 +287,14 @@ def test_every_field_can_be_set_in_a_table(tmp_path: Path) -> None:
     for key, own in OPTIONS.values():
         key, value = own.name if own.name == "coefficients" else key, example(own)
         network = "" if own.name in ("scheme", "model") else "scheme = 'lm'\n"
+        if own.name in ("split", "attack_step", "ramp", "beta"):
+            network += f"adversary = '{'trades' if own.name == 'beta' else 'yopo'}'\n"
         path = tmp_path / "table.toml"
         path.write_text(f"format = 1\n[common]\n{network}{key} = {json.dumps(value)}\n")
         (run,) = Grid.read(path).runs
         asked = run.asked
-        places = [vars(part) for part in (asked, asked.network, asked.data, asked.execution, asked.recipe)]
+        parts = (asked.network, asked.data, asked.execution, asked.recipe, asked.adversary)
+        places = [{name: value for name, value in vars(asked).items() if value not in parts}, *map(vars, parts)]
         (there,) = [place[own.name] for place in (*places, asked.network.options) if own.name in place]
         assert there == (tuple(value) if isinstance(value, list) else value), key
 
