@@ -7,6 +7,7 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net import testing
+from tableau2net.analysis.structure.symplectic import symplectic
 from tableau2net.codegen.unrolled import as_tuple
 from tableau2net.step import lower
 from tableau2net.step.shears import is_shears
@@ -115,6 +116,18 @@ def test_what_is_called_shears_keeps_volume(scheme):
     assert not is_shears(lower(at_once))
     composed = t2n.compose([t2n.load("symplectic-euler-p"), t2n.load("symplectic-euler-q")] * 2)
     assert is_shears(lower(composed))
+
+
+@pytest.mark.slow
+def test_explicit_pairs_of_the_library_are_shears_where_they_are_symplectic():
+    """For fields that read the other state, by the proof that knows of tableaus alone."""
+    found = {
+        (is_shears(lower(s)), symplectic(s))
+        for s in map(t2n.load, t2n.list_schemes())
+        if isinstance(s, t2n.PartitionedRungeKutta) and lower(s).explicit
+    }
+    assert found <= {(True, True), (False, False)}
+    assert (True, True) in found
 
 
 # ------------------------------------------------------------------ series

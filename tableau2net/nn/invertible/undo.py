@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor, nn
 
+from tableau2net.codegen import CompiledBlock
 from tableau2net.codegen.compile_options import Method, StepOptions
 from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
+from tableau2net.nn.dynamic import DynamicBlock
 from tableau2net.nn.fields.lipschitz import lipschitz_bound
 from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, one_step, repeatable, taken_steps
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
@@ -36,6 +38,24 @@ class Undone(NamedTuple):
     states: Tensor | States
     residual: Tensor
     bound: Tensor
+
+
+class Solving(TypedDict, total=False):
+    """How steps are solved for that are to be, see `inverse`."""
+
+    solver: Method
+    tolerance: float
+    iterations: int
+
+
+@overload
+def inverse(block: InverseBlock, **solving: Unpack[Solving]) -> nn.Module: ...
+@overload
+def inverse(block: nn.Sequential, **solving: Unpack[Solving]) -> nn.Sequential: ...
+@overload
+def inverse(block: CompiledBlock | DynamicBlock, **solving: Unpack[Solving]) -> InverseBlock: ...
+@overload
+def inverse(block: nn.Module, **solving: Unpack[Solving]) -> nn.Module: ...
 
 
 def inverse(
