@@ -49,7 +49,7 @@ def test_the_determinant_of_the_inverse_is_the_reciprocal(scheme):
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(one_step_schemes)
 def test_of_many_schemes(scheme):
     check_volume(scheme)
@@ -206,6 +206,17 @@ def test_in_inference_mode_and_with_frozen_weights_there_is_a_value_alone():
     assert not found.states.requires_grad
 
 
+def test_no_steps_and_no_rows():
+    none, block = t2n.compile("euler")([]), t2n.compile("rk4")([bounded()], 0.5)
+    y = torch.randn(4, 3, dtype=DOUBLE)
+    assert torch.equal(t2n.inverse(none)(y), y)
+    assert (t2n.log_det(none, y).log_det == 0).all()
+    for terms in (None, 2):
+        found = t2n.log_det(block, y[:0], terms=terms)
+        assert (found.states.shape, found.log_det.shape) == ((0, 3), (0,))
+    assert t2n.inverse(block)(y[:0]).shape == (0, 3)
+
+
 def test_a_chain_adds_up():
     first, second = (t2n.compile("euler")([bounded(seed=s)], 0.9) for s in (1, 2))
     chain, y = nn.Sequential(first, second), torch.randn(4, 3, dtype=DOUBLE)
@@ -227,11 +238,12 @@ def test_bad_input_is_told_in_a_line():
         (block, {"terms": 3, "probes": 0}, "log_det: terms=3, probes=0"),
         (far, {"terms": 3}, "log_det: the series converges where a step's Lipschitz constant is below 1"),
         (unknown, {"terms": 3}, "here it is at most inf"),
+        (block, {"y": y[0]}, r"log_det: a state of shape \(3,\); a batch of rows is wanted"),
         (lm, {}, "log_det: adams-bashforth-2 remembers f_prev"),
         (nn.Linear(3, 3), {}, "log_det: a Linear is no block"),
     ):
         with pytest.raises(t2n.InputError, match=said):
-            t2n.log_det(of, y, **options)
+            t2n.log_det(of, options.pop("y", y), **options)
     with pytest.raises(t2n.InputError, match="log_det: a row of 4,800 numbers has a Jacobian"):
         t2n.log_det(t2n.compile("euler")([nn.Identity()], 0.1), torch.zeros(1, 3, 40, 40))
     assert t2n.log_det(unknown, y, terms=3, lipschitz=2.0).error < 0.01

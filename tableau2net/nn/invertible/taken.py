@@ -185,8 +185,11 @@ def apart(block: nn.Module) -> bool:
     return any("evaluations" in module._modules for module in block.modules())
 
 
-def check_rows(block: nn.Module, what: str) -> None:
-    """RuntimeError where a row of a batch is not mapped by itself."""
+def check_rows(block: nn.Module, what: str, *states: Tensor) -> None:
+    """RuntimeError where a row of a batch is not mapped by itself; InputError where there are no rows."""
+    for y in states:
+        if y.dim() < 2:
+            raise InputError(f"{what}: a state of shape {tuple(y.shape)}; a batch of rows is wanted, (N, …)")
     if any(module.training and isinstance(module, _BatchNorm) for module in block.modules()):
         raise RuntimeError(f"{what}: BatchNorm in training mode goes by the whole batch; {EVALUATE}")
 
@@ -205,6 +208,7 @@ def _solving(options: Options) -> StepOptions:
         "tolerance": options.tolerance,
         "iterations": options.iterations,
         "gradient": options.gradient,
+        "descent": options.descent,
     }
 
 

@@ -21,7 +21,7 @@ from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.dynamic import DynamicBlock
 from tableau2net.nn.fields.lipschitz import lipschitz_bound
-from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, one_step, repeatable, taken_steps
+from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, check_rows, one_step, repeatable, taken_steps
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.step.contraction import contraction
 
@@ -127,6 +127,7 @@ class InverseBlock(nn.Module):
         """The states before the block, with what the block makes of them and how far off they are at most.
 
         lipschitz: of each field; left out, what is known of them (`lipschitz_bound`)."""
+        check_rows(self.block, "inverse", *states)
         with torch.no_grad():
             found = self(*states)
             again = as_tuple(self.block(*as_tuple(found)))

@@ -103,7 +103,7 @@ class _Volume:
         seed = int(torch.randint(2**62, ())) if self.terms and self.seed is None else self.seed or 0
         generator = torch.Generator(parts[0].device).manual_seed(seed)
         shears = is_shears(self.of.program)
-        check_rows(self.block, "log_det")
+        check_rows(self.block, "log_det", *parts)
         # an implicit step is evaluated more than once, so its fields are to stay what they are
         with nullcontext() if self.of.plain else repeatable(self.block, "log_det", parts):
             for taken in taken_steps(self.block, *parts):
@@ -113,7 +113,7 @@ class _Volume:
                     parts, one = self._exact(taken, parts)
                     total = total + one
                 else:
-                    error += self._cut_off(taken, sum(p[0].numel() for p in parts))
+                    error += self._cut_off(taken, sum(p.shape[1:].numel() for p in parts))
                     parts, one = self._series(taken, parts, generator)
                     total = total + one
         return LogDet(joined(self.block, parts), total, error)
@@ -179,7 +179,7 @@ def _with_log_det(step: Callable[..., States], before: States, again: bool = Tru
             "solver='fixed-point', gradient='unrolled'"
         )
     after, pulled = _pulled(step, before)
-    size = sum(y[0].numel() for y in before)
+    size = sum(y.shape[1:].numel() for y in before)
     if size > MOST_NUMBERS:
         raise InputError(
             f"log_det: a row of {size:,} numbers has a Jacobian of {size:,}² (at most {MOST_NUMBERS:,} are taken); "
@@ -187,9 +187,9 @@ def _with_log_det(step: Callable[..., States], before: States, again: bool = Tru
         )
     rows = []
     for i, y in enumerate(before):
-        for j in range(y[0].numel()):
+        for j in range(y.shape[1:].numel()):
             unit = tuple(torch.zeros_like(new, memory_format=torch.contiguous_format) for new in after)
-            unit[i].view(len(unit[i]), -1)[:, j] = 1
+            unit[i].flatten(1)[:, j] = 1
             rows.append(torch.cat([g.flatten(1) for g in pulled(unit)], 1))
     one = torch.linalg.slogdet(torch.stack(rows, 1))[1]
     return (after, one) if torch.is_grad_enabled() else (_detached(after), one.detach())
