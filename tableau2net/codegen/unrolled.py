@@ -176,6 +176,8 @@ class BlockPart(nn.Module):
         plain_class(block)
         self._of = (block,)  # in a tuple: what is of no use to these steps is none of its modules
         self.begin, self.end = begin, end
+        self.wanted, self.names = ((*block.states, *known(block, n)) for n in (begin, end))
+        self.accepted = accepted(block)
         turn: Sequence[int] = getattr(block, "turn", range(steps))  # the numbers of the fields that the steps take
         for name, child in block.named_children():
             if name == "fields" and isinstance(child, nn.ModuleList):
@@ -185,37 +187,36 @@ class BlockPart(nn.Module):
         for name, parameter in block.named_parameters(recurse=False):
             self.register_parameter(name, parameter)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the tensors that it gives are called, states first."""
-        return (*self._of[0].states, *known(self._of[0], self.end))
-
     def forward(self, *given: Tensor, **past: Tensor) -> State:
         block = self._of[0]
         states, remembered = given[: len(block.states)], given[len(block.states) :]
-        wanted = known(block, self.begin)
-        if len(states) < len(block.states) or (len(remembered) != len(wanted) and (self.begin or remembered)):
-            names = ", ".join((*block.states, *wanted))
+        if len(states) < len(block.states) or (len(given) != len(self.wanted) and (self.begin or remembered)):
             raise InputError(
-                f"steps {self.begin} to {self.end} go on from {names}, and {len(given)} tensors were given"
+                f"steps {self.begin} to {self.end} go on from {', '.join(self.wanted)}, "
+                f"and {len(given)} tensors were given"
             )
-        past |= dict(zip(wanted, remembered, strict=False))
+        past |= dict(zip(self.wanted[len(states) :], remembered, strict=False))
         if self.begin == self.end:
-            return as_state([*states, *(past[name] for name in known(block, self.end))])
-        if self.begin:
-            loop = Unrolled(block, *states, **_handed_in(block, past))
-            inputs: Inputs = (*states, *(past.get(name) for name in block.history))
-        else:
-            loop = Unrolled(block, *states, **past)
-            inputs = loop.started
+            return as_state([*states, *(past[name] for name in self.names[len(states) :])])
+        handed = {name: value for name, value in past.items() if name in self.accepted} if self.begin else past
+        loop = unrolled(block, states, handed)
+        inputs = (*states, *(past.get(name) for name in block.history)) if self.begin else loop.started
         found = dict(zip((*block.states, *block.history), loop.taken(self.begin, self.end, inputs), strict=True))
         return as_state([value for name in self.names if (value := found[name]) is not None])
 
 
-def _handed_in(block: CompiledBlock, past: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Of what is known in the middle of a block what its call takes, so that its loop can be told once more."""
-    ages = {i.name: i.age for i in _program(block.made_of.scheme, block.made_of.options).step.history}
-    return {name: value for name, value in past.items() if ages[name] <= _given(block)}
+def accepted(block: CompiledBlock) -> frozenset[str]:
+    """What of its history a block's call takes where all is known, so that its loop can be told once more."""
+    if not block.history:
+        return frozenset()
+    ready = _program(block.made_of.scheme, block.made_of.options)
+    return frozenset(i.name for i in ready.step.history if i.age <= _given(block))
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def unrolled(block: CompiledBlock, states: tuple[Tensor, ...], past: dict[str, Tensor]) -> Unrolled:
+    """The steps of a call, told. A graph that is compiled ends here, and begins again with the steps."""
+    return Unrolled(block, *states, **past)
 
 
 def _given(block: CompiledBlock) -> int:

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounterWithBackend
 
 import tableau2net as t2n
 from tableau2net.errors import InputError
@@ -125,3 +126,14 @@ def test_in_front_of_adaptive_steps_there_is_a_cut_and_inside_there_is_none():
     assert torch.equal(rest(first(x)), network(x))
     with pytest.raises(InputError, match="AdaptiveBlock takes as many steps as it needs, so none is the k-th"):
         network.split(1)
+
+
+@pytest.mark.slow
+def test_parts_are_compiled_in_graphs_that_hold_their_steps():
+    network, x = made("lm_resnet20", **THREE).eval(), images()
+    torch._dynamo.reset()
+    counted = CompileCounterWithBackend("eager")
+    first, rest = (torch.compile(part, backend=counted) for part in network.split(1))
+    assert torch.equal(rest(first(x)), network(x))
+    assert counted.frame_count <= 4
+    assert counted.op_count > 90
