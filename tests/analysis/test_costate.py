@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import root
 from sympy import Matrix, Rational, S
 
 import tableau2net as t2n
@@ -321,3 +322,49 @@ def test_a_control_problem_converges_with_the_order_as_optimal_control(name):
     errors = [hagers_problem(scheme, n) for n in (8, 16, 32)]
     slope = np.log2(errors[1] / errors[2])
     assert abs(slope - control_order(scheme).order.order) < 0.15, errors
+
+
+class Controlled(torch.nn.Module):
+    """(y, z)' = (sin y + y u, u² + y²) with a control u of its own: z is what has been paid."""
+
+    def __init__(self):
+        super().__init__()
+        self.u = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def forward(self, state):
+        y = state[0]
+        return torch.stack((torch.sin(y) + y * self.u, self.u**2 + y**2))
+
+
+def solved(scheme, steps):
+    """The least z(1) + y(1)² from y(0) = 1, over a control at each stage of each step: where the gradient that costates
+    give is 0. Returns y at the quarters."""
+    fields = [[Controlled() for _ in range(scheme.stages)] for _ in range(steps)]
+    block = t2n.compile(scheme, stage_weights="independent")(fields, 1 / steps)
+    parameters, start = list(block.parameters()), torch.tensor([1.0, 0.0], dtype=torch.float64)
+    scale = torch.tensor([float(b) ** 0.5 for b in scheme.b] * steps, dtype=torch.float64) / steps**0.5
+
+    def gradient(u):
+        with torch.no_grad():
+            for p, value in zip(parameters, torch.as_tensor(u) / scale, strict=True):
+                p.copy_(value)
+        states = block.trajectory(start)
+        y = states[-1][0].detach()
+        costates = block.costates(start, torch.stack((2 * y, torch.ones_like(y))))
+        slopes = []
+        for n, own in enumerate(fields):
+            of_step = (costates[n + 1] * block.part(n, n + 1)(states[n].detach())).sum()
+            slopes += torch.autograd.grad(of_step, [field.u for field in own])
+        return (torch.stack(slopes) / scale).numpy()
+
+    found = root(gradient, np.zeros(len(parameters)), method="krylov", options={"fatol": 1e-10, "maxiter": 40})
+    assert found.success, found.message
+    return torch.stack(block.trajectory(start)).detach()[:: steps // 4, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ssprk-33", "kutta-3", "rk4"])
+def test_a_nonlinear_control_problem_converges_with_the_order_as_optimal_control(name):
+    scheme, exact = t2n.load(name), solved(t2n.load("rk4"), 32)
+    errors = [(solved(scheme, n) - exact).abs().max().item() for n in (8, 16)]
+    assert abs(np.log2(errors[0] / errors[1]) - control_order(scheme).order.order) < 0.35, errors
