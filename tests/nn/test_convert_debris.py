@@ -160,6 +160,9 @@ PLACES = {
 }
 
 
+FURTHER = [
+    pytest.param(each, marks=pytest.mark.slow) for each in ("around", "between")
+]  # "beside" has one of these inside
 REFUSED = {  # in a line
     (by_shape, "around"): "cannot be traced",
     (by_shape, "between"): "cannot be traced",
@@ -194,7 +197,7 @@ def debris(net):
     return [each for each in seen.values() if isinstance(each, fx.Proxy | fx.Node)]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ["block", "beside", *FURTHER])
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 def test_nothing_of_a_trace_is_left_and_each_call_is_the_original_s(write, place):
     torch.manual_seed(0)

@@ -124,7 +124,7 @@ def test_implicit_steps_have_depths_too(scheme):
 # The order
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.permutations(range(5)), st.sampled_from(ONE_STEP), st.integers(0, 9))
 def test_relabelling_the_particles_changes_nothing(order, scheme, seed):
     own, y = fields(5, seed), state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -54,4 +55,4 @@ def _kept(get: Callable[[], State], put: Callable[[State], object]) -> tuple[Cal
 
 def _equal(a: object, b: object) -> bool:
     """Whether two states of a generator are one."""
-    return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else str(a) == str(b)
+    return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else pickle.dumps(a) == pickle.dumps(b)
