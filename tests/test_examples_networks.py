@@ -280,3 +280,12 @@ def test_the_digits_of_the_adversarial_example(capsys):
     found = t2n.training.load_data("mnist-5000", limit_train=4000)
     assert (found.x_train.shape, found.x_test.shape) == ((4000, 3, 32, 32), (1000, 3, 32, 32))
     assert found.y_test.bincount().tolist() == [100] * 10
+
+
+def test_layer_parallel(capsys):
+    lines = said("layer_parallel", capsys, steps=16, most=2, passes=3).splitlines()
+    exact = [line.partition(", gradient")[0] for line in lines[1:4:2]]
+    assert exact == [f"{kind} weights, 2 + 2 cycles: state 0.0e+00" for kind in ("smooth", "independent")]
+    losses = [float(line.rpartition(" ")[2]) for line in lines[4:6]]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert len(re.findall("modelled speed", "\n".join(lines))) == 4
