@@ -105,3 +105,16 @@ def test_saved_bytes_do_not_depend_on_depth(network):
         for depth, options in ((26, {}), (98, {}), (98, {"backward": "store"}))
     )
     assert shallow == deep < stored / 5
+
+
+def test_training_does_not_diverge():
+    """Without BN–ReLU before the mean the loss is beyond 30 in its fifth step."""
+    torch.manual_seed(0)
+    net, x, y = revnet(110, backward="store"), torch.randn(16, 3, 16, 16), torch.arange(16) % 10
+    optimiser = torch.optim.SGD(net.parameters(), 0.1, 0.9)
+    for _ in range(5):
+        loss = functional.cross_entropy(net(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        assert loss < 3
