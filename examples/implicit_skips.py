@@ -1,4 +1,4 @@
-"""Implicit Euler skip connections (Li, He, Lin 2020): y⁺ = y + f(y⁺), by three unrolled iterations, or solved for.
+"""Implicit Euler skip connections (Li, He, Lin 2020): y⁺ = y + f(y⁺), by one step of descent, iterated, or solved for.
 
 python examples/implicit_skips.py
 """
@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 import tableau2net as t2n
+from tableau2net.runtime.solve_residuals import residuals
 
 ITERATIONS = 3
+Descended = t2n.compile("backward-euler", solver="gradient", gradient="start", iterations=1, tolerance=0)  # as they do
 Unrolled = t2n.compile("backward-euler", solver="fixed-point", gradient="unrolled", iterations=ITERATIONS, tolerance=0)
 Solved = t2n.compile("backward-euler", tolerance=1e-6)  # Newton–Krylov, gradient by the implicit function theorem
 Explicit = t2n.compile("euler")
@@ -40,8 +42,12 @@ def main(width: int = 16, steps: int = 20) -> None:
         return nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1, bias=False))
 
     block = Unrolled([field() for _ in range(4)], h=0.25)
-    solved = Solved(block.fields, h=0.25)
+    solved, descended = Solved(block.fields, h=0.25), Descended(block.fields, h=0.25)
     x = torch.randn(8, width, 8, 8)
+    for name, each in (("one step of descent", descended), (f"{ITERATIONS} iterations", block), ("Newton", solved)):
+        with residuals() as left, torch.no_grad():
+            each(x)
+        print(f"{name}: {max(left):.1e} of a step is left")
     found, exact = block(x), solved(x)
     print(
         f"{ITERATIONS} iterations of 4 steps are {((found - exact).norm() / exact.norm()).item():.1e} from the solution"

@@ -82,6 +82,9 @@ def test_implicit_skips(capsys):
     assert abs(float(explicit.rstrip(","))) > 1e5
     assert abs(float(implicit)) < 1e-4
     assert float(re.search(r"cosine of (\S+)", text)[1]) > 0.99
+    left = numbers(r": (\S+) of a step is left", text)
+    assert left == sorted(left, reverse=True)
+    assert left[0] > 1e-3 > 1e-4 > left[-1]
 
 
 def numbers(pattern, text):

@@ -31,7 +31,8 @@ class Result:
 
     `flops` (a multiplication with its addition as two) and `evaluations` (of fields) are those of a forward pass of one
     image. `precision` is what the forward pass computes in, `engine` how a step is run, `processes` how many shared
-    each batch. A result of an older version says nothing of these. `robust` has the test errors under attack, by the
+    each batch. `residual` is what is left of implicit stages at the first test images, the most of all, in lengths
+    of the step. A result of an older version says nothing of these. `robust` has the test errors under attack, by the
     attack: "pgd-20 8/255".
     """
 
@@ -63,6 +64,7 @@ class Result:
     precision: str = "float32"
     engine: str = "eager"
     processes: int = 1
+    residual: float | None = None
     run: RunSpec | None = None
     robust: dict[str, float] = field(default_factory=dict)
 

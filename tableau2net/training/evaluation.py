@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.data.data import Data, Part
+from tableau2net.nn.blocks import CompiledBlock
 from tableau2net.nn.refinement import steps_of
+from tableau2net.runtime.solve_residuals import residuals
+from tableau2net.step import lower
 from tableau2net.training.execution import computing
 
 
@@ -44,6 +47,21 @@ class Evaluation:
     def errors(self) -> dict[str, float | None]:
         """The validation error, or None where nothing is held out, and the test error, in per cent."""
         return {"validation_error": self.error("validation"), "test_error": self.error("test")}
+
+    @torch.inference_mode()
+    def residual(self) -> float | None:
+        """What is left of implicit stages at the first test images, the most of all steps, in lengths of the step; None
+        where none are searched for."""
+        if not any(_searches(module) for module in self.model.modules()):
+            return None
+        x, _ = next(iter(self.data.batches("test", self.device)))
+        with evaluating(self.model), residuals() as found, computing(self.device, self.precision):
+            self.model(x)
+        return max(found, default=None)
+
+
+def _searches(module: nn.Module) -> bool:
+    return isinstance(module, CompiledBlock) and not lower(module.made_of.scheme).explicit
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tableau2net.training.evaluation import AccuracyChange
 from tableau2net.training.level import Level
 
 NUMBERS = ("lr", "train_loss", "train_error", "test_error", "images_per_second", "seconds")
-OPTIONAL = ("validation_error", "smoothness")
+OPTIONAL = ("validation_error", "smoothness", "residual")
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW, which has none before its first step
 
 

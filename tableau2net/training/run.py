@@ -119,7 +119,9 @@ class TrainingRun:
             self._refine(epoch)
         row = {"epoch": epoch + 1, **self._images(epoch)}
         self._check(row, epoch)
-        row |= Evaluation(self.level.measured, self.data, self.execution.device, self.execution.precision).errors()
+        row |= self._evaluation().errors()
+        if (residual := self._evaluation().residual()) is not None:
+            row["residual"] = residual
         if robust := self._robust_errors(epoch):
             row["robust"] = robust
             self.display.robust(robust)
@@ -149,6 +151,9 @@ class TrainingRun:
             self.attacked[str(attack)] = given
             errors[str(attack)] = 100 * int((given != true).sum()) / len(true)
         return errors
+
+    def _evaluation(self) -> Evaluation:
+        return Evaluation(self.level.measured, self.data, self.execution.device, self.execution.precision)
 
     def _images(self, epoch: int) -> dict[str, Any]:
         """Train on the images of an epoch that are left. Raises Stopped where that is asked for on the way."""
@@ -250,6 +255,7 @@ class TrainingRun:
             evaluations=price.evaluations,
             processes=execution.ranks.count,
             robust=robust,
+            residual=rows[-1].get("residual"),
         )
         given, true = Evaluation(model, self.data, execution.device, execution.precision).predictions("test")
         attacked = {attacked_name(name): labels.int() for name, labels in self.attacked.items()}
