@@ -6,16 +6,23 @@ import builtins
 import hashlib
 import linecache
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Unpack
+from typing import Any, Unpack
 
 from tableau2net.codegen.compile_options import CompileOptions, Options, check_names
 from tableau2net.codegen.compiled_block import CompiledBlock, Made
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
 from tableau2net.scheme import Scheme, as_scheme
+
+READINGS = {
+    **dict.fromkeys(("part", "split", "trajectory", "costates"), "tableau2net.codegen.unrolled"),
+    "parallel": "tableau2net.codegen.layer_parallel",
+}
 
 
 def compile(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> type[CompiledBlock]:
@@ -51,13 +58,20 @@ def _class(scheme: Scheme, options: Options) -> type[CompiledBlock]:
         module = _execute(module_name, source)
     cls: type[CompiledBlock] = getattr(module, name)
     if "made_of" not in vars(cls):
-        from tableau2net.codegen.layer_parallel import parallel  # it needs torch, as the class does
-        from tableau2net.codegen.unrolled import METHODS
-
         Made(_class, scheme, options).write_on(cls)
-        for method in (*METHODS, parallel):
-            setattr(cls, method.__name__, method)
+        for name in READINGS:
+            setattr(cls, name, _reading(name))
     return cls
+
+
+def _reading(name: str) -> Callable[..., Any]:
+    """A method of blocks that is imported when it is first called: whoever compiles a scheme need not wait for it."""
+
+    @wraps(getattr(CompiledBlock, name))
+    def method(block: CompiledBlock, *arguments: Any, **named: Any) -> Any:
+        return getattr(import_module(READINGS[name]), name)(block, *arguments, **named)
+
+    return method
 
 
 def _execute(module_name: str, source: str) -> ModuleType:

@@ -136,19 +136,21 @@ class CompiledBlock(Base, metaclass=_Known):
         raise NotImplementedError
 
     def part(self, begin: int, end: int) -> nn.Module:
-        """Some of the steps."""
+        """Some of the steps, as a module: `tableau2net.codegen.unrolled.BlockPart`."""
         raise NotImplementedError
 
     def split(self, k: int) -> tuple[nn.Module, nn.Module]:
-        """The first k steps, and the rest."""
+        """The first k steps, and the rest: what one gives, ``rest(*given)`` goes on from; both are the block, to the
+        bit."""
         raise NotImplementedError
 
     def trajectory(self, *states: Tensor, **past: Tensor) -> list[State]:
-        """The states before the first step and after each."""
+        """y_0, …, y_N of a call: a tensor each, or a tuple of several states; see
+        `tableau2net.codegen.unrolled.trajectory`."""
         raise NotImplementedError
 
     def costates(self, state: State, cotangent: State, **past: Tensor) -> list[State]:
-        """The gradients in the states of a trajectory."""
+        """λ_0, …, λ_N, the gradients of ⟨λ_N, y_N⟩ in y_n; see `tableau2net.codegen.unrolled.costates`."""
         raise NotImplementedError
 
     def parallel(

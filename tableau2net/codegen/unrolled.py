@@ -280,6 +280,3 @@ def as_tuple(given: State) -> tuple[Tensor, ...]:
 def as_state(tensors: Sequence[Tensor]) -> State:
     """A tensor where there is but one, else a tuple."""
     return tensors[0] if len(tensors) == 1 else tuple(tensors)
-
-
-METHODS = (part, split, trajectory, costates)
