@@ -16,7 +16,7 @@ import tableau2net
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = set(dir(tableau2net)) - set(tableau2net.__all__)
-HEAVY = ("matplotlib", "mpmath", "numpy", "rich", "sympy", "torch", "torchvision", "typer")
+HEAVY = ("torch._dynamo", "matplotlib", "mpmath", "numpy", "rich", "sympy", "torch", "torchvision", "typer")
 
 
 def loaded_after(code):
@@ -42,6 +42,13 @@ def test_exact_work_never_waits_for_torch():
     loaded = loaded_after(code)
     assert "sympy" in loaded
     assert {"torch", "torchvision", "matplotlib", "typer", "rich"}.isdisjoint(loaded)
+
+
+def test_a_class_is_made_without_waiting_for_the_compiler_of_torch():
+    """Which takes longer to import than all else; a block's readings may wait for it when they are asked for."""
+    made = "import tableau2net as t2n, torch\nblock = t2n.compile('rk4')([torch.nn.Identity()])\ny = torch.ones(1)\n"
+    assert "torch._dynamo" not in loaded_after(f"{made}block(y)")
+    assert "torch" in loaded_after(f"{made}first, rest = block.split(1)\nassert torch.equal(rest(first(y)), block(y))")
 
 
 def test_the_import_is_quick():
