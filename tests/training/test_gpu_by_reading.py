@@ -15,7 +15,10 @@ from torch.optim import SGD
 
 from tableau2net.data.resident_feed import ResidentFeed
 from tableau2net.nn import create_model
+from tableau2net.recipes.adversary import AdversarySpec
+from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training import ImageData, Recipe
+from tableau2net.training.adversary import update_for
 from tableau2net.training.average import Average
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
@@ -57,7 +60,7 @@ class OnNothing(SGD):
         self.steps += 1
 
 
-def update_of(model: nn.Module, data: ImageData, recipe: Recipe) -> Update:
+def update_of(model: nn.Module, data: ImageData, recipe: Recipe, spec: AdversarySpec | None = None) -> Update:
     feed = ResidentFeed(data, recipe, 3)
     for name, value in vars(feed).items():
         if name not in ("labels", "recipe"):
@@ -69,7 +72,8 @@ def update_of(model: nn.Module, data: ImageData, recipe: Recipe) -> Update:
     model.to(META)
     optimiser = OnNothing(groups(model, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum)
     level = Level(model, optimiser, torch.empty((), device=META), Average(model) if recipe.ema else None)
-    return Update(level, feed, recipe, 3, Execution(META, "float32", "eager", False, Ranks()))
+    run = RunSpec(recipe=recipe, adversary=AdversarySpec() if spec is None else spec, seed=3)
+    return update_for(level, feed, run, data, Execution(META, "float32", "eager", False, Ranks()))
 
 
 SEEN = [
@@ -93,6 +97,17 @@ def test_a_step_asks_for_no_number(
         update.feed.advance(size)
         update(size)
     assert update.level.optimiser.steps == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("adversary", ["yopo-2-2", "pgd-2", "free-2", "fgsm", "trades-2"])
+def test_an_adversary_asks_for_no_number(adversary: str, data: ImageData) -> None:
+    """Nor does it make a tensor on the CPU in the middle of a step."""
+    update = update_of(create_model("lm_resnet14"), data, EVERYTHING, AdversarySpec(adversary, ramp=1.0))
+    update.start(0)
+    for size in (50, 30):
+        update.feed.advance(size)
+        update(size)
+    assert update.level.optimiser.steps == (4 if adversary == "free-2" else 2)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
