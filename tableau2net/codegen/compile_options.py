@@ -24,6 +24,7 @@ StepWeights = Literal["independent", "shared"]
 Backward = Literal["store", "checkpoint", "reversible", "adjoint"]
 Method = Literal["newton-krylov", "anderson", "fixed-point", "gradient", "resolvent", "field"]
 Gradient = Literal["implicit", "unrolled", "start"]
+Statistics = Literal["evaluation", "shared"]
 
 KEPT = ("keep_order", "keep_stable", "keep_range")  # what learnt coefficients may be held to
 
@@ -78,6 +79,10 @@ class Options:
         linear field knows (IMEXnet); for diagonally implicit schemes, each stage implicit in one field. With
         solver="field" the stages are handed to ``f.solver(stages, guess, fields, of, weights, times)``, which may
         keep what it likes between steps: see `tableau2net.integration.newton.StageSolver`.
+    statistics: of BatchNorm in a field that is evaluated more than once with the same weights, in a step or in several:
+        the running ones of each evaluation ("evaluation"), in the order of the evaluations, or of all of them together
+        ("shared"). A fixed number of iterations (tolerance=0) are as many evaluations; a search for implicit stages is
+        one of each, at the solution. With solver="field" they are shared.
     reveal: names of further values of a step that its `step` returns, "error" or "k1" say.
     """
 
@@ -98,6 +103,7 @@ class Options:
     iterations: int = 50
     gradient: Gradient = "implicit"
     descent: float = 0.1
+    statistics: Statistics = "evaluation"
     reveal: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -183,4 +189,5 @@ class CompileOptions(StepOptions, total=False):
     stage_weights: StageWeights
     step_weights: StepWeights
     time_dependent: bool
+    statistics: Statistics
     reveal: Sequence[str]

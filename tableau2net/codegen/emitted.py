@@ -16,11 +16,11 @@ from tableau2net.codegen.emit import FIELD, Emission
 from tableau2net.codegen.expressions import Combination, mixture_in
 from tableau2net.codegen.learnable import Learning, NumberedNames, learning
 from tableau2net.codegen.names import attributes
-from tableau2net.codegen.startup import depth, startup
+from tableau2net.codegen.startup import depth, slope_weight, startup
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Assignment, Call, Combine, Step, lower, prune
-from tableau2net.step.inverse import Inverse, inverted
+from tableau2net.step import Assignment, Call, Combine, Solve, Step, lower, prune
+from tableau2net.step.inverse import ITSELF, Inverse, inverted
 from tableau2net.step.optimise import Passed, optimise
 
 H = sympy.Symbol("h")
@@ -89,6 +89,38 @@ class Program:
         own = (op for op in self.step.calls if op.part == part)
         first = min(own, key=lambda op: op.slot, default=None)
         return self.field_names[0] if first is None else self.field(first)
+
+    @cached_property
+    def evaluated(self) -> tuple[int, ...]:
+        """How often a step evaluates each field, as far as statistics are kept for each evaluation; where that is no
+        more than once, with weights that no other step has, none."""
+        if self.options.statistics == "shared" or self.options.solver == FIELD:
+            return ()
+        counts = self._counted(self.step)
+        if self.start is not None:
+            counts = [max(pair) for pair in zip(counts, self._counted(self.start, first=True), strict=True)]
+        alone = sum(counts) <= 1 and self.options.step_weights == "independent" and not self.opening
+        return () if alone else tuple(counts)
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """How often the fields of the first step are evaluated before it; none where they are not."""
+        parts = [i.part for i in self.step.history if i.kind == "f" and i.age == 0]
+        if any(slope_weight(i) for i in self.step.history if i.nordsieck not in (None, ITSELF)):
+            parts.append(0)
+        found = [self.first_field(part) for part in parts]
+        return tuple(found.count(name) for name in self.field_names) if found else ()
+
+    def _counted(self, step: Step, first: bool = False) -> list[int]:
+        """How often a step evaluates each field: once for each call, and for each iteration where those are counted."""
+        found = dict.fromkeys(self.field_names, 0)
+        for op in step.operations:
+            apart = isinstance(op, Solve) and not self.options.tolerance and self.options.solver != "gradient"
+            times = self.options.iterations if apart else 1
+            for o in op.members:
+                if isinstance(o, Call):
+                    found[self.first_field(o.part) if first else self.field(o)] += times
+        return list(found.values())
 
     def emission(self, step: Step, first: bool = False) -> Emission:
         """How a step is written; first: every evaluation calls its part's first field."""

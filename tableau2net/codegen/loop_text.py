@@ -22,16 +22,25 @@ class Loop:
     @property
     def head(self) -> str:
         """The loop over steps, numbered where something depends on the number."""
-        numbered = bool(self.ready.depth or self.per_step or self.options.time_dependent)
+        numbered = bool(self.ready.depth or self.per_step or self.options.time_dependent or self.turns)
         each = "each" if self.several else self.ready.field_names[0]
         if self.one_field:
             return "for n in range(self.steps):" if numbered else "for _ in range(self.steps):"
         return f"for n, {each} in enumerate(self.fields):" if numbered else f"for {each} in self.fields:"
 
+    @property
+    def turns(self) -> bool:
+        """Whether fields that serve all steps are other ones in each, for the statistics that they keep."""
+        return self.one_field and bool(self.ready.evaluated)
+
     def fields(self) -> Iterator[str]:
         """Inside the loop: the fields of the step under their names."""
         names = self.ready.field_names
-        if self.several:
+        if self.turns and self.several:
+            yield f"{', '.join(names)} = (in_turn(each, n) for each in cast('Iterable[nn.Module]', self.field))"
+        elif self.turns:
+            yield f"{names[0]} = in_turn(self.field, n)"
+        elif self.several:
             yield f'{", ".join(names)} = cast("Iterable[nn.Module]", {"self.field" if self.one_field else "each"})'
         elif self.one_field:
             yield f"{names[0]} = self.field"

@@ -59,6 +59,7 @@ SUPPORT = {
     "stage_solve": ("Solver", "solve"),
     "resolved": ("own_solver", "resolved"),
     "construction": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),
+    "evaluations": ("evaluation", "in_order", "in_turn", "own_statistics"),
     "untouched": ("untouched",),
     "checkpointed": ("checkpointed",),
     "replay": ("Replay",),
@@ -179,7 +180,15 @@ class _Class:
             if self.ready.learning.retraction:
                 yield "    self.retraction = Retraction(self.coefficients, self.conditions)"
             yield "    self.reset_coefficients()"
+        yield from (f"    {line}" for line in self._statistics())
         yield from (f"    {line}" for line in self.driver.constructor)
+
+    def _statistics(self) -> Iterator[str]:
+        """Running statistics for each evaluation, where there is more than one with the same weights."""
+        counts, opening = self.ready.evaluated, self.ready.opening
+        if counts:
+            fields = ("[self.field]", repr(counts), "self.steps") if self.one_field else ("self.fields", repr(counts))
+            yield f"own_statistics({', '.join(fields)}{f', opening={opening}' if opening else ''})"
 
     def _learning(self) -> Iterator[str]:
         learning = self.ready.learning
@@ -227,6 +236,7 @@ class _Class:
         yield from self._signature("step", fields, factors, step, len(returned))
         handed = f", then {', '.join(reveal)}" if reveal else ""
         yield f'    """One step: {", ".join(i.name for i in step.inputs)}, a step later{handed}."""'
+        yield from self._in_order(fields)
         yield from (f"    {line}" if line else "" for line in self.ready.emission(step).lines(step, reveal))
         yield f"    return {', '.join(returned)}"
 
@@ -235,8 +245,14 @@ class _Class:
         fields = [self.ready.first_field(part) for part in evaluated_parts(start)]
         yield from self._signature("start", fields, [], start, len(start.outputs))
         yield f'    """A step until the history is there: {name}."""'
+        yield from self._in_order(fields)
         yield from (f"    {line}" if line else "" for line in self.ready.emission(start, first=True).lines(start))
         yield f"    return {', '.join(start.outputs)}"
+
+    def _in_order(self, fields: list[str]) -> Iterator[str]:
+        """In a step its fields, whose evaluations are told apart."""
+        if self.ready.evaluated and fields:
+            yield f"    {unpacked(fields)} = in_order({', '.join(fields)})"
 
     def _forward(self) -> Iterator[str]:
         result = "Tensor" if len(self.states) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.states))}]"
@@ -293,6 +309,8 @@ class _Class:
         reads = next((o.reads for o in self.step.calls if o.part == part), (0,))
         arguments = ["self.t0"] * self.options.time_dependent + [self.states[state] for state in reads]
         mark = "  # type: ignore[index]" if self.several else ""
+        if self.ready.evaluated:
+            where = f"evaluation({where}, {self.ready.evaluated[self.ready.field_names.index(first)]})"
         return f"{where}({', '.join(arguments)}){mark}"
 
     def _factors(self) -> Iterator[str]:

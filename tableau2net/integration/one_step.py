@@ -30,7 +30,7 @@ class TakenStep(NamedTuple):
 @cache
 def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[CompiledBlock]:
     """The class of a scheme whose static `step` is taken; its implicit stages are solved by what fields have for it."""
-    options: CompileOptions = {"time_dependent": True, "reveal": reveal}
+    options: CompileOptions = {"time_dependent": True, "statistics": "shared", "reveal": reveal}
     if not lower(scheme).explicit:
         options["solver"] = "field"
     return compile(scheme, **options)

@@ -16,6 +16,7 @@ from tableau2net.nn.around.depths import Depths
 from tableau2net.nn.around.stochastic import refine_survival
 from tableau2net.nn.blocks import CompiledBlock, blocks_of, growth_told, steps_in
 from tableau2net.nn.dynamic.block import DynamicBlock
+from tableau2net.runtime.evaluations import repeat_turns
 from tableau2net.runtime.rounding import check_growth
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -88,6 +89,8 @@ def _refine_block(block: CompiledBlock, factor: int) -> None:
         )
     if options.step_weights == "shared":
         block.steps *= factor
+        for field in block.field.children() if len(block.field_names) > 1 else [block.field]:
+            repeat_turns(field, factor)
     else:
         block.fields = _repeated(block.fields, factor)
         refine_survival(block.fields, factor)

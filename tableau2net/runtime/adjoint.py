@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tableau2net.runtime.evaluations import evaluation
 from tableau2net.runtime.surroundings import Surroundings
 from tableau2net.runtime.untouched import untouched
 
@@ -85,11 +86,12 @@ def _step_back(
     field: Any, h: float, time: list[float], y: Tensor, cotangent: Tensor, own: list[Tensor]
 ) -> list[Tensor]:
     """State, adjoint and parameter gradients at the beginning of a step."""
+    first = evaluation(field, 0)  # where running statistics are read, those of the first evaluation
 
     def slope(t: Tensor, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         state = values[0].detach().requires_grad_()
         with torch.enable_grad():
-            k: Tensor = field(t.to(state.dtype), state) if time else field(state)
+            k: Tensor = first(t.to(state.dtype), state) if time else first(state)
         if not k.requires_grad:
             return (k, *map(torch.zeros_like, values[1:]))
         against = -values[1].to(k.dtype)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from tableau2net.runtime.buffers import Before
+from tableau2net.runtime.evaluations import in_order
 from tableau2net.runtime.statistics import frozen_statistics
 from tableau2net.runtime.untouched import untouched
 
@@ -20,11 +21,15 @@ def checkpointed(step: Callable[..., Any], *arguments: Any) -> Any:
 
     Taken again it sees the same random numbers, the same autocast and the same buffers, and BatchNorm and whatever
     else counts batches counts them once. Gradients are those of the plain call, to the bit where the field is
-    deterministic.
+    deterministic. Under torch.compile, where the statistics of an evaluation cannot be exchanged within what is taken
+    again, each evaluation of a field that has some is taken again by itself, and the state before it is kept.
     """
     if not torch.is_grad_enabled():
         return untouched(step, *arguments)
     if torch.compiler.is_compiling():  # the compiler recomputes pure arithmetic: an update of a buffer stays single
+        again = in_order(*arguments, again=True)
+        if any(a is not b for a, b in zip(again, arguments, strict=True)):
+            return step(*again)
         return checkpoint(step, *arguments, use_reentrant=False)
 
     before = Before(arguments)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tableau2net.runtime.evaluations import InOrder, evaluation
 from tableau2net.runtime.random_state import RandomState
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An evaluation of the forward pass: which of the field's in the step it was, as its running statistics count, and
+    the random state before it where it drew random numbers."""
+
+    number: int
+    random: RandomState | None
 
 
 class Replay:
@@ -19,17 +30,17 @@ class Replay:
     number: which of the field's evaluations in the step it was. The gradients of its parameters are added up.
     """
 
-    def __init__(self, field: Any, random: Sequence[RandomState | None], gradients: ParameterGradients) -> None:
+    def __init__(self, field: Any, seen: Sequence[Seen], gradients: ParameterGradients) -> None:
         self.field = field
-        self.random = random
+        self.seen = seen
         self.gradients = gradients
 
     def __call__(self, number: int, *arguments: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         given = [a.detach().requires_grad_() if isinstance(a, Tensor) else a for a in arguments]
         leaves = [a for a in given if isinstance(a, Tensor)]
-        state = self.random[number] if self.random else None
-        with torch.enable_grad(), state.restored() if state else nullcontext():
-            value: Tensor = self.field(*given)
+        random = self.seen[number].random
+        with torch.enable_grad(), random.restored() if random else nullcontext():
+            value: Tensor = evaluation(self.field, self.seen[number].number)(*given)
 
         def back(cotangent: Tensor) -> Any:
             found = self.gradients.through(self.field, value, leaves, cotangent)
@@ -40,7 +51,7 @@ class Replay:
     def past(self, *arguments: Any) -> Tensor:
         """The value that an older step had, where all steps have this field. RuntimeError where it draws random
         numbers, since which ones it had drawn then only that step knows."""
-        if self.random and any(self.random):
+        if any(each.random for each in self.seen):
             raise RuntimeError("backward='reversible': this scheme cannot go back over a field with random numbers")
         with torch.no_grad():
             value: Tensor = self.field(*arguments)
@@ -52,12 +63,13 @@ class RecordedField:
 
     def __init__(self, field: Any) -> None:
         self.field = field
-        self.random: list[RandomState | None] = []
+        self.seen: list[Seen] = []
 
     def __call__(self, *arguments: Any) -> Tensor:
         before = RandomState(arguments[-1].device)
+        number = self.field.calls if isinstance(self.field, InOrder) else 0
         value: Tensor = self.field(*arguments)
-        self.random.append(before if before.moved() else None)
+        self.seen.append(Seen(number, before if before.moved() else None))
         return value
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.runtime.buffers import Before
-from tableau2net.runtime.random_state import RandomState
-from tableau2net.runtime.replay import ParameterGradients, RecordedField, Replay
-from tableau2net.runtime.statistics import STATISTICS_BUFFERS
+from tableau2net.runtime.evaluations import in_order
+from tableau2net.runtime.replay import ParameterGradients, RecordedField, Replay, Seen
+from tableau2net.runtime.statistics import STATISTICS_BUFFERS, RunningStatistics
 from tableau2net.runtime.surroundings import Surroundings
 from tableau2net.runtime.untouched import untouched
 
@@ -103,7 +103,7 @@ class ReversibleLoop:
         self.own: dict[int, list[Tensor]] = {id(f): [p for p in f.parameters() if p.requires_grad] for f in modules}
         self.parameters = list({id(p): p for owned in self.own.values() for p in owned}.values())
         self.versions = [p._version for p in self.parameters]
-        self.random: list[list[list[RandomState | None]]] = []  # of each step, field and evaluation
+        self.seen: list[list[list[Seen]]] = []  # of each step, field and evaluation
 
     def leading(self, factors: Sequence[Tensor]) -> list[tuple[Any, ...]]:
         """The leading arguments of each step, with the tensors put back where they were."""
@@ -114,12 +114,13 @@ class ReversibleLoop:
         """The steps, one after the other."""
         before = Before(self.fields)
         for given in self.leading(factors):
-            recorded = [RecordedField(a) if callable(a) else a for a in given]
+            recorded = [RecordedField(a) if callable(a) else a for a in in_order(*given)]
             states = _as_tuple(untouched(partial(_handed, self.step, recorded), *given, *states))
-            self.random.append([a.random for a in recorded if isinstance(a, RecordedField)])
+            self.seen.append([a.seen for a in recorded if isinstance(a, RecordedField)])
         before.changed()
         for module, name in before.values:
-            if name in STATISTICS_BUFFERS and getattr(module, "track_running_stats", False):
+            tracked = getattr(module, "track_running_stats", isinstance(module, RunningStatistics))
+            if name in STATISTICS_BUFFERS and tracked:
                 continue  # they stand still on the way back, and in training nothing reads them
             raise ReversalError(
                 f"backward='reversible': {type(module).__name__} changes its buffer {name!r} when it is evaluated, and "
@@ -138,9 +139,9 @@ class ReversibleLoop:
             )
         gradients = ParameterGradients(self.own)
         of_factors: list[Tensor] = []
-        for given, random in zip(self.leading(factors)[::-1], self.random[::-1], strict=True):
-            states_of = iter(random)
-            replayed = [Replay(a, next(states_of), gradients) if callable(a) else a for a in given]
+        for given, seen in zip(self.leading(factors)[::-1], self.seen[::-1], strict=True):
+            of_fields = iter(seen)
+            replayed = [Replay(a, next(of_fields), gradients) if callable(a) else a for a in given]
             found = self.pull(*replayed, *states, *cotangents)
             states, cotangents = found[: self.width], found[self.width : 2 * self.width]
             of_factors += found[2 * self.width :][::-1]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tableau2net.runtime.anderson import AndersonMixing, Found, PlainMixing, VectorMap, relax, repeat
 from tableau2net.runtime.descent import StatesMap, descend
+from tableau2net.runtime.evaluations import Counts, InOrder
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres, newton_krylov
 from tableau2net.runtime.random_state import RandomState
@@ -106,7 +107,8 @@ def solve(
     """States y with G(y) = y, and the field values at them, where ``stages(*y)`` is ``(G(y), field values)``.
 
     guess: where the search begins; it gives shapes, dtypes and device, and has no part in an implicit gradient.
-    modules: the fields. Their running statistics are updated by one evaluation, the last, and by none before it.
+    modules: the fields. Their running statistics are updated by one evaluation, the last, and by none before it; where
+        a fixed number of iterations is made and each has its own, by all.
     measure: what the tolerance is measured by, if not by the state.
     slopes: whether field values are asked for; a descent that counts as constants then evaluates the field once less.
 
@@ -128,9 +130,16 @@ def solve(
         found = _repeated
     if torch.compiler.is_compiling() and (solver.tolerance > 0 or solver.method == "anderson"):
         found = torch.compiler.disable(found)  # type: ignore[no-untyped-call]
+    before = Counts(modules)
     states, values = found(stages, guess, solver, modules, measure)
-    watch(stages, guess, states, modules)
+    with before.last(solver.iterations if _apart(solver) else 1):
+        watch(stages, guess, states, modules)
     return states, values
+
+
+def _apart(solver: Solver) -> bool:
+    """Whether each iteration is an evaluation of its own, with running statistics of its own."""
+    return solver.tolerance == 0 and solver.method != "gradient"
 
 
 def _repeated(
@@ -139,7 +148,7 @@ def _repeated(
     """The image of the image … of the guess."""
     random = None if torch.compiler.is_compiling() else RandomState(guess[0].device)
     states = guess
-    with frozen_statistics(modules):
+    with frozen_statistics(_together(modules, solver)):
         for _ in range(solver.iterations - 1):
             states, _ = stages(*states)
             if random:
@@ -152,10 +161,12 @@ def _descended(
 ) -> tuple[Tensors, Tensors]:
     """The first image of the guess, and a descent from there."""
     random = None if torch.compiler.is_compiling() else RandomState(guess[0].device)
+    before = Counts(modules)
 
     def image_of(*states: Tensor) -> Tensors:
         if random:
             random.restore()
+        before.restore()
         return stages(*states)[0]
 
     constant = solver.gradient == "start"
@@ -179,6 +190,7 @@ def _descended(
         return states, ()
     if random:
         random.restore()
+    before.restore()
     return states, stages(*states)[1]
 
 
@@ -205,12 +217,16 @@ def _searched(
     layout = Layout.of(guess)
     random, enough = RandomState(guess[0].device), _enough(solver, layout, guess[0].device)
 
+    before = Counts(() if _apart(solver) else modules)
+
     def image_of(vector: Tensor) -> Tensor:
         random.restore()
+        before.restore()
         return layout.join(stages(*layout.split(vector))[0])
 
     def at(states: Tensors) -> tuple[Tensors, Tensors]:
         random.restore()
+        before.restore()
         return stages(*states)
 
     implicit, traced = solver.gradient == "implicit", torch.is_inference_mode_enabled()
@@ -219,10 +235,15 @@ def _searched(
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.no_grad())
             guess = tuple(s.clone() if s.is_inference() else s.detach() for s in guess)
-        stack.enter_context(frozen_statistics(modules))
+        stack.enter_context(frozen_statistics(_together(modules, solver)))
         point = _search(image_of, layout.join(guess), solver, enough, measure or StateMeasure(layout), traced)
     states = layout.split(point)
     return with_implicit_gradient(at, states, partial(adjoint, solver, enough, layout)) if implicit else at(states)
+
+
+def _together(modules: Sequence[Any], solver: Solver) -> Sequence[Any]:
+    """The fields whose evaluations in a solve count as one."""
+    return [m for m in modules if not isinstance(m, InOrder)] if _apart(solver) else modules
 
 
 def _enough(solver: Solver, layout: Layout, device: torch.device) -> float:

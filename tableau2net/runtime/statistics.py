@@ -1,4 +1,4 @@
-"""Normalisation whose running statistics stand still while a field is evaluated again."""
+"""Running statistics of normalisation: those of each evaluation, and how they stand still while one is made again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,29 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 STATISTICS_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+EVALUATIONS = "evaluations"  # the child of a layer that has those of its other evaluations
+
+
+class RunningStatistics(nn.Module):
+    """Running mean, variance and count of a normalisation layer for one evaluation of it.
+
+    There are none in that of the first evaluation, whose statistics are the layer's own.
+    """
+
+    def __init__(self, layer: nn.Module, before: RunningStatistics | None = None, first: bool = False) -> None:
+        super().__init__()
+        self.known = known_statistics(layer)
+        found = {} if before is None else before._buffers
+        for name in () if first else STATISTICS_BUFFERS:
+            value = found.get(name, layer._buffers.get(name))
+            self.register_buffer(name, None if value is None else value.detach().clone())
 
 
 @contextmanager
 def frozen_statistics(modules: Iterable[Any]) -> Iterator[None]:
     """For the while, BatchNorm and its like in training mode update nothing; what they give is the same.
 
-    modules: fields, looked through with all their children; what is not an ``nn.Module`` is left alone.
+    modules: fields, looked through with all their children; what has no ``modules()`` is left alone.
     Running statistics and the count of batches are afterwards bit for bit what they were: others stand in for them, so
     that autograd sees the same operations. Modules in evaluation mode, whose statistics are read and not written, go
     on as ever. Blocks may be nested.
@@ -35,18 +51,23 @@ def frozen_statistics(modules: Iterable[Any]) -> Iterator[None]:
 
 
 def _tracking(modules: Iterable[Any]) -> list[nn.Module]:
-    """Each module once that would update statistics now."""
+    """Each module once that would update statistics now, and where those of its other evaluations are."""
     found: dict[int, nn.Module] = {}
     for module in modules:
-        if isinstance(module, nn.Module):
+        if hasattr(module, "modules"):
             for child in module.modules():
                 if child.training and getattr(child, "track_running_stats", False):
-                    found[id(child)] = child
+                    others = child._modules.get(EVALUATIONS)
+                    for each in (child, *(() if others is None else others.modules())):
+                        if each._buffers:
+                            found[id(each)] = each
     return list(found.values())
 
 
 def known_statistics(module: nn.Module) -> bool:
     """Whether a module's buffers are running statistics of torch's own normalisation."""
+    if isinstance(module, RunningStatistics):
+        return module.known
     return type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward)
 
 

@@ -78,7 +78,9 @@ class Reader:
                     del self.names[name.id]
             elif isinstance(statement, ast.Assign):
                 (target,) = statement.targets
-                if isinstance(target, ast.Tuple):
+                if isinstance(target, ast.Tuple) and getattr(statement.value.func, "id", "") == "in_order":
+                    assert [a.id for a in statement.value.args] == [name.id for name in target.elts]  # fields as before
+                elif isinstance(target, ast.Tuple):
                     self.solved(target, statement.value)
                 else:
                     self.names[target.id] = self.value(statement.value, target.id)

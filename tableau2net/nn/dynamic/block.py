@@ -78,7 +78,7 @@ class DynamicBlock(nn.Module):
         self.options, self.interpolation = options, interpolation
         self.states = checked_grid("states", states)
         self.lengths = tuple(b - a for a, b in pairwise(self.states))
-        compiled = compile(self.scheme, time_dependent=True, **options)
+        compiled = compile(self.scheme, time_dependent=True, statistics="shared", **options)  # each point has its own
         program = lower(self.scheme)
         self.halves = len(compiled.states)
         _check(compiled, program.derivative, self.states, options)

@@ -23,6 +23,8 @@ class BlockSummary:
     independent_order: what is left of it then.
     h, steps, startup (the first of the steps), evaluations of fields in all.
     parameters, coefficients (of them, learnable ones of the scheme).  flops: an image.
+    norm: of its fields: "batch", with one evaluation for the running statistics; "batch per evaluation", where there
+        are several and each has its own; "batch shared", where all of them have the same; "group"; "layer".
     saved_bytes: an image, under each `backward=` that the scheme allows.
     receptive_field: rows and columns of the image that the middle pixel of its result depends on, at these weights.
     lipschitz: estimate of the largest singular value of its fields' Jacobians, at random images; None where not known.
@@ -46,6 +48,7 @@ class BlockSummary:
     parameters: int
     coefficients: int
     flops: int
+    norm: str
     backward: str
     saved_bytes: dict[str, int]
     receptive_field: tuple[int, int] | None
@@ -64,9 +67,9 @@ class Summary:
     """What `summary` says. Printing it shows a table; `to_dict` is plain data for JSON.
 
     parameters and flops (an image) are the whole network's, what is outside blocks too. In the table, evals are
-    evaluations of fields; left of a step, the residual of implicit stages; kept an image, what the backward pass keeps,
-    under its `backward=` and under others; sees, the receptive field; h·L, the step times the estimate of the fields'
-    steepness."""
+    evaluations of fields; norm, what fields normalise by; left of a step, the residual of implicit stages; kept an
+    image, what the backward pass keeps, under its `backward=` and under others; sees, the receptive field; h·L, the
+    step times the estimate of the fields' steepness."""
 
     input_size: tuple[int, ...]
     parameters: int
@@ -134,7 +137,7 @@ class Summary:
 
 
 SHOWN = 4  # names of blocks in a warning
-_HEADINGS = ("scheme", "order", "steps × h", "evals", "params", "FLOPs", "kept an image", "sees", "h·L")
+_HEADINGS = ("scheme", "order", "steps × h", "evals", "params", "FLOPs", "norm", "kept an image", "sees", "h·L")
 
 
 def _cells(b: BlockSummary) -> tuple[str, ...]:
@@ -144,19 +147,20 @@ def _cells(b: BlockSummary) -> tuple[str, ...]:
     steep = "" if b.lipschitz is None else f"{abs(b.h) * b.lipschitz:.2g}"
     numbers = (str(b.evaluations), _count(b.parameters), _count(b.flops))
     scheme = b.scheme if b.residual is None else f"{b.scheme}\nleft of a step {b.residual:.2g}"
-    return (scheme, _order(b), f"{b.steps} × {b.h:g}{start}", *numbers, "\nor ".join(saved), sees, steep)
+    steps, norm = f"{b.steps} × {b.h:g}{start}", b.norm.replace(" ", "\n", 1)
+    return (scheme, _order(b), steps, *numbers, norm, "\nor ".join(saved), sees, steep)
 
 
 def _in_words(b: BlockSummary) -> str:
     """The cells of a block where a table is too wide."""
-    scheme, order, steps, evaluations, parameters, flops, kept, sees, steep = (
+    scheme, order, steps, evaluations, parameters, flops, _, kept, sees, steep = (
         cell.replace("\n", ", ") for cell in _cells(b)
     )
     lines = [
         f"{b.where or 'the network'}: {scheme}, order {order}, steps {steps}",
         f"  {evaluations} evals, {parameters} params, {flops} FLOPs",
         f"  kept an image: {kept}",
-        "  " + ", ".join(f"{name} {cell}" for name, cell in (("sees", sees), ("h·L", steep)) if cell),
+        "  " + ", ".join(f"{name} {cell}" for name, cell in (("norm", b.norm), ("sees", sees), ("h·L", steep)) if cell),
     ]
     return "\n".join(line for line in ["", *lines] if line.strip() or not line)
 

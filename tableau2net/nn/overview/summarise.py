@@ -22,6 +22,7 @@ from tableau2net.nn.overview.compiled import Calls, own_copy, random_images, wit
 from tableau2net.nn.overview.implicit_stages import implicit_warnings, residual_of
 from tableau2net.nn.overview.layer_model import LayerModel, coarse_warnings
 from tableau2net.nn.overview.network_report import BlockSummary, Summary
+from tableau2net.nn.overview.norms import norm_of
 from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import Scheme
@@ -155,6 +156,7 @@ def _block(
         parameters=sum(p.numel() for p in block.parameters()),
         coefficients=sum(block.get_parameter(n).numel() for n in raw),
         flops=flops(block, inputs, named),
+        norm=norm_of(block, made),
         backward=made.options.backward,
         saved_bytes=dict(_saved(twin, made, _detached(kept.inputs[twin]), _detached_values(kept.named[twin]))),
         receptive_field=receptive_field(image, seen.outputs[block]),
