@@ -24,7 +24,7 @@ def checkpointed(step: Callable[..., Any], *arguments: Any) -> Any:
     deterministic. Under torch.compile, where the statistics of an evaluation cannot be exchanged within what is taken
     again, each evaluation of a field that has some is taken again by itself, and the state before it is kept.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or torch.compiler.is_exporting():
         return untouched(step, *arguments)
     if torch.compiler.is_compiling():  # the compiler recomputes pure arithmetic: an update of a buffer stays single
         again = in_order(*arguments, again=True)

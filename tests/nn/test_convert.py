@@ -177,7 +177,7 @@ def test_a_frozen_batchnorm_stays_frozen() -> None:
 
 def test_the_report_is_printed() -> None:
     text = str(convert(small(), "rk4").conversion)
-    for said in ("layer1.0 … layer1.2", "3 × BasicBlock", "12", "ReLU", "counts a batch at each", "layer2.0"):
+    for said in ("layer1.0 … layer1.2", "3 × BasicBlock", "12", "ReLU", "statistics of each evaluation", "layer2.0"):
         assert said in text
 
 

@@ -26,6 +26,7 @@ from tableau2net.nn.conversion.fields import BranchField, field_of
 from tableau2net.nn.conversion.same_outputs import not_compared
 from tableau2net.nn.conversion.trace import name_of
 from tableau2net.nn.conversion.trial import try_step
+from tableau2net.runtime.statistics import EVALUATIONS
 from tableau2net.scheme import Scheme, as_scheme, load
 
 Activation = Literal["keep", "move"]
@@ -231,10 +232,12 @@ def _notes(block: nn.Module, evaluations: int) -> list[str]:
     scales = any("layer_scale" in n or n.endswith((".gamma", ".gamma_1")) for n, _ in block.named_parameters())
     norms = any(isinstance(m, _BatchNorm) for m in modules)
     several = evaluations > 1
+    own = any(EVALUATIONS in m._modules for m in modules)
+    apart = "has running statistics of each evaluation" if own else "counts a batch at each evaluation"
     return [
         *(["stochastic depth, drawn anew at each evaluation" if several else "stochastic depth"] if drops else ()),
         *(["layer scale is part of the field"] if scales else ()),
-        *(["BatchNorm counts a batch at each evaluation"] if norms and several else ()),
+        *([f"BatchNorm {apart}"] if norms and several else ()),
     ]
 
 
