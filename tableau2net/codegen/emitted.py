@@ -115,7 +115,11 @@ class Program:
         """How often a step evaluates each field: once for each call, and for each iteration where those are counted."""
         found = dict.fromkeys(self.field_names, 0)
         for op in step.operations:
-            apart = isinstance(op, Solve) and not self.options.tolerance and self.options.solver != "gradient"
+            apart = (
+                isinstance(op, Solve)
+                and not self.options.tolerance
+                and self.options.solver in ("fixed-point", "anderson")
+            )
             times = self.options.iterations if apart else 1
             for o in op.members:
                 if isinstance(o, Call):
