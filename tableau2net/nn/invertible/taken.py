@@ -23,6 +23,7 @@ from tableau2net.nn.dynamic import DynamicBlock
 from tableau2net.runtime.buffers import Before
 from tableau2net.runtime.construction import per_channel
 from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.statistics import EVALUATIONS
 from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, adjoint
 from tableau2net.step import Step, lower
@@ -182,7 +183,7 @@ def repeatable(block: nn.Module, what: str, states: States) -> Iterator[None]:
 
 def apart(block: nn.Module) -> bool:
     """Whether normalisation has running statistics of each evaluation of a step, in their order."""
-    return any("evaluations" in module._modules for module in block.modules())
+    return any(EVALUATIONS in module._modules for module in block.modules())
 
 
 def check_rows(block: nn.Module, what: str, *states: Tensor) -> None:
