@@ -228,7 +228,9 @@ def test_columns_of_a_fractal_are_those_that_there_are():
         t2n.create_model("fractalnet8", widths=(4, 8)).column(3)
 
 
-@pytest.mark.parametrize("page", ["networks", "convert", "control"])
+@pytest.mark.parametrize(
+    "page", ["networks", *(pytest.param(page, marks=pytest.mark.slow) for page in ("convert", "control"))]
+)
 def test_the_pages_are_true(page):
     """Their code runs and prints what they say."""
     code = "\n".join(re.findall(r"```python\n(.*?)```", (FOLDER.parent / f"docs/{page}.md").read_text(), re.DOTALL))
@@ -254,9 +256,14 @@ def test_the_table_of_networks_names_every_family_and_its_counts():
 SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if "def main(" in p.read_text())
 
 
+# methods of training that are no options of the product: their whole algorithms stand there
+WHOLE = {"msa": 160, "ddpnopt": 160}
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_examples_are_short(name):
-    assert len([line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line.strip()]) < 60
+    lines = [line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line.strip()]
+    assert len(lines) < WHOLE.get(name, 60)
 
 
 def test_anode(capsys):

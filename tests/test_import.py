@@ -44,6 +44,7 @@ def test_exact_work_never_waits_for_torch():
     assert {"torch", "torchvision", "matplotlib", "typer", "rich"}.isdisjoint(loaded)
 
 
+@pytest.mark.slow
 def test_a_class_is_made_without_waiting_for_the_compiler_of_torch():
     """Which takes longer to import than all else; a block's readings may wait for it when they are asked for."""
     made = "import tableau2net as t2n, torch\nblock = t2n.compile('rk4')([torch.nn.Identity()])\ny = torch.ones(1)\n"

@@ -40,6 +40,7 @@ class _Context(nn.Module):
         return x
 
 
+@pytest.mark.slow
 def test_blocks_called_with_more_than_the_state() -> None:
     torch.manual_seed(0)
     model = _Context().double()

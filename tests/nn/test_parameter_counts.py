@@ -179,7 +179,13 @@ def test_dynamic_networks(name):
     assert count(name) == opening + connectors + blocks + 64 * 10 + 10
 
 
-@pytest.mark.parametrize("name", t2n.list_models())
+LARGE = ("torchvision/resnet1", "torchvision/wide", "torchvision/resnext", "timm/")  # a second or more each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name.startswith(LARGE) else name for name in t2n.list_models()],
+)
 def test_each_class_has_its_row_in_the_last_layer(name):
     network = make(name)
     last = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]

@@ -104,7 +104,9 @@ def test_a_graph_only_where_something_wants_a_gradient():
     assert one_stage(field, y.requires_grad_(), 0.3, how)[1].requires_grad
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(method, marks=pytest.mark.slow) if method in METHODS[1:] else method for method in METHODS]
+)
 def test_nothing_is_kept_when_it_is_over(method):
     """Neither by cycles, which only the collector would find, nor by the number of steps taken."""
     field, y = smooth(seed=1), random(2, 4, grad=True)

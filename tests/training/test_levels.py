@@ -54,12 +54,12 @@ def images(data: ImageData) -> torch.Tensor:
     scale = [1 / s for s in data.std]
     offset = [-m / s for m, s in zip(data.mean, data.std, strict=True)]
     first, second = (torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (scale, offset))
-    return torch.addcmul(second, data.x_train.float(), first).contiguous(memory_format=torch.channels_last)
+    return torch.addcmul(second, data.x_train.float(), first).contiguous()  # as images of few channels are trained on
 
 
 def by_hand(net: nn.Module, x: torch.Tensor, y: torch.Tensor, lr: float, seed: int, epochs: dict[int, float]) -> None:
     """Plain SGD for some epochs, each with its rate times the given."""
-    net.to(memory_format=torch.channels_last).train()
+    net.train()
     now = torch.tensor(lr)
     optimiser = torch.optim.SGD(parameter_groups(net, 1e-4), now, momentum=0.9, fused=True)
     for epoch, rate in epochs.items():

@@ -23,7 +23,7 @@ KEYS = {
     "model", "scheme", "order", "depth", "parameters", "options", "seed", "recipe", "data", "epochs", "train_loss",
     "train_error", "validation_error", "test_error", "images_per_second", "seconds", "coefficients", "versions",
     "device", "commit", "date", "refinements", "preset", "flops", "evaluations", "precision", "engine", "processes",
-    "run",
+    "run", "residual", "robust",
 }  # fmt: skip
 
 

@@ -195,6 +195,7 @@ def test_auxiliary_scores_count_as_the_network_says(mixup: float, few: ImageData
     assert update.row()["train_loss"] == pytest.approx(told[0].item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_narrow_strides_of_one_pixel_are_trained_on_a_cpu(tmp_path: Path) -> None:
     """In a process of its own: with images last in memory, two threads wrote into what is somebody else's."""
     asked = "--scheme euler --depth 14 --option widths=[4,8,16] --shortcut conv --data glyphs:100:20 --batch-size 25"
