@@ -258,7 +258,11 @@ def costates(block: CompiledBlock, state: State, cotangent: State, **past: Tenso
     later steps do with y_n counts, also where they remember it. The states are kept, and the graph of one step at a
     time. BatchNorm counts the batch once. Parameters get no gradient here: that in θ_n is the gradient of
     ⟨λ_{n+1}, block.part(n, n + 1)(y_n)⟩.
+
+    Raises InputError for states or costates in another form.
     """
+    _check_form("state", state, block.states)
+    _check_form("cotangent", cotangent, block.states)
     with torch.enable_grad():
         begun = tuple(y.detach().requires_grad_() for y in as_tuple(state))
         loop = Unrolled(block, *begun, **past)
@@ -268,8 +272,25 @@ def costates(block: CompiledBlock, state: State, cotangent: State, **past: Tenso
             inputs = tuple(v if v is None else v.view_as(v) for v in loop.taken(n, n + 1, inputs, _CHECKPOINTED))
             states += [v for v in inputs[: len(begun)] if v is not None]
         ends = states[-len(begun) :]
+        for name, end, given in zip(block.states, ends, as_tuple(cotangent), strict=True):
+            if (given.shape, given.device) != (end.shape, end.device):
+                raise InputError(
+                    f"costates: the cotangent of {name} is of shape {tuple(given.shape)} on {given.device}, and the "
+                    f"block's last state is {tuple(end.shape)} on {end.device}"
+                )
         found = torch.autograd.grad(ends, states, as_tuple(cotangent), allow_unused=True, materialize_grads=True)
     return [as_state(found[i : i + len(begun)]) for i in range(0, len(found), len(begun))]
+
+
+def _check_form(what: str, given: object, names: Sequence[str]) -> None:
+    """InputError where it is not a tensor of real numbers for each state."""
+    each = given if isinstance(given, tuple) else (given,)
+    if len(each) != len(names) or not all(isinstance(y, Tensor) and y.is_floating_point() for y in each):
+        wanted = "a tensor" if len(names) == 1 else f"a tuple of {len(names)} tensors"
+        found = ", ".join(f"{y.dtype} numbers" if isinstance(y, Tensor) else type(y).__name__ for y in each)
+        raise InputError(
+            f"costates: {what} is {wanted} of floating-point numbers, of {', '.join(names)}, and ({found}) was given"
+        )
 
 
 def as_tuple(given: State) -> tuple[Tensor, ...]:

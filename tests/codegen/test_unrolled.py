@@ -183,6 +183,30 @@ def test_steps_that_there_are_not_are_refused(steps):
         block_of("rk4").part(*steps)
 
 
+@pytest.mark.parametrize(
+    ("state", "cotangent", "said"),
+    [
+        (
+            torch.ones(3, 4),
+            torch.ones(5, 4),
+            r"cotangent of y is of shape \(5, 4\) on cpu, and .* last state is \(3, 4\)",
+        ),
+        (torch.ones(3, 4), torch.ones(3, 5), r"cotangent of y is of shape \(3, 5\)"),
+        (torch.ones(3, 4), 1.0, r"cotangent is a tensor of floating-point numbers, of y, and \(float\) was given"),
+        (torch.ones(3, 4), torch.ones(3, 4).long(), r"cotangent is .* and \(torch.int64 numbers\) was given"),
+        (torch.ones(3, 4), torch.ones(3, 4).cfloat(), "cotangent is .*torch.complex64"),
+        (torch.ones(3, 4), (torch.ones(3, 4),) * 2, "cotangent is a tensor "),
+        ([torch.ones(3, 4)], torch.ones(3, 4), r"state is .* and \(list\) was given"),
+    ],
+)
+def test_costates_in_another_form_are_told_in_a_line(state, cotangent, said):
+    block = t2n.compile("euler")([torch.nn.Linear(4, 4)], 0.1)
+    with pytest.raises(InputError, match=f"costates: (the )?{said}"):
+        block.costates(state, cotangent)
+    with pytest.raises(InputError, match="costates: cotangent is a tuple of 2 tensors of floating-point numbers, of "):
+        t2n.compile("stormer-verlet-velocity")([], 0.1).costates((torch.ones(3, 4),) * 2, torch.ones(3, 4))
+
+
 def test_a_block_whose_call_is_more_than_its_steps_is_refused():
     class Twice(t2n.compile("euler")):
         def forward(self, y):

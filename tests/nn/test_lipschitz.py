@@ -94,6 +94,43 @@ def test_a_field_is_as_steep_as_it_says_at_most():
     assert ((field(a) - field(b)).norm(dim=1) <= 0.9**3 * (a - b).norm(dim=1)).all()
 
 
+@pytest.mark.parametrize("shape", ["flat", "nested", "twice", "images"])
+def test_a_layer_counts_as_often_as_it_occurs(shape):
+    """Beside the Jacobian where ReLU passes all on; and it is held once."""
+    torch.manual_seed(5)
+    layer = nn.Linear(3, 3) if shape != "images" else nn.Conv2d(1, 1, 1)
+    inner = nn.Sequential(layer, nn.ReLU())
+    field, times = {
+        "flat": (nn.Sequential(layer, nn.ReLU(), layer), 2),
+        "nested": (nn.Sequential(inner, nn.Sequential(layer)), 2),
+        "twice": (nn.Sequential(inner, inner, layer), 3),
+        "images": (nn.Sequential(layer, nn.ReLU(), layer), 2),
+    }[shape]
+    field.double()
+    with torch.no_grad():
+        layer.weight.copy_(1.3 * torch.eye(len(layer.weight)).view_as(layer.weight))
+        layer.bias.zero_()
+    y = torch.rand(1, *((3,) if shape != "images" else (1, 2, 2)), dtype=DOUBLE) + 1
+    size = (2, 2) if shape == "images" else ()
+
+    def norm():
+        J = torch.autograd.functional.jacobian(field, y)
+        return float(torch.linalg.matrix_norm(J.reshape(y.numel(), -1), 2))
+
+    assert lipschitz_bound(field, size) == pytest.approx(norm(), rel=1e-12) == pytest.approx(1.3**times)
+    lipschitz_(field, 2, size, exact=True)
+    assert len(layer.parametrizations.weight) == 1
+    layer.parametrizations.weight.original.data.mul_(10)
+    assert lipschitz_bound(field, size) == pytest.approx(norm(), rel=1e-12) == pytest.approx(2**times)
+
+
+def test_what_is_refused_is_left_as_it_was():
+    field = nn.Sequential(nn.Linear(3, 3), nn.GELU())
+    with pytest.raises(t2n.InputError):
+        lipschitz_(field, 0.9)
+    assert list(field.state_dict()) == ["0.weight", "0.bias"]
+
+
 def test_the_gradient_is_that_of_the_held_weight():
     torch.manual_seed(2)
     layer = nn.Linear(4, 3).double()
@@ -145,6 +182,9 @@ def test_bad_input_is_told_in_a_line():
     for field, arguments, said in (
         (plain(), (0,), "lipschitz=0: a number above 0"),
         (plain(), (math.nan,), "lipschitz=nan"),
+        (plain(), ("a",), "lipschitz='a': a number above 0"),
+        (plain(), (None,), "lipschitz=None: a number above 0"),
+        (plain(), (True,), "lipschitz=True: a number above 0"),
         (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), (0.9,), "lipschitz: 1 is a BatchNorm1d, which divides by"),
         (t2n.nn.PreActivation(4, 4), (0.9, (8, 8)), "lipschitz: bn1 is a BatchNorm2d"),
         (nn.Sequential(nn.Linear(3, 3), nn.GELU()), (0.9,), "lipschitz: 1 is a GELU: a field may have Linear"),
@@ -158,8 +198,9 @@ def test_bad_input_is_told_in_a_line():
     ):
         with pytest.raises(t2n.InputError, match=said):
             lipschitz_(field, *arguments)
-    with pytest.raises(t2n.InputError, match="iterations=0: of power iteration"):
-        lipschitz_(plain(), 0.9, iterations=0)
+    for iterations in (0, 2.5, "5"):
+        with pytest.raises(t2n.InputError, match=r"iterations=.*: of power iteration"):
+            lipschitz_(plain(), 0.9, iterations=iterations)
     assert lipschitz_bound(nn.GRUCell(3, 3)) is None
     assert lipschitz_bound(nn.Conv2d(2, 2, 3)) is None
     assert lipschitz_bound(nn.Conv2d(2, 2, 3), (5, 5)) > 0

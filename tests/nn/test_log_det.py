@@ -90,6 +90,68 @@ def test_two_implicit_ways_have_a_value_and_no_gradient():
     assert torch.allclose(found, slogdet(block, (y,)), atol=1e-11)
 
 
+IMPLICIT = ["gauss-2", "radau-iia-2", "backward-euler", "trapezoid", "implicit-midpoint"]
+
+
+@pytest.mark.parametrize("name", IMPLICIT)
+def test_of_implicit_steps_it_is_right_to_rounding_whatever_they_are_solved_to(name):
+    """Beside the Jacobian of a block that is solved as far as it can be; the value is the block's own."""
+    loose, states = block_of(name, h=0.5, tolerance=1e-6)
+    tight, _ = block_of(name, h=0.5, tolerance=1e-14)
+    wanted = slogdet(tight, states)
+    assert (slogdet(loose, states) - wanted).abs().max() > 1e-9  # which is what there is to be told apart
+    with torch.no_grad():
+        found = t2n.log_det(loose, *states)
+        back = t2n.log_det(t2n.inverse(loose), *as_tuple(tight(*states)))
+        assert apart(found.states, loose(*states)) == 0
+    assert (found.log_det - wanted).abs().max() < 1e-12
+    assert (back.log_det + wanted).abs().max() < 1e-12
+    assert found.error == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kinks_and_float32_are_solved_to_rounding_too(dtype):
+    torch.manual_seed(0)
+    fields = [nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3)).double() for _ in range(3)]
+    block, y = t2n.compile("trapezoid")(fields, 0.4), torch.randn(50, 3, dtype=DOUBLE)
+    with torch.no_grad():
+        found = t2n.log_det(block.to(dtype), y.to(dtype)).log_det
+    wanted = torch.zeros(50, dtype=DOUBLE)
+    block.double()
+    with torch.no_grad():
+        for n in range(3):  # det (1 − h/2 f'(z)) z = … by hand: (1 + h/2 f'(y)) / (1 − h/2 f'(z))
+            z = t2n.compile("trapezoid", tolerance=1e-14)(fields[n : n + 1], 0.4)(y)
+            slope = [jacobian(fields[n], (at,)) * 0.2 for at in (y, z)]
+            unit = torch.eye(3, dtype=DOUBLE)
+            wanted += torch.linalg.slogdet(unit + slope[0])[1] - torch.linalg.slogdet(unit - slope[1])[1]
+            y = z
+    near = (found - wanted).abs()
+    assert near.max() < 1e-11 if dtype == DOUBLE else near.median() < 1e-5  # a rounding may fall beyond a kink
+
+
+def test_a_layer_that_occurs_twice_makes_no_series_of_what_diverges():
+    layer = nn.Linear(3, 3).double()
+    with torch.no_grad():
+        layer.weight.copy_(1.3 * torch.eye(3))
+    block, y = t2n.compile("euler")([nn.Sequential(layer, nn.ReLU(), layer)], 0.7), torch.rand(2, 3, dtype=DOUBLE)
+    with pytest.raises(t2n.InputError, match=r"the series converges where .* here it is at most 1.18"):
+        t2n.log_det(block, y, terms=60)
+    assert t2n.inverse(block).checked(block(y)).bound.isinf().all()
+
+
+def test_a_gradient_that_is_of_the_start_alone_is_refused():
+    made = t2n.compile("backward-euler", solver="gradient", gradient="start", iterations=2, tolerance=0)
+    with pytest.raises(t2n.InputError, match="log_det: gradient='start' counts the steps of a descent as constants"):
+        t2n.log_det(made([smooth(3, seed=1)], 0.3), torch.randn(4, 3, dtype=DOUBLE))
+
+
+def test_several_states_are_given_one_by_one_or_as_a_tuple():
+    block, states = block_of("stormer-verlet-velocity", h=0.7)
+    one, other = t2n.log_det(block, *states), t2n.log_det(block, states)
+    assert apart(one.states, other.states) == 0
+    assert torch.equal(one.log_det, other.log_det)
+
+
 # ------------------------------------------------------------------ shears
 
 
@@ -234,7 +296,13 @@ def test_bad_input_is_told_in_a_line():
     unknown = t2n.compile("euler")([Mixed(3)], 0.1)
     lm = t2n.compile("adams-bashforth-2")([Mixed(3)])
     for of, options, said in (
-        (block, {"terms": 0}, "log_det: terms=0, probes=1: both are at least 1"),
+        (block, {"terms": 0}, "log_det: terms=0, probes=1: both are whole numbers, at least 1"),
+        (block, {"terms": 2.5}, "log_det: terms=2.5, probes=1: both are whole"),
+        (block, {"terms": True}, "log_det: terms=True, probes=1: both are whole"),
+        (block, {"terms": 2, "probes": "a"}, "log_det: terms=2, probes='a'"),
+        (block, {"y": 1.0}, r"log_det: states are tensors, and \(float\) was given"),
+        (block, {"y": ()}, r"log_det: states are tensors, and \(\) was given"),
+        (block, {"y": (y, y)}, "log_det: the block's states are y, and 2 tensors were given"),
         (block, {"terms": 3, "probes": 0}, "log_det: terms=3, probes=0"),
         (far, {"terms": 3}, "log_det: the series converges where a step's Lipschitz constant is below 1"),
         (unknown, {"terms": 3}, "here it is at most inf"),

@@ -88,6 +88,15 @@ def test_the_gradient_of_a_depth_is_a_difference_of_costates_times_fields(tau):
         torch.testing.assert_close(block.depths.tau.grad[i], sign * expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_depths_that_are_lost_have_no_order(lost):
+    block = block_of(fields(3), h=0.3)
+    block.depths.tau.data[1] = lost
+    with pytest.raises(t2n.InputError, match="depths: 1 of 3 are not finite"):
+        sort_depths(block)
+    assert sorted(block.depths.order) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("options", [{}, {"backward": "checkpoint"}, {"stage_weights": "independent"}])
 @pytest.mark.parametrize("scheme", ONE_STEP)
 def test_the_gradient_of_a_depth_is_its_difference_quotient(scheme, options):

@@ -190,3 +190,10 @@ def test_dropout_rises_along_the_blocks():
     net = FractalNetwork(2, widths=(2,) * 5, dropout=0.4)
     rates = [{getattr(field.dropout, "p", 0) for field in block.fields} for block in net.blocks]
     assert [round(rate, 10) for (rate,) in rates] == [0, 0.1, 0.2, 0.3, 0.4]
+
+
+def test_images_that_halve_to_nothing_are_told_in_a_line():
+    net = FractalNetwork(1, widths=(2,) * 3).eval()
+    assert net(torch.zeros(1, 3, 8, 9)).shape == (1, 10)
+    with pytest.raises(t2n.InputError, match=r"images of \(9, 7\): 3 blocks halve them, so \(8, 8\) is least"):
+        net(torch.zeros(1, 3, 9, 7))

@@ -54,8 +54,12 @@ class Depths(nn.Module):
     @torch.no_grad()
     def sort(self) -> bool:
         """From here on steps take the fields in the order of their depths; whether that is another order."""
-        before = self.order
-        self.order = tuple(self.within().argsort(stable=True).tolist())
+        before, within = self.order, self.within()
+        if not within.isfinite().all():
+            lost = int((~within.isfinite()).sum())
+            raise InputError(f"depths: {lost} of {len(before)} are not finite and have no order; a lower learning rate "
+                             "or depth_rate= may keep them")  # fmt: skip
+        self.order = tuple(within.argsort(stable=True).tolist())
         return self.order != before
 
     @torch.no_grad()
@@ -162,6 +166,6 @@ def _stretched(step: nn.Module, length: Tensor) -> Stretched | list[Stretched]:
 def sort_depths(network: nn.Module) -> bool:
     """Every block's steps take its fields in the order of their depths from here on; whether any order is another one.
 
-    A network without depths is left as it is."""
+    A network without depths is left as it is. Raises InputError where a depth is no number."""
     found = [module.sort() for module in network.modules() if isinstance(module, Depths)]
     return any(found)

@@ -213,6 +213,12 @@ class FractalNetwork(nn.Module):
         normalised(self, norm)
 
     def forward(self, x: Tensor) -> Tensor:
+        least = 2 ** len(self.blocks)
+        if min(x.shape[2:]) < least:
+            raise InputError(
+                f"images of {tuple(x.shape[2:])}: {len(self.blocks)} blocks halve them, so ({least}, {least}) is "
+                "least; give fewer widths="
+            )
         for block in self.blocks:
             x = block(x)
         logits: Tensor = self.head(x)

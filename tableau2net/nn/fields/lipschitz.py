@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -36,35 +37,38 @@ def lipschitz_(
     """Hold every linear layer of a field at a spectral norm of at most c, in place; the field is returned.
 
     field: an ``nn.Sequential`` (or one inside another) of Linear, of convolutions with zeros around, and of activations
-        whose slope is at most 1. Its Lipschitz constant is then at most c to the number of those layers.
+        whose slope is at most 1. Its Lipschitz constant is then at most c to the number of those layers, where one
+        that occurs several times counts as often.
     size: of the images that convolutions see, (H, W): smaller ones have a smaller norm.
     iterations, exact: see `SpectralBound`.
 
     Raises InputError, naming the layer, for normalisation, which has no bound of its own, and for what is not known.
     """
-    if not (math.isfinite(c) and c > 0):
-        raise InputError(f"lipschitz={c}: a number above 0; below 1 for a step that can be undone")
-    if iterations < 1:
-        raise InputError(f"iterations={iterations}: of power iteration, at least 1")
+    if isinstance(c, bool) or not isinstance(c, Real) or not (math.isfinite(c) and c > 0):
+        raise InputError(f"lipschitz={c!r}: a number above 0; below 1 for a step that can be undone")
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
+        raise InputError(f"iterations={iterations!r}: of power iteration, a whole number, at least 1")
     for name, module in field.named_modules():
         if isinstance(module, NORMALISING):
             raise InputError(
                 f"lipschitz: {name or 'the field'} is a {type(module).__name__}, which divides by a deviation as small "
                 "as the data has it and so has no bound; leave normalisation out"
             )
+    held: dict[nn.Module, SpectralBound] = {}
     for name, layer in _chain(field, ""):
         if isinstance(layer, nn.Linear | Convolution):
-            own = SpectralBound(layer, c, size, iterations, exact)
-            parametrize.register_parametrization(layer, "weight", own)
-        elif slope(layer) is None or slope(layer) > 1:  # type: ignore[operator]
+            held[layer] = held[layer] if layer in held else SpectralBound(layer, c, size, iterations, exact)
+        elif slope(layer) is None or slope(layer) > 1:
             known = "Linear, convolutions, and activations of slope 1 at most, ELU say"
             raise InputError(f"lipschitz: {name or 'the field'} is a {type(layer).__name__}: a field may have {known}")
+    for layer, own in held.items():
+        parametrize.register_parametrization(layer, "weight", own)
     return field
 
 
 def lipschitz_bound(field: nn.Module, size: Sequence[int] = ()) -> float | None:
-    """A Lipschitz constant of a field that holds for certain, but for rounding: the product over its layers, with the
-    weights as they count now. None where a layer is not known.
+    """A Lipschitz constant of a field that holds for certain, but for rounding: the product over its layers, each as
+    often as it occurs, with the weights as they count now. None where a layer is not known.
 
     size: of the images that convolutions see, where they do not know it themselves."""
     found = 1.0
@@ -231,8 +235,9 @@ def _bound_of(layer: nn.Module) -> SpectralBound | None:
 
 
 def _chain(field: nn.Module, name: str) -> Sequence[tuple[str, nn.Module]]:
-    """The layers of a chain, those of chains inside it too."""
+    """The layers of a chain as often as they occur, those of chains inside it too."""
     if type(field).forward is not nn.Sequential.forward:
         return [(name, field)]
-    every = ((f"{name}.{child}".lstrip("."), layer) for child, layer in field.named_children())
+    # `named_children` would tell of what occurs twice once
+    every = ((f"{name}.{child}".lstrip("."), layer) for child, layer in field._modules.items() if layer is not None)
     return [pair for child, layer in every for pair in _chain(layer, child)]

@@ -134,8 +134,9 @@ class InverseBlock(nn.Module):
             apart = [(a - z).flatten(1) for a, z in zip(again, states, strict=True)]
             residual = torch.linalg.vector_norm(torch.cat(apart, 1), dim=1)
         rates = [step_rate(self.of, taken, lipschitz) for taken in taken_steps(self.block, *states)]
-        known = all(rate < 1 for rate in rates)
-        return Undone(found, residual, residual * (math.prod(1 / (1 - q) for q in rates) if known else math.inf))
+        if not all(rate < 1 for rate in rates):
+            return Undone(found, residual, torch.full_like(residual, math.inf))  # of no residual at all too
+        return Undone(found, residual, residual * math.prod(1 / (1 - q) for q in rates))
 
     def _before(self, taken: Taken, after: States) -> States:
         """The states before a step."""

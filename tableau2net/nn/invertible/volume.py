@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -24,9 +25,10 @@ class LogDet(NamedTuple):
     """What a block makes of states, and of volume.
 
     states: the block's value, one state or a tuple of them.
-    log_det: (N,), log |det| of the Jacobian of each row of the batch.
-    error: how much is cut off of a series at most, for each row; 0 of what is exact. A mean over probes has its
-        statistical error beside it.
+    log_det: (N,), log |det| of the Jacobian of each row of the batch; of implicit steps as the table has them, whose
+        stages are solved here as far as rounding allows (a field's own solver does as it does).
+    error: how much is cut off of a series at most, for each row; 0 of what is exact but for rounding. A mean over
+        probes has its statistical error beside it.
     """
 
     states: Tensor | States
@@ -36,7 +38,7 @@ class LogDet(NamedTuple):
 
 def log_det(
     block: nn.Module,
-    *states: Tensor,
+    *states: Tensor | States,
     terms: int | None = None,
     probes: int = 1,
     seed: int | None = None,
@@ -45,6 +47,7 @@ def log_det(
     """The block's value with log |det ∂y_N/∂y_0| of each row, which are independent of each other.
 
     block: of a one-step scheme, its `inverse`, or an ``nn.Sequential`` of such.
+    states: what the block is called with; several may be one tuple.
     terms: left out, the determinant of the whole Jacobian (d vector–Jacobian products for d numbers a row); exactly 0
         for chains of shears (RevNet, Verlet), whose steps keep volume. Else so many terms of
         Σ_k (−1)^{k+1} tr(J^k)/k with J = Φ' − 1 of each step Φ, for Euler J = h ∂f (Behrmann et al. 2019).
@@ -53,11 +56,12 @@ def log_det(
     lipschitz: of each field, for `error`; left out, what is known of them (`lipschitz_bound`).
 
     It has gradients where they are enabled. Raises InputError for a block that remembers steps, for more than 4,096
-    numbers a row without `terms`, and for a series that need not converge, as the fields' Lipschitz constants do not
-    make ‖J‖ < 1.
+    numbers a row without `terms`, for a series that need not converge, as the fields' Lipschitz constants do not
+    make ‖J‖ < 1, and where gradients are enabled for implicit stages that cannot be differentiated twice.
     """
-    if terms is not None and (terms < 1 or probes < 1):
-        raise InputError(f"log_det: terms={terms}, probes={probes}: both are at least 1")
+    if not (_counts(probes) and (terms is None or _counts(terms))):
+        raise InputError(f"log_det: terms={terms!r}, probes={probes!r}: both are whole numbers, at least 1")
+    states = _flat(states)
     if isinstance(block, nn.Sequential):
         return _chain(block, states, terms, probes, seed, lipschitz)
     if isinstance(block, InverseBlock):
@@ -65,6 +69,22 @@ def log_det(
         found = log_det(block.block, *as_tuple(before), terms=terms, probes=probes, seed=seed, lipschitz=lipschitz)
         return LogDet(before, -found.log_det, found.error)
     return _Volume(one_step(block, "log_det"), block, terms, probes, seed, lipschitz)(states)
+
+
+def _counts(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
+
+
+def _flat(states: tuple[Tensor | States, ...]) -> States:
+    """The states, given one by one or as a tuple."""
+    given: tuple[object, ...] = states[0] if len(states) == 1 and isinstance(states[0], tuple) else states
+    tensors = tuple(y for y in given if isinstance(y, Tensor))
+    if not given or len(tensors) < len(given):
+        raise InputError(
+            f"log_det: states are tensors, and ({', '.join(type(y).__name__ for y in given)}) was given; write "
+            "log_det(block, y), or log_det(block, y1, y2) where there are two"
+        )
+    return tensors
 
 
 def _chain(
@@ -99,6 +119,9 @@ class _Volume:
 
     def _found(self, states: States) -> LogDet:
         parts = halved(self.block, states)
+        if len(parts) != len(self.of.program.states):
+            wanted = ", ".join(given.name for given in self.of.program.states)
+            raise InputError(f"log_det: the block's states are {wanted}, and {len(parts)} tensors were given")
         total, error = parts[0].new_zeros(len(parts[0])), 0.0
         seed = int(torch.randint(2**62, ())) if self.terms and self.seed is None else self.seed or 0
         generator = torch.Generator(parts[0].device).manual_seed(seed)
@@ -110,23 +133,39 @@ class _Volume:
                 if shears:
                     parts = self.of(taken, *parts)
                 elif self.terms is None:
-                    parts, one = self._exact(taken, parts)
+                    parts, one = self._exact(taken if self.to_rounding is None else replace(taken, own=None), parts)
                     total = total + one
                 else:
                     error += self._cut_off(taken, sum(p.shape[1:].numel() for p in parts))
                     parts, one = self._series(taken, parts, generator)
                     total = total + one
-        return LogDet(joined(self.block, parts), total, error)
+            after = joined(self.block, parts) if self.to_rounding is None or shears else self.block(*states)
+        return LogDet(after, total, error)
+
+    @cached_property
+    def to_rounding(self) -> StepMap | None:
+        """The step with its stages solved as far as rounding allows; None where the block's own is taken as it stands:
+        a step of no search, one whose search is itself differentiated, one that its field solves."""
+        how = self.of.solve
+        if self.of.plain or how["solver"] in ("resolvent", "field") or how["gradient"] == "unrolled":
+            return None
+        return replace(self.of, solve={"solver": "newton-krylov", "tolerance": 1e-14, "iterations": 200})
 
     def _exact(self, taken: Taken, before: States) -> tuple[States, Tensor]:
-        if not self.of.plain and not apart(self.block):
-            table = self.of.adjoint({})
+        of = self.to_rounding or self.of
+        if of.plain and not of.program.explicit and of.solve["gradient"] == "start":
+            raise InputError(
+                "log_det: gradient='start' counts the steps of a descent as constants, so autograd has not the block's "
+                "Jacobian; compile with gradient='unrolled', or with a tolerance"
+            )
+        if not of.plain and not apart(self.block):
+            table = of.adjoint({})
             if table is not None and table.program.explicit:
-                after = self.of(taken, *before)
-                _, one = _with_log_det(lambda *y: table(taken.back(self.of.stages), *y), after)
+                after = of(taken, *before)
+                _, one = _with_log_det(lambda *y: table(taken.back(of.stages), *y), after)
                 return after, -one
         return _with_log_det(
-            lambda *y: self.of(taken, *y), before, again=self.of.plain or self.of.solve["gradient"] == "unrolled"
+            lambda *y: of(taken, *y), before, again=of.plain or self.of.solve["gradient"] == "unrolled"
         )
 
     def _series(self, taken: Taken, before: States, generator: torch.Generator) -> tuple[States, Tensor]:
