@@ -68,6 +68,11 @@ def plain(text: str, most: int = NAME_LENGTH) -> str:
     return dashed.lstrip("-._")[:most].rstrip("-.") or "scheme"
 
 
+def counted(number: int, noun: str) -> str:
+    """1 step, 2 steps."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def quoted(text: object) -> str:
     """A refused value in a message: its beginning, in one line of printable ASCII."""
     try:

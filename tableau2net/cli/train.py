@@ -53,6 +53,7 @@ def train(
         settings = {**small, **settings}
     settings |= {f"options.{key}": value for key, value in (key_value(text, TAKEN) for text in option or ())}
     asked_for = RunSpec.of(settings)
+    asked_for.adversary.check_said(settings)
     declared = asked_for.network.declared()
     if out is None:
         scheme = plain_name((declared and declared.name) or "scheme")

@@ -41,7 +41,7 @@ class Plan:
         )
         for name, holds, wanted in rules:
             if not holds:
-                raise InputError(f"{name}={str(getattr(self, name))[:40]!r}: it is {wanted}")
+                raise InputError(f"{name}={repr(getattr(self, name))[:40]}: it is {wanted}")
         object.__setattr__(self, "cycles", tuple(self.cycles))
 
     @classmethod

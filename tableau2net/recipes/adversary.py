@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from tableau2net.declared import hold_types, setting
+from tableau2net.declared import declared, hold_types, setting
 from tableau2net.errors import InputError
 
 # How often each passes the whole network, and yopo its first part, where that is not said: yopo is yopo-5-3.
 COUNTS: dict[str, tuple[int, ...]] = {"yopo": (5, 3), "pgd": (10,), "free": (8,), "fgsm": (), "trades": (10,)}
+NONE = "none"  # takes off that of a preset
 # What one of them is asked for besides, and what it has where that is not said.
 USUAL_OF: dict[str, dict[str, Any]] = {"yopo": {"split": 1}, "trades": {"beta": 6.0}}
 WRITTEN = "yopo-M-N, pgd-M, free-M, fgsm, trades-M"
@@ -26,6 +28,11 @@ MOST = 1000
 STEPS = {"yopo": 1 / 4, "pgd": 1 / 4, "free": 1.0, "fgsm": 1.25, "trades": 1 / 4}
 ATTACK = re.compile(r"(pgd|margin)-([1-9]\d{0,3})(?:-([1-9]\d{0,2}))?|fgsm", re.ASCII)
 MOST_ATTACKS = 16
+# What is said for nothing where none of these is said too.
+OF = {
+    "epsilon": ("adversary", "evaluate"), "attack_step": ("adversary",), "ramp": ("adversary",),
+    "evaluate_step": ("evaluate",), "evaluate_every": ("evaluate",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,12 @@ class Attack:
     step: float
 
     @classmethod
-    def of(cls, text: str, epsilon: float, step: float | None) -> Attack:
+    def of(cls, text: str, epsilon: float, step: float | None, option: str = "--evaluate") -> Attack:
         """The attack of a text; a step that is not said is a quarter of ε, of fgsm ε. Raises InputError."""
         found = ATTACK.fullmatch(text)
         if found is None:
             raise InputError(
-                f"--evaluate {text[:40]!r}: write pgd-STEPS, pgd-STEPS-RESTARTS, margin-STEPS, "
+                f"{option} {text[:40]!r}: write pgd-STEPS, pgd-STEPS-RESTARTS, margin-STEPS, "
                 "margin-STEPS-RESTARTS or fgsm, as in pgd-20"
             )
         if found[1] is None:
@@ -61,6 +68,27 @@ class Attack:
         name = "fgsm" if self.kind == "fgsm" else f"{self.kind}-{self.steps}{often}"
         own = math.isclose(self.step, self.epsilon / (1 if self.kind == "fgsm" else 4))
         return f"{name} {in_pixels(self.epsilon)}" + ("" if own else f" step {in_pixels(self.step)}")
+
+
+def attacks_of(
+    texts: Sequence[str], epsilon: float, step: float | None, *, option: str = "--evaluate", step_option: str
+) -> list[Attack]:
+    """The attacks of texts. Raises InputError, by the names of these options, for what cannot be."""
+    check_numbers([("--epsilon", epsilon, 1.0), (step_option, step, 1.0)])
+    if len(texts) > MOST_ATTACKS:
+        raise InputError(f"{option}: {len(texts)} attacks; at most {MOST_ATTACKS} are made")
+    attacks = [Attack.of(text, epsilon, step, option) for text in texts]
+    if len(set(map(str, attacks))) < len(texts):
+        raise InputError(f"{option} {', '.join(texts)[:60]}: an attack is named twice")
+    return attacks
+
+
+def check_numbers(numbers: Iterable[tuple[str, float | None, float]]) -> None:
+    """Raises InputError for an option whose number is not from 0 to the most that it may be."""
+    for option, value, most in numbers:
+        if value is not None and not (0 <= value <= most and math.isfinite(value)):
+            wanted = "from 0 to 1, the range of a pixel: 8/255, say" if most == 1 else "at least 0 and finite"
+            raise InputError(f"{option} {value:g}: it must be {wanted}")
 
 
 def in_pixels(value: float) -> str:
@@ -92,8 +120,8 @@ class AdversarySpec:
         kind=str,
         metavar="FRACTION",
     )
-    split: Annotated[int, Meta(ge=0)] | None = setting(
-        None, "yopo: that part is the opening and so many steps of the scheme.", usual="1"
+    split: Annotated[int, Meta(ge=0, le=10**6)] | None = setting(
+        None, "yopo: that part is the opening and so many steps of the scheme.", usual="1", ranged=True
     )
     beta: float | None = setting(None, "trades: weight of the divergence.", usual="6")
     ramp: float = setting(0.0, "Epochs in which epsilon, and the step, rise from 0.")
@@ -104,28 +132,39 @@ class AdversarySpec:
     evaluate_step: float | None = setting(
         None, "Step of these.", decides=False, usual="epsilon/4; fgsm: epsilon", kind=str, metavar="FRACTION"
     )
-    evaluate_every: Annotated[int, Meta(ge=0)] = setting(
-        0, "Measure so behind every so many epochs; 0: behind the last alone.", decides=False
+    evaluate_every: Annotated[int, Meta(ge=0, le=10**6)] = setting(
+        0, "Measure so behind every so many epochs; 0: behind the last alone.", decides=False, ranged=True
     )
 
     def __post_init__(self) -> None:
         hold_types(self, "adversary")
-        for name, value in (("epsilon", self.epsilon), ("attack_step", self.attack_step), *self._other_numbers()):
-            most = 1.0 if name in ("epsilon", "attack_step", "evaluate_step") else math.inf
-            if value is not None and not (0 <= value <= most and math.isfinite(value)):
-                wanted = "from 0 to 1, the range of a pixel: 8/255, say" if most == 1 else "at least 0 and finite"
-                raise InputError(f"{_option(name)} {value:g}: it must be {wanted}")
+        inside: dict[str, float] = {"epsilon": 1.0, "attack_step": 1.0, "beta": math.inf, "ramp": math.inf}
+        check_numbers((_option(name), getattr(self, name), most) for name, most in inside.items())
         self._settle()
-        if len(self.evaluate) > MOST_ATTACKS:
-            raise InputError(f"--evaluate: {len(self.evaluate)} attacks; at most {MOST_ATTACKS} are made")
-        if len({str(attack) for attack in self.attacks}) < len(self.evaluate):
-            raise InputError(f"--evaluate {', '.join(self.evaluate)[:60]}: an attack is named twice")
+        _ = self.attacks  # each can be made
 
-    def _other_numbers(self) -> tuple[tuple[str, float | None], ...]:
-        return ("evaluate_step", self.evaluate_step), ("beta", self.beta), ("ramp", self.ramp)
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], preset: Mapping[str, Any]) -> AdversarySpec:
+        """What settings say, and a preset where they do not; "none" takes the preset's adversary off, and what belongs
+        to it. Raises InputError for what is said for nothing, too, and is not what it has by itself."""
+        if settings.get("adversary") == NONE:
+            preset = {}
+        spec = cls(**{**preset, **settings})
+        kind: Any = cls
+        usual = declared(kind)
+        spec.check_said(name for name in settings if getattr(spec, name) != usual[name].default)
+        return spec
+
+    def check_said(self, names: Iterable[str]) -> None:
+        """Raises InputError for a setting of these names that nothing comes of: there is nothing that it is of."""
+        for name in names:
+            if name in OF and not any(getattr(self, owner) for owner in OF[name]):
+                raise InputError(_alone(name))
 
     def _settle(self) -> None:
         """Have all that the adversary has. Raises InputError for one that there is none of, and what it has not."""
+        if self.adversary == NONE:
+            object.__setattr__(self, "adversary", None)
         if self.adversary is not None:
             object.__setattr__(self, "adversary", _settled(self.adversary))
         usual = USUAL_OF.get(self.kind, {})
@@ -134,9 +173,7 @@ class AdversarySpec:
                 raise InputError(f"{_option(name)} {value}: is of --adversary {owner}; leave it out")
         if self.adversary is None:
             if self.attack_step is not None or self.ramp:
-                raise InputError(
-                    f"{'--ramp' if self.ramp else '--attack-step'}: is of an adversary; name one by --adversary"
-                )
+                raise InputError(_alone("ramp" if self.ramp else "attack_step"))
             return
         for name, value in {**usual, "attack_step": min(1.0, STEPS[self.kind] * self.epsilon)}.items():
             if getattr(self, name) is None:
@@ -164,7 +201,7 @@ class AdversarySpec:
     @property
     def attacks(self) -> list[Attack]:
         """What the network is measured by. Raises InputError for a text that names no attack."""
-        return [Attack.of(text, self.epsilon, self.evaluate_step) for text in self.evaluate]
+        return attacks_of(self.evaluate, self.epsilon, self.evaluate_step, step_option="--evaluate-step")
 
     @property
     def told(self) -> str | None:
@@ -184,6 +221,15 @@ def _settled(text: str) -> str:
     if not all(1 <= int(number) <= MOST for number in numbers):
         raise InputError(f"--adversary {text[:40]}: its numbers are from 1 to {MOST}")
     return "-".join([kind, *(str(int(number)) for number in numbers or usual)])
+
+
+def _alone(name: str) -> str:
+    of = {"adversary": "an adversary", "evaluate": "an attack"}
+    owners = OF[name]
+    return (
+        f"{_option(name)}: is of {' or '.join(map(of.__getitem__, owners))}; "
+        f"name one by {' or '.join(map(_option, owners))}"
+    )
 
 
 def _option(name: str) -> str:

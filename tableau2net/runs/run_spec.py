@@ -24,6 +24,7 @@ from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps, loads
+from tableau2net.words import counted
 
 SCHEME = "adamnet-2"  # where neither a scheme nor a network is named
 
@@ -192,7 +193,9 @@ class RunSpec:
                 "--layer-parallel"
             )
         if self.adversary.ramp > self.recipe.epochs:
-            raise InputError(f"--ramp {self.adversary.ramp:g}: the run has {self.recipe.epochs} epochs; write fewer")
+            raise InputError(
+                f"--ramp {self.adversary.ramp:g}: the run has {counted(self.recipe.epochs, 'epoch')}; write no more"
+            )
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunSpec:
@@ -212,12 +215,11 @@ class RunSpec:
             parts[part][own.name] = str(chosen[name]) if isinstance(chosen[name], Path) else chosen[name]
         if isinstance(scheme, Scheme):
             parts["network"]["text"] = dumps(scheme)
-        adversary = {**(preset.adversary if preset else {}), **parts["adversary"]}
         return cls(
             network=NetworkSpec(**parts["network"], options=options),
             data=DataSpec(**parts["data"]),
             recipe=recipe.changed(_below("recipe.", chosen)),
-            adversary=AdversarySpec(**adversary),
+            adversary=AdversarySpec.of(parts["adversary"], preset.adversary if preset else {}),
             execution=ExecutionSpec(**parts["execution"]),
             **parts["run"],
         )

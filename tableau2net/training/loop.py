@@ -58,7 +58,9 @@ def train(
 
     What is asked for may be a `RunSpec` in the place of the scheme, as a result has it as `run`, or keywords: `depth`,
     `model_name`, `recipe`, `preset`, `seed`, `data_dir`, `validation`, `limit_train`, `size`, `workers`, `device`,
-    `precision`, `engine`, `num_threads` and `layer_parallel`, see `RunSpec` for what each is by itself; all others are
+    `precision`, `engine`, `num_threads`, `layer_parallel`, and of training against an adversary and measuring by
+    attacks `adversary`, `epsilon`, `attack_step`, `split`, `beta`, `ramp`, `evaluate`, `evaluate_step`,
+    `evaluate_every`; see `RunSpec` and `AdversarySpec` for what each is by itself; all others are
     options of `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
 
     `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to),

@@ -21,6 +21,7 @@ from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
 from tableau2net.nn.overview import cost
 from tableau2net.plot.runs.curves import draw_curves
+from tableau2net.recipes.adversary import USUAL_OF
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.runs.finished import attacked_name
 from tableau2net.runs.result import RESULT, Result, told
@@ -40,6 +41,7 @@ from tableau2net.training.network import ReadyNetwork
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop, Stopped
 from tableau2net.training.update import Update
+from tableau2net.words import counted
 
 if TYPE_CHECKING:
     from tableau2net.training.tensorboard import Board
@@ -99,7 +101,7 @@ class TrainingRun:
     def come(self) -> str:
         """How far the run has come, in words."""
         seen = self.progress.seen
-        return f"{len(self.progress.rows)} epochs" + (f" and {seen:,} images" if seen else "")
+        return counted(len(self.progress.rows), "epoch") + (f" and {seen:,} images" if seen else "")
 
     def train(self) -> None:
         """Train for all that is left, keeping each epoch. Raises Stopped, or KeyboardInterrupt, where it is stopped."""
@@ -216,9 +218,11 @@ class TrainingRun:
         """Raises InputError for a loss, or a penalty, that is no longer finite."""
         for name, value in (("loss", row["train_loss"]), ("smoothness", row.get("smoothness", 0.0))):
             if not math.isfinite(value):
+                beta = self.asked.adversary.beta or 0.0
+                weight = f", or a lower --beta than {beta:g}" if beta > USUAL_OF["trades"]["beta"] else ""
                 raise InputError(
                     f"{self.folder}: the {name} became {value} in epoch {epoch + 1}, the checkpoint of "
-                    f"epoch {epoch} is kept; start another run with a lower --lr than {self.recipe.lr:g}"
+                    f"epoch {epoch} is kept; start another run with a lower --lr than {self.recipe.lr:g}{weight}"
                 )
 
     def finish(self) -> Result:

@@ -29,15 +29,15 @@ WRONG = {
     "--clip": ["x", "1", "1,2,3", "nan,1", "0,1", "inf,1", ""],
     "--cutout": ["-1", "99", HUGE],
     "--mixup": ["nan", "inf", "-1"],
-    "--adversary": ["x", "", "pgd-0", "pgd-1-1", "yopo-5", "fgsm-1", "yopo-1-1-1", "pgd-" + "9" * 500, "none"],
-    "--epsilon": ["x", "", "nan", "inf", "-1", "8", "1/0", "8/255/1", "9" * 500],
+    "--adversary": ["x", "", "pgd-0", "pgd-1-1", "yopo-5", "fgsm-1", "yopo-1-1-1", "pgd-" + "9" * 500],
+    "--epsilon": ["8/255", "x", "", "nan", "inf", "-1", "8", "1/0", "8/255/1", "9" * 500],
     "--attack-step": ["0.1", "x", "nan", "-1"],
-    "--ramp": ["nan", "inf", "-1", "1", "161"],
+    "--ramp": ["0", "nan", "inf", "-1", "1", "161"],
     "--beta": ["6", "nan", "-1"],
     "--split": ["1", "-1", HUGE],
     "--evaluate": ["x", "", "pgd", "pgd-0", "pgd-20-0", "fgsm-1", "pgd-20-1-1", "a\nb"],
-    "--evaluate-step": ["x", "nan", "-1", "2"],
-    "--evaluate-every": ["-1", "x", HUGE],
+    "--evaluate-step": ["2/255", "x", "nan", "-1", "2"],
+    "--evaluate-every": ["0", "2", "-1", "x", HUGE],
     "--seed": ["-1", "9" * 30, "x", str(2**63)],
     "--max-seconds": ["0", "-1", "nan", "x"],
     "--validation": ["-1", "40", HUGE],
@@ -62,6 +62,9 @@ WRONG = {
     "--backward": ["x"],
     "--out": ["/dev/null", "/proc/x", "x" * 5000],
 }  # fmt: skip
+# What is wrong with these is told by the option that has it, whatever the field is called.
+BY_OPTION = ["--adversary", "--epsilon", "--attack-step", "--ramp", "--beta", "--split", "--evaluate",
+             "--evaluate-step", "--evaluate-every"]  # fmt: skip
 # Only these networks take what the options mean.
 WITH = {"--keep-order": ["--scheme", "rk4"], "--depth": ["--scheme", "euler"]}
 
@@ -73,6 +76,8 @@ def test_what_no_run_can_have(option, run, tmp_path):
         given = ["train", *network, "--data", "glyphs:40:20", "--out", tmp_path / "run", "--max-seconds", "0.01"]
         code, out, err = run(*given, option, value)
         assert (code, out, len(err.splitlines())) == (2, "", 1), value[:40]
+        if option in BY_OPTION:
+            assert option in err
         assert len(err) < (1100 if option == "--out" else 420), value[:40]
         assert not (tmp_path / "run").exists(), value[:40]
 

@@ -158,12 +158,12 @@ def test_the_modelled_speed():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"coarsening": 1}, "coarsening='1': it is steps an interval, from 2"),
+        ({"coarsening": 1}, "coarsening=1: it is steps an interval, from 2"),
         ({"coarsening": 2.0}, "coarsening"),
-        ({"levels": 1}, "levels='1': it is grids, from 2"),
+        ({"levels": 1}, "levels=1: it is grids, from 2"),
         ({"levels": True}, "levels"),
         ({"relaxation": "CF"}, "relaxation='CF': it is 'FCF' or 'F'"),
-        ({"cycles": (0, 1)}, "cycles='(0, 1)': it is two numbers from 1"),
+        ({"cycles": (0, 1)}, "cycles=(0, 1): it is two numbers from 1"),
         ({"cycles": 2}, "cycles"),
         ({"cycles": (1, 2, 3)}, "cycles"),
     ],

@@ -115,8 +115,10 @@ def test_what_counts_no_steps_is_refused(k):
 def test_behind_the_last_step_the_error_says_how_many_there_are():
     network = made("resnet14", **THREE)
     network.split(4)
-    with pytest.raises(InputError, match="k = 5: the network takes 4 steps in its blocks; write a k from 0 to 4"):
+    with pytest.raises(InputError, match="k = 5: the network takes 4 steps in its blocks; write from 0 to 4"):
         network.split(5)
+    with pytest.raises(InputError, match=r"k = 1: the network takes 0 steps in its blocks; write 0$"):
+        made("revnet20", **THREE).split(1)
 
 
 def test_in_front_of_adaptive_steps_there_is_a_cut_and_inside_there_is_none():

@@ -297,6 +297,6 @@ def test_coarse_steps_that_leave_the_stability_interval_are_told(h: float, warne
 def test_layer_parallel_on_the_command_line(run: Any) -> None:
     status, out, _ = run("summary", "resnet38", "--layer-parallel", "2")
     assert status == 0
-    assert "layer-parallel 2:2:FCF:2,1" in out
+    assert "\nlayer-parallel 2:2:FCF:2,1: modelled speed; serial steps: 1 " in out  # in one line, from the left
     status, out, err = run("summary", "resnet38", "--layer-parallel", "two")
     assert (status, out, err.count("\n")) == (2, "", 1)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tableau2net.declared import plain
 from tableau2net.errors import InputError
 from tableau2net.recipes.adversary import AdversarySpec, Attack
 from tableau2net.recipes.presets import find_preset
@@ -22,7 +23,12 @@ def test_what_each_is_by_itself() -> None:
 
 
 def test_fractions_are_numbers() -> None:
-    said: dict[str, Any] = {"epsilon": "8/255", "attack_step": "0.5/255", "evaluate_step": "1/10"}
+    said: dict[str, Any] = {
+        "epsilon": "8/255",
+        "attack_step": "0.5/255",
+        "evaluate_step": "1/10",
+        "evaluate": ("fgsm",),
+    }
     spec = AdversarySpec("pgd", **said)
     assert (spec.epsilon, spec.attack_step, spec.evaluate_step) == (8 / 255, 0.5 / 255, 0.1)
     assert RunSpec.of({"adversary": "pgd", **said}).adversary == spec
@@ -55,6 +61,22 @@ def test_presets_are_those_of_the_authors_code() -> None:
     assert (shorter.adversary.told, shorter.recipe.epochs) == ("yopo-3-3 8/255", 5)
 
 
+def test_none_takes_off_the_adversary_of_a_preset() -> None:
+    settings: dict[str, Any]
+    for settings in ({"adversary": "none"}, {"adversary": "none", "evaluate": ("fgsm",), "epsilon": 0.1}):
+        run = RunSpec.of({"preset": "yopo-2019", **settings})
+        wanted = AdversarySpec(**{name: value for name, value in settings.items() if name != "adversary"})
+        assert (run.adversary, run.adversary.evaluate) == (wanted, settings.get("evaluate", ()))
+        assert run.recipe == find_preset("yopo-2019").recipe
+    assert RunSpec.of({"adversary": "none"}) == RunSpec()
+
+
+def test_what_was_kept_with_values_of_its_own_is_read() -> None:
+    """What nobody says is held to be nothing said: a result may tell of an epsilon that nothing was changed by."""
+    run = RunSpec(adversary=AdversarySpec(epsilon=0.1, evaluate_step=0.1, evaluate_every=2))
+    assert RunSpec.read(plain(run), "a test").adversary == run.adversary
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"adversary": "cw"}, "--adversary 'cw': write one of yopo-M-N, pgd-M, free-M, fgsm, trades-M, as in yopo-5-3"),
     ({"adversary": "yopo-5-"}, "--adversary 'yopo-5-': write one of"),
@@ -72,11 +94,22 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"adversary": "pgd", "split": 1}, "--split 1: is of --adversary yopo; leave it out"),
     ({"adversary": "yopo", "beta": 6.0}, "--beta 6.0: is of --adversary trades; leave it out"),
     ({"adversary": "trades", "beta": -6.0}, "--beta -6: it must be at least 0 and finite"),
-    ({"adversary": "yopo", "split": -1}, "adversary: split is -1; write a whole number, at least 0"),
+    ({"adversary": "yopo", "split": -1}, "adversary: split is -1; write a whole number from 0 to 1000000"),
     ({"adversary": "pgd", "ramp": -1.0}, "--ramp -1: it must be at least 0 and finite"),
-    ({"adversary": "pgd", "ramp": 200.0}, "--ramp 200: the run has 160 epochs; write fewer"),
+    ({"adversary": "pgd", "ramp": 200.0}, "--ramp 200: the run has 160 epochs; write no more"),
+    ({"adversary": "pgd", "ramp": 2.0, "recipe.epochs": 1}, "--ramp 2: the run has 1 epoch; write no more"),
     ({"adversary": "pgd", "layer_parallel": "4"}, "--adversary pgd-10: an attack goes through the steps one by one"),
     ({"ramp": 5.0}, "--ramp: is of an adversary; name one by --adversary"),
+    ({"attack_step": 0.1, "evaluate": ("fgsm",)}, "--attack-step: is of an adversary; name one by --adversary"),
+    ({"epsilon": 0.1}, "--epsilon: is of an adversary or an attack; name one by --adversary or --evaluate"),
+    ({"evaluate_step": 0.1}, "--evaluate-step: is of an attack; name one by --evaluate"),
+    ({"evaluate_step": 0.1, "adversary": "pgd"}, "--evaluate-step: is of an attack; name one by --evaluate"),
+    ({"evaluate_every": 2}, "--evaluate-every: is of an attack; name one by --evaluate"),
+    ({"evaluate_every": 2, "preset": "yopo-2019", "evaluate": ()}, "--evaluate-every: is of an attack"),
+    ({"split": 1}, "--split 1: is of --adversary yopo"),
+    ({"beta": 6.0}, "--beta 6.0: is of --adversary trades"),
+    ({"epsilon": 0.1, "preset": "yopo-2019", "adversary": "none"}, "--epsilon: is of an adversary or an attack"),
+    ({"attack_step": 0.1, "preset": "yopo-2019", "adversary": "none"}, "--attack-step: is of an adversary"),
     ({"evaluate": ("pgd",)}, "--evaluate 'pgd': write pgd-STEPS, pgd-STEPS-RESTARTS"),
     ({"evaluate": ("pgd-0",)}, "--evaluate 'pgd-0': write"),
     ({"evaluate": ("pgd-20", "pgd-20")}, "--evaluate pgd-20, pgd-20: an attack is named twice"),

@@ -287,7 +287,9 @@ def test_every_field_can_be_set_in_a_table(tmp_path: Path) -> None:
     for key, own in OPTIONS.values():
         key, value = own.name if own.name == "coefficients" else key, example(own)
         network = "" if own.name in ("scheme", "model") else "scheme = 'lm'\n"
-        if own.name in ("split", "attack_step", "ramp", "beta"):
+        if own.name in ("evaluate_step", "evaluate_every"):
+            network += "evaluate = ['pgd-2']\n"
+        if own.name in ("split", "epsilon", "attack_step", "ramp", "beta"):
             network += f"adversary = '{'trades' if own.name == 'beta' else 'yopo'}'\n"
         path = tmp_path / "table.toml"
         path.write_text(f"format = 1\n[common]\n{network}{key} = {json.dumps(value)}\n")

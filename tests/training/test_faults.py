@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint(
     shown = capsys.readouterr().err.splitlines()
     assert shown[0].startswith(f"{stopped / LAST}: ")
     assert shown[0].endswith("going on from the checkpoint before it")
-    assert shown[1] == f"{stopped}: going on after 1 epochs"
+    assert shown[1] == f"{stopped}: going on after 1 epoch"
     assert_same(stopped, straight)
 
 

@@ -166,7 +166,7 @@ def test_a_second_interrupt_is_obeyed_at_once(
         with pytest.raises(KeyboardInterrupt):
             train(model=network(), out=tmp_path / "stopped", data=data, recipe=PLAIN)
     assert reached == ["first"]
-    assert "stopped after 1 epochs; go on with --resume" in capsys.readouterr().err
+    assert "stopped after 1 epoch; go on with --resume" in capsys.readouterr().err
     assert metadata(tmp_path / "stopped")["seen"] == 0
     train(model=network(), out=tmp_path / "stopped", data=data, recipe=PLAIN, quiet=True, resume=True)
     train(model=network(), out=tmp_path / "straight", data=data, recipe=PLAIN, quiet=True)

@@ -48,9 +48,19 @@ def coarse_warnings(h: float, steepness: float | None, plan: Plan, real: float |
 
 def layer_table(rows: Sequence[tuple[str, int, LayerModel]]) -> Table:
     """Blocks with their steps, and the modelled speed by number of processes."""
-    title = f"layer-parallel {rows[0][2].plan}: modelled speed of training by processes, serial steps being 1"
+    title = f"layer-parallel {rows[0][2].plan}: modelled speed; serial steps: 1"
     numbers = [f"{count} proc." if count == 1 else str(count) for count in PROCESSES]
-    table = Table("block", "steps", "intervals", "exact after", *numbers, title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        "block",
+        "steps",
+        "intervals",
+        "exact after",
+        *numbers,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for name, steps, model in rows:
         cells = ["–" if speed is None else f"{speed:.2f}" for speed in model.speed.values()]
         table.add_row(name, str(steps), str(model.intervals), f"{model.exact_after} cycles", *cells)

@@ -13,6 +13,7 @@ from tableau2net.codegen.unrolled import BlockPart, State, as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.skeleton.transition import Between, States
 from tableau2net.nn.typed_modules import rows as listed
+from tableau2net.words import counted
 
 Row = tuple[Between | None, nn.Module]  # a block, and the transition in front of it where there is one
 
@@ -117,7 +118,9 @@ def split(network: nn.Module, k: int) -> tuple[FirstPart, RestPart]:
             return _cut(network, [*rows[:i], (transition, first)], rest, rows[i + 1 :])
         left -= count
     if left:
-        raise InputError(f"k = {k}: the network takes {k - left} steps in its blocks; write a k from 0 to {k - left}")
+        taken = k - left
+        most = f"from 0 to {taken}" if taken else "0"
+        raise InputError(f"k = {k}: the network takes {counted(taken, 'step')} in its blocks; write {most}")
     return _cut(network, rows, None, [])
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
 from tableau2net.files import check_file, write_atomically
-from tableau2net.recipes.adversary import AdversarySpec
+from tableau2net.recipes.adversary import attacks_of
 from tableau2net.runs.finished import MOST_BYTES, attacked_name, read_result
 from tableau2net.runs.result import RESULT
 from tableau2net.runs.run_folder import PREDICTIONS
@@ -51,7 +51,7 @@ def measure_run(
     """
     result = read_result(folder / RESULT)
     epsilon = result.asked.adversary.epsilon if epsilon is None else epsilon
-    spec = AdversarySpec(epsilon=epsilon, evaluate=attacks, evaluate_step=attack_step)
+    wanted = attacks_of(attacks, epsilon, attack_step, option="--attack", step_option="--attack-step")
     asked = {**result.asked.data.request(), "data_dir": data_dir, "seed": result.seed}
     images = load_data(**(asked if data is None else {**asked, "source": data}))
     if result.data.get("digest") not in (None, images.digest()):
@@ -63,7 +63,7 @@ def measure_run(
     measured = Attacked(model, images.to(place), place, result.precision, result.seed, result.asked.recipe.batch_size)
     tensors = _predictions(folder / PREDICTIONS)
     errors: dict[str, float] = {}
-    for attack in spec.attacks:
+    for attack in wanted:
         given, true = measured.predictions(attack)
         errors[str(attack)] = 100 * int((given != true).sum()) / len(true)
         tensors |= detached({attacked_name(str(attack)): given.int(), "truth": true.int()})

@@ -34,7 +34,8 @@ def split(model: nn.Module, spec: AdversarySpec) -> tuple[nn.Module, nn.Module]:
     try:
         first, rest = cut(spec.split)
     except InputError as error:
-        raise InputError(f"--split {spec.split}: {error}") from None
+        said = str(error).removeprefix(f"k = {spec.split}: ")
+        raise InputError(f"--split {spec.split}: {said}") from None
     return first, rest
 
 

@@ -25,7 +25,7 @@ class Cut(nn.Module):
 
     def split(self, k: int) -> tuple[nn.Module, nn.Module]:
         if k > 1:
-            raise InputError(f"k = {k}: the network takes 1 step; write a k from 0 to 1")
+            raise InputError(f"k = {k}: the network takes 1 step; write from 0 to 1")
         return self.first, self.rest
 
 

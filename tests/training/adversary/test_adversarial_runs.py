@@ -167,7 +167,8 @@ def test_errors_under_attack_stand_in_tables_with_paired_tests(tmp_path: Path, f
 FLAT = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model": FLAT, "adversary": "yopo"}, "--adversary yopo: a Sequential has no split"),
-    ({"model_name": "resnet8", "adversary": "yopo", "split": 9}, "--split 9: k = 9: the network takes"),
+    ({"model_name": "resnet8", "adversary": "yopo", "split": 9}, "--split 9: the network takes 1 step in its blocks;"),
+    ({"model_name": "revnet20", "adversary": "yopo"}, "--split 1: the network takes 0 steps in its blocks; write 0"),
     ({"model_name": "dynamic_rk1_parabolic", "adversary": "yopo"}, "--adversary yopo: a DynamicNetwork has no split"),
 ]  # fmt: skip
 
@@ -213,14 +214,31 @@ def test_the_command(tmp_path: Path, run: Run) -> None:
     assert measured.error(Attack.of("pgd-2", 4 / 255, None)) == result.robust["pgd-2 4/255"]
 
 
+def test_a_huge_beta_is_named_where_the_loss_is_no_number(tmp_path: Path, few: Data) -> None:
+    asked: dict[str, Any] = {"model": cut(), "data": few, "recipe": RECIPE, "quiet": True, "adversary": "trades-1"}
+    with pytest.raises(InputError, match=r"became .*a lower --lr than \S+, or a lower --beta than 1e\+300$"):
+        train(**asked, out=tmp_path / "run", beta=1e300)
+
+
+def test_a_preset_without_its_adversary(tmp_path: Path, run: Run) -> None:
+    given = ["train", "--model", "resnet8", "--option", "widths=[2,2,2]", "--data", "glyphs:40:20", "--epochs", "1",
+             "--batch-size", "20", "--preset", "yopo-2019", "--quiet", "--out", tmp_path / "run"]  # fmt: skip
+    code, _, err = run(*given, "--adversary", "none")
+    assert (code, err) == (0, "")
+    result = Result.read(tmp_path / "run" / "result.json")
+    assert result.run is not None
+    assert result.run.adversary == AdversarySpec()
+    assert result.run.preset == "yopo-2019"
+
+
 def test_a_finished_run_is_measured_by_a_command(tmp_path: Path, run: Run) -> None:
     """It says, and writes down, what the run itself would have."""
     folder, digits = tmp_path / "run", "glyphs:40:20"
     asked: dict[str, Any] = {"model_name": "resnet8", "widths": (2, 2, 2), "data": digits, "quiet": True, "recipe":
-                             Recipe(epochs=1, batch_size=20), "epsilon": "4/255"}  # fmt: skip
+                             Recipe(epochs=1, batch_size=20)}  # fmt: skip
     train(**asked, out=folder)
-    wanted = train(**asked, out=tmp_path / "same", evaluate=("pgd-2", "margin-2"))
-    code, out, err = run("evaluate", folder, "--attack", "pgd-2", "--attack", "margin-2")
+    wanted = train(**asked, out=tmp_path / "same", evaluate=("pgd-2", "margin-2"), epsilon="4/255")
+    code, out, err = run("evaluate", folder, "--attack", "pgd-2", "--attack", "margin-2", "--epsilon", "4/255")
     assert (code, err) == (0, "")
     lines = [f"{name}: error {error:.2f} %" for name, error in {"clean": wanted.test_error, **wanted.robust}.items()]
     assert out.splitlines() == lines
@@ -230,13 +248,20 @@ def test_a_finished_run_is_measured_by_a_command(tmp_path: Path, run: Run) -> No
     code, out, _ = run("evaluate", folder, "--attack", "fgsm", "--epsilon", "0", "--json")
     assert json.loads(out) == {"clean": wanted.test_error, "fgsm 0": wanted.test_error}
     assert len(Result.read(folder / "result.json").robust) == 3
+    code, out, _ = run("evaluate", tmp_path / "same", "--attack", "fgsm", "--json")  # by the run's own epsilon
+    assert list(json.loads(out)) == ["clean", "fgsm 4/255"]
     for words, said in {
-        ("--attack", "x"): "--evaluate 'x': write pgd-STEPS", ("--epsilon", "8"): "--epsilon 8: it must be from 0 to 1",
+        ("--attack", "x"): "--attack 'x': write pgd-STEPS",
+        ("--attack-step", "-1"): "--attack-step -1: it must be from",
+        ("--attack", "fgsm", "--attack", "fgsm"): "--attack fgsm, fgsm: an attack is named twice",
+        ("--attack", "fgsm") * 17: "--attack: 17 attacks; at most 16 are made",
+        ("--epsilon", "8"): "--epsilon 8: it must be from 0 to 1",
         ("--epsilon", "x"): "--epsilon 'x': write a number or a fraction", ("--data", "glyphs:40:21"): "other images",
     }.items():  # fmt: skip
         code, out, err = run("evaluate", folder, *words)
         assert (code, out, len(err.splitlines())) == (2, "", 1)
         assert said in err
+        assert "--evaluate" not in err
 
 
 @pytest.mark.slow
