@@ -61,9 +61,12 @@ def test_iterations_that_stand_for_an_implicit_step_count_as_they_are():
     assert torch.allclose(t2n.log_det(block, y).log_det, slogdet(block, (y,)), atol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["rk3", "backward-euler"])
-def test_it_has_a_gradient(name):
-    block, (y,) = block_of(name, h=0.3)
+UNROLLED = {"solver": "fixed-point", "gradient": "unrolled"}
+
+
+@pytest.mark.parametrize(("name", "how"), [("rk3", {}), ("backward-euler", {}), ("gauss-2", UNROLLED)])
+def test_it_has_a_gradient(name, how):
+    block, (y,) = block_of(name, h=0.3, **how)
     weight = block.fields[0].weight
     y.requires_grad_()
 
@@ -94,9 +97,10 @@ IMPLICIT = ["gauss-2", "radau-iia-2", "backward-euler", "trapezoid", "implicit-m
 
 
 @pytest.mark.parametrize("name", IMPLICIT)
-def test_of_implicit_steps_it_is_right_to_rounding_whatever_they_are_solved_to(name):
+@pytest.mark.parametrize("how", [{}, UNROLLED], ids=["implicit", "unrolled"])
+def test_of_implicit_steps_it_is_right_to_rounding_whatever_they_are_solved_to(name, how):
     """Beside the Jacobian of a block that is solved as far as it can be; the value is the block's own."""
-    loose, states = block_of(name, h=0.5, tolerance=1e-6)
+    loose, states = block_of(name, h=0.5, tolerance=1e-6, **how)
     tight, _ = block_of(name, h=0.5, tolerance=1e-14)
     wanted = slogdet(tight, states)
     assert (slogdet(loose, states) - wanted).abs().max() > 1e-9  # which is what there is to be told apart

@@ -145,10 +145,12 @@ class _Volume:
     @cached_property
     def to_rounding(self) -> StepMap | None:
         """The step with its stages solved as far as rounding allows; None where the block's own is taken as it stands:
-        a step of no search, one whose search is itself differentiated, one that its field solves."""
+        a step of no search, one that its field solves. A search that is unrolled stays one, which has a gradient."""
         how = self.of.solve
-        if self.of.plain or how["solver"] in ("resolvent", "field") or how["gradient"] == "unrolled":
+        if self.of.plain or how["solver"] in ("resolvent", "field"):
             return None
+        if how["gradient"] == "unrolled":
+            return replace(self.of, solve={**how, "tolerance": 1e-14, "iterations": max(1000, how["iterations"])})
         return replace(self.of, solve={"solver": "newton-krylov", "tolerance": 1e-14, "iterations": 200})
 
     def _exact(self, taken: Taken, before: States) -> tuple[States, Tensor]:
