@@ -108,8 +108,8 @@ def test_of_implicit_steps_it_is_right_to_rounding_whatever_they_are_solved_to(n
         found = t2n.log_det(loose, *states)
         back = t2n.log_det(t2n.inverse(loose), *as_tuple(tight(*states)))
         assert apart(found.states, loose(*states)) == 0
-    assert (found.log_det - wanted).abs().max() < 1e-12
-    assert (back.log_det + wanted).abs().max() < 1e-12
+    assert (found.log_det - wanted).abs().max() < 1e-10
+    assert (back.log_det + wanted).abs().max() < 1e-10
     assert found.error == 0
 
 
@@ -130,7 +130,7 @@ def test_kinks_and_float32_are_solved_to_rounding_too(dtype):
             wanted += torch.linalg.slogdet(unit + slope[0])[1] - torch.linalg.slogdet(unit - slope[1])[1]
             y = z
     near = (found - wanted).abs()
-    assert near.max() < 1e-11 if dtype == DOUBLE else near.median() < 1e-5  # a rounding may fall beyond a kink
+    assert near.max() < 1e-10 if dtype == DOUBLE else near.median() < 1e-5  # a rounding may fall beyond a kink
 
 
 def test_a_layer_that_occurs_twice_makes_no_series_of_what_diverges():

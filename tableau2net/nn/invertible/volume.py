@@ -150,8 +150,13 @@ class _Volume:
         if self.of.plain or how["solver"] in ("resolvent", "field"):
             return None
         if how["gradient"] == "unrolled":
-            return replace(self.of, solve={**how, "tolerance": 1e-14, "iterations": max(1000, how["iterations"])})
-        return replace(self.of, solve={"solver": "newton-krylov", "tolerance": 1e-14, "iterations": 200})
+            return replace(
+                self.of,
+                solve={**how, "tolerance": min(how["tolerance"], 1e-12), "iterations": max(1000, how["iterations"])},
+            )
+        return replace(
+            self.of, solve={"solver": "newton-krylov", "tolerance": min(how["tolerance"], 1e-12), "iterations": 200}
+        )
 
     def _exact(self, taken: Taken, before: States) -> tuple[States, Tensor]:
         of = self.to_rounding or self.of
