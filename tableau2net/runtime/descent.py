@@ -8,20 +8,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Tensors = tuple[Tensor, ...]
-StatesMap = Callable[..., Tensors]
-Measured = Callable[[Tensors, Tensors], float]  # of a residual, at states
+Values = tuple[Tensor, ...]
+StatesMap = Callable[..., Values]
+Measured = Callable[[Values, Values], float]  # of a residual, at states
 
 
 def descend(
     image_of: StatesMap,
-    states: Tensors,
+    states: Values,
     size: float,
     iterations: int,
     enough: float = 0.0,
     measured: Measured | None = None,
     traced: bool = False,
-) -> tuple[Tensors, int, float]:
+) -> tuple[Values, int, float]:
     """Steps along −∇‖y − G(y)‖² = −2 (I − Jᵀ)(y − G(y)) until the residual is small enough, no number any more, or the
     iterations are used up; just so many where nothing is measured. The states, how many steps it took, the residual.
 
@@ -43,10 +43,10 @@ def descend(
     return states, iterations, residual
 
 
-def _residual(image_of: StatesMap, states: Tensors, traced: bool) -> tuple[Tensors, Callable[[Tensors], Tensors]]:
+def _residual(image_of: StatesMap, states: Values, traced: bool) -> tuple[Values, Callable[[Values], Values]]:
     """y − G(y), and r ↦ Jᵀr."""
 
-    def image_at(*at: Tensor) -> Tensors:
+    def image_at(*at: Tensor) -> Values:
         return image_of(*(y.view_as(y) for y in at))  # no leaves: hooks that count operations cannot ask about those
 
     if traced:
@@ -57,7 +57,7 @@ def _residual(image_of: StatesMap, states: Tensors, traced: bool) -> tuple[Tenso
         at = tuple(y if onward and y.requires_grad else y.detach().requires_grad_() for y in states)
         image = image_at(*at)
 
-    def pulled(left: Tensors) -> Tensors:
+    def pulled(left: Values) -> Values:
         moving = [(new, r) for new, r in zip(image, left, strict=True) if new.requires_grad]
         if not moving:
             return tuple(map(torch.zeros_like, states))

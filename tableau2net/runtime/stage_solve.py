@@ -159,7 +159,11 @@ def _repeated(
 def _descended(
     stages: Stages, guess: Tensors, solver: Solver, modules: Sequence[Any], measure: StateMeasure | None, slopes: bool
 ) -> tuple[Tensors, Tensors]:
-    """The first image of the guess, and a descent from there."""
+    """The first image of the guess, and a descent from there.
+
+    RuntimeError under torch.export, that would keep derivatives that are taken forward as constants without numbers."""
+    if torch.compiler.is_exporting():
+        raise RuntimeError("solver='gradient' takes derivatives on its way forward, which torch.export cannot record")
     random = None if torch.compiler.is_compiling() else RandomState(guess[0].device)
     before = Counts(modules)
 

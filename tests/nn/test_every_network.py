@@ -235,6 +235,9 @@ def test_exported(name):
     if name == ADAPTIVE:
         with pytest.raises((RuntimeError, t2n.InputError), match=r"data-dependent|no numbers that can be read"):
             torch.export.export(net, (x,))
+    elif name.startswith("ie_resnet"):
+        with pytest.raises(RuntimeError, match="derivatives on its way forward"):
+            torch.export.export(net, (x,))
     else:
         torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
 

@@ -84,7 +84,7 @@ def test_a_task_that_is_asked_to_stop(path: Path) -> None:
     log = run.folder / "log.jsonl"
     with Cluster("local", 1, [run]) as cluster:
         task = cluster.start(Spec(str(run.folder), run.asked))
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not (log.exists() and log.read_text()):
             assert task.poll() is None
             assert time.monotonic() < end
