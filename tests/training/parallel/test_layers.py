@@ -104,7 +104,7 @@ def test_a_run_in_one_process(tmp_path: Path) -> None:
     ("options", "words"),
     [
         ("--scheme euler --depth 38 --layer-parallel four", "--layer-parallel 'four': write M:LEVELS"),
-        ("--scheme euler --depth 38 --layer-parallel 1", "coarsening='1'"),
+        ("--scheme euler --depth 38 --layer-parallel 1", "coarsening=1"),
         ("--scheme euler --depth 38 --layer-parallel 2:2:FCF:0,1", "cycles"),
         ("--scheme euler --depth 20 --layer-parallel 2", "blocks.1: levels=2, coarsening=2: 2 steps are then a single"),
         ("--scheme lm --depth 38 --layer-parallel 2", "blocks.0: lm: what a step remembers"),
