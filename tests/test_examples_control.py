@@ -1,28 +1,15 @@
 """The examples about training as optimal control run on tiny data, and each algorithm is exact where it can be."""
 
 import copy
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
-FOLDER = Path(__file__).parents[1] / "examples"
+from tests.example_scripts import beside_each_other, example  # noqa: F401
 
-
-@pytest.fixture(autouse=True)
-def _beside_each_other(monkeypatch):
-    """As `python examples/NAME.py` has it."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-
-def example(name):
-    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytestmark = pytest.mark.usefixtures("beside_each_other")
 
 
 def batch(pixels=12, count=6):

@@ -1,32 +1,18 @@
 """The scripts about networks run, on tiny data, and say what their reader came for."""
 
-import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 import tableau2net as t2n
 from tableau2net.nn.registry import entries
+from tests.example_scripts import FOLDER, beside_each_other, example  # noqa: F401
 
-FOLDER = Path(__file__).parents[1] / "examples"
+pytestmark = pytest.mark.usefixtures("beside_each_other")
 DIGITS = "glyphs:60:20"
-
-
-@pytest.fixture(autouse=True)
-def _beside_each_other(monkeypatch):
-    """As `python examples/NAME.py` has it."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-
-def example(name):
-    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def said(name, capsys, /, **sizes):

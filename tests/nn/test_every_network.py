@@ -178,7 +178,7 @@ def test_half_precision(name):
 
 def graphs_in(name):
     """How many graphs torch.compile makes where there are gradients. What goes back step by step is opaque to it, and
-    so are steps that adapt: there are graphs before, between and after, one for all of its like."""
+    so are steps that adapt: there are graphs before, between and after, one for all of its like. The opening is one."""
     if name == ADAPTIVE:
         return 2
     if name.startswith(("revnet26", "hamiltonian")):

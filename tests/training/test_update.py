@@ -23,6 +23,7 @@ from tableau2net.training.execution import Execution, choose_engine
 from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
+from tests.training.trained import trained
 from tests.training.waits import Waits
 
 CPU = torch.device("cpu")
@@ -40,15 +41,6 @@ EXECUTION = Execution.of(CPU, None, None, Ranks())
 
 def update_of(model: nn.Module, data: ImageData, recipe: Recipe, execution: Execution = EXECUTION) -> Update:
     return Update(Level.of(model, recipe, CPU), ResidentFeed(data, recipe, 3), recipe, 3, execution)
-
-
-def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
-    """All that a step changes, after some epochs of 120 images in steps of 50, 50 and 20."""
-    for epoch in range(epochs):
-        update.start(epoch)
-        for size in (50, 50, 20):
-            step(size)
-    return {str(i): tensor.clone() for i, tensor in enumerate(update.tensors())}
 
 
 @pytest.fixture

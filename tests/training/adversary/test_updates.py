@@ -24,6 +24,7 @@ from tableau2net.training.level import Level
 from tableau2net.training.parallel import Ranks
 from tableau2net.training.update import Update
 from tests.training.adversary.cut import Cut, cut
+from tests.training.trained import trained
 from tests.training.waits import Waits
 
 CPU = torch.device("cpu")
@@ -47,15 +48,6 @@ def few(data: ImageData) -> ImageData:
 def update_of(model: nn.Module, data: ImageData, spec: AdversarySpec, recipe: Recipe = RECIPE) -> Update:
     run = RunSpec(recipe=recipe, adversary=spec, seed=3)
     return update_for(Level.of(model, recipe, CPU), ResidentFeed(data, recipe, 3), run, data, EXECUTION)
-
-
-def trained(step: Callable[[int], None], update: Update, epochs: int = 2) -> dict[str, Tensor]:
-    """All that a step changes, after some epochs of 120 images in steps of 50, 50 and 20."""
-    for epoch in range(epochs):
-        update.start(epoch)
-        for size in (50, 50, 20):
-            step(size)
-    return {str(i): tensor.clone() for i, tensor in enumerate(update.tensors())}
 
 
 class Iterates:
