@@ -35,6 +35,14 @@ class InRows(Protocol):
     def closing(self) -> list[nn.Module]: ...
 
 
+def behind(transition: Between | None, block: nn.Module, states: States) -> States:
+    """The states behind a block, from those in front of its transition."""
+    past: dict[str, Tensor] = {}
+    if transition is not None:
+        states, past = transition.leading(*states)
+    return as_tuple(block(*states, **past))
+
+
 class Through(nn.Module):
     """Transition and block, or some steps of it, as a module."""
 
@@ -43,10 +51,7 @@ class Through(nn.Module):
         self.transition, self.block = transition, block
 
     def forward(self, *states: Tensor) -> States:
-        past: dict[str, Tensor] = {}
-        if self.transition is not None:
-            states, past = self.transition.leading(*states)
-        return as_tuple(self.block(*states, **past))
+        return behind(self.transition, self.block, states)
 
 
 class FirstPart(nn.Module):

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.codegen import CompiledBlock
-from tableau2net.codegen.unrolled import as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import growth_told
 from tableau2net.nn.fields.branches import conv3x3
 from tableau2net.nn.fields.normalisation import Norm, normalised
-from tableau2net.nn.skeleton.split import FirstPart, RestPart, Row, split
+from tableau2net.nn.skeleton.split import FirstPart, RestPart, Row, behind, split
 from tableau2net.nn.skeleton.transition import Between, States, Transition
 from tableau2net.nn.typed_modules import Rows, rows
 
@@ -69,10 +68,7 @@ class Skeleton(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         states = self.begin(x)
         for transition, block in self.rows():
-            past: dict[str, Tensor] = {}
-            if transition is not None:
-                states, past = transition.leading(*states)
-            states = as_tuple(block(*states, **past))
+            states = behind(transition, block, states)
         return self.finish(states)
 
     def split(self, k: int) -> tuple[FirstPart, RestPart]:
