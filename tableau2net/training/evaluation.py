@@ -17,6 +17,11 @@ from tableau2net.step import lower
 from tableau2net.training.execution import computing
 
 
+def per_cent_wrong(given: Tensor, true: Tensor) -> float:
+    """Of labels (N,) those that are not the true ones."""
+    return 100 * int((given != true).sum()) / len(true)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Predictions of `model` for images of `data`, on the device that the model is on."""
@@ -41,8 +46,7 @@ class Evaluation:
         """Per cent of the images of a part whose label is another than the model's; None where there are none."""
         if not self.data.has(part):
             return None
-        given, true = self.predictions(part)
-        return 100 * int((given != true).sum()) / len(true)
+        return per_cent_wrong(*self.predictions(part))
 
     def errors(self) -> dict[str, float | None]:
         """The validation error, or None where nothing is held out, and the test error, in per cent."""

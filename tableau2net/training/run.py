@@ -34,7 +34,7 @@ from tableau2net.training import environment, network
 from tableau2net.training.adversary import Attacked, update_for
 from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
-from tableau2net.training.evaluation import Evaluation, compare_accuracy
+from tableau2net.training.evaluation import Evaluation, compare_accuracy, per_cent_wrong
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.network import ReadyNetwork
@@ -151,7 +151,7 @@ class TrainingRun:
         for attack in spec.attacks:
             given, true = measured.predictions(attack)
             self.attacked[str(attack)] = given
-            errors[str(attack)] = 100 * int((given != true).sum()) / len(true)
+            errors[str(attack)] = per_cent_wrong(given, true)
         return errors
 
     def _evaluation(self) -> Evaluation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +15,13 @@ from tableau2net.recipes.adversary import Attack
 from tableau2net.training.adversary.climbing import climbed, margin
 from tableau2net.training.adversary.pixels import EpsilonBall, PixelBox
 from tableau2net.training.adversary.starts import stream, uniform
-from tableau2net.training.evaluation import evaluating
+from tableau2net.training.evaluation import evaluating, per_cent_wrong
 from tableau2net.training.execution import computing
 
 PURPOSE = 4  # of the streams of chance that evaluations start from
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "pgd": lambda scores, y: cross_entropy(scores, y, reduction="sum"),
-    "fgsm": lambda scores, y: cross_entropy(scores, y, reduction="sum"),
-    "margin": margin,
-}
+Loss = Callable[[Tensor, Tensor], Tensor]
+SUMMED: Loss = partial(cross_entropy, reduction="sum")
+LOSSES: dict[str, Loss] = {"pgd": SUMMED, "fgsm": SUMMED, "margin": margin}
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ class Attacked:
 
     def error(self, attack: Attack, part: Part = "test") -> float:
         """Per cent of the images of a part that are got wrong under attack."""
-        given, true = self.predictions(attack, part)
-        return 100 * int((given != true).sum()) / len(true)
+        return per_cent_wrong(*self.predictions(attack, part))
 
     def _given(self, ball: EpsilonBall, y: Tensor, places: Tensor, attack: Attack) -> Tensor:
         loss = LOSSES[attack.kind]

@@ -19,6 +19,7 @@ from tableau2net.runs.run_folder import PREDICTIONS
 from tableau2net.runs.stored import detached, load_network
 from tableau2net.training.adversary.attacked import Attacked
 from tableau2net.training.environment import choose_device
+from tableau2net.training.evaluation import per_cent_wrong
 
 
 def _predictions(path: Path) -> dict[str, Tensor]:
@@ -65,7 +66,7 @@ def measure_run(
     errors: dict[str, float] = {}
     for attack in wanted:
         given, true = measured.predictions(attack)
-        errors[str(attack)] = 100 * int((given != true).sum()) / len(true)
+        errors[str(attack)] = per_cent_wrong(given, true)
         tensors |= detached({attacked_name(str(attack)): given.int(), "truth": true.int()})
     write_atomically(folder / PREDICTIONS, save(tensors))
     write_atomically(folder / RESULT, replace(result, robust={**result.robust, **errors}).to_json())

@@ -89,7 +89,8 @@ class Yopo(AdversarialUpdate):
             if number:
                 at = ball.at(eta).requires_grad_()
                 z = self._first(at)
-            (gradient,) = torch.autograd.grad(*_reached(z, costates)[:1], at, _reached(z, costates)[1])
+            states, directions = _reached(z, costates)
+            (gradient,) = torch.autograd.grad(states, at, directions)
             eta = ball.moved(eta, gradient)
         return eta
 
