@@ -61,7 +61,7 @@ def runge_kutta(
     if embedded:
         if with_parameter and p > 3:
             raise InputError(f"order={p}: with_parameter and embedded go together up to order 3")
-        b_hat = _embedded(found, p, [found.field.lift(x) for x in vector(draw, s)])
+        b_hat = other_weights(found, p, [found.field.lift(x) for x in vector(draw, s)])
     scheme = _scheme(draw, found, b_hat)
     assume(scheme.explicit == (shape == "explicit"))
     return scheme
@@ -189,13 +189,17 @@ def _extrapolated(draw: st.DrawFn, s: int, p: int) -> DrawnTableau:
     return DrawnTableau(A, b, [sum(row, Fraction(0)) for row in A])
 
 
-def _embedded(found: DrawnTableau, p: int, wanted: Row) -> Row:
+def other_weights(found: DrawnTableau, p: int, wanted: Row) -> Row:
     """Weights of the highest order below p at which there is a choice."""
+    one = found.field.lift(Fraction(1))
+    shifted = ([x + one if i == j else x for j, x in enumerate(wanted)] for i in range(len(wanted)))
+    nearest_to = [wanted, *shifted]  # b may be what is nearest to one of them
     for q in range(max(p - 1, 0), 0, -1):
-        b_hat = tableau.embedded_weights(found.A, found.c, q, wanted)
-        assert b_hat is not None  # b itself is a solution
-        if b_hat != found.b:
-            return b_hat
+        for each in nearest_to:
+            b_hat = tableau.embedded_weights(found.A, found.c, q, each)
+            assert b_hat is not None  # b itself is a solution
+            if b_hat != found.b:
+                return b_hat
     return wanted
 
 

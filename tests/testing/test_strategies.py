@@ -1,6 +1,8 @@
 """Drawn schemes keep what the strategy promised, by independent routes: Butcher's conditions and the classical ones,
 measured slopes, the root condition."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from tableau2net.testing import (
     rationals,
     runge_kutta,
 )
+from tableau2net.testing.random_runge_kutta import DrawnTableau, other_weights
 from tests.reference import multistep_order, runge_kutta_order
 
 few = settings(max_examples=12)
@@ -94,6 +97,17 @@ def test_runge_kutta_has_the_order_by_construction(options):
             assert runge_kutta_order(scheme, 5) == min(order(scheme), 5)
 
     holds()
+
+
+@pytest.mark.parametrize("wanted", [(0, 0), (0, 1), (1, 0)])
+def test_embedded_weights_are_others_than_the_weights(wanted):
+    """Also where the weights are what is nearest to those that were drawn."""
+    row = [Fraction(x) for x in wanted]
+    A, b, c = [[0, 0], [Fraction(1, 2), 0]], [0, 1], [0, Fraction(1, 2)]
+    midpoint = DrawnTableau([list(map(Fraction, row)) for row in A], list(map(Fraction, b)), list(map(Fraction, c)))
+    found = other_weights(midpoint, 2, row)
+    assert found != midpoint.b
+    assert sum(found) == 1
 
 
 @pytest.mark.parametrize("options", MULTISTEP, ids=said)
