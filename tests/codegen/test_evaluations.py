@@ -50,20 +50,20 @@ class Copies(nn.Module):
 
 
 class Loop(nn.Module):
-    """The coupled steps of a block of one state, as autograd takes them back."""
+    """The coupled steps of a block, as autograd takes them back."""
 
     def __init__(self, block):
         super().__init__()
         self.block = block
 
-    def forward(self, y):
-        block, z = self.block, y
+    def forward(self, *states):
+        block, both = self.block, (*states, *states)
         steps = getattr(block, "fields", None) or [block.field] * block.steps
         for n, f in enumerate(steps):
             fields = list(f) if isinstance(f, nn.ModuleList) else [f]
             timed = (n * block.h,) if block.made_of.options.time_dependent else ()
-            y, z = block.step(*fields, block.h, *timed, y, z)
-        return y
+            both = block.step(*fields, block.h, *timed, *both)
+        return both[: len(states)] if len(states) > 1 else both[0]
 
 
 def seen(block, states):
