@@ -14,7 +14,7 @@ from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.ssp import SSP, ssp
-from tableau2net.analysis.stability import Stability, effective_step, stability, zero_stable
+from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "characteristic_polynomial",
     "check",
     "differential_form",
+    "discovery_stable",
     "effective_step",
     "errors",
     "fsal",

@@ -21,6 +21,7 @@ _CLAIMS: dict[str, type] = {
     "stage_order": int,
     "explicit": bool,
     "zero_stable": bool,
+    "discovery_stable": bool,
     "stiffly_accurate": bool,
     "fsal": bool,
     "a_stable": bool,

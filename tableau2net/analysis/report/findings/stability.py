@@ -12,6 +12,7 @@ from tableau2net.analysis.region.regions import Region, region_text, zero_stable
 from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, silent
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
 from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
+from tableau2net.analysis.stability.discovery import discovery_stable
 from tableau2net.analysis.stability.verdicts import Stability, stability, zero_stable
 from tableau2net.analysis.structure.algebraic import algebraically_stable
 from tableau2net.scheme import Scheme
@@ -124,6 +125,7 @@ STABILITY = (
         claimed=lambda scheme, _: zero_stable(scheme),
         reach=_where_zero_stable,
     ),
+    Finding("stability.discovery_stable", "discovery-stable", discovery_stable, after="stability.zero_stable"),
     _decided("parts", tell=_parts, json=_parts_json),
     Finding(
         "stability.algebraically_stable", "algebraically stable", algebraically_stable, after="structure.symmetric"
