@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
     from tableau2net.errors import InputError as InputError
+    from tableau2net.integration import Event as Event
     from tableau2net.integration import IntegrationError as IntegrationError
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
@@ -64,7 +65,7 @@ _EXPORTS = {  # module: the names that come from it
     "analysis": ("Report", "check", "order", "register_finding", "report", "zero_stable"),
     "codegen": ("compile",),
     "errors": ("InputError",),
-    "integration": ("IntegrationError", "Solution", "integrate"),
+    "integration": ("Event", "IntegrationError", "Solution", "integrate"),
     "nn": ("convert", "create_model", "inverse", "list_models", "log_det", "refine", "register_model", "summary"),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),

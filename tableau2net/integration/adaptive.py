@@ -22,7 +22,8 @@ def adaptive(
     max_steps: int,
     first: float | None,
 ) -> tuple[States, list[float], int]:
-    """The states at t1, where steps ended, and how many were rejected. Raises IntegrationError where it gets stuck.
+    """The states at t1, or at the end of the step in which an event ended it all, where steps ended, and how many were
+    rejected. Raises IntegrationError where it gets stuck.
 
     Step sizes are numbers, not part of any gradient: that of the solution is through the steps as they were taken."""
     order = stepper.error_order
@@ -48,12 +49,13 @@ def adaptive(
             h *= control.rejects(size)
             continue
         end = t1 if last else t + h
+        ended = False
         if outputs is not None and outputs.pending:
-            outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, states, taken, time))  # noqa: B023
+            ended = outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, states, taken, time))  # noqa: B023
         stepper.ended(end, taken)
         states, t = taken.states, end
         grid.append(t)
-        if last:
+        if last or ended:
             return states, grid, rejected
         h *= control.accepted(size)
     raise IntegrationError(

@@ -16,7 +16,8 @@ def fixed(stepper: OneStep, states: States, sizes: Sequence[float], grid: Sequen
         taken = stepper.take(t, h, states)
         if outputs.pending:
             old = states
-            outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, old, taken, time))  # noqa: B023
+            if outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, old, taken, time)):  # noqa: B023
+                return taken.states
         stepper.ended(end, taken)
         states = taken.states
     return states

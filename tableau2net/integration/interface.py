@@ -18,6 +18,7 @@ from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
+from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.moving import Moving
 from tableau2net.integration.newton import StageSolver
@@ -47,6 +48,7 @@ def integrate(
     rtol: Any = None,
     atol: Any = None,
     at: Any = None,
+    event: Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]] | None = None,
     start: Scheme | str | None = None,
     first_step: float | None = None,
     max_steps: int = MAX_STEPS,
@@ -72,6 +74,10 @@ def integrate(
     at: times from t0 to t1, in order. Inside steps the solution is the tableau's dense output, where that is of the
         scheme's order p or of p − 1; else a shorter step of the same scheme; for schemes with a history, the polynomial
         through p + 1 neighbouring values.
+    event: a function of (t, y) whose first zero ends the integration, an `Event` where it must rise or fall through
+        zero, or several. Where its sign differs at the two ends of a step, the zero is found in the values inside (as
+        for `at`), to rounding; what begins at zero does not end there. One that gives a number for each entry of y's
+        first dimension ends each by itself, and y has each where it ended, or at t1. full=True says where that was.
     start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
     solver, tolerance: of implicit stages. "auto": Newton's method, with a Jacobian that is kept over steps for a state
         of up to 256 numbers, without a matrix above (up to 1024, until that takes long); the others see `compile`. By
@@ -79,7 +85,8 @@ def integrate(
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
     Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants. Those by t0,
-    t1 and `at`, where they are tensors that want one, are of the solution itself, dy/dt = f at an evaluation each.
+    t1 and `at`, where they are tensors that want one, are of the solution itself, dy/dt = f at an evaluation each. The
+    time at which an event has ended it moves as the event and the solution do.
     Open parameters of the scheme are set to their declared values.
     Returns a tensor of the shape of y0, with `at` one more dimension in front; tuples of these for several states.
     Raises InputError for input that cannot be integrated, IntegrationError where the integration does not arrive.
@@ -97,7 +104,7 @@ def integrate(
     if not given or (len(given) > 1 and given != ["rtol", "atol"]):
         raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
     times = None if at is None else times_of(at, t0, t1)
-    outputs = Outputs(times or (), t0, system.states)
+    outputs = Outputs(times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times))
     problem = _Problem(scheme, system, t0, t1, outputs, start)
     try:
         if steps is None and grid is None:
@@ -154,7 +161,7 @@ class _Problem:
         states, ends, rejected = adaptive(
             stepper, self.system, self.t0, self.t1, self.outputs, tolerance, max_steps, first
         )
-        return _Found(states, tuple(ends), rejected)
+        return _Found(states, self.outputs.cut(tuple(ends)), rejected)
 
     def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
         """With steps that are given."""
@@ -170,12 +177,24 @@ class _Problem:
             raise IntegrationError(
                 f"the solution is not finite at t = {self.t1:.6g}: f is not, or steps are too large for the problem"
             )
-        return _Found(states, grid)
+        return _Found(states, self.outputs.cut(grid))
 
 
 def one_step(scheme: Scheme) -> bool:
     """Whether a step starts from the state alone."""
     return not lower(scheme).history and lower(scheme).derivative == 1
+
+
+def _watch(
+    events: tuple[Event, ...], system: System, t0: float, t1: float, order: int, times: tuple[float, ...] | None
+) -> Watch | None:
+    """What looks for events, where there are any."""
+    if not events:
+        return None
+    watch = Watch(events, system, t0, t1, moves=system.step.derivative == 1 and order > 0)
+    if watch.batched and times is not None:
+        raise InputError("at: with an event for each entry of y's first dimension there are no times for all; leave it")
+    return watch
 
 
 def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tuple[float, ...]]:
@@ -225,20 +244,24 @@ def _time(value: Any, key: str) -> float:
 def _result(
     problem: _Problem, moving: Moving, found: _Found, times: tuple[float, ...] | None, full: bool
 ) -> State | Solution:
-    several = len(found.states) > 1
+    outputs, system = problem.outputs, problem.system
+    states = moving.ended(system, problem.t1, found.states) if outputs.goes_on else found.states
+    ending = outputs.watch.ending(states) if outputs.watch else None
     if times is not None:
-        y: State = moving.at_times(problem.system, times, problem.outputs).stacked()
+        times = times[: outputs.found]
+        y: State = moving.at_times(system, times, outputs).stacked()
     else:
-        states = moving.ended(problem.system, problem.t1, found.states)
-        y = states if several else states[0]
+        states = states if ending is None else ending.states
+        y = states if len(states) > 1 else states[0]
     if not full:
         return y
     return Solution(
         y,
-        times or (problem.t1,),
+        (found.grid[-1],) if times is None else times,
         found.grid,
         len(found.grid) - 1,
         found.rejected,
-        problem.system.evaluations,
+        system.evaluations,
         order(problem.scheme),
+        ending,
     )

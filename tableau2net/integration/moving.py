@@ -38,7 +38,7 @@ class Moving:
         """The states at the times."""
         if all(t is None for t in self.at):
             return found
-        values = zip(self.at, times, found.values, strict=True)
+        values = zip(self.at, times, found.values, strict=False)  # an event may have ended it before the last times
         return found.replaced([y if t is None else _moved(system, time, y, t, 1) for t, time, y in values])
 
 

@@ -10,10 +10,11 @@ from tableau2net.integration.system import States
 
 
 class Neighbours:
-    """Keeps the states at the points that values at `times` will be made of: degree + 1 around each."""
+    """Keeps the states at the points that values at `times` will be made of: degree + 1 around each; with `every`, at
+    those around the interval that is looked at, for values at any time inside."""
 
-    def __init__(self, grid: Sequence[float], times: Sequence[float], degree: int) -> None:
-        self.grid = grid
+    def __init__(self, grid: Sequence[float], times: Sequence[float], degree: int, *, every: bool = False) -> None:
+        self.grid, self._degree, self._every = grid, degree, every
         self._sign = 1.0 if grid[-1] >= grid[0] else -1.0
         self._windows = {time: self._window(time, degree) for time in times}
         self._needed = {n for window in self._windows.values() for n in window}
@@ -21,12 +22,23 @@ class Neighbours:
 
     def keep(self, n: int, states: States) -> None:
         """The states at the n-th point are known."""
-        if n in self._needed:
+        if self._every or n in self._needed:
             self._kept[n] = states
+
+    def known(self, interval: int, n: int) -> bool:
+        """Whether values inside an interval, counted from 0, can be made of the points to the n-th."""
+        return self._around(interval, self._degree).stop <= n + 1
+
+    def looked_at(self, interval: int) -> States:
+        """The states at the end of an interval; those that later ones need not are dropped."""
+        first = self._around(interval, self._degree).start
+        if first - 1 not in self._needed:
+            self._kept.pop(first - 1, None)
+        return self._kept[interval + 1]
 
     def at(self, time: float) -> States:
         """The states at one of the times."""
-        window = self._windows[time]
+        window = self._windows[time] if time in self._windows else self._window(time, self._degree)
         if len(window) == 1:
             return self._kept[window[0]]
         x = [self.grid[n] for n in window]
@@ -45,6 +57,9 @@ class Neighbours:
         n = bisect_left(self.grid, self._key(time), key=self._key)
         if self.grid[n] == time:
             return range(n, n + 1)
-        first = bisect_right(self.grid, self._key(time), key=self._key) - 1 - degree // 2
-        first = max(0, min(first, len(self.grid) - 1 - degree))
+        return self._around(bisect_right(self.grid, self._key(time), key=self._key) - 1, degree)
+
+    def _around(self, interval: int, degree: int) -> range:
+        """The points that count for a time inside an interval."""
+        first = max(0, min(interval - degree // 2, len(self.grid) - 1 - degree))
         return range(first, min(first + degree + 1, len(self.grid)))

@@ -1,4 +1,4 @@
-"""The times at which a solution is wanted, and what is collected at them."""
+"""The times at which a solution is wanted, and what is collected at them, until an event ends it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.integration.events import Watch
 from tableau2net.integration.solution import State
 from tableau2net.integration.system import States
 
@@ -18,10 +19,11 @@ ROUNDINGS = 8  # units in the last place that a time may be away from an end and
 
 
 class Outputs:
-    """The states at the wanted times, collected a step at a time."""
+    """The states at the wanted times, collected a step at a time. watch: looks for events in each step."""
 
-    def __init__(self, times: tuple[float, ...], t0: float, states: States) -> None:
-        self.times = times
+    def __init__(self, times: tuple[float, ...], t0: float, states: States, watch: Watch | None = None) -> None:
+        self.times, self.watch = times, watch
+        self._like = states
         self._found: list[States] = []
         while len(self._found) < len(times) and times[len(self._found)] == t0:
             self._found.append(states)
@@ -37,7 +39,7 @@ class Outputs:
 
     def replaced(self, states: list[States]) -> Outputs:
         """The same times with other values."""
-        found = Outputs(self.times, math.nan, ())
+        found = Outputs(self.times, math.nan, self._like)
         found._found = states
         return found
 
@@ -48,18 +50,36 @@ class Outputs:
 
     @property
     def pending(self) -> bool:
-        """Whether some are still to come."""
-        return len(self._found) < len(self.times)
+        """Whether some are still to come, or an event may."""
+        return len(self._found) < len(self.times) or self.watch is not None
 
-    def reach(self, t: float, states: States, forward: bool, inside: Callable[[float], States]) -> None:
-        """A step has come to t; `inside` gives the states at a time within it."""
+    def reach(self, t: float, states: States, forward: bool, inside: Callable[[float], States]) -> bool:
+        """A step has come to t; `inside` gives the states at a time within it. Whether an event has ended it all."""
+        ended = self.watch is not None and self.watch.passed(t, states, inside)
+        last = self.watch.last if self.watch is not None and ended else t
         for time in self.times[len(self._found) :]:
-            if (time > t) if forward else (time < t):
+            if (time > last) if forward else (time < last):
                 break
             self._found.append(states if time == t else inside(time))
+        return ended
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether some of what is integrated has come to the end without an event."""
+        return self.watch is None or not all(self.watch.ends)
+
+    def cut(self, grid: tuple[float, ...]) -> tuple[float, ...]:
+        """A grid to where events have ended it all."""
+        if self.watch is None or self.goes_on:
+            return grid
+        last, sign = self.watch.last, 1 if grid[-1] >= grid[0] else -1
+        return (*(t for t in grid if (t - last) * sign < 0), last)
 
     def stacked(self) -> State:
         """The values, one a time along the first dimension."""
+        if not self._found:
+            empty = tuple(y.new_empty((0, *y.shape)) for y in self._like)
+            return empty if len(empty) > 1 else empty[0]
         columns = tuple(torch.stack(column) for column in zip(*self._found, strict=True))
         return columns if len(columns) > 1 else columns[0]
 

@@ -4,7 +4,8 @@ step's own."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from torch import Tensor
@@ -28,20 +29,28 @@ def multistep(
     outputs: Outputs,
     start: Scheme | str | None,
 ) -> States:
-    """The states at the end of the grid. uniform: the step, where all are equal."""
+    """The states at the end of the grid, or where an event has ended it all. uniform: the step, where all are equal."""
     method = starter(scheme, start)
-    kept = Neighbours(grid, outputs.times, max(order(scheme), 1))
+    kept = Neighbours(grid, outputs.times, max(order(scheme), 1), every=outputs.watch is not None)
     even = _Even(scheme, system, uniform) if uniform is not None else None
     uneven = _Uneven(scheme, system) if even is None else None
     points = min(even.start.points if even else uneven.steps - 1 if uneven else 0, len(grid) - 1)
-    states = first_states(method, system, grid[: points + 1])
-    for n, known in enumerate(states):
-        kept.keep(n, known)
-    if points < len(grid) - 1:
-        states = [(even or uneven).run(states, grid, kept)]  # type: ignore[union-attr]
+    first = first_states(method, system, grid[: points + 1])
+    rest: Iterable[States] = (even or uneven).run(first, grid) if points < len(grid) - 1 else ()  # type: ignore[union-attr]
+    states, looked_at, ended = first[0], 0, False
+    for n, states in enumerate(chain(first, rest)):
+        kept.keep(n, states)
+        while outputs.watch is not None and looked_at < n and not ended and kept.known(looked_at, n):
+            ended = outputs.watch.passed(grid[looked_at + 1], kept.looked_at(looked_at), kept.at)
+            looked_at += 1
+        if ended:
+            break
+    beyond = outputs.watch.last if outputs.watch is not None and ended else grid[-1]
     for time in outputs.times[outputs.found :]:
+        if (time - beyond) * (grid[-1] - grid[0]) > 0:
+            break
         outputs.add(kept.at(time))
-    return states[-1]
+    return states
 
 
 class _Even:
@@ -54,14 +63,14 @@ class _Even:
         self.alone = len(names) == 1
         self.start = Start(scheme, names, lambda *given: made.step(*self.fields, *given), system)
 
-    def run(self, states: list[States], grid: Sequence[float], kept: Neighbours) -> States:
+    def run(self, states: list[States], grid: Sequence[float]) -> Iterator[States]:
+        """The states behind the first ones, one by one."""
         inputs: Any = self.start.made(states, grid, self.h)
         step, fields, h = self.step, self.fields, self.h
         for n in range(len(states) - 1, len(grid) - 1):
             out = step(*fields, h, grid[n], *inputs)
             inputs = (out,) if self.alone else out
-            kept.keep(n + 1, inputs[:1])
-        return tuple(inputs[:1])
+            yield tuple(inputs[:1])
 
 
 class _Uneven:
@@ -77,7 +86,8 @@ class _Uneven:
         made = generated(load("backward-euler"), reveal=("k1",))
         self._solve = made.step
 
-    def run(self, states: list[States], grid: Sequence[float], kept: Neighbours) -> States:
+    def run(self, states: list[States], grid: Sequence[float]) -> Iterator[States]:
+        """The states behind the first ones, one by one."""
         k, fields = self.steps, self.system.fields
         ys = deque([y for (y,) in states], k)
         old = len(states) - k
@@ -93,8 +103,7 @@ class _Uneven:
             x = [(t - grid[n]) / h for t in grid[n - k + 1 : n + 2]]
             y = self._taken(grid[n], h, *self.pattern.coefficients(x), ys, slopes)
             ys.append(y)
-            kept.keep(n + 1, (y,))
-        return (ys[-1],)
+            yield (y,)
 
     def _taken(
         self, t: float, h: float, alpha: list[float], betas: list[list[float]], ys: deque[Tensor], slopes: Any
