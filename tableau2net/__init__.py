@@ -51,10 +51,12 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import PartitionedRungeKutta as PartitionedRungeKutta
     from tableau2net.scheme import RungeKutta as RungeKutta
     from tableau2net.scheme import Scheme as Scheme
+    from tableau2net.scheme import Stencil as Stencil
     from tableau2net.scheme import adjoint as adjoint
     from tableau2net.scheme import compose as compose
     from tableau2net.scheme import costate as costate
     from tableau2net.scheme import list_schemes as list_schemes
+    from tableau2net.scheme import list_stencils as list_stencils
     from tableau2net.scheme import load as load
     from tableau2net.scheme import register_scheme_family as register_scheme_family
     from tableau2net.training import register_source as register_source
@@ -70,6 +72,7 @@ _EXPORTS = {  # module: the names that come from it
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
+        *("Stencil", "list_stencils"),
         "register_scheme_family",
     ),
     "training": ("register_source", "train"),

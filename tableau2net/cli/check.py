@@ -21,7 +21,7 @@ from tableau2net.analysis.report.pieces import LONGEST, number
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import is_long
-from tableau2net.scheme import load
+from tableau2net.scheme import as_scheme
 from tableau2net.sinks import printable
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
@@ -115,7 +115,7 @@ def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
 def _proved(source: str | Path, bad: list[str]) -> Verdict:
     """The verdict of a scheme; the claims that are too much work to decide are said in `bad`."""
     with budget():
-        verdict = prove(load(source))
+        verdict = prove(as_scheme(source))
     undecided = [c for c in verdict.claims if c.undecided]
     if undecided:
         names = ", ".join(f"claims.{c.claim}" for c in undecided)

@@ -32,7 +32,7 @@ def compare(
         raise InputError("--json and --markdown: choose one")
     if len(schemes) > MOST:
         raise InputError(f"{len(schemes)} schemes: at most {MOST} are compared at once")
-    loaded = labelled([load(s) for s in schemes])
+    loaded = labelled([load(s, Scheme) for s in schemes])
     if json:
         print_json([_record(scheme) for scheme in loaded.values()])
         return

@@ -83,9 +83,9 @@ def _explain(scheme: str, options: dict[str, Any]) -> None:
     from tableau2net.cli.explain import explain
     from tableau2net.cli.terminal import Terminal
     from tableau2net.codegen import Options
-    from tableau2net.scheme import load
+    from tableau2net.scheme import as_scheme
 
-    found = explain(load(scheme), Options(**options))
+    found = explain(as_scheme(scheme), Options(**options))
     Terminal().print(found.shown)
     if not found.equal:
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ import typer
 from tableau2net.cli.options import labelled
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
-from tableau2net.scheme import load
+from tableau2net.scheme import as_scheme
 
 Draw = Callable[..., bytes]
 
@@ -47,7 +47,7 @@ def plot(
 
         content = plot_run.draw(figure, sources, format)
     else:
-        content = _drawing(figure)(labelled([load(scheme) for scheme in sources]), format=format)
+        content = _drawing(figure)(labelled([as_scheme(scheme) for scheme in sources]), format=format)
     write_atomically(output, content)
 
 

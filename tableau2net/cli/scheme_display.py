@@ -33,10 +33,10 @@ def scheme_view(report: Report) -> Group:
     parts: list[RenderableType] = [title]
     if scheme.reference:
         parts.append(Text(scheme.reference, style="dim"))
-    return Group(*parts, CoefficientTable(scheme), fact_table(facts(report), scheme))
+    return Group(*parts, TableView(scheme), fact_table(facts(report), scheme))
 
 
-class CoefficientTable:
+class TableView:
     """The Butcher tableau, or α and β by age: side by side where a scheme has several and the terminal has room; a
     list of the nonzero coefficients where one alone would be too wide."""
 

@@ -10,7 +10,7 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import load
+from tableau2net.scheme import as_scheme
 
 
 def show(
@@ -22,7 +22,7 @@ def show(
     """Show a scheme: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
-    loaded = load(scheme)
+    loaded = as_scheme(scheme)
     if latex:
         from tableau2net.step.typeset_step import document
 

@@ -14,7 +14,7 @@ from sympy import Expr
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
-from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, load
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, as_scheme
 from tableau2net.step.lower import lower
 
 Coefficients = Literal["fixed", "learnable", "free"]
@@ -112,7 +112,7 @@ class Options:
             if value not in allowed:
                 raise InputError(f"{name}={value!r}: write one of {', '.join(map(repr, allowed))}")
         if not isinstance(self.start, Scheme):
-            object.__setattr__(self, "start", load(self.start))
+            object.__setattr__(self, "start", as_scheme(self.start))
         if self.coupling is not None and not isinstance(self.coupling, Expr):
             object.__setattr__(self, "coupling", parse(self.coupling))
         if not isinstance(self.reveal, tuple | list):

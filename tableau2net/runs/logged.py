@@ -23,7 +23,7 @@ from tableau2net.files import check_file
 from tableau2net.runs.result import RESULT, Result, of_older
 from tableau2net.runs.run_folder import CHECKPOINT, LOG
 from tableau2net.runs.run_spec import RunSpec
-from tableau2net.scheme import load
+from tableau2net.scheme import as_scheme
 from tableau2net.scheme.file import loads
 
 MAX_BYTES = 256 * 2**20
@@ -83,7 +83,7 @@ class Logged:
         try:
             if self.text is None and not re.fullmatch(r"[\w+-]{1,80}", str(scheme or "")):
                 raise InputError("says nothing of its scheme; that is in result.json, which a finished run has")
-            found = load(str(scheme)) if self.text is None else loads(self.text)
+            found = as_scheme(str(scheme) if self.text is None else loads(self.text))
             kept = {name: options[name] for name in KEPT if options.get(name) is not None}
             how = options.get("coefficients") or ("learnable" if self.learns else "fixed")
             return learning(found, coefficients=how, **kept)

@@ -22,7 +22,7 @@ from tableau2net.multigrid import Plan
 from tableau2net.recipes.adversary import AdversarySpec
 from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme, load
 from tableau2net.scheme.file import dumps, loads
 from tableau2net.words import counted
 
@@ -78,10 +78,10 @@ class NetworkSpec:
     def declared(self) -> Scheme | None:
         """The scheme; None where the name of the network says it. Raises InputError where there is none such."""
         if self.text is not None:
-            return loads(self.text)
+            return as_scheme(loads(self.text))
         if self.scheme is None and self.model is not None:
             return None
-        return load(SCHEME if self.scheme is None else self.scheme)
+        return as_scheme(SCHEME if self.scheme is None else self.scheme)
 
     def settled(self) -> NetworkSpec:
         """The same network with nothing left open, and the text of a scheme that is not the library's.

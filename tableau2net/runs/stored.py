@@ -23,7 +23,7 @@ from tableau2net.nn.change import HALVED, Change
 from tableau2net.nn.registry import depth_of, find_model
 from tableau2net.runs.result import MAX_BYTES, RESULT, Result
 from tableau2net.runs.run_folder import WEIGHTS
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.scheme.file import dumps, loads
 
 NETWORK = "network.json"
@@ -89,7 +89,7 @@ class Stored:
 
 def _named(scheme: str) -> Scheme:
     try:
-        return load(scheme)
+        return as_scheme(scheme)
     except InputError:
         raise InputError(f"holds no text of its scheme {scheme!r}, and none of that name is in the library") from None
 

@@ -1,23 +1,37 @@
 """What a user declares: families of schemes with exact coefficients, their files, and the library."""
 
 # isort: off
-from tableau2net.scheme.base import Distribution, Parameter, Scheme
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.runge_kutta import RungeKutta  # families are named in this order
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
+from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 
 # isort: on
+from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.keys import Matrix
-from tableau2net.scheme.library import as_scheme, list_schemes, load, register_scheme_folder
+from tableau2net.scheme.library import (
+    as_scheme,
+    as_stencil,
+    as_table,
+    list_schemes,
+    list_stencils,
+    list_tables,
+    load,
+    register_scheme_folder,
+)
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.operations import adjoint, compose, costate
-from tableau2net.scheme.registered import register_scheme_family
+from tableau2net.scheme.registered import register_family, register_scheme_family
 
 __all__ = [
     "AdditiveMultistep",
     "AdditiveRungeKutta",
+    "BoundaryRow",
+    "CoefficientTable",
     "Distribution",
     "GeneralLinear",
     "Matrix",
@@ -27,13 +41,20 @@ __all__ = [
     "RungeKutta",
     "Scheme",
     "SchemePattern",
+    "Side",
+    "Stencil",
     "StepWriter",
     "adjoint",
     "as_scheme",
+    "as_stencil",
+    "as_table",
     "compose",
     "costate",
     "list_schemes",
+    "list_stencils",
+    "list_tables",
     "load",
+    "register_family",
     "register_scheme_family",
     "register_scheme_folder",
     "register_scheme_patterns",

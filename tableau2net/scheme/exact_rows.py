@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 from sympy import Expr
 
@@ -11,6 +12,8 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown
 
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
+MAX_POINTS = 1024  # of a grid, in all
+MAX_DIMENSION = 3
 
 
 def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tuple[Expr, ...]]:
@@ -27,6 +30,27 @@ def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple
     if len(values) > MAX_STAGES:
         raise InputError(f"{key}: {len(values)} entries, at most {MAX_STAGES} are read")
     return tuple([exact_number(value, f"{key}[{i}]", symbols) for i, value in enumerate(values)])
+
+
+def exact_grid(values: object, key: str, symbols: Mapping[str, Expr], most: int = MAX_DIMENSION) -> Any:
+    """Exact numbers in as many lists as there are dimensions, rows of one length; `key` names them in the error."""
+    listed = as_list(values, f"{key}: a list of numbers is expected, in nested lists where there are more dimensions")
+    inner = [value for value in listed if isinstance(value, Sequence) and not isinstance(value, str)]
+    if not inner:
+        return exact_vector(listed, key, symbols)
+    if len(inner) < len(listed) or len({len(row) for row in inner}) > 1:
+        raise InputError(f"{key}: rows of one length are expected, fill up with 0")
+    if most == 1 or len(inner) > MAX_STAGES:
+        least = f"{MAX_DIMENSION} nested lists" if most == 1 else f"{MAX_STAGES} rows"
+        raise InputError(f"{key}: at most {least} are read")
+    grid = tuple(exact_grid(row, f"{key}[{i}]", symbols, most - 1) for i, row in enumerate(inner))
+    if (points := _size(grid)) > MAX_POINTS:
+        raise InputError(f"{key}: {points} entries, at most {MAX_POINTS} are read")
+    return grid
+
+
+def _size(grid: Any) -> int:
+    return sum(_size(entry) if isinstance(entry, tuple) else 1 for entry in grid)
 
 
 def exact_number(value: object, key: str, symbols: Mapping[str, Expr]) -> Expr:

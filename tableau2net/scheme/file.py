@@ -1,4 +1,4 @@
-"""Scheme files: TOML in, a scheme out, and back. The format is described in docs/scheme-files.md."""
+"""Files of coefficient tables: TOML in, a table out, and back. The format is described in docs/scheme-files.md."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sympy import Expr
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
-from tableau2net.scheme.base import Distribution, Parameter, Scheme
 from tableau2net.scheme.claimable import KINDS, claims_with
+from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.keys import Key
+from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.registered import COMMON, family_called
 from tableau2net.words import plain
 
@@ -22,8 +23,8 @@ MAX_BYTES = 256 * 1024
 FORMAT = 1
 
 
-def read(path: str | Path) -> Scheme:
-    """The scheme in a TOML file.
+def read(path: str | Path) -> CoefficientTable:
+    """The scheme, stencil, … in a TOML file.
 
     Raises:
         InputError: one line with the file, the key and the fix, for anything that is not a sound scheme file.
@@ -47,8 +48,8 @@ def read(path: str | Path) -> Scheme:
         raise InputError(f"{path}: {error}") from None
 
 
-def loads(text: str, name: str = "") -> Scheme:
-    """The scheme in TOML text; `name` stands in where the text has none. Raises InputError."""
+def loads(text: str, name: str = "") -> CoefficientTable:
+    """The table in TOML text; `name` stands in where the text has none. Raises InputError."""
     return from_table({"name": name} | decode_toml(text, _Decimal))
 
 
@@ -56,8 +57,8 @@ class _Decimal(str):
     """A TOML float as the text that was written, so that 0.1 is read exactly."""
 
 
-def from_table(table: Mapping[str, Any]) -> Scheme:
-    """The scheme that a decoded TOML table declares. Raises InputError."""
+def from_table(table: Mapping[str, Any]) -> CoefficientTable:
+    """What a decoded TOML table declares. Raises InputError."""
     if table.get("format") != FORMAT:
         raise InputError(f"format = {table.get('format')!r}: this version reads format = {FORMAT}")
     family = family_called(table.get("family"))
@@ -66,7 +67,7 @@ def from_table(table: Mapping[str, Any]) -> Scheme:
     required = [key.name for key in keys if key.required]
     for name in required:
         if name not in table:
-            raise InputError(f"key {name} is missing: a {family.family} scheme has {', '.join(required)}")
+            raise InputError(f"key {name} is missing: a {family.called()} has {', '.join(required)}")
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
@@ -88,13 +89,20 @@ def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) ->
             raise InputError(f"unknown key {where}{key}; known here: {', '.join(known)}")
 
 
-def _value(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> Any:
+def _value(
+    value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr], where: str = ""
+) -> Any:
     """What stands under a family's key, for the family to check: numbers are exact, in lists of any shape."""
+    where += key.name
     if key.kind == "plain":
-        return value
+        return _lists(value)
     if key.kind == "table":
-        return _tables(value, key, parameters, symbols)
-    return _words(value, key.depth, symbols, key.name) if key.kind == "word" else _exact(value, symbols, key.name)
+        return _tables(value, key, parameters, symbols, where)
+    return _words(value, key.depth, symbols, where) if key.kind == "word" else _exact(value, symbols, where)
+
+
+def _lists(value: Any) -> Any:
+    return tuple(map(_lists, value)) if isinstance(value, list) else value
 
 
 def _words(value: Any, depth: int, symbols: Mapping[str, Expr], key: str) -> Any:
@@ -104,24 +112,39 @@ def _words(value: Any, depth: int, symbols: Mapping[str, Expr], key: str) -> Any
     return _exact(value, symbols, key) if depth or isinstance(value, list) else value
 
 
-def _tables(value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr]) -> tuple[Scheme, ...]:
+def _tables(
+    value: Any, key: Key, parameters: tuple[Parameter, ...], symbols: Mapping[str, Expr], where: str
+) -> CoefficientTable | tuple[CoefficientTable, ...]:
+    """The table, or the list of tables, under a key."""
     keys = key.table.file_keys()
     required = [own.name for own in keys if own.required]
+    if key.depth == 0:
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: write a table, [{where}], with {' and '.join(required)}")
+        return _inner(value, key.table, parameters, symbols, where)
     if not isinstance(value, list) or not value or not all(isinstance(part, dict) for part in value):
-        raise InputError(f"{key.name}: write a table for each field, [[{key.name}]], with {' and '.join(required)}")
-    tables = []
-    for i, part in enumerate(value):
-        where = f"{key.name}[{i}]"
-        _known_keys(part, tuple(own.name for own in keys), f"{where}.")
-        for name in required:
-            if name not in part:
-                raise InputError(f"key {where}.{name} is missing")
-        exact = {name: _exact(entry, symbols, f"{where}.{name}") for name, entry in part.items()}
-        try:
-            tables.append(key.table(**exact, parameters=parameters))
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
-    return tuple(tables)
+        raise InputError(f"{where}: write a table for each, [[{where}]], with {' and '.join(required)}")
+    return tuple(_inner(part, key.table, parameters, symbols, f"{where}[{i}]") for i, part in enumerate(value))
+
+
+def _inner(
+    part: dict[str, Any],
+    family: type[CoefficientTable],
+    parameters: tuple[Parameter, ...],
+    symbols: Mapping[str, Expr],
+    where: str,
+) -> CoefficientTable:
+    """A table within another, in the parameters of the whole."""
+    keys = family.file_keys()
+    _known_keys(part, tuple(own.name for own in keys), f"{where}.")
+    for own in keys:
+        if own.required and own.name not in part:
+            raise InputError(f"key {where}.{own.name} is missing")
+    held = {own.name: _value(part[own.name], own, parameters, symbols, f"{where}.") for own in keys if own.name in part}
+    try:
+        return family(**held, parameters=parameters)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
@@ -193,20 +216,22 @@ def _pair(value: Any, key: str) -> tuple[Expr, Expr]:
 # ---------------------------------------------------------------------------------------------- writing
 
 
-def dumps(scheme: Scheme) -> str:
-    """The scheme as TOML text that `loads` reads back to an equal scheme."""
-    own = [key for key in scheme.file_keys() if key.kind != "table"]
-    lines = [f"format = {FORMAT}", f"name = {_string(scheme.name)}", f"family = {_string(scheme.family)}"]
-    lines += [f"{key} = {_string(getattr(scheme, key))}" for key in ("title", "reference") if getattr(scheme, key)]
-    if scheme.digits is not None:
-        lines.append(f"digits = {scheme.digits}")
-    lines += [line for key in own for line in _entry(scheme, key)]
-    if scheme.claims:
-        lines += ["", "[claims]", *(f"{key} = {_claim(value)}" for key, value in scheme.claims.items())]
-    for key in scheme.file_keys():
-        for part in getattr(scheme, key.name) if key.kind == "table" else ():
-            lines += ["", f"[[{key.name}]]", *(line for own in part.file_keys() for line in _entry(part, own))]
-    for p in scheme.parameters:
+def dumps(table: CoefficientTable) -> str:
+    """The table as TOML text that `loads` reads back to an equal one."""
+    own = [key for key in table.file_keys() if key.kind != "table"]
+    lines = [f"format = {FORMAT}", f"name = {_string(table.name)}", f"family = {_string(table.family)}"]
+    lines += [f"{key} = {_string(getattr(table, key))}" for key in ("title", "reference") if getattr(table, key)]
+    if table.digits is not None:
+        lines.append(f"digits = {table.digits}")
+    lines += [line for key in own for line in _entry(table, key)]
+    if table.claims:
+        lines += ["", "[claims]", *(f"{key} = {_claim(value)}" for key, value in table.claims.items())]
+    for key in (key for key in table.file_keys() if key.kind == "table"):
+        held = getattr(table, key.name)
+        head = f"[[{key.name}]]" if isinstance(held, tuple) else f"[{key.name}]"
+        for part in held if isinstance(held, tuple) else () if held is None else (held,):
+            lines += ["", head, *(line for own in part.file_keys() for line in _entry(part, own))]
+    for p in table.parameters:
         lines += ["", f"[parameters.{p.name}]", f"value = {_array(p.value)}"]
         if p.range is not None:
             lines.append(f"range = {_array(p.range)}")
@@ -219,10 +244,10 @@ def _claim(value: Any) -> str:
     return _string(text_of(value)) if isinstance(value, Expr) else json.dumps(value)
 
 
-def _entry(scheme: Scheme, key: Key) -> list[str]:
+def _entry(table: CoefficientTable, key: Key) -> list[str]:
     """The line of a key, none where there is nothing to say."""
-    value = getattr(scheme, key.name)
-    if value is None or (isinstance(value, int) and value == key.default):
+    value = getattr(table, key.name)
+    if value is None or (isinstance(value, int | tuple) and value == key.default):
         return []
     return [f"{key.name} = {_array(value)}"]
 

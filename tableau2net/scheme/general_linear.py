@@ -11,7 +11,8 @@ from sympy import Expr, Integer, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import About, Scheme
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import About
 from tableau2net.scheme.exact_rows import exact_vector, left_out
 from tableau2net.scheme.keys import Matrix, Numbers, named_matrix
 from tableau2net.scheme.layout import CellGrid

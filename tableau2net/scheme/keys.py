@@ -1,14 +1,15 @@
 """The keys of a family in a scheme file: the fields of its dataclass that are its own, each read by its type.
 
-Exact numbers are annotated as ``Expr``, vectors of them as ``tuple[Expr, ...]``, matrices as tuples of vectors.
-``int``, ``bool`` and ``str``, and tuples of them, are kept as they are, for the family to check.
-``str | tuple[Expr, ...]`` is a word or a vector. Another family's class is a table of that family. With ``| None`` a
-key may be left out.
+Exact numbers are annotated as ``Expr``, vectors of them as ``tuple[Expr, ...]``, matrices as tuples of vectors, and
+what has an entry for each point of a grid in one to three dimensions as `Grid`. ``int``, ``bool`` and ``str``, and
+tuples of them, are kept as they are, for the family to check; ``int | tuple[int, ...]`` is one or a list of them.
+``str | tuple[Expr, ...]`` is a word or a vector. Another table's class is such a table, a tuple of it a list of them.
+With ``| None`` a key may be left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -17,9 +18,11 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from sympy import Expr
 
-from tableau2net.scheme.exact_rows import exact_matrix, exact_number, exact_vector
+from tableau2net.scheme.exact_rows import exact_grid, exact_matrix, exact_number, exact_vector
 
 Matrix = tuple[tuple[Expr, ...], ...]
+Grid: TypeAlias = tuple[Expr, ...] | Matrix | tuple[Matrix, ...]  # of one, two or three dimensions
+ANY_DEPTH = -1  # of a grid
 Number: TypeAlias = Expr | Fraction | Decimal | int | str  # as it may be handed in
 Numbers = Iterable[Number]
 Kind = Literal["number", "plain", "word", "table"]
@@ -30,7 +33,8 @@ class Key:
     """A key of a family.
 
     kind: exact numbers, what is kept as it is, words among vectors, or tables of another family.
-    depth: how many lists the values stand in.  default: MISSING where the key must be there.  table: that family."""
+    depth: how many lists the values stand in, ANY_DEPTH for those of a `Grid`.
+    default: MISSING where the key must be there.  table: that family."""
 
     name: str
     kind: Kind
@@ -48,6 +52,8 @@ class Key:
             return exact_number(value, self.name, symbols)
         if self.depth == 1:
             return exact_vector(value, self.name, symbols)
+        if self.depth == ANY_DEPTH:
+            return exact_grid(value, self.name, symbols)
         return tuple(exact_matrix(value, self.name, symbols))
 
     def named(self, value: Any, first: int) -> dict[str, Expr]:
@@ -57,6 +63,8 @@ class Key:
             return {letter: value}
         if self.depth == 1:
             return {f"{letter}{i}": x for i, x in enumerate(value, first)}
+        if self.depth == ANY_DEPTH:
+            return {f"{letter}{'_'.join(map(str, at))}": x for at, x in entries_of(value, first)}
         return named_matrix(letter, value)
 
     def unnamed(self, shape: Any, entries: Mapping[str, Expr], first: int) -> Any:
@@ -66,7 +74,22 @@ class Key:
             return entries[letter]
         if self.depth == 1:
             return tuple(entries[f"{letter}{i}"] for i, _ in enumerate(shape, first))
+        if self.depth == ANY_DEPTH:
+            return _replaced(shape, iter(self.named(shape, first)), entries)
         return matrix_named(letter, shape, entries)
+
+
+def entries_of(grid: Any, first: int = 0) -> Iterator[tuple[tuple[int, ...], Expr]]:
+    """The entries of a grid, each with its index."""
+    for i, entry in enumerate(grid, first):
+        if isinstance(entry, tuple):
+            yield from (((i, *rest), x) for rest, x in entries_of(entry, first))
+        else:
+            yield (i,), entry
+
+
+def _replaced(shape: Any, names: Iterator[str], entries: Mapping[str, Expr]) -> Any:
+    return tuple(_replaced(e, names, entries) if isinstance(e, tuple) else entries[next(names)] for e in shape)
 
 
 def key_of(field: Field[Any], annotation: Any) -> Key:
@@ -85,6 +108,10 @@ def _kind(annotation: Any, name: str) -> tuple[Kind, int, Any]:
             return _kind(arms[0], name)
         if set(arms) == {str, tuple[Expr, ...]}:
             return "word", 0, None
+        if set(arms) == set(get_args(Grid)):
+            return "number", ANY_DEPTH, None
+        if set(arms) == {int, tuple[int, ...]}:
+            return "plain", 0, None
     elif get_origin(annotation) is tuple and len(arms) == 2 and arms[1] is Ellipsis:
         kind, depth, table = _kind(arms[0], name)
         return kind, depth + 1, table

@@ -1,4 +1,4 @@
-"""Where schemes come from: the files that ship, the constructed families, and a user's own files and folders."""
+"""Where tables come from: the files that ship, the constructed families, and a user's own files and folders."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar, overload
 
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
 from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed import patterns
+from tableau2net.scheme.registered import family_called
+from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.scheme.stencil import Stencil
 from tableau2net.sinks import one_line
 from tableau2net.words import check_name
+
+Table = TypeVar("Table", bound=CoefficientTable)
 
 
 @cache
@@ -74,12 +81,37 @@ def _beside(module: ModuleType) -> Iterable[Path]:
 
 
 def list_schemes(pattern: str = "*") -> list[str]:
-    """Names that `load` knows, matching a shell pattern (``"ssprk*"``), sorted. Of each family constructed for any
-    number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
+    """Names of schemes that `load` knows, matching a shell pattern (``"ssprk*"``), sorted. Of each family constructed
+    for any number of stages or steps (``gauss-S``, ``bdf-K``, …) the first few members are listed."""
+    return list_tables(pattern, Scheme)
+
+
+def list_stencils(pattern: str = "*") -> list[str]:
+    """The same of stencils: ``"central-*"``."""
+    return list_tables(pattern, Stencil)
+
+
+def list_tables(pattern: str = "*", kind: type[CoefficientTable] = CoefficientTable) -> list[str]:
+    """The same of one kind of tables, or of all."""
     if not isinstance(pattern, str):
-        raise InputError(f"list_schemes: a pattern is text such as 'ssp*', not a {type(pattern).__name__}")
+        raise InputError(f"list: a pattern is text such as 'ssp*', not a {type(pattern).__name__}")
     _extend()
-    return sorted(name for name in {*_files(), *patterns.listed()} if fnmatchcase(name, pattern))
+    names = (name for name in {*_files(), *patterns.listed()} if fnmatchcase(name, pattern))
+    return sorted(name for name in names if kind is CoefficientTable or issubclass(_family_of(name), kind))
+
+
+def _family_of(name: str) -> type[CoefficientTable]:
+    """The family of a listed name."""
+    path = _files().get(name)
+    return family_called(patterns.listed()[name][0].kind if path is None else _family_in(path))
+
+
+@cache
+def _family_in(path: Path) -> str:
+    """The family that a file names. Files of ours stand in folders by kind, and need not be opened."""
+    if path.is_relative_to(folder().resolve()):
+        return _FOLDERS.get(path.relative_to(folder().resolve()).parts[0], RungeKutta.family)
+    return file.read(path).family
 
 
 @dataclass(frozen=True)
@@ -94,9 +126,11 @@ class CatalogueEntry:
 
 
 def catalogue(pattern: str = "*") -> list[CatalogueEntry]:
-    """An entry for each of `list_schemes`, without reading any coefficient."""
-    return [_entry(name) for name in list_schemes(pattern)]
+    """An entry for each of `list_tables`, without reading any coefficient."""
+    return [_entry(name) for name in list_tables(pattern)]
 
+
+_FOLDERS = {"stencils": Stencil.family}  # what is in the others is a scheme of some family
 
 # what the catalogue needs of a shipped file; reading the tables of all of them as TOML takes ten times as long
 _LINES = {
@@ -111,7 +145,8 @@ def _entry(name: str) -> CatalogueEntry:
     path = _files().get(name)
     if path is None:
         made, n = patterns.listed()[name]
-        return CatalogueEntry(name, made.kind, made.title(n), made.claims(n).get("order"), ())
+        title, claims = made.said(n)
+        return CatalogueEntry(name, made.kind, title, claims.get("order"), ())
     if not path.is_relative_to(folder().resolve()):  # not written as ours are
         scheme = _load_named(name)
         return CatalogueEntry(name, scheme.family, scheme.title, scheme.claims.get("order"), tuple(scheme.symbols))
@@ -121,38 +156,61 @@ def _entry(name: str) -> CatalogueEntry:
     return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
 
 
-def load(source: str | Path) -> Scheme:
-    """A scheme by name (``"rk4"``, ``"bdf-5"``), or from a file of one's own by path.
+@overload
+def load(source: str | Path) -> Scheme: ...
+@overload
+def load(source: str | Path, kind: type[Table]) -> Table: ...
+def load(source: str | Path, kind: type[CoefficientTable] | None = None) -> CoefficientTable:
+    """A scheme or a stencil by name (``"rk4"``, ``"bdf-5"``, ``"central-1-4"``), or from a file of one's own by path.
 
+    kind: `Scheme`, `Stencil`, …, where another one is an error. Type checkers take what has no kind for a scheme.
     Raises InputError when there is none, with the nearest names, or when the file is not sound.
     """
     if not isinstance(source, str | Path):
         raise InputError(f"load: the name of a scheme or the path of a file is expected, not a {type(source).__name__}")
     text = str(source)
-    if isinstance(source, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
-        return file.read(source)
-    return _load_named(text)
+    is_path = isinstance(source, Path) or text.endswith(".toml") or "/" in text or "\\" in text
+    return _checked(file.read(source) if is_path else _load_named(text), kind or CoefficientTable, text)
 
 
-def as_scheme(source: Scheme | str | Path) -> Scheme:
-    """A scheme that is given itself, or as `load` takes it."""
-    return source if isinstance(source, Scheme) else load(source)
+def as_scheme(source: CoefficientTable | str | Path) -> Scheme:
+    """A scheme that is given itself, or as `load` takes it. Raises InputError for a stencil."""
+    return as_table(source, Scheme)
+
+
+def as_stencil(source: CoefficientTable | str | Path) -> Stencil:
+    """A stencil that is given itself, or as `load` takes it. Raises InputError for a scheme."""
+    return as_table(source, Stencil)
+
+
+def as_table(source: CoefficientTable | str | Path, kind: type[Table]) -> Table:
+    """A table of a kind that is given itself, or as `load` takes it. Raises InputError for one of another kind."""
+    if isinstance(source, CoefficientTable):
+        return _checked(source, kind, source.name)
+    return load(source, kind)
+
+
+def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:
+    if not isinstance(found, kind):
+        told = f"{source or 'this'} is a {found.called()}, where a {kind.__name__.lower()} is needed"
+        raise InputError(f"{told}; `tableau2net list` shows both")
+    return found
 
 
 @cache
-def _load_named(name: str) -> Scheme:
+def _load_named(name: str) -> CoefficientTable:
     found = _found(name)
     if found is None:
         _extend()
         found = _found(name)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, list_schemes(), n=3)
+    near = difflib.get_close_matches(name, list_tables(), n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else "; `tableau2net list` shows the names"
     shown = name if len(name) <= 60 else name[:57] + "..."
-    raise InputError(f"no scheme is called {shown!r}{hint}")
+    raise InputError(f"no scheme or stencil is called {shown!r}{hint}")
 
 
-def _found(name: str) -> Scheme | None:
+def _found(name: str) -> CoefficientTable | None:
     path = _files().get(name)
     return patterns.construct(name) if path is None else file.read(path)

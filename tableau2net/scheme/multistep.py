@@ -12,7 +12,8 @@ from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
-from tableau2net.scheme.base import MAX_PARTS, About, Scheme
+from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.coefficient_table import About
 from tableau2net.scheme.exact_rows import whole_number
 from tableau2net.scheme.keys import Numbers
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence, by_age, indexed

@@ -11,7 +11,8 @@ from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme.base import Scheme, declared
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import declared
 from tableau2net.scheme.exact_rows import exact_vector
 from tableau2net.scheme.parts import PartitionedRungeKutta
 from tableau2net.scheme.runge_kutta import RungeKutta

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import MAX_PARTS, Scheme, declared
+from tableau2net.scheme.base import MAX_PARTS, Scheme
+from tableau2net.scheme.coefficient_table import declared
 from tableau2net.scheme.exact_rows import as_list, whole_number
 from tableau2net.scheme.layout import CellGrid, indexed
 from tableau2net.scheme.lowering import StepWriter

@@ -1,4 +1,4 @@
-"""The families that scheme files can name: ours, and those of other packages."""
+"""The families that files can name: ours, and those of other packages."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TypeVar
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
 from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.words import check_name
 
-Family = TypeVar("Family", bound=type[Scheme])
+Family = TypeVar("Family", bound=type[CoefficientTable])
+SchemeFamily = TypeVar("SchemeFamily", bound=type[Scheme])
 
 COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")  # keys of every file
-_families: dict[str, type[Scheme]] = {}
+_families: dict[str, type[CoefficientTable]] = {}
 
 
-def register_scheme_family(family: Family) -> Family:
+def register_scheme_family(family: SchemeFamily) -> SchemeFamily:
     """Make a family known by its `family` name, to files and whatever reads them; a class decorator::
 
         @register_scheme_family
@@ -29,12 +31,20 @@ def register_scheme_family(family: Family) -> Family:
     told = f"register_scheme_family: {family.__name__}"
     if not (isinstance(family, type) and issubclass(family, Scheme) and is_dataclass(family)):
         raise TypeError(f"{told} is no frozen dataclass below Scheme")
-    name = getattr(family, "family", "")
+    if family.lower is Scheme.lower and hasattr(family, "family"):
+        raise TypeError(f"{told} needs a method lower, which says what a step is")
+    return register_family(family, told)
+
+
+def register_family(family: Family, told: str = "") -> Family:
+    """The same for a family of tables that are no schemes; `told` begins the errors."""
+    told = told or f"register_family: {family.__name__}"
+    name: str = getattr(family, "family", "")
     check_name(name, f"{told}.family")
-    if not name or family.lower is Scheme.lower:
-        raise TypeError(f"{told} needs {'a method lower, which says what a step is' if name else 'a name, family = …'}")
+    if not name:
+        raise TypeError(f"{told} needs a name, family = …")
     if taken := [key.name for key in family.file_keys() if key.name in COMMON]:
-        raise TypeError(f"{told}: every scheme file has {taken[0]}; call the field something else")
+        raise TypeError(f"{told}: every file has {taken[0]}; call the field something else")
     known = _families.get(name)
     if known is not None and _path(known) != _path(family):  # the same again is a module that was loaded again
         raise InputError(f"{told}: the family {name!r} is {_path(known)}'s already; choose another name")
@@ -42,17 +52,17 @@ def register_scheme_family(family: Family) -> Family:
     return family
 
 
-def _path(family: type[Scheme]) -> str:
+def _path(family: type[CoefficientTable]) -> str:
     return f"{family.__module__}.{family.__qualname__}"
 
 
-def families() -> dict[str, type[Scheme]]:
+def families() -> dict[str, type[CoefficientTable]]:
     """Every family by name, those of other packages included."""
     load_extensions("schemes")
     return dict(_families)
 
 
-def family_called(name: object) -> type[Scheme]:
+def family_called(name: object) -> type[CoefficientTable]:
     """The family of a name. Raises InputError, with the names that there are."""
     if isinstance(name, str) and name in _families:
         return _families[name]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Self, Unpack
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import About, Scheme, declared
+from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import About, declared
 from tableau2net.scheme.exact_rows import left_out
 from tableau2net.scheme.keys import Matrix, Numbers
 from tableau2net.scheme.layout import CellGrid, Label, Row

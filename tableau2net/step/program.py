@@ -14,7 +14,7 @@ from typing import Literal
 
 from sympy import Expr
 
-from tableau2net.scheme.base import Parameter
+from tableau2net.scheme.parameters import Parameter
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms

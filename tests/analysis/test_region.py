@@ -20,7 +20,7 @@ from tableau2net.analysis.region.linear_inequalities import feasible
 from tableau2net.analysis.region.regions import a_stable_region, region_text, zero_stable_region
 from tableau2net.errors import InputError
 from tableau2net.scheme import Multistep, RungeKutta, load
-from tableau2net.scheme.base import Parameter
+from tableau2net.scheme.parameters import Parameter
 
 sixths = st.fractions(min_value=-2, max_value=2, max_denominator=6)
 

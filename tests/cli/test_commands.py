@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tableau2net as t2n
-from tableau2net.scheme import list_schemes
+from tableau2net.scheme import list_tables
 from tableau2net.scheme.library import folder
 
 KNOWN_BAD = Path(__file__).parents[1] / "known_bad"
@@ -113,7 +113,7 @@ def test_list(run):
     assert "ssprk-104" in out
     assert "bdf" not in out
     _, out, _ = run("list", "--json")
-    assert [entry["name"] for entry in json.loads(out)] == list_schemes()
+    assert [entry["name"] for entry in json.loads(out)] == list_tables()
 
 
 def test_compile_to_a_file(run, tmp_path):

@@ -16,7 +16,7 @@ from tableau2net.codegen.learnable.pivots import pivots
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, symbol
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, load
-from tableau2net.scheme.base import Distribution
+from tableau2net.scheme.parameters import Distribution
 from tableau2net.testing import multistep, runge_kutta
 from tests.codegen.families import member, multistep_residuals, runge_kutta_residuals, table
 

@@ -11,7 +11,7 @@ from sympy import Expr, Rational
 from tableau2net.analysis import order_conditions
 from tableau2net.analysis.order.evidence import Order
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme
-from tableau2net.scheme.base import MAX_DIGITS
+from tableau2net.scheme.coefficient_table import MAX_DIGITS
 
 Row = Sequence[Expr]
 SLACK = 3  # decimals by which a condition may miss what is printed, as errors add up

@@ -15,7 +15,7 @@ from tableau2net.analysis.region.regions import A_STABLE, Region, a_stable_regio
 from tableau2net.errors import InputError
 from tableau2net.exact.text import MAX_LENGTH, parse, symbol, text_of
 from tableau2net.scheme import RungeKutta, Scheme
-from tableau2net.scheme.base import Parameter
+from tableau2net.scheme.parameters import Parameter
 
 ATTEMPTS = 400
 READABLE = 600  # characters: a general member with a hundred terms helps nobody

@@ -11,7 +11,7 @@ from sympy import Expr, Rational, S, Symbol
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
 from tableau2net.scheme import AdditiveMultistep, Multistep, RungeKutta, Scheme
-from tableau2net.scheme.base import Parameter
+from tableau2net.scheme.parameters import Parameter
 
 MAX_STEPS = 16
 MAX_STAGES = 9

@@ -25,7 +25,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.text import parse, text_of
 from tableau2net.scheme import RungeKutta, Scheme
-from tableau2net.scheme.base import substitute
+from tableau2net.scheme.parameters import substitute
 from tableau2net.step import lower
 
 

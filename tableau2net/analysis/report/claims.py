@@ -18,7 +18,7 @@ from tableau2net.analysis.report.finding import Finding
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import Scheme
-from tableau2net.scheme.base import MAX_DIGITS
+from tableau2net.scheme.coefficient_table import MAX_DIGITS
 
 ROUNDING = 1e-7  # conditions that are missed by more are not missed by rounding
 

@@ -14,8 +14,8 @@ from tableau2net.analysis.stability.verdicts import zero_stable
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, symbol
 from tableau2net.scheme import Parameter, Scheme
-from tableau2net.scheme.base import substitute
 from tableau2net.scheme.layout import Recurrence
+from tableau2net.scheme.parameters import substitute
 
 MARGIN = Rational(1, 512)  # of an open end, kept free so that tanh = 1 in rounded arithmetic is inside still
 Z = Symbol("z")

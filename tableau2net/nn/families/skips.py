@@ -13,7 +13,7 @@ from tableau2net.nn.entry import register_model
 from tableau2net.nn.families.residual import DEPTH, DEPTHS, ResNetOptions, by_name, depths_of, narrow_at, resnet_of
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.scheme import Scheme, load
-from tableau2net.scheme.base import Distribution
+from tableau2net.scheme.parameters import Distribution
 
 FOUR_RESOLUTIONS = 18  # the depth of two steps in each, 8n + 2
 

@@ -90,7 +90,7 @@ def slope(layer: nn.Module) -> float | None:
 
 
 @dataclass(frozen=True)
-class Stencil:
+class ConvolutionShape:
     """What of a convolution is not its weight."""
 
     stride: tuple[int, ...]
@@ -99,7 +99,7 @@ class Stencil:
     groups: int
 
     @classmethod
-    def of(cls, layer: Convolution) -> Stencil:
+    def of(cls, layer: Convolution) -> ConvolutionShape:
         """That of a layer. InputError where images are not continued by zeros, as many as it says."""
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise InputError(
@@ -138,7 +138,7 @@ class SpectralBound(nn.Module):
 
     layer: Linear, or a convolution with zeros around.  c: held at most at this norm.  size: of its images.
     iterations: of power iteration at each evaluation in training mode; in evaluation mode its vectors stay.
-    exact: σ is all singular values' largest, of a convolution a bound on it (see `Stencil.largest`): slower, certain.
+    exact: σ is all singular values' largest, of a convolution a bound on it (`ConvolutionShape.largest`): certain.
     """
 
     u: Tensor
@@ -154,7 +154,7 @@ class SpectralBound(nn.Module):
     ) -> None:
         super().__init__()
         self.c, self.size, self.iterations, self.exact = c, tuple(size), iterations, exact
-        self.stencil = None if isinstance(layer, nn.Linear) else Stencil.of(layer)
+        self.stencil = None if isinstance(layer, nn.Linear) else ConvolutionShape.of(layer)
         shape: tuple[int, ...] = (1, layer.in_features) if isinstance(layer, nn.Linear) else (1, layer.in_channels)
         if self.stencil is not None and (len(size) != len(self.stencil.stride) or min(size) < 1):
             images = ", ".join(["32"] * len(self.stencil.stride))
@@ -205,7 +205,7 @@ def _unit(vector: Tensor) -> Tensor:
     return vector / length.clamp_min(torch.finfo(vector.dtype).tiny)
 
 
-def _largest(weight: Tensor, stencil: Stencil | None, size: Sequence[int]) -> Tensor:
+def _largest(weight: Tensor, stencil: ConvolutionShape | None, size: Sequence[int]) -> Tensor:
     if stencil is not None:
         return stencil.largest(weight, size)
     found: Tensor = torch.linalg.matrix_norm(weight, 2)
@@ -223,7 +223,7 @@ def _norm(layer: nn.Linear | Convolution, size: tuple[int, ...]) -> float | None
         return float(_largest(weight.double(), None, ()))
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str) or len(size) != len(layer.stride):
         return None
-    return float(_largest(weight.double(), Stencil.of(layer), size))
+    return float(_largest(weight.double(), ConvolutionShape.of(layer), size))
 
 
 def _bound_of(layer: nn.Module) -> SpectralBound | None:

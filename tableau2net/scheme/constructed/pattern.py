@@ -5,80 +5,96 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tableau2net.errors import InputError
-from tableau2net.scheme.base import Scheme
+from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.words import check_name
+
+Number: TypeAlias = int | tuple[int, ...]  # of a member: as many as the pattern has places
 
 
 @dataclass(frozen=True)
 class SchemePattern:
-    """Methods numbered by one integer, such as the stages or the steps: ``SchemePattern("gauss-{}", range(1, 25), …)``.
+    """Tables numbered by an integer, such as the stages or the steps, or by several, such as the derivative and the
+    order: ``SchemePattern("gauss-{}", range(1, 25), …)``, ``SchemePattern("central-{}-{}", [(1, 2), (1, 4)], …)``.
 
-    pattern: their names, with ``{}`` for the number.  members: the numbers that have one.  listed: how many of the
-    first ones `list_schemes` shows.  build: the bare method.  title, claims: of a member, said without making it.
-    kind: the scheme family that members belong to.
+    pattern: their names, with ``{}`` for each number.  members: the numbers that have one, tuples of them where there
+    are several.  listed: how many of the first ones are shown.  build: the bare table.  title, claims: of a member,
+    said without making it; all three are given the numbers one by one.  kind: the family that members belong to.
     """
 
     pattern: str
-    members: Sequence[int]
-    build: Callable[[int], Scheme]
-    title: Callable[[int], str]
+    members: Sequence[Number]
+    build: Callable[..., CoefficientTable]
+    title: Callable[..., str]
     reference: str
-    claims: Callable[[int], Mapping[str, Any]]
+    claims: Callable[..., Mapping[str, Any]]
     listed: int = 5
     kind: str = "runge-kutta"
 
-    def name(self, n: int) -> str:
+    def name(self, n: Number) -> str:
         """The name of a member."""
-        return self.pattern.format(n)
+        return self.pattern.format(*_each(n))
 
-    def number(self, name: str) -> int | None:
+    def number(self, name: str) -> Number | None:
         """The number in a name of this pattern, of whatever size; None when the name is another's."""
-        before, after = self.pattern.split("{}")
-        match = re.fullmatch(rf"{re.escape(before)}(\d{{1,6}}){re.escape(after)}", name, re.ASCII)
-        return int(match[1]) if match and not match[1].startswith("0") else None
+        match = re.fullmatch(self.pattern.replace("{}", r"([1-9]\d{0,5})"), name, re.ASCII)
+        if match is None:
+            return None
+        numbers = tuple(map(int, match.groups()))
+        return numbers[0] if len(numbers) == 1 else numbers
 
     @property
-    def shown(self) -> Sequence[int]:
+    def shown(self) -> Sequence[Number]:
         """The members that are listed."""
         return self.members[: self.listed]
 
-    def member(self, n: int) -> Scheme:
-        """The n-th method. Raises InputError where there is none."""
+    def member(self, n: Number) -> CoefficientTable:
+        """The n-th table. Raises InputError where there is none."""
         if n not in self.members:
-            raise InputError(f"{self.name(n)}: {self.pattern.format('K')} exists for K {_among(self.members)}")
-        made = self.build(n)
-        return replace(
-            made,
-            name=self.name(n),
-            title=self.title(n),
-            reference=self.reference,
-            claims=self.claims(n),
-        )
+            raise InputError(f"{self.name(n)}: {self._places()} exists for {self._among()}")
+        title, claims = self.said(n)
+        return replace(self.build(*_each(n)), name=self.name(n), title=title, reference=self.reference, claims=claims)
+
+    def said(self, n: Number) -> tuple[str, Mapping[str, Any]]:
+        """The title and the claims of a member, which need not be made for them."""
+        return self.title(*_each(n)), self.claims(*_each(n))
+
+    def _places(self) -> str:
+        letters = "KLMN"[: self.pattern.count("{}")]
+        return self.pattern.format(*letters)
+
+    def _among(self) -> str:
+        """Which members there are, in words: each number by itself."""
+        columns = list(zip(*map(_each, self.members), strict=True))
+        return " and ".join(f"{k} {_range(sorted(set(column)))}" for k, column in zip("KLMN", columns, strict=False))
+
+
+def _each(n: Number) -> tuple[int, ...]:
+    return n if isinstance(n, tuple) else (n,)
 
 
 PATTERNS: dict[str, SchemePattern] = {}
 
 
 def register_scheme_patterns(*patterns: SchemePattern) -> tuple[SchemePattern, ...]:
-    """Let `load` construct these schemes by name, and `list_schemes` show the first few of each; returns them.
+    """Let `load` construct these tables by name, and lists show the first few of each; returns them.
 
     Raises InputError for a pattern that makes no names, or that is taken."""
     for new in patterns:
-        if new.pattern.count("{}") != 1:
+        if not 1 <= (places := new.pattern.count("{}")) <= 4:
             raise InputError(f"register_scheme_patterns: {new.pattern!r}: write {{}} once, where the number stands")
-        check_name(new.pattern.format(1), "register_scheme_patterns")
+        check_name(new.pattern.format(*[1] * places), "register_scheme_patterns")
         if PATTERNS.setdefault(new.pattern, new) is not new:
             raise InputError(f"register_scheme_patterns: {new.pattern!r} is there already; choose another pattern")
     return patterns
 
 
-def _among(members: Sequence[int]) -> str:
-    if isinstance(members, range) and members.step == 1:
-        return f"from {members[0]} to {members[-1]}"
-    return f"= {', '.join(map(str, members))}"
+def _range(numbers: Sequence[int]) -> str:
+    if len(numbers) > 1 and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
+        return f"from {numbers[0]} to {numbers[-1]}"
+    return f"= {', '.join(map(str, numbers))}"
 
 
 WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

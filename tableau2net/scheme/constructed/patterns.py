@@ -1,4 +1,4 @@
-"""Every family of constructed schemes, by the pattern of its names."""
+"""Every family of constructed tables, by the pattern of its names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pkgutil
 from importlib import import_module
 
 from tableau2net.scheme import constructed
-from tableau2net.scheme.base import Scheme
-from tableau2net.scheme.constructed.pattern import PATTERNS, SchemePattern
+from tableau2net.scheme.coefficient_table import CoefficientTable
+from tableau2net.scheme.constructed.pattern import PATTERNS, Number, SchemePattern
 
 for _module in pkgutil.iter_modules(constructed.__path__):  # each file registers its own
     import_module(f"{constructed.__name__}.{_module.name}")
@@ -22,17 +22,17 @@ ALIASES = {
 }
 
 
-def listed() -> dict[str, tuple[SchemePattern, int]]:
+def listed() -> dict[str, tuple[SchemePattern, Number]]:
     """The members that are shown, by name: the first few of each pattern."""
     return {pattern.name(n): (pattern, n) for pattern in PATTERNS.values() for n in pattern.shown}
 
 
 def is_member(name: str) -> bool:
-    """Whether a name is that of a scheme that is constructed."""
+    """Whether a name is that of a table that is constructed."""
     return any(pattern.number(name) in pattern.members for pattern in PATTERNS.values())
 
 
-def construct(name: str) -> Scheme | None:
+def construct(name: str) -> CoefficientTable | None:
     """The member that a name stands for; None when it follows no pattern. Raises InputError outside the bounds."""
     for other, own in ALIASES.items():
         if name == other or (other.endswith("-") and name.startswith(other)):
