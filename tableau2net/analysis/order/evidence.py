@@ -9,7 +9,7 @@ from sympy import Expr
 
 from tableau2net.analysis.reading.trees import bracket
 from tableau2net.exact.text import digits_in, is_long
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable
 
 
 class OrderKind(NamedTuple):
@@ -34,9 +34,9 @@ KINDS = {
 }
 
 
-def kind_of(scheme: Scheme) -> str:
-    """How far the order of a scheme holds, where it is an order for every field."""
-    return "all parameters" if scheme.parameters else "exact" if scheme.digits is None else "decimal"
+def kind_of(table: CoefficientTable) -> str:
+    """How far the order of a scheme, or of a stencil, holds, where it is an order for every field."""
+    return "all parameters" if table.parameters else "exact" if table.digits is None else "decimal"
 
 
 @dataclass(frozen=True)
