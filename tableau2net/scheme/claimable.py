@@ -33,6 +33,11 @@ _CLAIMS: dict[str, type] = {
     "ssp": Expr,
     "real_interval": Expr,
     "imaginary_interval": Expr,
+    "boundary_order": int,
+    "antisymmetric": bool,
+    "dissipative": bool,
+    "monotone": bool,
+    "sbp": bool,
 }
 CLAIMS: Mapping[str, type] = MappingProxyType(_CLAIMS)
 

@@ -145,8 +145,8 @@ def _entry(name: str) -> CatalogueEntry:
     path = _files().get(name)
     if path is None:
         made, n = patterns.listed()[name]
-        title, claims = made.said(n)
-        return CatalogueEntry(name, made.kind, title, claims.get("order"), ())
+        title, claims, parameters = made.said(n)
+        return CatalogueEntry(name, made.kind, title, claims.get("order"), parameters)
     if not path.is_relative_to(folder().resolve()):  # not written as ours are
         scheme = _load_named(name)
         return CatalogueEntry(name, scheme.family, scheme.title, scheme.claims.get("order"), tuple(scheme.symbols))

@@ -20,8 +20,8 @@ class SchemePattern:
     order: ``SchemePattern("gauss-{}", range(1, 25), …)``, ``SchemePattern("central-{}-{}", [(1, 2), (1, 4)], …)``.
 
     pattern: their names, with ``{}`` for each number.  members: the numbers that have one, tuples of them where there
-    are several.  listed: how many of the first ones are shown.  build: the bare table.  title, claims: of a member,
-    said without making it; all three are given the numbers one by one.  kind: the family that members belong to.
+    are several.  listed: how many of the first ones are shown.  build: the bare table.  title, claims, parameters: of a
+    member, said without making it; all four are given the numbers one by one.  kind: the family that members belong to.
     """
 
     pattern: str
@@ -32,6 +32,7 @@ class SchemePattern:
     claims: Callable[..., Mapping[str, Any]]
     listed: int = 5
     kind: str = "runge-kutta"
+    parameters: Callable[..., tuple[str, ...]] = lambda *_: ()
 
     def name(self, n: Number) -> str:
         """The name of a member."""
@@ -54,12 +55,13 @@ class SchemePattern:
         """The n-th table. Raises InputError where there is none."""
         if n not in self.members:
             raise InputError(f"{self.name(n)}: {self._places()} exists for {self._among()}")
-        title, claims = self.said(n)
+        title, claims, _ = self.said(n)
         return replace(self.build(*_each(n)), name=self.name(n), title=title, reference=self.reference, claims=claims)
 
-    def said(self, n: Number) -> tuple[str, Mapping[str, Any]]:
-        """The title and the claims of a member, which need not be made for them."""
-        return self.title(*_each(n)), self.claims(*_each(n))
+    def said(self, n: Number) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
+        """The title, the claims and the parameters' names of a member, which need not be made for them."""
+        numbers = _each(n)
+        return self.title(*numbers), self.claims(*numbers), self.parameters(*numbers)
 
     def _places(self) -> str:
         letters = "KLMN"[: self.pattern.count("{}")]
