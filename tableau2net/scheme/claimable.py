@@ -33,11 +33,6 @@ _CLAIMS: dict[str, type] = {
     "ssp": Expr,
     "real_interval": Expr,
     "imaginary_interval": Expr,
-    "boundary_order": int,
-    "antisymmetric": bool,
-    "dissipative": bool,
-    "monotone": bool,
-    "sbp": bool,
 }
 CLAIMS: Mapping[str, type] = MappingProxyType(_CLAIMS)
 
