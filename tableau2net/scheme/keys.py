@@ -110,7 +110,7 @@ def _kind(annotation: Any, name: str) -> tuple[Kind, int, Any]:
             return "word", 0, None
         if set(arms) == set(get_args(Grid)):
             return "number", ANY_DEPTH, None
-        if set(arms) == {int, tuple[int, ...]}:
+        if int in arms and set(arms) <= {int, tuple[int, ...], tuple[tuple[int, ...], ...]}:
             return "plain", 0, None
     elif get_origin(annotation) is tuple and len(arms) == 2 and arms[1] is Ellipsis:
         kind, depth, table = _kind(arms[0], name)

@@ -20,6 +20,7 @@ from tableau2net.scheme.keys import Grid, Numbers, entries_of
 from tableau2net.scheme.registered import register_family
 
 MAX_DERIVATIVE = 16
+MAX_TERMS = 32
 Offset = tuple[int, ...]  # along each axis
 
 
@@ -61,7 +62,8 @@ class BoundaryRow(CoefficientTable):
 class Stencil(CoefficientTable):
     """The weights of a derivative on a uniform grid.
 
-    derivative: its order along each axis, (1, 0) say; a number for one axis; 0 for the value itself (a filter).
+    derivative: its order along each axis, (1, 0) say; a number for one axis; 0 for the value itself (a filter); several
+    of one total order, ((2, 0), (0, 2)) say, for their sum on a grid of equal steps, one as often as it counts.
     weights: exact numbers; in two and three dimensions rows of them, and planes of rows, axis 0 outermost.
     offsets: where the weights stand, on one axis.  centre: the index of the point itself, on several.
     left: the left side of a compact formula, on one axis.
@@ -72,7 +74,7 @@ class Stencil(CoefficientTable):
 
     family: ClassVar[str] = "stencil"
 
-    derivative: int | tuple[int, ...]
+    derivative: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
     weights: Grid
     offsets: tuple[int, ...] | None = None
     centre: tuple[int, ...] | None = None
@@ -140,9 +142,14 @@ class Stencil(CoefficientTable):
         object.__setattr__(self, "centre", centre)
 
     @property
+    def terms(self) -> tuple[tuple[int, ...], ...]:
+        """The derivatives that are added, each by its order along each axis: one, but for a Laplacian and its like."""
+        return _terms(self.derivative)
+
+    @property
     def orders(self) -> tuple[int, ...]:
-        """The order of the derivative along each axis."""
-        return self.derivative if isinstance(self.derivative, tuple) else (self.derivative,)
+        """The order of the derivative along each axis; of the first that is added, where they are several."""
+        return self.terms[0]
 
     @property
     def dimension(self) -> int:
@@ -171,10 +178,24 @@ class Stencil(CoefficientTable):
         return {(j,): a for j, a in sorted(held) if not a.is_zero}
 
 
-def _derivative(given: Any) -> tuple[int, ...]:
+def _derivative(given: Any) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
+    terms = tuple(map(_orders, _terms(given)))
+    if len({(len(term), sum(term)) for term in terms}) > 1:
+        raise InputError("derivative: those that are added are of one total order, [[2, 0], [0, 2]] say")
+    if not 1 <= len(terms) <= MAX_TERMS:
+        raise InputError(f"derivative: {len(terms)} are added, 1 to {MAX_TERMS} are read")
+    return terms if len(terms) > 1 else terms[0]
+
+
+def _terms(given: Any) -> tuple[Any, ...]:
     expected = "derivative: a whole number, or one for each axis, [1, 0] say"
-    orders = (given,) if not hasattr(given, "__len__") else tuple(as_list(given, expected))
-    found = tuple(whole_number(m, "derivative") for m in orders)
+    listed = (given,) if not hasattr(given, "__len__") else tuple(as_list(given, expected))
+    return listed if any(hasattr(entry, "__len__") for entry in listed) else (listed,)
+
+
+def _orders(given: Any) -> tuple[int, ...]:
+    listed = as_list(given, "derivative: of those that are added each is a list, [[2, 0], [0, 2]] say")
+    found = tuple(whole_number(m, "derivative") for m in listed)
     if not 1 <= len(found) <= MAX_DIMENSION:
         raise InputError(f"derivative: {len(found)} axes, 1 to {MAX_DIMENSION} are read")
     if not all(0 <= m <= MAX_DERIVATIVE for m in found):

@@ -85,3 +85,14 @@ def test_one_kind_of_table_in_the_place_of_the_other_is_said():
     with pytest.raises(InputError, match="rk4 is a runge-kutta scheme, where a stencil is needed"):
         t2n.load("rk4", Stencil)
     assert not set(t2n.list_stencils()) & set(t2n.list_schemes())
+
+
+def test_derivatives_may_be_added():
+    """A Laplacian is one operator; each of the derivatives is of the whole order."""
+    five = Stencil([[2, 0], [0, 2]], [["0", "1", "0"], ["1", "-4", "1"], ["0", "1", "0"]], centre=[1, 1], name="five")
+    assert (five.terms, five.orders, five.dimension) == (((2, 0), (0, 2)), (2, 0), 2)
+    assert file.loads(file.dumps(five)) == five
+    assert Stencil([[1, 0]], [["1", "2"]], centre=[0, 0]).derivative == (1, 0)
+    for wrong in ([[2, 0], [0, 1]], [[2, 0], [2]], [[2, 0], 2], [[1, 0]] * 33):
+        with pytest.raises(InputError, match=r"^derivative: [^\n]+$"):
+            Stencil(wrong, [["1", "2"]], centre=[0, 0])

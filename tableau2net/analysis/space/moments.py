@@ -2,7 +2,8 @@
 
 M_k(w) = Σ_j w_j j^k/k!, over multi-indices in several dimensions (k! = Π k_i!). As
 (Du)_i = h^{−|o|} Σ_k M_k(w) h^|k| ∂^k u, a stencil for ∂^o is of order p when M_k(w) = M_{k−o}(a) for all
-|k| < |o| + p; a is 1 at the point itself unless the stencil is compact.
+|k| < |o| + p; a is 1 at the point itself unless the stencil is compact. Of derivatives that are added the right sides
+add up.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def _read(points: Mapping[Index, Expr], domain: Domain | Balls) -> _Weights:
 def _order(stencil: Stencil, above: _Weights, below: _Weights, of: str = "") -> SpaceOrder:
     """A condition must fail: ŵ − (iθ)^m â, along a line, is an exponential sum whose zero at 0 is of lower multiplicity
     than it has terms (Pólya, Szegő V.75). Decimals that are nearly 0 may hide that."""
-    domain, derivative = above.domain, stencil.orders
+    domain, derivative, terms = above.domain, stencil.orders, stencil.terms
     if not below.moment((0,) * len(derivative)):
         raise InputError(
             f"{stencil.name or 'stencil'}: left: the weights sum to 0, so that constants have no derivative"
@@ -163,7 +164,7 @@ def _order(stencil: Stencil, above: _Weights, below: _Weights, of: str = "") -> 
         failing = [
             _residual(k, found, should, domain, of)
             for k in indices(degree, len(derivative))
-            for found, should in [(above.moment(k), below.moment(_less(k, derivative)))]
+            for found, should in [(above.moment(k), sum((below.moment(_less(k, o)) for o in terms), domain.zero))]
             if found - should
         ]
         if failing:

@@ -157,3 +157,20 @@ def test_only_the_identity_is_of_every_order():
 def test_a_left_side_without_a_mean_has_no_order():
     with pytest.raises(InputError, match="left: the weights sum to 0"):
         space_order(Stencil(1, [-1, 1], [0, 1], left=Side([0, 1], [1, -1])))
+
+
+def test_the_order_of_a_sum_of_derivatives_is_that_of_polynomials():
+    """Laplacians: which moments end the order, and that Mehrstellen's error is h²/12 Δ²u."""
+    family = Stencil(
+        [[2, 0], [0, 2]],
+        [["g/2", "1 - g", "g/2"], ["1 - g", "2*g - 4", "1 - g"], ["g/2", "1 - g", "g/2"]],
+        centre=[1, 1],
+        parameters=[Parameter("g", "1/3")],
+    )
+    assert space_order(family).order == 2
+    assert leading_error(family.at_defaults()) == {
+        (4, 0): Rational(1, 12),
+        (2, 2): Rational(1, 6),
+        (0, 4): Rational(1, 12),
+    }
+    assert space_order(Stencil([2, 0], family.at_defaults().weights, centre=[1, 1])).order == 0  # not of u_xx alone
