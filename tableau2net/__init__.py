@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import integrate as integrate
     from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
+    from tableau2net.nn import field as field
     from tableau2net.nn import inverse as inverse
     from tableau2net.nn import list_models as list_models
     from tableau2net.nn import log_det as log_det
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
+    from tableau2net.scheme import Equation as Equation
     from tableau2net.scheme import GeneralLinear as GeneralLinear
     from tableau2net.scheme import Multistep as Multistep
     from tableau2net.scheme import Parameter as Parameter
@@ -68,11 +70,21 @@ _EXPORTS = {  # module: the names that come from it
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("Event", "IntegrationError", "Solution", "integrate"),
-    "nn": ("convert", "create_model", "inverse", "list_models", "log_det", "refine", "register_model", "summary"),
+    "nn": (
+        "convert",
+        "create_model",
+        "field",
+        "inverse",
+        "list_models",
+        "log_det",
+        "refine",
+        "register_model",
+        "summary",
+    ),
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
-        *("Stencil", "list_stencils"),
+        *("Equation", "Stencil", "list_stencils"),
         "register_scheme_family",
     ),
     "training": ("register_source", "train"),

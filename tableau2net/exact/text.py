@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from math import comb, inf, isfinite, log10, prod
@@ -40,12 +40,16 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, real=True)
 
 
-def parse(value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
+def parse(
+    value: object,
+    symbols: Mapping[str, Expr] | None = None,
+    functions: Mapping[str, Callable[[Expr], Expr]] | None = None,
+) -> Expr:
     """Read one exact coefficient.
 
     Text goes through the bounded grammar (numbers, the names in `symbols`, ``+ - * / **``, ``sqrt``, unary minus);
     integers, fractions, decimals and sympy's exact real numbers are taken as they are; a float is refused, since it is
-    not exact.
+    not exact. functions: further ones that text may call, of an expression with a symbol and without a function in it.
 
     Raises:
         InputError: what is wrong with the text, in one line that quotes it.
@@ -60,7 +64,7 @@ def parse(value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
                 )
             return value
         case str():
-            return _parse_text(value, symbols or {})
+            return _parse_text(value, symbols or {}, functions or {})
         case bool() | float():
             raise InputError(f'{value!r} is not an exact number: write it as text, such as "1/2" or "0.1"')
         case RationalNumber():  # whole numbers of Python and of numpy, and fractions
@@ -85,7 +89,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
+def _parse_text(text: str, symbols: Mapping[str, Expr], functions: Mapping[str, Callable[[Expr], Expr]]) -> Expr:
     if plain := PLAIN.match(text):
         return Rational(int(plain[1]), int(plain[2] or 1))
     shown = text if len(text) <= 60 else text[:57] + "..."
@@ -100,7 +104,7 @@ def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise InputError(f"coefficient {shown!r} is not an arithmetic expression") from None
     try:
-        return _Reader(text.strip(), symbols).read(tree.body, 0)
+        return _Reader(text.strip(), symbols, functions).read(tree.body, 0)
     except InputError as error:
         raise InputError(f"coefficient {shown!r}: {error}") from None
 
@@ -108,9 +112,10 @@ def _parse_text(text: str, symbols: Mapping[str, Expr]) -> Expr:
 class _Reader:
     """Gives a meaning to the few syntax nodes a coefficient may hold."""
 
-    def __init__(self, text: str, symbols: Mapping[str, Expr]) -> None:
+    def __init__(self, text: str, symbols: Mapping[str, Expr], functions: Mapping[str, Callable[[Expr], Expr]]) -> None:
         self.text = text
         self.symbols = symbols
+        self.functions = functions
 
     def read(self, node: ast.expr, depth: int) -> Expr:
         if depth > MAX_DEPTH:
@@ -128,9 +133,18 @@ class _Reader:
                 return self._binary(op, self.read(left, depth + 1), self.read(right, depth + 1))
             case ast.Call(func=ast.Name(id="sqrt"), args=[argument], keywords=[]):
                 return self._power(self.read(argument, depth + 1), Rational(1, 2))
+            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in self.functions:
+                return self._function(name, self.read(argument, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
-                raise InputError(f"{name}(...) is not allowed, only sqrt of one value")
+                known = ", ".join(["sqrt", *self.functions])
+                raise InputError(f"{name}(...) is not allowed, only {known} of one value")
         raise InputError(f"{type(node).__name__} is not allowed: numbers, parameters, + - * / **, sqrt")
+
+    def _function(self, name: str, argument: Expr) -> Expr:
+        """One of the further functions. Nested ones, exp(exp(9)) say, are numbers beyond all bounds."""
+        if not argument.free_symbols or argument.has(sympy.Function):
+            raise InputError(f"{name}(...) is of an expression with a name in it, and without another function")
+        return self.functions[name](argument)
 
     def _number(self, text: str) -> Expr:
         text = text.replace("_", "")

@@ -21,6 +21,7 @@ from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
+from tableau2net.nn.space import SpaceField, field
 
 __all__ = [
     "CompiledBlock",
@@ -29,12 +30,14 @@ __all__ = [
     "InverseBlock",
     "PreActivation",
     "ResidualNetwork",
+    "SpaceField",
     "Transition",
     "coefficient_values",
     "compare_outputs",
     "convert",
     "create_model",
     "exact_coefficients",
+    "field",
     "inverse",
     "lipschitz_",
     "lipschitz_bound",

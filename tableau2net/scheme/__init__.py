@@ -8,6 +8,7 @@ from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
+from tableau2net.scheme.equation import Equation, UsedStencil
 
 # isort: on
 from tableau2net.scheme.coefficient_table import CoefficientTable
@@ -33,6 +34,7 @@ __all__ = [
     "BoundaryRow",
     "CoefficientTable",
     "Distribution",
+    "Equation",
     "GeneralLinear",
     "Matrix",
     "Multistep",
@@ -44,6 +46,7 @@ __all__ = [
     "Side",
     "Stencil",
     "StepWriter",
+    "UsedStencil",
     "adjoint",
     "as_scheme",
     "as_stencil",

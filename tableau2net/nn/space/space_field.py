@@ -1,0 +1,277 @@
+"""The right-hand side of a partial differential equation as a field: one convolution for all derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from sympy import Expr
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tableau2net.codegen.expressions import scalar
+from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
+from tableau2net.nn.space.grid_coefficients import GridCoefficients
+from tableau2net.nn.space.grid_ends import continued, end_rows
+from tableau2net.nn.space.grid_waves import symbols
+from tableau2net.nn.space.linear_solves import solved
+from tableau2net.nn.space.right_side import Split, WrittenFunction, renamed, safe_names, sum_of
+from tableau2net.nn.space.stencil_weights import ExactBuffers, StencilWeights
+from tableau2net.scheme.derivative_letters import AXES, letters_of
+from tableau2net.scheme.equation import Equation, Orders
+
+CONVOLUTIONS: tuple[Callable[..., Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
+Channel = tuple[int, Orders]  # a state, and a derivative of it
+
+
+class SpaceField(ExactBuffers):
+    """u ↦ u_t on a uniform grid, made by `field`.
+
+    It is called as ``field(u)`` or ``field(t, u)`` with states (…, S, *grid); a single state may have any dimensions
+    before the grid, each entry of which is a state by itself. The slope has the same shape.
+
+    states, names: of the states, and of the derivatives that a callable right-hand side gets, in order.  h: the step of
+    the grid along each axis.  boundary: a word for each axis.  stencils: the weights, see `StencilWeights`.
+    coefficients: what stands for open parameters.  right: what is done with the derivatives.
+    """
+
+    mixing: Tensor
+    kernel: Tensor
+    weighed_rows: Tensor
+    weighed_columns: Tensor
+    weighed_scales: Tensor
+    right: Callable[..., Any] | None
+
+    def __init__(
+        self,
+        states: Sequence[str],
+        stencils: StencilWeights,
+        h: Sequence[float],
+        boundary: Sequence[str],
+        coefficients: GridCoefficients,
+        right: Split | nn.Module | Callable[[Tensor], Tensor],
+        equation: Equation | None = None,
+    ) -> None:
+        super().__init__()
+        self.states, self.h, self.boundary = tuple(states), tuple(h), tuple(boundary)
+        self.stencils, self.coefficients, self.equation = stencils, coefficients, equation
+        self._scales = [prod(step**-m for step, m in zip(self.h, orders, strict=True)) for orders in self._orders]
+        self.split: Split | None = None
+        self.linear_rows: tuple[int, ...] = ()
+        if isinstance(right, Split):
+            assert equation is not None
+            self.split = right
+            read = [at for name, at in equation.derivatives.items() if name in right.reads and any(at[1])]
+            self.channels: tuple[Channel, ...] = tuple((self.states.index(state), orders) for state, orders in read)
+            self.linear_rows = tuple(sorted({i for i, _, _ in right.linear}))
+            self.right = self._written(right)
+        else:
+            self.channels = tuple(product(range(len(self.states)), self._orders))
+            self.right = right
+        self.names = tuple(self._name(channel) for channel in self.channels)
+        self._mix()
+        self.spectral = any(each.compact for each in stencils.derivatives)
+        self._ends()
+        if not self.changing:
+            with torch.no_grad():
+                self.hold("kernel", self._exact["mixing"].numpy() @ self.stencils._exact["start"].numpy())
+
+    @property
+    def _orders(self) -> list[Orders]:
+        return [each.orders for each in self.stencils.derivatives]
+
+    def _name(self, channel: Channel) -> str:
+        state, letters = self.states[channel[0]], letters_of(channel[1])
+        return f"{state}_{letters}" if letters else state
+
+    @property
+    def changing(self) -> bool:
+        """Whether the kernel of the convolution is made of what is learnt."""
+        return self.stencils.z is not None or self.weighing is not None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether u_t = L u, with coefficients that are numbers."""
+        return self.split is not None and not any(map(bool, self.split.rest)) and len(self.linear_rows) > 0
+
+    # ------------------------------------------------------------------------------------------- what is made once
+
+    def _mix(self) -> None:
+        """How each channel that the convolution gives is made of the derivatives of each state: (channels·S, n)."""
+        s, orders = len(self.states), self._orders
+        rows = len(self.channels) + len(self.linear_rows)
+        mixing = np.zeros((rows, s, len(orders)))
+        for k, (state, o) in enumerate(self.channels):
+            i = orders.index(o)
+            mixing[k, state, i] = self._scales[i]
+        learnt: list[tuple[int, int, Expr]] = []
+        for (equation, state, o), coefficient in (self.split.linear if self.split else {}).items():
+            row, i = len(self.channels) + self.linear_rows.index(equation), orders.index(o)
+            if coefficient.is_number:
+                mixing[row, state, i] = float_of(coefficient) * self._scales[i]
+            else:
+                learnt.append((row * s + state, i, coefficient))
+        self.hold("mixing", mixing.reshape(rows * s, len(orders)))
+        self.weighing = None
+        if learnt:
+            names = sorted({x.name for _, _, c in learnt for x in c.free_symbols})
+            safe = safe_names(names)
+            results = [scalar(renamed(c, safe)) for _, _, c in learnt]
+            self.weighing = WrittenFunction("coefficients", list(safe.values()), results)
+            self.weighed = tuple(names)
+            self.register_buffer("weighed_rows", torch.tensor([r for r, _, _ in learnt]), persistent=False)
+            self.register_buffer("weighed_columns", torch.tensor([i for _, i, _ in learnt]), persistent=False)
+            self.hold("weighed_scales", np.array([self._scales[i] for _, i, _ in learnt]))
+
+    def _ends(self) -> None:
+        """The rows that stencils have at the ends of axes."""
+        self.bounded = tuple(a for a, word in enumerate(self.boundary) if word == "sbp")
+        if self.bounded and self.stencils.z is not None:
+            raise InputError('boundary = "sbp": rows at the ends belong to fixed stencils; write learn="frozen"')
+        if self.spectral and set(self.boundary) != {"periodic"}:
+            raise InputError('boundary: compact stencils are solved on a periodic grid; write boundary="periodic"')
+        if self.spectral and self.stencils.z is not None:
+            raise InputError('compact stencils are fixed; write learn="frozen"')
+        for a in self.bounded:
+            for right in (False, True):
+                self.hold(f"end{a}{int(right)}", end_rows(self.stencils.derivatives, a, right))
+
+    def _written(self, split: Split) -> WrittenFunction | None:
+        """The rest of the equation as a function of states, derivatives, what is linear, and coefficients."""
+        if not any(split.rest):
+            if len(self.linear_rows) != len(self.states):
+                raise InputError("field: each state needs a rate of its own that is not 0")
+            return None
+        linear = [f"linear_{self.states[i]}" for i in self.linear_rows]
+        derivatives = [self._name(channel) for channel in self.channels]
+        self.called = tuple(name for name in self.coefficients.names if name in split.reads)
+        names = [*self.states, *derivatives, *self.called]
+        safe = safe_names(names)
+        results = []
+        for i, terms in enumerate(split.rest):
+            first = f"linear_{self.states[i]}" if i in self.linear_rows else ""
+            results.append(sum_of({renamed(w, safe): renamed(c, safe) for w, c in terms.items()}, first))
+        arguments = [safe[name] for name in (*self.states, *derivatives)] + linear + [safe[n] for n in self.called]
+        return WrittenFunction("rate" if len(self.states) == 1 else "rates", arguments, results)
+
+    # ------------------------------------------------------------------------------------------- what a call does
+
+    def mixed(self) -> Tensor:
+        """How channels are made of derivatives, now."""
+        if self.weighing is None:
+            return self.mixing
+        values = self.weighing(*(self.coefficients(name) for name in self.weighed))
+        values = torch.stack(values if isinstance(values, tuple) else (values,))
+        return self.mixing.index_put((self.weighed_rows, self.weighed_columns), values * self.weighed_scales)
+
+    def kernels(self) -> Tensor:
+        """The kernel of each channel for each state: (channels, S, *box), a step of the grid included."""
+        flat = self.mixed() @ self.stencils() if self.changing else self.kernel
+        return flat.view(-1, len(self.states), *self.stencils.box)
+
+    def differentiated(self, y: Tensor) -> Tensor:
+        """All channels of states (N, S, *grid): (N, channels, *grid)."""
+        if self.spectral:
+            return self._by_waves(y)
+        stencils = self.stencils
+        found = CONVOLUTIONS[len(self.h) - 1](continued(y, stencils.low, stencils.high, self.boundary), self.kernels())
+        for a in self.bounded:
+            self._add_ends(found, y, a)
+        return found
+
+    def _add_ends(self, found: Tensor, y: Tensor, axis: int) -> None:
+        at, n = 2 + axis, y.shape[2 + axis]
+        for right in (False, True):
+            rows = getattr(self, f"end{axis}{int(right)}")
+            count, nodes = rows.shape[1:]
+            if n < 2 * count or n < nodes:
+                raise InputError(
+                    f"the grid has {n} points along {AXES[axis]}: its ends alone take {max(2 * count, nodes)}"
+                )
+            mixed = torch.einsum("kn,nrc->krc", self.mixed(), rows).view(-1, len(self.states), count, nodes)
+            near = y.narrow(at, n - nodes, nodes).flip(at) if right else y.narrow(at, 0, nodes)
+            more = torch.einsum("ksrc,ns...c->nk...r", mixed, near.movedim(at, -1)).movedim(-1, at)
+            place = found.narrow(at, n - count, count) if right else found.narrow(at, 0, count)
+            place.add_(more.flip(at) if right else more)
+
+    def _by_waves(self, y: Tensor) -> Tensor:
+        grid = y.shape[2:]
+        axes = tuple(range(2, y.dim()))
+        wave = torch.fft.rfftn(y, dim=axes)
+        found = torch.einsum("ks...,ns...->nk...", self.symbols(grid, half=True), wave)
+        back: Tensor = torch.fft.irfftn(found, s=tuple(grid), dim=axes)
+        return back
+
+    def symbols(self, grid: Sequence[int], *, half: bool = False) -> Tensor:
+        """What each channel multiplies the waves of each state by: (channels, S, *grid), on a periodic grid; the last
+        axis to its half where that is told."""
+        stencils = self.stencils
+        above = symbols(stencils().view(-1, *stencils.box), stencils.low, grid, half)
+        if self.spectral:
+            above = above / self._left_symbols(grid, half, above)
+        mixed = self.mixed().to(above.dtype).view(-1, len(self.states), above.shape[0])
+        return torch.einsum("ksn,n...->ks...", mixed, above)
+
+    def _left_symbols(self, grid: Sequence[int], half: bool, like: Tensor) -> Tensor:
+        found = []
+        for each in self.stencils.derivatives:
+            points = each.left_points
+            low = tuple(min(at[a] for at in points) for a in range(len(grid)))
+            box = tuple(max(at[a] for at in points) - low[a] + 1 for a in range(len(grid)))
+            weights = np.zeros(box)
+            for at, weight in points.items():
+                weights[tuple(j - b for j, b in zip(at, low, strict=True))] = float_of(weight)
+            real = torch.as_tensor(weights, dtype=self.mixing.dtype, device=self.mixing.device)
+            found.append(symbols(real.unsqueeze(0), low, grid, half)[0])
+        return torch.stack(found).to(like.dtype)
+
+    def forward(self, *arguments: Any) -> Tensor:
+        y: Tensor = arguments[-1]
+        d, s = len(self.h), len(self.states)
+        if y.dim() < d or (s > 1 and (y.dim() == d or y.shape[-d - 1] != s)):
+            raise ValueError(f"a state (…, {s}, *grid) of {d} axes is wanted; got {tuple(y.shape)}")
+        if y.dtype != self.mixing.dtype:
+            raise TypeError(f"the state is {y.dtype}, the field {self.mixing.dtype}: write field.to({y.dtype})")
+        states = y.reshape(-1, s, *y.shape[y.dim() - d :])
+        found = self.differentiated(states) if self.mixing.shape[0] else None
+        return self._rate(states, found).reshape(y.shape)
+
+    def _rate(self, states: Tensor, found: Tensor | None) -> Tensor:
+        if self.split is None:
+            assert self.right is not None
+            made: Tensor = self.right(found)
+            return made
+        if self.right is None:
+            assert found is not None
+            return found
+        values = [one for each in (states, found) if each is not None for one in torch.split(each, 1, 1)]
+        rates: Tensor | tuple[Tensor | float, ...] = self.right(*values, *map(self.coefficients, self.called))
+        if isinstance(rates, Tensor):
+            return rates
+        like = values[0]
+        full = (rate if isinstance(rate, Tensor) else torch.full_like(like, rate) for rate in rates)
+        return torch.cat([rate.expand_as(like) for rate in full], 1)
+
+    def linear_part(self, states: Tensor) -> Tensor:
+        """L u of a linear field, of states (N, S, *grid)."""
+        return self._rate(states, self.differentiated(states))
+
+    def resolvent(self, known: Tensor, c: float | Tensor) -> Tensor:
+        """The u with u = known + c·f(u), of a linear field. Raises InputError for another one."""
+        if not self.is_linear:
+            why = "u_t is a function" if self.split is None else f"of {self.split.text or 'no derivative'}"
+            raise InputError(
+                f"resolvent: only terms with one derivative and a number are solved for, not those {why}; "
+                'take part="linear" and part="rest" as the two fields of an IMEX scheme'
+            )
+        states = known.reshape(-1, len(self.states), *known.shape[known.dim() - len(self.h) :])
+        return solved(self, states, c).reshape(known.shape)
+
+    def extra_repr(self) -> str:
+        steps = ", ".join(f"{step:.6g}" for step in self.h)
+        return f"h=({steps}), boundary={', '.join(self.boundary)}, derivatives={', '.join(self.names)}"
