@@ -13,11 +13,14 @@ from tableau2net.analysis.region import Region, a_stable_region, region_text, ze
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
+from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
+from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 
 __all__ = [
+    "CFL",
     "SSP",
     "Claim",
     "Order",
@@ -25,9 +28,11 @@ __all__ = [
     "Report",
     "Residual",
     "Stability",
+    "StencilTerm",
     "Structure",
     "Verdict",
     "a_stable_region",
+    "cfl",
     "characteristic_polynomial",
     "check",
     "differential_form",
@@ -39,6 +44,7 @@ __all__ = [
     "generate_multistep",
     "generate_runge_kutta",
     "independent_order",
+    "limit_of_terms",
     "modified_equation",
     "modifying_integrator",
     "order",

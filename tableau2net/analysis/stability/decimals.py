@@ -40,7 +40,7 @@ def meant(curve: Curve, derivative: int, fields: int) -> Curve:
             break
         rows.append([weights[place] for place in free])
         missed.append(off)
-    for place, change in zip(free, _least(rows, missed), strict=False):
+    for place, change in zip(free, least_change(rows, missed), strict=False):
         terms[place] -= change
     columns: list[dict[tuple[int], object]] = [{} for _ in curve.coefficients]
     for (j, k), c in terms.items():
@@ -62,7 +62,7 @@ def _weight(place: tuple[int, int], order: int, derivative: int, fields: int) ->
     return Fraction(j**n, factorial(n)) if n >= 0 else Fraction(0)
 
 
-def _least(rows: list[list[Fraction]], missed: list[Fraction]) -> list[Fraction]:
+def least_change(rows: list[list[Fraction]], missed: list[Fraction]) -> list[Fraction]:
     """The x of least Euclidean norm with rows · x = missed, of as many of the first rows as have a solution."""
     while rows:
         gram = [[sum(a * b for a, b in zip(u, v, strict=True)) for v in rows] for u in rows]

@@ -1,0 +1,126 @@
+"""The right-hand side of u_t = Σ c D u with constant coefficients, as its symbol along each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import QQ, Expr, Poly, Rational
+
+from tableau2net.analysis.space.excess import Wave
+from tableau2net.analysis.space.printed import meant_stencil
+from tableau2net.analysis.space.symbol import sampled, symbol
+from tableau2net.errors import InputError
+from tableau2net.exact.domain import domain_of
+from tableau2net.exact.polynomials import X, count_real_roots
+from tableau2net.exact.text import float_of, parse
+from tableau2net.scheme import Stencil
+
+
+@dataclass(frozen=True)
+class StencilTerm:
+    """c D u of an equation u_t = Σ c D u on a grid: coefficient, stencil, the step h (one number, or one an axis of
+    the stencil), and the first axis of the grid that the stencil acts along.
+
+    Numbers are exact: whole numbers, fractions, sympy numbers or text; a float is the binary fraction that it is."""
+
+    coefficient: Expr
+    stencil: Stencil
+    step: Any = 1
+    axis: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficient", _number(self.coefficient, "coefficient"))
+        given = self.step if isinstance(self.step, list | tuple) else (self.step,) * self.stencil.dimension
+        steps = tuple(_number(h, "step") for h in given)
+        if len(steps) != self.stencil.dimension or any(not h.is_positive for h in steps):
+            raise InputError(f"step: {self.stencil.dimension} positive numbers h, one an axis, are expected")
+        object.__setattr__(self, "step", steps)
+        if not isinstance(self.axis, int) or self.axis < 0:
+            raise InputError("axis: a whole number from 0 is expected")
+
+    @property
+    def factor(self) -> Expr:
+        """What stands before the stencil's weights: c h^−m, over all axes."""
+        value = self.coefficient
+        for h, m in zip(self.step, self.stencil.orders, strict=True):
+            value = value / h**m
+        return value
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes of the grid that it acts along."""
+        return tuple(range(self.axis, self.axis + self.stencil.dimension))
+
+
+def _number(value: Any, what: str) -> Expr:
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            raise InputError(f"{what}: {value} is no finite number")
+        value = Rational(*Fraction(value).as_integer_ratio())
+    found = parse(value)
+    if not found.is_number or not found.is_real:
+        raise InputError(f"{what}: {found} is no real number")
+    return found
+
+
+def terms_of(given: Iterable[Any]) -> tuple[StencilTerm, ...]:
+    """Terms, each a StencilTerm or a tuple of what one holds; without those of coefficient 0. Raises InputError."""
+    found = tuple(t if isinstance(t, StencilTerm) else StencilTerm(*t) for t in given)
+    if not found:
+        raise InputError("an equation needs a term: (coefficient, stencil, step)")
+    if len({a for t in found for a in t.axes}) > 3:
+        raise InputError("at most three axes")
+    return tuple(t for t in found if not t.coefficient.is_zero)
+
+
+def settled(term: StencilTerm) -> StencilTerm:
+    """With the stencil's parameters at their declared values, and its decimals as they were meant."""
+    return replace(term, stencil=meant_stencil(term.stencil.at_defaults()))
+
+
+def along_axes(terms: Sequence[StencilTerm]) -> list[Wave] | None:
+    """The symbol as a sum of one for each axis; None where a term couples axes."""
+    if any(len(t.axes) > 1 for t in terms):
+        return None
+    return [_sum([t for t in terms if t.axis == axis]) for axis in sorted({t.axis for t in terms})]
+
+
+def _sum(terms: Sequence[StencilTerm]) -> Wave:
+    real, imaginary, below = (Poly(c, X, domain=QQ) for c in (0, 0, 1))
+    for term in terms:
+        found = symbol(term.stencil)
+        domain = domain_of([term.factor])
+        factor = Poly([domain.convert(term.factor)], X, domain=domain.domain)
+        d = found.denominator
+        if vanishes(d):
+            raise InputError(
+                f"{term.stencil.name or 'stencil'}: left: it vanishes at an angle, so that no derivative is told there"
+            )
+        real, imaginary = real * d + factor * found.real * below, imaginary * d + factor * found.imaginary * below
+        below = below * d
+    common = real.gcd(imaginary).gcd(below) if below.degree() > 0 else below.one
+    if common.degree() > 0:
+        real, imaginary, below = (p.quo(common) for p in (real, imaginary, below))
+    return Wave(real, imaginary, below)
+
+
+def vanishes(p: Poly) -> bool:
+    """Whether a polynomial has a root in [−1, 1]."""
+    if p.degree() < 1:
+        return False
+    if not all(p.eval(end) for end in (-1, 1)):
+        return True
+    return count_real_roots(p.quo(p.gcd(p.diff())), QQ(-1), QQ(1)) > 0
+
+
+def sampled_sum(terms: Sequence[StencilTerm], *angles: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """The symbol at angles, one array for each axis of the grid, in floats."""
+    total: Any = np.complex128(0)
+    for term in terms:
+        total = total + float_of(term.factor) * sampled(term.stencil, *(angles[a] for a in term.axes))
+    return np.asarray(total)

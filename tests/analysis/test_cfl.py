@@ -1,0 +1,227 @@
+"""Von Neumann limits, by routes that share no code with the polynomials: floats over the angles, the matrix of a
+periodic grid."""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from sympy import CRootOf, Rational, oo, sqrt
+
+import tableau2net as t2n
+from tableau2net.scheme import Stencil
+from tests.strategies import explicit_runge_kutta, implicit_runge_kutta
+
+KNOWN = [  # worked out on paper
+    ("euler", "upwind-1", 1),
+    ("rk4", "central-1-2", 2 * sqrt(2)),
+    ("euler", "central-2-2", Rational(1, 2)),
+    ("euler", "central-2-4", Rational(3, 8)),
+    ("euler", "central-1-2", 0),
+    ("leapfrog-2", "central-1-2", 1),
+    ("rk2", "upwind-2", Rational(1, 2)),
+    ("rk2", "upwind-5", 0),  # floats say 0.125
+    (
+        "ssprk-104",
+        "upwind-1",
+        6,
+    ),  # |R| = 1 at fifth roots of unity, between the ends
+    ("backward-euler", "upwind-5", oo),
+    ("bdf-2", "central-1-4", oo),
+    ("adams-bashforth-2", "upwind-1", Rational(1, 2)),
+    ("adams-bashforth-4", "upwind-1", Rational(3, 20)),
+    ("rk4", "central-3-2", 4 * sqrt(6) / 9),
+]
+
+
+@pytest.mark.parametrize(("scheme", "stencil", "limit"), KNOWN)
+def test_limits_known_from_paper(scheme, stencil, limit):
+    found = t2n.cfl(scheme, stencil)
+    assert found.limit == limit
+    assert found.kind in ("exact", "declared values")
+
+
+def test_limit_of_degree_24():
+    limit = t2n.cfl("rk3", "upwind-3").limit
+    assert limit.atoms(CRootOf).pop().poly.degree() == 24
+
+
+# a step in floats, by the stages and not by a polynomial
+
+
+def operator(stencil, n, sign):
+    """The matrix of D on a periodic grid of n points with h = 1."""
+
+    def circulant(points):
+        matrix = np.zeros((n, n))
+        for (j,), w in points.items():
+            matrix[np.arange(n), (np.arange(n) + j) % n] += float(w)
+        return matrix
+
+    return sign * np.linalg.solve(circulant(stencil.left_points), circulant(stencil.points))
+
+
+def stepped(scheme, L):
+    """The matrix of one explicit Runge–Kutta step on u' = Lu, stage by stage."""
+    one, slopes = np.eye(len(L)), []
+    for row in full(scheme):
+        slopes.append(L @ (one + sum(a * k for a, k in zip(row, slopes, strict=False) if a)))
+    return one + sum(float(b) * k for b, k in zip(scheme.b, slopes, strict=True))
+
+
+def full(scheme):
+    s = len(scheme.b)
+    return [[*map(float, row), *[0.0] * (s - len(row))] for row in scheme.A]
+
+
+def worst_angle(scheme, stencil, nu, sign):
+    """Where |R(ν ŝ)| is largest, over 2¹⁴ + 1 angles."""
+    theta = np.linspace(0, np.pi, 2**14 + 1)
+    z = nu * sign * symbol(stencil, theta)
+    return theta[np.argmax(np.abs(function(scheme, z)))]
+
+
+def symbol(stencil, theta):
+    above, below = (
+        sum(float(w) * np.exp(1j * j * theta) for (j,), w in points.items())
+        for points in (stencil.points, stencil.left_points)
+    )
+    return above / below
+
+
+def function(scheme, z):
+    """R(z) = 1 + z b·(1 − zA)⁻¹1."""
+    A, b = np.array(full(scheme)), np.array(scheme.b, dtype=float)
+    ones = np.ones((*z.shape, len(b), 1))
+    stages = np.linalg.solve(np.eye(len(b)) - z[..., None, None] * A, ones)[..., 0]
+    return 1 + z * (stages @ b)
+
+
+PAIRS = [
+    *((scheme, stencil) for scheme in ("euler", "rk4") for stencil in ("upwind-1", "central-2-4")),
+    *(("rk4", "central-1-2"), ("rk2", "upwind-2"), ("heun-3", "central-4-2")),
+]
+MORE = [
+    *(("rk3", "upwind-3"), ("ssprk-33", "central-1-4"), ("dormand-prince-54", "upwind-3"), ("rk4", "central-3-2")),
+    *(("rk4", "compact-1-4"), ("rk4", "upwind-7"), ("euler", "compact-2-4")),
+    *(
+        (scheme, stencil)
+        for scheme in ("rk2", "heun-3", "ssprk-104", "cooper-verner-8", "fehlberg-45", "kutta-3", "dormand-prince-65")
+        for stencil in ("upwind-2", "upwind-3", "central-1-2", "central-2-6", "central-4-2")
+    ),
+]
+
+
+def grid_for(theta):
+    """The smallest periodic grid that has a mode within 1e-4 of an angle, or else a large one that has one near."""
+
+    def distance(n):
+        return abs(theta - 2 * np.pi / n * round(theta * n / (2 * np.pi)))
+
+    return next((n for n in range(8, 400) if distance(n) < 1e-4), min(range(200, 400), key=distance))
+
+
+def check_matrix(scheme, stencil):
+    found = t2n.cfl(scheme, stencil)
+    scheme, stencil = t2n.load(scheme).at_defaults(), t2n.load(stencil)
+    sign = -1 if sum(stencil.orders) in (1, 3, 4) else 1
+    if found.limit == 0:
+        theta = np.linspace(0.01, np.pi, 2000)
+        assert np.abs(function(scheme, 0.05 * sign * symbol(stencil, theta))).max() > 1
+        return
+    nu = float(found)
+    angle = worst_angle(scheme, stencil, nu * (1 + 1e-6), sign)
+    if angle < 0.05:  # long waves grow first, by less than floats see
+        assert largest_growth(scheme, stencil, Fraction(nu) * (1 - Fraction(1, 10**6)), sign) <= 0
+        assert largest_growth(scheme, stencil, Fraction(nu) * (1 + Fraction(1, 10**6)), sign) > 0
+        return
+    n = grid_for(angle)
+    L = operator(stencil, n, sign)
+    below, above = (np.abs(np.linalg.eigvals(stepped(scheme, nu * side * L))).max() for side in (1 - 1e-6, 1 + 1e-6))
+    assert below <= 1 + 1e-11
+    assert above > 1 + 1e-9, (n, above)
+
+
+@pytest.mark.parametrize(("scheme", "stencil"), PAIRS)
+def test_the_matrix_of_a_periodic_grid_grows_right_beyond(scheme, stencil):
+    check_matrix(scheme, stencil)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scheme", "stencil"), MORE)
+def test_the_matrix_of_a_periodic_grid_grows_right_beyond_more(scheme, stencil):
+    check_matrix(scheme, stencil)
+
+
+# random pairs
+
+
+@st.composite
+def stencils(draw):
+    """First and second derivatives on random points, some of them consistent, one-sided, with zeros or shifted."""
+    offsets = draw(st.lists(st.integers(-3, 3), min_size=2, max_size=5, unique=True))
+    weights = [draw(st.fractions(-2, 2, max_denominator=4)) for _ in offsets]
+    if draw(st.integers(0, 4)):
+        weights[-1] = -sum(weights[:-1])
+    if not any(weights):
+        weights[0] = Fraction(1)
+    return Stencil(draw(st.integers(1, 2)), [Rational(w.numerator, w.denominator) for w in weights], offsets=offsets)
+
+
+def largest_growth(scheme, stencil, nu, sign):
+    """max |R| − 1 in forty digits over angles, dense near 0."""
+    theta = np.concatenate([np.linspace(0, np.pi, 4001), np.geomspace(1e-6, 1e-2, 300)])
+    values = np.abs(function(scheme, float(nu) * sign * symbol(stencil, theta)))
+    place = theta[np.nanargmax(np.where(np.isfinite(values), values, np.inf))]
+    return max(precise(scheme, stencil, nu, sign, x) for x in (place, 0.0, np.pi, 1e-6, 1e-3))
+
+
+def precise(scheme, stencil, nu, sign, theta):
+    with mpmath.workdps(40):
+        wave = sum(
+            mpmath.mpf(int(w.p)) / int(w.q) * mpmath.expj(j * mpmath.mpf(theta)) for (j,), w in stencil.points.items()
+        )
+        z = mpmath.mpf(nu.numerator) / nu.denominator * sign * wave
+        s = len(scheme.b)
+        A = mpmath.matrix(
+            [
+                [mpmath.mpf(int(Rational(a).p)) / int(Rational(a).q) for a in [*row, *[0] * (s - len(row))]]
+                for row in scheme.A
+            ]
+        )
+        try:
+            k = mpmath.lu_solve(mpmath.eye(s) - z * A, mpmath.ones(s, 1))
+        except ZeroDivisionError:
+            return mpmath.inf
+        R = 1 + z * sum(mpmath.mpf(int(b.p)) / int(b.q) * k[i] for i, b in enumerate(scheme.b))
+        return abs(R) - 1
+
+
+def check_random(scheme, stencil):
+    try:
+        found = t2n.cfl(scheme, stencil)
+    except t2n.InputError:  # too much work, or a filter
+        event("not decided")
+        return
+    sign = -1 if sum(stencil.orders) == 1 else 1
+    limit = Fraction(10) if found.limit == oo else Fraction(float(found.enclosure[0])).limit_denominator(10**9)
+    for part in (Fraction(1, 50), Fraction(1, 3), Fraction(4, 5), Fraction(999, 1000)):
+        assert largest_growth(scheme, stencil, limit * part, sign) <= 1e-14 or not limit
+    if found.limit != oo:
+        beyond = limit * Fraction(1001, 1000) if limit else Fraction(1, 1000)
+        assert largest_growth(scheme, stencil, beyond, sign) > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(explicit_runge_kutta(3, consistent=True), stencils())
+def test_random_explicit_pairs(scheme, stencil):
+    check_random(scheme, stencil)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(explicit_runge_kutta(4), implicit_runge_kutta(2)), stencils())
+def test_random_pairs(scheme, stencil):
+    check_random(scheme, stencil)
