@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
-from math import factorial, prod
+from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
 from sympy import Expr, S
 
+from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
-from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import Stencil, as_stencil
 from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
 from tableau2net.scheme.stencil import MAX_DERIVATIVE
@@ -50,7 +49,7 @@ class Derivative:
     @property
     def order(self) -> int:
         """The order of accuracy: the least of its stencils'."""
-        return min((_order(stencil) for _, stencil in self.parts), default=MAX_DERIVATIVE)
+        return min((space_order(stencil.at_defaults()).order for _, stencil in self.parts), default=MAX_DERIVATIVE)
 
     @property
     def compact(self) -> bool:
@@ -91,7 +90,7 @@ def derivatives_of(given: object, dimension: int | None) -> dict[str, Derivative
         return _by_letters(given, dimension)
     if not isinstance(given, Iterable):
         raise InputError(f"field: a list of stencils is expected, or stencils by letters, not a {type(given).__name__}")
-    stencils = [as_stencil(each) for each in given]
+    stencils = [_taken(each) for each in given]
     if not stencils:
         raise InputError('field: no stencil is given; write ["central-1-4", "central-2-4"] say')
     d = dimension or max(stencil.dimension for stencil in stencils)
@@ -102,6 +101,14 @@ def derivatives_of(given: object, dimension: int | None) -> dict[str, Derivative
                 raise InputError(f"field: two stencils are of {each.name}; give them by letters, {{{each.name!r}: …}}")
             found[each.name] = each
     return found
+
+
+def _taken(given: object) -> Stencil:
+    """A stencil as it is named or given, with its parameters at their declared values."""
+    stencil = as_stencil(given).at_defaults()  # type: ignore[arg-type]
+    if len(stencil.terms) > 1:
+        raise InputError(f"{stencil.name or 'stencil'}: of a sum of derivatives; a field takes them one by one")
+    return stencil
 
 
 def _everywhere(stencil: Stencil, dimension: int) -> Iterator[Derivative]:
@@ -119,7 +126,7 @@ def _by_letters(given: Mapping[object, object], dimension: int | None) -> dict[s
         if not isinstance(letters, str) or not letters or set(letters) - set(AXES):
             raise InputError(f"field: {letters!r} names no derivative; write letters of the axes, x, xx, xy")
     reach = max((AXES.index(c) + 1 for letters in given for c in str(letters)), default=1)
-    many = [s.dimension for entry in given.values() if not _is_list(entry) for s in [as_stencil(entry)]]  # type: ignore[arg-type]
+    many = [s.dimension for entry in given.values() if not _is_list(entry) for s in [_taken(entry)]]
     d = dimension or max([reach, *many])
     if reach > d:
         raise InputError(f"field: a derivative along {AXES[reach - 1]} in {d} dimensions")
@@ -136,12 +143,12 @@ def _of_letters(letters: str, entry: object, dimension: int) -> Derivative:
     orders = orders_of(letters, dimension)
     axes = [axis for axis, order in enumerate(orders) if order]
     if _is_list(entry):
-        stencils = [as_stencil(each) for each in entry]  # type: ignore[attr-defined]
+        stencils = [_taken(each) for each in entry]  # type: ignore[attr-defined]
         if len(stencils) != len(axes) or any(s.dimension > 1 for s in stencils):
             raise InputError(f"field: {letters}: {len(axes)} stencils of one axis are its product")
         found = _along(list(zip(axes, stencils, strict=True)), dimension)
     else:
-        stencil = as_stencil(entry)  # type: ignore[arg-type]
+        stencil = _taken(entry)
         if stencil.dimension == dimension and dimension > 1:
             found = Derivative(stencil.orders, ((None, stencil),))
         else:
@@ -162,23 +169,3 @@ def _along(parts: Sequence[tuple[int, Stencil]], dimension: int) -> Derivative:
 
 def _is_list(entry: object) -> bool:
     return isinstance(entry, tuple | list)
-
-
-@cache
-def _order(stencil: Stencil) -> int:
-    """How many degrees of moments are as they should be, beyond the derivative's own."""
-    orders = stencil.orders
-    domain = domain_of([*stencil.points.values(), *stencil.left_points.values()])
-
-    def moment(points: Mapping[Offset, Expr], k: Offset) -> object:
-        if min(k) < 0:
-            return domain.zero
-        terms = (domain.convert(w) * prod(j**n for j, n in zip(at, k, strict=True)) for at, w in points.items())
-        return sum(terms, domain.zero) * domain.rational(1, prod(map(factorial, k)))
-
-    for degree in range(len(stencil.points) + len(stencil.left_points) + sum(orders) + 1):
-        for k in product(range(degree + 1), repeat=len(orders)):
-            less = tuple(a - b for a, b in zip(k, orders, strict=True))
-            if sum(k) == degree and moment(stencil.points, k) != moment(stencil.left_points, less):
-                return degree - sum(orders)
-    return degree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import shown, symbol
 from tableau2net.nn.space.derivatives import Derivative, derivatives_of, identity
 from tableau2net.nn.space.grid_coefficients import LEARNABLE, GridCoefficients, settled
+from tableau2net.nn.space.identifiable import unidentified
 from tableau2net.nn.space.right_side import Split, WrittenFunction, split_of, sum_of
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.nn.space.stencil_weights import Learn, StencilWeights
@@ -40,6 +42,7 @@ def field(
     learn: Learn = "frozen",
     keep_order: int | None = None,
     keep_symmetry: bool = False,
+    keep_dissipative: bool = False,
     size: int | None = None,
     shape: Sequence[int] | None = None,
     part: Part = "all",
@@ -58,13 +61,14 @@ def field(
         learnt, from 1; without an equation names are the letters of derivatives.
     order: of the central stencils that are taken for derivatives that are read and not given.
     learn: "frozen"; "constrained", where every stencil moves on the set where it keeps `keep_order` (its own order by
-        default; PDE-Net); "free".  keep_symmetry: (anti)symmetric stencils stay so.
-    size: of the box of points that learnt stencils may use, 5 for 5×5.
+        default; PDE-Net); "free".  keep_symmetry: (anti)symmetric stencils stay so.  keep_dissipative: the real part of
+        each symbol keeps its sign at every angle, along one axis each.
+    size: of the box of points that learnt stencils may use, 5 for 5×5; by default that of their own.
     shape: the points of the grid along each axis, wanted where coefficients depend on x; x = 0 is the first.
     part: "linear" are the terms with one derivative and a number, "rest" the others: two fields for an IMEX scheme.
 
     The weights are correlations, as torch's convolutions are, with offsets in order; exact numbers are rounded once.
-    Raises InputError for what does not fit.
+    Warns where learnt stencils leave learnt coefficients no meaning. Raises InputError for what does not fit.
     """
     for key, value, words in (("learn", learn, get_args(Learn)), ("part", part, get_args(Part))):
         if value not in words:
@@ -84,13 +88,19 @@ def field(
             asked = equation
         else:
             asked, given = _texted(equation, found, tuple(states), ends, given)
-    learning = StencilLearning(learn, keep_order, keep_symmetry, size)
+    learning = StencilLearning(learn, keep_order, keep_symmetry, keep_dissipative, size)
     if isinstance(asked, Equation):
-        return _of_equation(asked, found, given, learning, h=h, order=order, shape=shape, part=part)
+        return _warned(_of_equation(asked, found, given, learning, h=h, order=order, shape=shape, part=part))
     if given or part != "all":
         raise InputError("field: coefficients and part are of an equation in text, not of a function")
-    used = [identity(len(ends)), *found.values()]
-    return SpaceField(_names(states), learning.weights(used), _steps(h, len(ends)), ends, GridCoefficients({}), asked)
+    weights = learning.weights([identity(len(ends)), *found.values()])
+    return _warned(SpaceField(_names(states), weights, _steps(h, len(ends)), ends, GridCoefficients({}), asked))
+
+
+def _warned(made: SpaceField) -> SpaceField:
+    if told := unidentified(made):
+        warnings.warn(told, RuntimeWarning, stacklevel=3)
+    return made
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,19 @@ class StencilLearning:
     learn: Learn = "frozen"
     keep_order: int | None = None
     symmetric: bool = False
+    dissipative: bool = False
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.learn != "constrained" and (self.keep_order is not None or self.symmetric):
-            key = "keep_symmetry" if self.keep_order is None else "keep_order"
-            raise InputError(f'{key}: it is kept by learn="constrained"; {self.learn!r} stencils keep nothing')
+        kept = {
+            "keep_order": self.keep_order is not None,
+            "keep_symmetry": self.symmetric,
+            "keep_dissipative": self.dissipative,
+        }
+        if self.learn != "constrained" and (keys := [key for key, given in kept.items() if given]):
+            raise InputError(f'{keys[0]}: it is kept by learn="constrained"; {self.learn!r} stencils keep nothing')
+        if self.symmetric and self.dissipative:
+            raise InputError("keep_symmetry and keep_dissipative: write one of the two")
         if self.size is not None and self.learn == "frozen":
             raise InputError('size: of learnt stencils; write learn="constrained" or "free"')
         if self.keep_order is not None and (isinstance(self.keep_order, bool) or self.keep_order < 1):
@@ -117,8 +134,15 @@ class StencilLearning:
         for each, own in zip(derivatives, orders, strict=True):
             if self.keep_order is not None and each.parts and own < self.keep_order:
                 raise InputError(f"keep_order={self.keep_order}: the stencil of {each.name} has order {own}")
+        if self.learn != "frozen" and (compact := [each.name for each in derivatives if each.compact]):
+            raise InputError(f'compact stencils are fixed, that of {compact[0]} is one; write learn="frozen"')
         kept = orders if self.keep_order is None else [self.keep_order] * len(orders)
-        return StencilWeights(derivatives, self.learn, kept, symmetric=self.symmetric, size=self.size)
+        found = StencilWeights(
+            derivatives, self.learn, kept, symmetric=self.symmetric, signed=self.dissipative, size=self.size
+        )
+        if self.learn != "frozen" and not found.moving:
+            raise InputError("keep_order: nothing of the stencils is free there; write a lower one, or a larger size")
+        return found
 
 
 def _declared(given: object) -> Equation | None:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, parse, shown
-from tableau2net.nn.space.stencil_weights import Doubles, ExactBuffers
+from tableau2net.nn.space.sign_kept import Doubles
+from tableau2net.nn.space.stencil_weights import ExactBuffers
 from tableau2net.scheme.equation import Equation
 
 LEARNABLE = "learnable"
@@ -44,6 +45,11 @@ class GridCoefficients(ExactBuffers):
         """A field over the grid that follows from the equation."""
         self.names = (*self.names, name)
         self.hold(name, values)
+
+    @property
+    def learnt(self) -> set[str]:
+        """The names of those that are learnt."""
+        return {name.partition(".")[0] for name, value in self.named_parameters() if value.requires_grad}
 
     def forward(self, name: str) -> Tensor:
         """The value under a name."""

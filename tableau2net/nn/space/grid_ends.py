@@ -13,7 +13,7 @@ from torch.nn import functional
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.nn.space.derivatives import Derivative
-from tableau2net.nn.space.stencil_weights import Doubles
+from tableau2net.nn.space.sign_kept import Doubles
 from tableau2net.scheme.derivative_letters import AXES
 
 

@@ -51,7 +51,7 @@ def _in_waves(field: Linear, axis: int) -> bool:
     word = field.boundary[axis]
     if word == "periodic":
         return True
-    if word == "sbp" or (field.stencils.z is not None and not field.stencils.symmetric):
+    if word == "sbp" or (field.stencils.moving and not field.stencils.symmetric):
         return False
     reach = max(-field.stencils.low[axis], field.stencils.high[axis])
     return all(even(each, axis) for each in field.stencils.derivatives) and (word == "reflecting" or reach == 1)

@@ -92,7 +92,7 @@ class SpaceField(ExactBuffers):
     @property
     def changing(self) -> bool:
         """Whether the kernel of the convolution is made of what is learnt."""
-        return self.stencils.z is not None or self.weighing is not None
+        return self.stencils.moving or self.weighing is not None
 
     @property
     def is_linear(self) -> bool:
@@ -131,12 +131,10 @@ class SpaceField(ExactBuffers):
     def _ends(self) -> None:
         """The rows that stencils have at the ends of axes."""
         self.bounded = tuple(a for a, word in enumerate(self.boundary) if word == "sbp")
-        if self.bounded and self.stencils.z is not None:
+        if self.bounded and self.stencils.moving:
             raise InputError('boundary = "sbp": rows at the ends belong to fixed stencils; write learn="frozen"')
         if self.spectral and set(self.boundary) != {"periodic"}:
             raise InputError('boundary: compact stencils are solved on a periodic grid; write boundary="periodic"')
-        if self.spectral and self.stencils.z is not None:
-            raise InputError('compact stencils are fixed; write learn="frozen"')
         for a in self.bounded:
             for right in (False, True):
                 self.hold(f"end{a}{int(right)}", end_rows(self.stencils.derivatives, a, right))
