@@ -62,7 +62,7 @@ register_scheme_patterns(
         title=lambda n, p: (
             f"First difference on {n} points, order {p}, that keeps the dispersion relation, to {DIGITS} decimals"
         ),
-        reference="Tam and Webb 1993, J. Comput. Phys. 107, pp. 262-281",
+        reference="Tam and Webb 1993, J. Comput. Phys.",
         claims=lambda n, p: {"order": p, "antisymmetric": True},
         listed=4,
         kind="stencil",

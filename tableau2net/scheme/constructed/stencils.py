@@ -18,7 +18,7 @@ from tableau2net.scheme.stencil import Stencil
 
 MAX_ORDER = 20
 DERIVATIVES = range(1, 9)
-FORNBERG = "Fornberg 1988, Math. Comp. 51, pp. 699-706"
+FORNBERG = "Fornberg 1988, Math. Comp."
 
 
 def interpolating(derivative: int, offsets: Sequence[int]) -> Stencil:
@@ -108,7 +108,7 @@ register_scheme_patterns(
         members=range(1, MAX_ORDER + 1),
         build=upwind,
         title=lambda p: f"Upwind-biased first difference, order {p}",
-        reference=f"{FORNBERG}; stable ones: Iserles and Strang 1983, Trans. AMS 277, pp. 779-803",
+        reference=f"{FORNBERG}; stable ones: Iserles and Strang 1983",
         claims=upwind_claims,
         kind="stencil",
     ),

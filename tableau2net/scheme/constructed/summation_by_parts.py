@@ -21,7 +21,7 @@ from tableau2net.scheme.parameters import Parameter
 from tableau2net.scheme.stencil import BoundaryRow, Stencil
 
 REFERENCE = (
-    "Strand 1994, J. Comput. Phys. 110, pp. 47-67; Mattsson and Nordström 2004, J. Comput. Phys. 199, pp. 503-540"
+    "Strand 1994, J. Comput. Phys.; Mattsson and Nordström 2004, J. Comput. Phys. 199, pp. 503-540"
 )
 # entries of Q by their nodes, as the second of these chooses them
 CHOSEN: Mapping[int, Mapping[str, str]] = {
