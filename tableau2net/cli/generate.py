@@ -1,11 +1,11 @@
-"""`tableau2net generate`: a family of schemes from its order conditions, as a scheme file."""
+"""`tableau2net generate`: a family of schemes, or of stencils, from its order conditions, as a file."""
 
 from __future__ import annotations
 
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,12 +19,14 @@ from tableau2net.sinks import printable
 if TYPE_CHECKING:
     from tableau2net.analysis.region.regions import Region
     from tableau2net.scheme import Scheme
+    from tableau2net.scheme.coefficient_table import CoefficientTable
 
-FAMILIES = ("multistep", "imex-multistep", "runge-kutta")
+Given = TypeVar("Given")
+FAMILIES = ("multistep", "imex-multistep", "runge-kutta", "stencil")
 
 
 def generate(
-    family: Annotated[str, typer.Argument(help="multistep, imex-multistep or runge-kutta.")],
+    family: Annotated[str, typer.Argument(help="multistep, imex-multistep, runge-kutta or stencil.")],
     order: Annotated[int, typer.Option(help="The order that every member shall have.")],
     steps: Annotated[int | None, typer.Option(help="Steps of a multistep method.")] = None,
     stages: Annotated[int | None, typer.Option(help="Stages of a Runge–Kutta method.")] = None,
@@ -37,6 +39,16 @@ def generate(
     collocation: Annotated[bool, typer.Option("--collocation", help="The implicit methods of their nodes.")] = False,
     nodes: Annotated[str | None, typer.Option(help="The nodes c, as in 0,1/2,1.")] = None,
     embedded: Annotated[int | None, typer.Option(help="Runge–Kutta: the order of a second formula b_hat.")] = None,
+    derivative: Annotated[
+        str | None, typer.Option(help="Stencil: 2, or one for each axis, 1,0; 2,0+0,2 for a sum.")
+    ] = None,
+    offsets: Annotated[
+        str | None, typer.Option(help="Stencil: where weights stand, -2:2; on two axes -1:1,-1:1.")
+    ] = None,
+    left: Annotated[str | None, typer.Option(help="Stencil: of the left side of a compact formula, -1:1.")] = None,
+    symmetric: Annotated[
+        bool, typer.Option("--symmetric", help="Stencil: with every symmetry of the derivative.")
+    ] = False,
     fix: Annotated[
         list[str] | None, typer.Option(help="COEFFICIENT=VALUE, as in a21=1/2; alpha0=-k names a parameter k.")
     ] = None,
@@ -49,8 +61,8 @@ def generate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, numbers exact.")] = False,
 ) -> None:
-    """Solve order conditions: all members of the scheme that is written have the order, whatever its parameters."""
-    from tableau2net.analysis.generate.families import generate_imex_multistep, generate_multistep, generate_runge_kutta
+    """Solve order conditions: all members of what is written have the order, whatever its parameters."""
+    from tableau2net.analysis.generate import generate_imex_multistep, generate_multistep, generate_runge_kutta
 
     shapes = {
         "diagonally-implicit": diagonally_implicit,
@@ -59,6 +71,18 @@ def generate(
     }
     shape = _one_shape([s for s, chosen in shapes.items() if chosen], explicit)
     fixed, values = _pairs(fix or [], "--fix"), _pairs(value or [], "--value")
+    space = {"derivative": derivative, "offsets": offsets, "left": left, "symmetric": symmetric or None}
+    if family == "stencil":
+        time = {"steps": steps, "stages": stages, "adams": adams or None, "nodes": nodes, "embedded": embedded}
+        time |= {
+            "implicit": None if explicit else True,
+            "zero-stable": zero_stable or None,
+            "a-stable": a_stable or None,
+        }
+        _not_with(family, **time, **{s: v or None for s, v in shapes.items()})
+        _write(_stencil(space, order, fixed, values, name), [], output, json)
+        return
+    _not_with(family, **space)
     if family in ("multistep", "imex-multistep"):
         _not_with(family, stages=stages, nodes=nodes, embedded=embedded, **{s: v or None for s, v in shapes.items()})
         if a_stable:
@@ -91,16 +115,51 @@ def generate(
     _write(found, _regions(found, a_stable), output, json)
 
 
+def _stencil(
+    space: dict[str, Any], order: int, fixed: dict[str, str], values: dict[str, str], name: str
+) -> CoefficientTable:
+    from tableau2net.analysis.generate import generate_stencil
+
+    summands = _needed(space["derivative"], "--derivative").split("+")
+    terms = [_numbers(part, "--derivative 2, 1,0 or 2,0+0,2") for part in summands]
+    return generate_stencil(
+        terms if len(terms) > 1 else terms[0],
+        [_range(axis, "--offsets") for axis in _needed(space["offsets"], "--offsets").split(",")],
+        order,
+        left=None if space["left"] is None else _range(space["left"], "--left"),
+        symmetric=bool(space["symmetric"]),
+        fix=fixed,
+        values=values,
+        name=name,
+    )
+
+
+def _numbers(text: str, example: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{text!r}: whole numbers are expected, as in {example}") from None
+
+
+def _range(text: str, option: str) -> range:
+    first, colon, last = text.partition(":")
+    low, high = (_numbers(end, f"{option} -2:2")[0] for end in (first, last if colon else first))
+    if not -64 <= low <= high <= 64:
+        raise InputError(f"{option} {text}: the first offset and the last, from -64 to 64, as in {option} -2:2")
+    return range(low, high + 1)
+
+
 def _one_shape(chosen: list[str], explicit: bool) -> str:
     if len(chosen) > 1:
         raise InputError(f"--{chosen[0]} and --{chosen[1]}: choose one")
     return chosen[0] if chosen else "explicit" if explicit else "implicit"
 
 
-def _needed(count: int | None, option: str) -> int:
-    if count is None:
-        raise InputError(f"{option} is missing: say how many")
-    return count
+def _needed(given: Given | None, option: str) -> Given:
+    if given is None:
+        how = "how many" if option in ("--steps", "--stages") else "which"
+        raise InputError(f"{option} is missing: say {how}")
+    return given
 
 
 def _not_with(family: str, **options: object) -> None:
@@ -138,7 +197,7 @@ def _regions(scheme: Scheme, a_stable: bool) -> list[Region]:
     return [region for region in found if region is not None]
 
 
-def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: bool) -> None:
+def _write(scheme: CoefficientTable, regions: list[Region], output: Path | None, json: bool) -> None:
     from tableau2net.analysis.region.regions import region_text
 
     facts = [f"order {scheme.claims['order']} for all parameter values" if scheme.parameters else scheme.title]
@@ -153,7 +212,7 @@ def _write(scheme: Scheme, regions: list[Region], output: Path | None, json: boo
         print(file, end="")
 
 
-def _json(scheme: Scheme, regions: list[Region], file: str) -> dict[str, Any]:
+def _json(scheme: CoefficientTable, regions: list[Region], file: str) -> dict[str, Any]:
     from tableau2net.analysis.order.evidence import kind_of
 
     return {

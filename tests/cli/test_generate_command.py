@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from tableau2net.analysis import check
 from tableau2net.cli.generate import generate
 from tableau2net.errors import InputError
-from tableau2net.scheme import load
+from tableau2net.exact.text import parse
+from tableau2net.scheme import Stencil, load
 from tableau2net.scheme.file import loads, read
 
 app = typer.Typer()
@@ -84,6 +85,21 @@ def test_collocation_at_given_nodes_is_lobatto():
     assert loads(out).coefficients == load("lobatto-iiia-3").coefficients
 
 
+def test_stencils_that_keep_waves_are_a_family(tmp_path):
+    arguments = ["stencil", "--derivative", 1, "--offsets", "-3:3", "--order", 4, "--symmetric", "--value", "w3=1/50"]
+    _, out, _ = run(*arguments, "--name", "mine")
+    assert out.splitlines()[0] == "# Order 4 for all parameter values"
+    family = loads(out)
+    assert family.parameters[0].value == parse("1/50")
+    assert family.with_values(w3="1/60").points == load("central-1-6", Stencil).points
+    _, out, _ = run(
+        "stencil", "--derivative", "2,0+0,2", "--offsets", "-1:1,-1:1", "--order", 2, "--symmetric", "--json"
+    )
+    found = json.loads(out)
+    assert (found["order"], list(found["parameters"])) == (2, ["w1_1"])
+    assert loads(found["file"]).terms == ((2, 0), (0, 2))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -101,6 +117,18 @@ def test_collocation_at_given_nodes_is_lobatto():
         (["runge-kutta", "--stages", 3, "--order", 3, "--nodes", "0,1"], "3 values are expected"),
         (["runge-kutta", "--stages", 2, "--order", 2, "--collocation", "--diagonally-implicit"], "choose one"),
         (["multistep", "--order", 4, "--steps", 3, "--zero-stable", "--fix", "alpha2=9"], "none was found that is"),
+        (["multistep", "--order", 2, "--steps", 3, "--offsets", "-1:1"], "--offsets: not an option of multistep"),
+        (["stencil", "--order", 2, "--offsets", "-1:1"], "--derivative is missing: say which"),
+        (["stencil", "--order", 2, "--derivative", 1], "--offsets is missing: say which"),
+        (["stencil", "--order", 2, "--derivative", "x", "--offsets", "-1:1"], "'x': whole numbers are expected"),
+        (["stencil", "--order", 2, "--derivative", 1, "--offsets", "2:1"], "--offsets 2:1: the first offset"),
+        (["stencil", "--order", 2, "--derivative", 1, "--offsets", "0:99999"], "from -64 to 64"),
+        (
+            ["stencil", "--order", 2, "--derivative", 1, "--offsets", "-1:1", "--implicit"],
+            "--implicit: not an option of",
+        ),
+        (["stencil", "--order", 2, "--derivative", 1, "--offsets", "-1:2", "--symmetric"], "which symmetry asks for"),
+        (["stencil", "--order", 4, "--derivative", 2, "--offsets", "-1:1"], "the highest is 2, of one stencil alone"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):

@@ -20,9 +20,7 @@ from tableau2net.scheme.constructed.stencils import central
 from tableau2net.scheme.parameters import Parameter
 from tableau2net.scheme.stencil import BoundaryRow, Stencil
 
-REFERENCE = (
-    "Strand 1994, J. Comput. Phys.; Mattsson and Nordström 2004, J. Comput. Phys. 199, pp. 503-540"
-)
+REFERENCE = "Strand 1994, J. Comput. Phys.; Mattsson and Nordström 2004, J. Comput. Phys. 199, pp. 503-540"
 # entries of Q by their nodes, as the second of these chooses them
 CHOSEN: Mapping[int, Mapping[str, str]] = {
     6: {"q45": "342523/518400"},
