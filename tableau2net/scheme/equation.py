@@ -66,6 +66,9 @@ class UsedStencil(CoefficientTable):
             raise InputError("of: the letters of a derivative are expected, x or xy say")
         if not isinstance(self.stencil, str) or (self.stencil == "") == (self.weights is None):
             raise InputError(f"{self.of}: write stencil = with a name or a file, or weights of its own; one of the two")
+        for key in ("offsets", "centre"):
+            if (value := getattr(self, key)) is not None:
+                object.__setattr__(self, key, tuple(as_list(value, f"{key}: a list of whole numbers is expected")))
 
     def inline(self, dimension: int) -> Stencil:
         """The weights that are written here. A vector stands along the one axis of the derivative."""
@@ -127,6 +130,9 @@ class Equation(CoefficientTable):
         given = [letters_of(orders_of(each.of, dimension)) for each in self.stencils or ()]
         if twice := [name for name in given if given.count(name) > 1]:
             raise InputError(f"stencils: two stand for {twice[0]}")
+        for each in self.stencils or ():
+            if each.weights is not None:
+                each.inline(dimension)
         self.rates  # noqa: B018  read once, so that what is wrong is said now
 
     def _check_names(self) -> None:

@@ -19,6 +19,7 @@ from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed import patterns
+from tableau2net.scheme.equation import Equation
 from tableau2net.scheme.registered import family_called
 from tableau2net.scheme.runge_kutta import RungeKutta
 from tableau2net.scheme.stencil import Stencil
@@ -130,7 +131,7 @@ def catalogue(pattern: str = "*") -> list[CatalogueEntry]:
     return [_entry(name) for name in list_tables(pattern)]
 
 
-_FOLDERS = {"stencils": Stencil.family}  # what is in the others is a scheme of some family
+_FOLDERS = {"stencils": Stencil.family, "equations": Equation.family}  # what is in the others is some scheme
 
 # what the catalogue needs of a shipped file; reading the tables of all of them as TOML takes ten times as long
 _LINES = {
