@@ -44,7 +44,9 @@ class ModelOptions(CompileOptions, total=False):
     relu: Relu
     rtol: float
     shortcut: Shortcut | None
+    size: int
     states: Grids
+    steps: int
     survival: float | None
     transition: Transitions
     weights: str | None

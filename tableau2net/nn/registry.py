@@ -35,6 +35,7 @@ SHOWN = [  # first and in this order; every other file of families/, and other p
         "hamiltonian",
         "imexnet",
         "ode",
+        "restoration",
         "converted",
     )
 ]

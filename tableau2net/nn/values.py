@@ -40,7 +40,9 @@ _WHOLE = f"a whole number from 1 to {MOST}"
 _FINITE = "a finite number"
 CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "widths": (_sizes, f"a list of whole numbers from 1 to {MOST}, [16,32,64] say"),
-    **dict.fromkeys(("width", "opening", "in_channels", "num_classes", "iterations", "keep_order"), (_size, _WHOLE)),
+    **dict.fromkeys(
+        ("width", "opening", "in_channels", "num_classes", "iterations", "keep_order", "size", "steps"), (_size, _WHOLE)
+    ),
     **dict.fromkeys(("dropout", "survival"), (_number, _FINITE)),
     **dict.fromkeys(("h", "horizon"), (_step, "a finite number other than 0")),
     **dict.fromkeys(("rtol", "atol", "tolerance", "depth_rate"), (_tolerance, "a finite number, at least 0")),
