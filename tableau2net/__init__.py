@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import log_det as log_det
     from tableau2net.nn import refine as refine
     from tableau2net.nn import register_model as register_model
+    from tableau2net.nn import stencils_of as stencils_of
     from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
@@ -80,6 +81,7 @@ _EXPORTS = {  # module: the names that come from it
         "log_det",
         "refine",
         "register_model",
+        "stencils_of",
         "summary",
     ),
     "scheme": (

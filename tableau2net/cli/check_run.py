@@ -12,7 +12,9 @@ from tableau2net.analysis.report.finding import json_of
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.files import write_atomically
+from tableau2net.runs.stencil_facts import declared_stencil, stencil_lines, stencil_record
 from tableau2net.runs.verdict import DIGITS, CheckedRun, Facts, claims, decimal_text, declared, kept
+from tableau2net.scheme import CoefficientTable
 from tableau2net.scheme.file import dumps
 from tableau2net.step import lower
 
@@ -25,7 +27,7 @@ def lines(run: CheckedRun) -> list[str]:
     for (block, step), channels in groupby(run.known, key=lambda f: (f.learnt.block, f.learnt.step)):
         place = block if step is None else f"{block}, step {step}"
         found.append(f"{'':8}{place}: {_summary(list(channels))}")
-    return found
+    return [*found, *(f"{'':8}{stencil_lines(each)}" for each in run.stencils)]
 
 
 def _summary(known: list[Facts]) -> str:
@@ -67,6 +69,7 @@ def record(run: CheckedRun) -> dict[str, Any]:
         "failing": [],
         "model": run.result.model,
         "learnt": [_entry(f) for f in run.known],
+        "stencils": [stencil_record(each) for each in run.stencils],
     }
 
 
@@ -88,9 +91,12 @@ def _entry(f: Facts) -> dict[str, Any]:
 
 
 def write(run: CheckedRun, folder: Path) -> list[Path]:
-    """Write each learnt scheme as a file into `folder`; returns their paths.
+    """Write each learnt scheme and stencil as a file into `folder`; returns their paths.
 
     Raises InputError where there is nothing learnt, where each channel has a scheme of its own, or for a full disk."""
+    tables = [declared_stencil(each, run.result) for each in run.stencils if each.learnt.learnt]
+    if not run.known[0].learnt.values and tables:
+        return [_written(table, folder) for table in tables]
     if not run.known[0].learnt.values:
         raise InputError(
             f"{run.folder}: its coefficients are fixed, {run.result.scheme} is what it has; nothing to write"
@@ -99,10 +105,10 @@ def write(run: CheckedRun, folder: Path) -> list[Path]:
         raise InputError(
             f"{run.folder}: a coefficient for each channel is no scheme; --write needs sharing shared or step"
         )
-    written = []
-    for known in run.known:
-        scheme = declared(run, known.learnt)
-        path = folder / f"{scheme.name}.toml"
-        write_atomically(path, decimal_text(dumps(scheme)))
-        written.append(path)
-    return written
+    return [_written(table, folder) for table in (*(declared(run, f.learnt) for f in run.known), *tables)]
+
+
+def _written(table: CoefficientTable, folder: Path) -> Path:
+    path = folder / f"{table.name}.toml"
+    write_atomically(path, decimal_text(dumps(table)))
+    return path

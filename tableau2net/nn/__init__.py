@@ -21,7 +21,7 @@ from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
-from tableau2net.nn.space import SpaceField, field
+from tableau2net.nn.space import SpaceField, field, stencils_of
 
 __all__ = [
     "CompiledBlock",
@@ -50,5 +50,6 @@ __all__ = [
     "register_model",
     "sort_depths",
     "split",
+    "stencils_of",
     "summary",
 ]

@@ -14,7 +14,9 @@ from tableau2net.codegen import Options
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.learnt.schemes import LearntScheme, learning_of, learnt_schemes
+from tableau2net.nn.space import stencils_of
 from tableau2net.runs.result import RESULT, Result
+from tableau2net.runs.stencil_facts import StencilFacts, stencil_facts
 from tableau2net.runs.stored import read_network
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
@@ -38,13 +40,16 @@ class Facts:
 
 @dataclass(frozen=True)
 class CheckedRun:
-    """The network of a finished run, as far as its schemes go: as declared, and as learnt, with the facts of each."""
+    """The network of a finished run, as far as its schemes go: as declared, and as learnt, with the facts of each.
+
+    stencils: of its fields of equations."""
 
     folder: Path
     result: Result
     scheme: Scheme
     known: list[Facts]
     options: Options
+    stencils: tuple[StencilFacts, ...] = ()
 
 
 def read_run(folder: str | Path) -> CheckedRun:
@@ -59,13 +64,14 @@ def read_run(folder: str | Path) -> CheckedRun:
         raise InputError(f"{folder}: {result.model} has no block of a scheme, there is nothing to check")
     try:
         learnt = learnt_schemes(model)
+        stencils = tuple(stencil_facts(each, made.scheme) for each in stencils_of(model))
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     if not learnt:
         family = learning_of(made)
         where = "no block, they have start-up steps only" if family.raw else "all blocks"
         learnt = [LearntScheme(where, None, None, {}, family.scheme.at_defaults())]
-    return CheckedRun(folder, result, made.scheme, [facts(x) for x in learnt], made.options)
+    return CheckedRun(folder, result, made.scheme, [facts(x) for x in learnt], made.options, stencils)
 
 
 # ----------------------------------------------------------------------------------------------------------- facts
@@ -103,6 +109,10 @@ def claims(run: CheckedRun) -> list[dict[str, Any]]:
     if run.options.keep_stable:
         stable = all(f.zero_stable for f in run.known)
         made.append({"claim": "keep_stable", "declared": True, "found": stable, "ok": stable})
+    for each in run.stencils:
+        if each.learnt.kept is not None:
+            name = f"keep_order of {each.name}"
+            made.append({"claim": name, "declared": each.learnt.kept, "found": each.order, "ok": each.kept})
     return made
 
 

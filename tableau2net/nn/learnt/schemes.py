@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from sympy import Rational
+from sympy import Expr, Rational
 from torch import Tensor, nn
 
 from tableau2net.codegen.learnable import Learning, learning
@@ -80,12 +80,12 @@ def member_of(family: Learning, values: Mapping[str, Rational], dtype: torch.dty
     scheme = family.scheme
     bare = replace(scheme, parameters=tuple(replace(p, range=None) for p in scheme.parameters))
     member = bare.with_values(**values)
-    return member if family.retraction is None else replace(member, digits=_digits(values, dtype))
+    return member if family.retraction is None else replace(member, digits=digits_of(values.values(), dtype))
 
 
-def _digits(values: Mapping[str, Rational], dtype: torch.dtype) -> int:
+def digits_of(values: Iterable[Expr], dtype: torch.dtype) -> int:
     """Decimals to half of whose unit every value is known, when it was rounded to a precision."""
-    largest = max(abs(float_of(v)) for v in values.values())
+    largest = max(abs(float_of(v)) for v in values)
     spacing = torch.finfo(dtype).eps * 2.0 ** math.floor(math.log2(largest or 1))
     return max(1, math.floor(-math.log10(spacing)))
 

@@ -1,7 +1,8 @@
 """Partial differential equations as fields: stencils as convolutions, learnt on the order set, and their resolvents."""
 
 from tableau2net.nn.space.field_of import field
+from tableau2net.nn.space.learnt_stencils import LearntStencil, stencils_of
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.nn.space.stencil_weights import StencilWeights
 
-__all__ = ["SpaceField", "StencilWeights", "field"]
+__all__ = ["LearntStencil", "SpaceField", "StencilWeights", "field", "stencils_of"]

@@ -153,6 +153,10 @@ class StencilWeights(ExactBuffers):
         self.register_buffer("q_index", torch.from_numpy(index), persistent=False)
         self.register_buffer("q_rows", torch.tensor(list(parts)), persistent=False)
 
+    def learns(self, i: int) -> bool:
+        """Whether the weights of a derivative move."""
+        return bool(self.free[i]) or (self.signed and bool(self.derivatives[i].parts))
+
     @property
     def moving(self) -> bool:
         """Whether anything is learnt."""
