@@ -1,10 +1,11 @@
-"""Reading images from a .npz archive of anybody's: what it says of itself is checked before memory is taken."""
+"""Reading arrays from a .npz archive of anybody's: what it says of itself is checked before memory is taken."""
 
 from __future__ import annotations
 
 import math
 import os
 import zipfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,42 +17,50 @@ from tableau2net.data.arrays import CHECKS, Arrays
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
 
+Check = Callable[[Path, str, np.dtype[Any], tuple[int, ...]], None]
+
 
 def read_npz(path: Path) -> Arrays:
-    """The four arrays of a .npz file, each as it says it is.
+    """The images of a .npz file. Raises InputError as `read_arrays`."""
+    x_train, y_train, x_test, y_test = read_arrays(path, CHECKS).values()
+    return Arrays(x_train, y_train, x_test, y_test, flip=True)
+
+
+def read_arrays(path: Path, checks: Mapping[str, Check], optional: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz file that have a check, each as it says it is: headers are read first, and what they say is
+    checked before memory is taken. Those that are optional may be missing.
 
     Raises InputError naming the file, the key and the fix when something is missing, of a wrong type or shape, or
-    unreadable.
-    """
+    unreadable."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give --data the path of an existing .npz")
+        raise InputError(f"{path}: no such file; give the path of an existing .npz")
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not a .npz archive, or cut short; write it again with numpy.savez")
     try:
-        x_train, y_train, x_test, y_test = _arrays(path)
-        return Arrays(x_train, y_train, x_test, y_test, flip=True)
+        return _arrays(path, checks, optional)
     except InputError:
         raise
     except Exception as error:  # whatever readers make of a stranger's bytes
         raise InputError(f"{path}: cannot be read ({_reason(error)}); write it again with numpy.savez") from error
 
 
-def _arrays(path: Path) -> list[NDArray[Any]]:
-    """The four arrays of an archive, whose headers are read first: what they say is checked before memory is taken."""
+def _arrays(path: Path, checks: Mapping[str, Check], optional: Collection[str]) -> dict[str, NDArray[Any]]:
     check_file(path, 2**40)
     with zipfile.ZipFile(path) as archive:
-        total = 0
-        for key, check in CHECKS.items():
-            header = _header(path, archive, key)
-            check(path, key, header.dtype, header.shape)
+        total, there = 0, archive.namelist()
+        wanted = [key for key in checks if key not in optional or not {key, f"{key}.npy"}.isdisjoint(there)]
+        needed = [key for key in checks if key not in optional]
+        for key in wanted:
+            header = _header(path, archive, key, needed)
+            checks[key](path, key, header.dtype, header.shape)
             total += header.bytes
         if total > (memory := machine_memory()):
             raise InputError(
                 f"{path}: its arrays are {total / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB of memory; "
-                "keep fewer images, or give a folder of them"
+                "keep fewer of what it holds"
             )
     with np.load(path, allow_pickle=False) as file:
-        return [_array(path, file, key) for key in CHECKS]
+        return {key: _array(path, file, key) for key in wanted}
 
 
 @dataclass(frozen=True)
@@ -63,12 +72,12 @@ class _Header:
     bytes: int
 
 
-def _header(path: Path, archive: zipfile.ZipFile, key: str) -> _Header:
+def _header(path: Path, archive: zipfile.ZipFile, key: str, needed: Sequence[str]) -> _Header:
     names = archive.namelist()
     if f"{key}.npy" not in names:
         if key in names:
             raise InputError(f"{path}: {key} is not an array; write the file with numpy.savez")
-        raise InputError(f"{path}: has no {key}; it needs x_train, y_train, x_test and y_test")
+        raise InputError(f"{path}: has no {key}; it needs {', '.join(needed[:-1])} and {needed[-1]}")
     try:
         with archive.open(f"{key}.npy") as member:
             version = np.lib.format.read_magic(member)
