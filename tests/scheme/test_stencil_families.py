@@ -1,12 +1,13 @@
 """The endless families of tables in space, each by another route: sympy's weights, polynomials, quadrature."""
 
 from fractions import Fraction
+from itertools import product
 from math import perm, sin
 
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -14,6 +15,7 @@ import tableau2net as t2n
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.constructed.compact import balanced
 from tableau2net.scheme.constructed.dispersion_preserving import nearest
+from tableau2net.scheme.constructed.weno import linear_weights, smoothness
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,7 @@ def test_neighbours_may_be_shared_out_otherwise():
 VALUES = st.fractions(-2, 2, max_denominator=9)
 
 
+@settings(max_examples=16)
 @given(st.sampled_from([2, 4, 6, 8]), st.tuples(VALUES, VALUES, VALUES), st.integers(0, 3))
 def test_operators_sum_by_parts_and_differentiate_polynomials_whatever_their_parameters(p, values, more):
     """As matrices of fractions on a grid: H D + (H D)ᵀ, and D x^k, and by the norm the integral of x^k."""
@@ -152,3 +155,36 @@ def test_dispersion_preserving_weights_have_their_order_to_their_digits(points, 
         assert abs(misses(stencil, k)) < Fraction(1, 10**stencil.digits)
     assert abs(misses(stencil, p + 1)) > Fraction(1, 1000)
     assert stencil.points == {(-j,): -w for (j,), w in stencil.points.items()}
+
+
+@pytest.mark.parametrize("p", [3, 5, 7, 9])
+def test_candidates_of_weno_make_up_the_upwind_difference(p):
+    total = {}
+    for d, k in zip(linear_weights(p), range((p + 1) // 2), strict=True):
+        stencil = t2n.load(f"weno-{p}-{k}", Stencil)
+        assert order(stencil) == (p + 1) // 2
+        for j, w in rational(stencil.points).items():
+            total[j] = total.get(j, 0) + d * w
+    assert {j: w for j, w in total.items() if w} == rational(t2n.load(f"upwind-{p}", Stencil).points)
+
+
+def test_smoothness_of_weno_is_that_of_jiang_and_shu():
+    """(3.2) to (3.4): 13/12 (second difference)² + 1/4 (first difference)², and the linear weights 1/10, 6/10, 3/10."""
+    assert linear_weights(5) == [Fraction(1, 10), Fraction(6, 10), Fraction(3, 10)]
+    for k, first in enumerate([(1, -4, 3), (1, 0, -1), (3, -4, 1)]):
+        for i, j in product(range(3), repeat=2):
+            second = (1, -2, 1)
+            wanted = Fraction(13, 12) * second[i] * second[j] + Fraction(1, 4) * first[i] * first[j]
+            assert smoothness(5, k)[i][j] == wanted
+
+
+@given(st.sampled_from([3, 5]), st.integers(0, 4), st.integers(0, 4))
+def test_moments_of_pde_nets_kernels_are_one_and_otherwise_none(n, a, b):
+    """By their own formula, V⁻¹ M V⁻ᵀ."""
+    if not 0 < a + b < n:
+        return
+    V = sympy.Matrix(n, n, lambda i, j: sympy.Integer(j - n // 2) ** i / sympy.factorial(i))
+    M = sympy.zeros(n, n)
+    M[a, b] = 1
+    wanted = V.inv() * M * V.inv().T
+    assert sympy.Matrix(t2n.load(f"pde-net-{n}-{a}-{b}", Stencil).weights) == wanted

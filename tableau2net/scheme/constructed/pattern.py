@@ -40,7 +40,7 @@ class SchemePattern:
 
     def number(self, name: str) -> Number | None:
         """The number in a name of this pattern, of whatever size; None when the name is another's."""
-        match = re.fullmatch(self.pattern.replace("{}", r"([1-9]\d{0,5})"), name, re.ASCII)
+        match = re.fullmatch(self.pattern.replace("{}", r"(0|[1-9]\d{0,5})"), name, re.ASCII)
         if match is None:
             return None
         numbers = tuple(map(int, match.groups()))
