@@ -72,7 +72,7 @@ class Ours:
             self.left -= size
 
     def evaluate(self) -> None:
-        Evaluation(self.level.model, self.data, self.device, self.execution.precision).errors()
+        Evaluation(self.level.model, self.data, self.device, self.execution.precision).figures()
 
 
 def seconds(run: Callable[[], object], device: torch.device) -> float:

@@ -1,7 +1,6 @@
 """`tableau2net refine`: a trained network on finer or coarser grids, with its accuracy before and after."""
 
 import json as json_module
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,10 +53,10 @@ def refine(
     found = compare_accuracy(before.to(place), after.to(place), images.to(place))
     about = {
         "data": {"source": images.name, **images.counts(), "digest": images.digest()},
-        "found": asdict(found),
+        "found": found.to_dict(),
     }
     write_network(out, stored.changed(change), after, about)
-    print(json_module.dumps(asdict(found)) if json else f"{found}; written to {printable(out)}")
+    print(json_module.dumps(found.to_dict()) if json else f"{found}; written to {printable(out)}")
 
 
 def _data_of(path: Path) -> dict[str, Any]:

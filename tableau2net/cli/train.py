@@ -14,6 +14,7 @@ from tableau2net.cli.run_options import run_options, settings_of
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.cli.terminal import Terminal
 from tableau2net.errors import InputError
+from tableau2net.runs.result import Result
 from tableau2net.runs.run_spec import OPTIONS, TAKEN, RunSpec
 from tableau2net.sinks import printable
 
@@ -86,14 +87,26 @@ def train(
     if json:
         print(result.to_json(), end="")
         return
-    held = "" if result.validation_error is None else f", validation error {result.validation_error:.2f} %"
     print(
-        f"{model or f'{result.scheme}, depth {result.depth}'}, {result.parameters:,} parameters: "
-        f"test accuracy {100 - result.test_error:.2f} % (error {result.test_error:.2f} %{held}) "
+        f"{model or f'{result.scheme}, depth {result.depth}'}, {result.parameters:,} parameters: {figures(result)} "
         f"after {result.seconds:.0f} s; see {printable(out / 'curves.png')}"
     )
     for attack, error in result.robust.items():
         print(f"under {attack}: test accuracy {100 - error:.2f} % (error {error:.2f} %)")
+
+
+def figures(result: Result) -> str:
+    """What a run has come to, in a few words."""
+    told = {
+        f"{part} {measure.title}": measure.shown(value)
+        for measure in result.task.measures
+        for part in ("test", "validation")
+        if (value := result.figure(part, measure)) is not None
+    }
+    if result.test_error is None:
+        return ", ".join(f"{name} {value}" for name, value in told.items())
+    held = "".join(f", {name} {value}" for name, value in told.items() if name.startswith("validation"))
+    return f"test accuracy {100 - result.test_error:.2f} % (error {told['test error']}{held})"
 
 
 def plain_name(data: str) -> str:

@@ -10,6 +10,7 @@ from itertools import chain
 from tableau2net.comparison.baseline import Against, against
 from tableau2net.comparison.protocol import Published, caption
 from tableau2net.comparison.rows import Row, compare, plain
+from tableau2net.recipes.task import CLASSIFY, Measure, TaskKind
 from tableau2net.runs.finished import Finished
 
 
@@ -36,6 +37,16 @@ class Table:
         table = cls(tuple(compare(runs)), published, baseline, tuple(notes), title)
         assert table.differences is not None
         return table
+
+    @property
+    def task(self) -> TaskKind:
+        """What all of the runs have learnt."""
+        return self.rows[0].task if self.rows else CLASSIFY
+
+    @property
+    def measure(self) -> Measure:
+        """What rows are ranked and tested by."""
+        return self.task.main
 
     @cached_property
     def attacks(self) -> list[str]:
@@ -66,16 +77,16 @@ class Table:
 
     @cached_property
     def best(self) -> frozenset[int]:
-        """The rows with the lowest mean test error of their depth and protocol, where others are beside them; short
-        runs rank nothing."""
+        """The rows with the best mean of their depth and protocol, the lowest test error say, where others are beside
+        them; short runs rank nothing."""
         found: set[int] = set()
         groups: dict[tuple[object, ...], list[int]] = {}
         for index, row in enumerate(self.rows):
             if not row.short:
-                place = (row.column, row.data, row.train, row.held_out, row.test, row.epochs)
+                place = (row.column, row.data, row.train, row.held_out, row.test, row.epochs, row.terms)
                 groups.setdefault(place, []).append(index)
         for group in groups.values():
-            lowest = min(self.rows[index].test_error.mean for index in group)
+            best = self.measure.best(*(self.rows[index].tested.mean for index in group))
             if len(group) > 1:
-                found |= {index for index in group if self.rows[index].test_error.mean == lowest}
+                found |= {index for index in group if self.rows[index].tested.mean == best}
         return frozenset(found)

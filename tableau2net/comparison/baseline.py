@@ -16,6 +16,7 @@ from tableau2net.comparison.rows import Row, data_of, plain
 from tableau2net.comparison.significance import holm, mcnemar, paired_t
 from tableau2net.errors import InputError
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.finished import Finished
 
 LEVEL = 0.05
@@ -25,9 +26,10 @@ LEVEL = 0.05
 class Against:
     """A row against its baseline.
 
-    difference: of the test errors in points, row minus baseline, the mean over the seeds that both have, and std its
-    standard deviation. p is of the test named, on n pairs; p_holm corrected for all tests of the table. Where there is
-    no p, `why` says so. discordant: the images that only the row, and only the baseline, got right.
+    difference: of the test errors in points, or of another measure in its unit, row minus baseline, the mean over the
+    seeds that both have, or over the images of one seed, and std its standard deviation. p is of the test named, on n
+    pairs; p_holm corrected for all tests of the table. Where there is no p, `why` says so. discordant: the images that
+    only the row, and only the baseline, got right.
     """
 
     difference: float | None = None
@@ -115,7 +117,7 @@ def _against(row: Row, baseline: Row | None, attack: str | None) -> Against:
     if attack is not None and not (row.robust.get(attack) and baseline.robust.get(attack)):
         return Against(why=f"not both measured under {attack}")
     common = [seed for seed in row.by_seed if seed in baseline.by_seed]
-    pairs = [(_error(row.by_seed[seed], attack), _error(baseline.by_seed[seed], attack)) for seed in common]
+    pairs = [(_tested(row.by_seed[seed], attack), _tested(baseline.by_seed[seed], attack)) for seed in common]
     differences = [first - second for first, second in pairs]
     if not differences:
         return Against(why="no seed in common")
@@ -128,14 +130,17 @@ def _against(row: Row, baseline: Row | None, attack: str | None) -> Against:
     return told if told.p is not None else replace(told, why="the same difference for every seed")
 
 
-def _error(runs: Sequence[Finished], attack: str | None) -> Fraction:
-    return sum((run.exact_error(attack) for run in runs), Fraction(0)) / len(runs)
+def _tested(runs: Sequence[Finished], attack: str | None) -> Fraction:
+    return sum((run.exactly_tested(attack) for run in runs), Fraction(0)) / len(runs)
 
 
 def _by_images(told: Against, first: Sequence[Finished], second: Sequence[Finished], attack: str | None) -> Against:
-    """McNemar's test, where one run of each network has left what it said of the same test images."""
+    """McNemar's test, where one run of each network has left what it said of the same test images; of a task without
+    labels the paired t-test on what each image came to."""
     if len(first) > 1 or len(second) > 1:
         return replace(told, why="one seed in common, run more than once")
+    if first[0].result.task is not CLASSIFY:
+        return _by_figures(told, first[0], second[0])
     said, base = first[0].predictions(attack), second[0].predictions(attack)
     if said is None or base is None:
         return replace(told, why="one seed in common, and no predictions.safetensors of both")
@@ -143,3 +148,19 @@ def _by_images(told: Against, first: Sequence[Finished], second: Sequence[Finish
         return replace(told, why="one seed in common, and other test images")
     only = int(np.sum(said.right & ~base.right)), int(np.sum(base.right & ~said.right))
     return replace(told, test="McNemar", n=len(said.truth), discordant=only, p=float(mcnemar(*only)))
+
+
+def _by_figures(told: Against, first: Finished, second: Finished) -> Against:
+    mine, its = first.each(), second.each()
+    if mine is None or its is None:
+        return replace(told, why="one seed in common, and no predictions.safetensors of both")
+    if len(mine) != len(its):
+        return replace(told, why="one seed in common, and other test images")
+    differences = [Fraction(a) - Fraction(b) for a, b in zip(mine.tolist(), its.tolist(), strict=True)]
+    p = paired_t(differences)
+    found = replace(told, std=stdev(map(float, differences)) if len(differences) > 1 else None)
+    return (
+        replace(found, why="the same difference for every image")
+        if p is None
+        else replace(found, test="paired t, images", n=len(differences), p=p)
+    )

@@ -13,6 +13,7 @@ from typing import Any
 from tableau2net.comparison.assembled import Table
 from tableau2net.comparison.protocol import row_note
 from tableau2net.comparison.sheet import Sheet, pivot, sheet
+from tableau2net.recipes.task import TASKS
 
 
 def markdown(found: Sheet) -> str:
@@ -125,6 +126,9 @@ def json_text(table: Table) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
+FIGURES = {key for task in TASKS.values() for key in task.keys}
+
+
 def csv_text(table: Table) -> str:
     """A line for each row, numbers plain, mean and standard deviation in columns of their own; the last column is the
     note on the row's training."""
@@ -139,7 +143,7 @@ def csv_text(table: Table) -> str:
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in record.items():
-        if key in ("validation_error", "test_error"):
+        if key in FIGURES:
             value = value or {"mean": None, "std": None}
         if isinstance(value, dict):
             found |= {f"{key}_{name}": inner for name, inner in _flat(value).items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tableau2net.comparison.baseline import LEVEL, Against
 from tableau2net.comparison.rows import Row, plain
+from tableau2net.recipes.task import ERROR, Measure
 
 SHOWN = 4  # protocols that a caption tells one by one
 
@@ -40,8 +41,8 @@ def caption(
     return [
         *_protocols(rows, published),
         *_shortness(rows),
-        *(["± is the standard deviation over seeds."] if any(row.test_error.std is not None for row in rows) else []),
-        *(_tests(baseline, found) if baseline is not None else []),
+        *(["± is the standard deviation over seeds."] if any(row.tested.std is not None for row in rows) else []),
+        *(_tests(baseline, found, rows[0].task.main) if baseline is not None else []),
     ]
 
 
@@ -115,19 +116,23 @@ def _range(values: set[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def measured_by(baseline: str) -> str:
+def measured_by(baseline: str, measure: Measure = ERROR) -> str:
     """What a column of differences holds."""
-    return f"Difference: test error minus that of {plain(baseline)} at the same depth, on the same data, in points."
+    unit = "in points" if measure is ERROR else f"in {measure.unit}" if measure.unit else "as it is"
+    name = f"test {measure.title}"
+    return f"Difference: {name} minus that of {plain(baseline)} at the same depth, on the same data, {unit}."
 
 
-def _tests(baseline: str, found: Sequence[Against]) -> list[str]:
-    lines = [measured_by(baseline)] if any(each.difference is not None for each in found) else []
+def _tests(baseline: str, found: Sequence[Against], measure: Measure) -> list[str]:
+    lines = [measured_by(baseline, measure)] if any(each.difference is not None for each in found) else []
     used = Counter(each.test for each in found if each.p is not None)
     pairs = {test: _range({each.n or 0 for each in found if each.p is not None and each.test == test}) for test in used}
     if used:
         names = {
             "paired t": "paired t-test over the seeds that both have, n = {}",
             "McNemar": "exact McNemar test on the same test images of one seed, n = {} (it compares two trained "
+            "networks, not what training them gives on average)",
+            "paired t, images": "paired t-test over the same test images of one seed, n = {} (it compares two trained "
             "networks, not what training them gives on average)",
         }
         how = "; ".join(words.format(pairs[test]) for test, words in names.items() if used[test])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from tableau2net.declared import canonical
+from tableau2net.errors import InputError
 from tableau2net.recipes.presets import PRESETS
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import CLASSIFY, PARTS, Measure, TaskKind
 from tableau2net.runs.finished import Finished
 from tableau2net.runs.result import Result
 from tableau2net.runs.run_spec import USUAL
@@ -39,12 +41,17 @@ class Spread:
         return cls(fmean(known), stdev(known) if len(known) > 1 else None)
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f}" if self.std is None else f"{self.mean:.2f} ± {self.std:.2f}"
+        return self.shown(".2f")
+
+    def shown(self, form: str) -> str:
+        """As text, numbers in a form of `format`."""
+        return f"{self.mean:{form}}" if self.std is None else f"{self.mean:{form}} ± {self.std:{form}}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a comparison: runs alike in all but their seed. Errors are per cent.
+    """One line of a comparison: runs alike in all but their seed. Errors are per cent; of a task without labels there
+    are its `figures` in their place, "test_psnr" say.
 
     network: the label of a grid where there is one, else the network's name with the options that it does not have by
     itself. column: the depth that it stands for; its own, but where a grid matches networks. train, held_out, test:
@@ -73,13 +80,42 @@ class Row:
     adversary: str | None
     seeds: tuple[int, ...]
     validation_error: Spread | None
-    test_error: Spread
+    test_error: Spread | None
     robust: dict[str, Spread | None]
     published: float | None
     seconds: float
     images_per_second: float
     device: str
     runs: tuple[Finished, ...] = field(repr=False)
+    figures: dict[str, Spread | None] = field(default_factory=dict)
+
+    @property
+    def task(self) -> TaskKind:
+        """What was learnt."""
+        return self.runs[0].result.task
+
+    @property
+    def learnt(self) -> str | None:
+        """The same in a few words; None of labels."""
+        return self.runs[0].result.asked.task.told
+
+    @property
+    def terms(self) -> tuple[object, ...]:
+        """What figures depend on besides the images: of noise, the deviations that are measured at, and the clamp."""
+        task = self.runs[0].result.asked.task
+        return task.test_sigma, task.clamp
+
+    @property
+    def tested(self) -> Spread:
+        """What the test came to by the main measure of the task."""
+        found = self.figure("test", self.task.main)
+        assert found is not None  # every result has it
+        return found
+
+    def figure(self, part: str, measure: Measure) -> Spread | None:
+        """What a "test" or a "validation" came to by a measure of the task."""
+        key = f"{part}_{measure.name}"
+        return getattr(self, key) if key in CLASSIFY.keys else self.figures.get(key)
 
     @property
     def labelled(self) -> bool:
@@ -98,7 +134,12 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        found = {own.name: getattr(self, own.name) for own in fields(self) if own.name != "runs"}
+        found: dict[str, Any] = {}
+        for own in fields(self):
+            if own.name == "validation_error" and self.task is not CLASSIFY:
+                found |= self.figures
+            elif own.name not in ("runs", "figures") and (own.name not in CLASSIFY.keys or self.task is CLASSIFY):
+                found[own.name] = getattr(self, own.name)
         found["robust"] = {attack: spread and asdict(spread) for attack, spread in self.robust.items()}
         return {key: asdict(value) if isinstance(value, Spread) else value for key, value in found.items()}
 
@@ -106,8 +147,16 @@ class Row:
 def compare(runs: Iterable[Finished]) -> list[Row]:
     """A row for each set of runs that differ in nothing but seed, speed and outcome.
 
-    Rows of a grid come in its order, by depth for each label; others by depth.
+    Rows of a grid come in its order, by depth for each label; others by depth. Raises InputError for runs of two tasks.
     """
+    runs = list(runs)
+    tasks = {run.result.task.name: run for run in reversed(runs)}
+    if len(tasks) > 1:
+        (first, one), (second, other) = list(tasks.items())[:2]
+        raise InputError(
+            f"{other.folder}: is of --task {second}, {one.folder} of --task {first}; their figures cannot be compared, "
+            "make a table of each"
+        )
     alike: dict[str, list[Finished]] = defaultdict(list)
     labels: dict[str | None, int] = {None: -1}
     for run in runs:
@@ -143,9 +192,11 @@ def _by_seed(runs: Iterable[Finished]) -> dict[int, list[Finished]]:
 def _row(runs: list[Finished]) -> Row:
     first, result = runs[0], runs[0].result
     seeds = _by_seed(runs)
-    held = [run.result.validation_error for run in runs]
-    test = Spread.of(fmean(run.result.test_error for run in same) for same in seeds.values())
-    assert test is not None  # every result has one
+    figures = {
+        f"{part}_{measure.name}": _spread(seeds.values(), part, measure)
+        for part in PARTS[1:]
+        for measure in result.task.measures
+    }
     preset = PRESETS.get(result.preset or "")
     return Row(
         network=plain(first.label or named(result)),
@@ -168,12 +219,10 @@ def _row(runs: list[Finished]) -> Row:
         precision=plain(result.precision),
         adversary=result.asked.adversary.told,
         seeds=tuple(seeds),
-        validation_error=None
-        if None in held
-        else Spread.of(fmean(run.result.validation_error or 0.0 for run in same) for same in seeds.values()),
-        test_error=test,
+        validation_error=figures.pop("validation_error", None),
+        test_error=figures.pop("test_error", None),
         robust={
-            attack: Spread.of(fmean(run.error(attack) for run in same) for same in seeds.values())
+            attack: Spread.of(fmean(run.tested(attack) for run in same) for same in seeds.values())
             for attack in result.robust
             if all(attack in run.result.robust for run in runs)
         },
@@ -182,7 +231,15 @@ def _row(runs: list[Finished]) -> Row:
         images_per_second=fmean(run.result.images_per_second for run in runs),
         device=plain(str(result.device.get("name"))),
         runs=tuple(runs),
+        figures=figures,
     )
+
+
+def _spread(seeds: Iterable[Sequence[Finished]], part: str, measure: Measure) -> Spread | None:
+    """A figure over seeds, of each the mean of its runs; None where it was not measured in all."""
+    found = [[run.result.figure(part, measure) for run in same] for same in seeds]
+    known = [[value for value in values if value is not None] for values in found]
+    return Spread.of(map(fmean, known)) if known == found else None
 
 
 def named(result: Result) -> str:

@@ -10,9 +10,10 @@ from tableau2net.comparison.assembled import Table
 from tableau2net.comparison.baseline import Against
 from tableau2net.comparison.protocol import measured_by
 from tableau2net.comparison.rows import Row
+from tableau2net.recipes.task import ERROR, PARTS, Measure
 
 NONE = "–"
-NETWORK, DEPTH, TEST = "network", "depth", "test error, %"
+NETWORK, DEPTH = "network", "depth"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Sheet:
 
 
 Text = Callable[[Row, Against], object]
+TESTED, PUBLISHED = "tested", "published"  # places of columns whose headings tell the measure
 
 # Where these are the same in all rows, the caption has them; so it has the test.
 PROTOCOL: dict[str, Text] = {
@@ -62,36 +64,54 @@ COLUMNS: dict[str, Text] = {
     **PROTOCOL,
     "preset": lambda row, _: row.preset,
     "precision": lambda row, _: row.precision,
+    "task": lambda row, _: row.learnt,
     "adversary": lambda row, _: row.adversary,
     "seeds": lambda row, _: len(row.seeds),
-    "validation error, %": lambda row, _: row.validation_error,
-    TEST: lambda row, _: row.test_error,
-    "published, %": lambda row, _: None if row.published is None else f"{row.published:.2f}",
-    "difference": lambda _, found: difference(found),
+    TESTED: lambda row, _: row.tested,  # and the other figures
+    PUBLISHED: lambda row, _: None if row.published is None else format(row.published, row.task.main.form),
+    "difference": lambda row, found: difference(found, row.task.main),
     "p": lambda _, found: p_value(found.p_holm),
     "test": lambda _, found: used(found),
     "seconds/run": lambda row, _: f"{row.seconds:,.{0 if row.seconds >= 10 else 1}f}",
     "images/s": lambda row, _: f"{row.images_per_second:,.0f}",
     "device": lambda row, _: row.device,
 }
-ALWAYS = {NETWORK, DEPTH, "validation error, %", TEST, "published, %", "difference", "p"}
+ALWAYS = {NETWORK, DEPTH, "difference", "p"}
 
 
 def sheet(table: Table) -> Sheet:
     """A line for each row. Columns of which nothing is known are left out, those that are the same told once."""
     pairs = list(zip(table.rows, table.against, strict=True))
-    columns = {name: [_cell(text(row, found)) for row, found in pairs] for name, text in COLUMNS.items()}
+    test = f"test {table.measure.axis}"
+    columns: dict[str, list[str]] = {}
+    for name, text in COLUMNS.items():
+        if name == TESTED:
+            columns |= _figures(table)
+        else:
+            heading = f"published, {table.measure.unit}".rstrip(", ") if name == PUBLISHED else name
+            columns[heading] = [_cell(text(row, found)) for row, found in pairs]
     robust = _under_attack(table)
     last = ("seconds/run", "images/s", "device")
     columns = {**columns, **robust, **{name: columns.pop(name) for name in last}}
-    known = {name: cells for name, cells in columns.items() if set(cells) != {NONE} or name == TEST}
-    same = {name: cells[0] for name, cells in known.items() if len(set(cells)) == 1 and name not in (*ALWAYS, *robust)}
+    always = {*ALWAYS, *robust, *_figures(table), f"published, {table.measure.unit}".rstrip(", ")}
+    known = {name: cells for name, cells in columns.items() if set(cells) != {NONE} or name == test}
+    same = {name: cells[0] for name, cells in known.items() if len(set(cells)) == 1 and name not in always}
     if len(set(known.get("test", ())) - {NONE}) == 1:  # a test, or a dash
         same["test"] = ""
     kept = {name: cells for name, cells in known.items() if name not in same}
     told = {name: cell for name, cell in same.items() if name not in (*PROTOCOL, "test")}
-    strong = frozenset((row, list(kept).index(TEST)) for row in table.best)
+    strong = frozenset((row, list(kept).index(test)) for row in table.best)
     return Sheet(tuple(kept), tuple(zip(*kept.values(), strict=True)), told, table.caption, strong)
+
+
+def _figures(table: Table) -> dict[str, list[str]]:
+    """Columns of what is held out, and of the test, by each measure of the task."""
+    found = {}
+    for part in PARTS[1:]:
+        for measure in table.task.measures:
+            spreads = [row.figure(part, measure) for row in table.rows]
+            found[f"{part} {measure.axis}"] = [NONE if each is None else each.shown(measure.form) for each in spreads]
+    return found
 
 
 def _under_attack(table: Table) -> dict[str, list[str]]:
@@ -99,7 +119,7 @@ def _under_attack(table: Table) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for attack, against in zip(table.attacks, table.differences[1:], strict=True):
         found[f"{attack} error, %"] = [_cell(row.robust.get(attack)) for row in table.rows]
-        found[f"{attack} difference"] = [_cell(difference(each)) for each in against]
+        found[f"{attack} difference"] = [_cell(difference(each, table.measure)) for each in against]
         found[f"{attack} p"] = [_cell(p_value(each.p_holm)) for each in against]
     return found
 
@@ -129,7 +149,7 @@ def pivot(table: Table) -> Sheet:
         rows.append((*(line[column] for column in differing), *told))
     headings = (*(names[column] for column in differing), *("no depth" if d is None else f"depth {d}" for d in depths))
     first = 0 if table.title is None else 1
-    no_column = "" if table.baseline is None else measured_by(table.baseline)
+    no_column = "" if table.baseline is None else measured_by(table.baseline, table.measure)
     rest = (sentence for sentence in table.caption[first:] if sentence != no_column)
     caption = (*table.caption[:first], *_pivot_says(table), *rest)
     return Sheet(headings, tuple(rows), {}, caption, frozenset(strong))
@@ -165,11 +185,12 @@ def family(row: Row) -> str:
 def _pivoted(table: Table, index: int) -> str:
     row = table.rows[index]
     star = "*" if table.against[index].significant else ""
-    return f"{row.test_error}{star}" + ("" if row.published is None else f" [{row.published:.2f}]")
+    form = table.measure.form
+    return f"{row.tested.shown(form)}{star}" + ("" if row.published is None else f" [{row.published:{form}}]")
 
 
 def _pivot_says(table: Table) -> list[str]:
-    said = ["Test error, %"]
+    said = [f"Test {table.measure.axis}"]
     if any(row.published is not None for row in table.rows):
         said.append("in brackets as published")
     if any(found.significant for found in table.against):
@@ -190,11 +211,12 @@ def short_number(value: int) -> str:
     return str(value)
 
 
-def difference(found: Against) -> str | None:
-    """Points with their sign, and the standard deviation where there is one."""
+def difference(found: Against, measure: Measure = ERROR) -> str | None:
+    """Points, or what the measure is in, with their sign, and the standard deviation where there is one."""
     if found.difference is None:
         return None
-    return f"{found.difference:+.2f}".replace("-", "−") + ("" if found.std is None else f" ± {found.std:.2f}")
+    spread = "" if found.std is None else f" ± {found.std:{measure.form}}"
+    return f"{found.difference:+{measure.form}}".replace("-", "−") + spread
 
 
 def p_value(p: float | None) -> str | None:

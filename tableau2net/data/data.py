@@ -17,7 +17,7 @@ Part = Literal["validation", "test"]
 
 class Data(Protocol):
     """What training asks of a data set, wherever its images are; an object of anybody's that has all this will do.
-    Labels count from 0 to `classes` - 1.
+    Labels count from 0 to `classes` - 1; with 0 classes there are none, and images, or states, stand in their place.
 
     `flip` says whether a mirrored image keeps its label.
     """
@@ -29,8 +29,8 @@ class Data(Protocol):
     @property
     def flip(self) -> bool: ...
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Of one image, as a network sees it: channels, rows, columns."""
+    def shape(self) -> tuple[int, ...]:
+        """Of one image, as a network sees it in training: channels, rows, columns."""
 
     def counts(self) -> dict[str, int]:
         """How many images there are under "train", "validation" and "test"; to train and to test on, one at least."""
@@ -44,8 +44,11 @@ class Data(Protocol):
     def has(self, part: Part) -> bool:
         """Whether there are images in a part to evaluate on."""
 
-    def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """A part in order: images normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,)."""
+    def batches(self, part: Part, device: torch.device) -> Iterator[tuple[Tensor, ...]]:
+        """A part in order: images normalised, float32 (B, 3, H, W), channels_last, and labels int64 (B,).
+
+        Of data without classes: what a network is given, (B, C, H, W) of any size, what it should say of it, as large,
+        and what it may be told besides, the deviations of noise (B,)."""
 
     def feed(self, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice]) -> Feed:
         """What training takes its batches from; a `FetchedFeed`, say, of a function that gives images by number."""

@@ -27,8 +27,9 @@ class Feed(Protocol):
         """Have the next `size` images at hand on the device. Called by the host before each step."""
         ...
 
-    def take(self, size: int) -> tuple[Tensor, Tensor]:
-        """This process's share of the next `size` images, float32 (B, 3, H, W), and their labels, int64 (B,).
+    def take(self, size: int) -> tuple[Tensor, ...]:
+        """This process's share of the next `size` images, float32 (B, 3, H, W), and their labels, int64 (B,); or of
+        what a network is given and what it should say of it, and what it may be told besides.
 
         Runs on the device alone: it may be captured once and replayed."""
         ...

@@ -33,6 +33,14 @@ DATA: tuple[Rule, ...] = (
     ),
     *((name, callable, "a method") for name in ("counts", "digest", "to", "has", "batches", "feed")),
 )
+UNLABELLED: tuple[Rule, ...] = (
+    ("classes", lambda v: type(v) is int and v == 0, "0, there are no labels"),
+    (
+        "shape",
+        lambda v: isinstance(v, tuple) and 2 <= len(v) <= 4 and all(_whole(n, 1) for n in v),
+        "a tuple of whole numbers: channels, and points along each of 1 to 3 axes",
+    ),
+)
 FEED: tuple[Rule, ...] = (
     ("count", lambda v: _whole(v, 1), "a whole number, at least 1"),
     ("state", lambda v: isinstance(v, tuple) and all(isinstance(t, Tensor) for t in v), "a tuple of tensors"),
@@ -40,11 +48,13 @@ FEED: tuple[Rule, ...] = (
 )
 
 
-def checked_data(data: Data) -> Data:
-    """The data, which have all that `Data` asks for, in the right form. Raises InputError naming what they lack.
+def checked_data(data: Data, *, labelled: bool = True) -> Data:
+    """The data, with labels or without, which have all that `Data` asks for, in the right form. Raises InputError
+    naming what they lack.
 
     What its methods give is looked at too, up to the first images to test on."""
-    _obeys(data, DATA, "data", "see tableau2net.training.Data")
+    rules = DATA if labelled else (*UNLABELLED, *(rule for rule in DATA if rule[0] not in ("classes", "shape")))
+    _obeys(data, rules, "data", "see tableau2net.training.Data")
     kind = type(data).__name__
     counts = data.counts()
     few = {"train": 1, "validation": 0, "test": 1}
@@ -62,9 +72,12 @@ def checked_data(data: Data) -> Data:
     return data
 
 
-def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> tuple[Tensor, Tensor]:
-    """Images and labels that a method of the data has given. Raises InputError for what is none, or too few."""
+def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> tuple[Tensor, ...]:
+    """Images and labels that a method of the data has given, or what there is without labels. Raises InputError for
+    what is none, or too few."""
     kind = f"data: {what} of a {type(data).__name__}"
+    if data.classes == 0:
+        return _check_pair(data, kind, given, count)
     if not (isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(t, Tensor) for t in given)):
         raise InputError(f"{kind} gives {short(given)}; it must give images and labels, two tensors")
     x, y = given
@@ -78,6 +91,23 @@ def check_batch(data: Data, what: str, given: Any, count: int | None = None) -> 
             f"{kind} gives labels from {int(y.min())} to {int(y.max())}; with {data.classes} classes they count from 0"
         )
     return x, y
+
+
+def _check_pair(data: Data, kind: str, given: Any, count: int | None) -> tuple[Tensor, ...]:
+    """What a network is given and what it should say of it, perhaps the deviations of noise behind. In training it is
+    of the shape that the data say, else of any size."""
+    if not (isinstance(given, tuple | list) and len(given) in (2, 3) and all(isinstance(t, Tensor) for t in given)):
+        raise InputError(f"{kind} gives {short(given)}; it must give two tensors, what is given and what is to be said")
+    x, y, *beside = given
+    wanted = x.shape if count is None else (count, *data.shape)
+    if x.dtype != torch.float32 or x.shape != wanted or x.dim() != 1 + len(data.shape) or x.shape[1] != data.shape[0]:
+        raise InputError(f"{kind} gives {_tensor(x)}; it must be float32 ({count or 'N'}, {str(data.shape)[1:]}")
+    if y.dtype != torch.float32 or y.shape[:1] != x.shape[:1] or y.shape[2:] != x.shape[2:]:
+        raise InputError(f"{kind} gives {_tensor(y)} for {_tensor(x)}; it must be float32, as many and as large")
+    for own in beside:
+        if own.shape != x.shape[:1] or not own.is_floating_point():
+            raise InputError(f"{kind} gives {_tensor(own)} besides; it must be a deviation of noise an image")
+    return x, y, *beside
 
 
 def feed_of(data: Data, recipe: Recipe, seed: int, device: torch.device, share: Callable[[int], slice] = whole) -> Feed:

@@ -89,6 +89,14 @@ def list_images(folder: Path, classes: tuple[str, ...], known: tuple[str, ...]) 
     return Listing(folder, b"".join(names), starts, ends, np.asarray(labels, np.int64), np.asarray(sizes, np.int64))
 
 
+def images_below(folder: Path) -> list[Path]:
+    """The images in and below a folder, in the order of their paths. Raises InputError where it cannot be read."""
+    try:
+        return [folder / os.fsdecode(path)[1:] for path, _ in sorted(_images(folder, b""))]
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
 def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What is in a folder, without what systems and editors hide there (._*.JPEG, .ipynb_checkpoints)."""
     with os.scandir(folder) as entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tableau2net.data.arrays import Arrays
+from tableau2net.data.clean import load_noisy
 from tableau2net.data.data import Data
 from tableau2net.data.disk import DiskData
 from tableau2net.data.given import checked_data
@@ -13,9 +14,12 @@ from tableau2net.data.image_folder import FolderData
 from tableau2net.data.images import ImageData
 from tableau2net.data.npz import read_npz
 from tableau2net.data.sources import SourceRequest, find_source, register_source
+from tableau2net.data.states import StateData
 from tableau2net.data.torchvision_sets import TORCHVISION, read_torchvision
 from tableau2net.errors import InputError
+from tableau2net.recipes.task import DENOISE, NEXT_STATE, TaskSpec
 
+LABELS = TaskSpec()
 GLYPHS_SIZES = (10_000, 2_000)  # images to train and to test on, where the source does not say
 
 
@@ -28,8 +32,9 @@ def load_data(
     seed: int = SourceRequest.seed,
     size: int = SourceRequest.size,
     workers: int | None = SourceRequest.workers,
+    task: TaskSpec = LABELS,
 ) -> Data:
-    """The data set that `source` names.
+    """The data set that `source` names, of labelled images unless a task says otherwise.
 
     `source` is "cifar10", "cifar100", "stl10" or "svhn" (torchvision's, in `data_dir`), a path ending in ".npz"
     (x_train, y_train, x_test, y_test; images uint8 (N, H, W, 3)), or "glyphs", which is drawn from `seed`;
@@ -43,9 +48,17 @@ def load_data(
 
     `register_source` adds others.
 
+    To denoise, `source` is a folder of images (with train/ and test/ in it, or one of others in `task.test_data`), or
+    any of those in memory, whose labels are left aside: a `NoisyData`. To find a next state it is a .npz of floats
+    (N, C, …): a `StateData`.
+
     Raises InputError, one line, when the source cannot be found, read or split that way.
     """
     request = SourceRequest(str(source), Path(data_dir), validation, limit_train, seed, size, workers)
+    if task.kind is DENOISE:
+        return load_noisy(request, task)
+    if task.kind is NEXT_STATE:
+        return StateData.read(request)
     found = find_source(request.source).load(request)
     if isinstance(found, Arrays):
         return ImageData.of(request, found)

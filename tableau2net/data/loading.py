@@ -16,7 +16,9 @@ from torch.utils.data import DataLoader
 from tableau2net.children import safely
 from tableau2net.errors import InputError
 
-Batch = tuple[Tensor, Tensor, Tensor | None]  # images, labels, and the pixel (B, 2) of each that a cutout is around
+# Images, labels, and the pixel (B, 2) of each that a cutout is around; or what a network is given, what it should say
+# of it, and the deviations of noise (B,).
+Batch = tuple[Tensor, Tensor, Tensor | None]
 Fetch = Callable[[int, Sequence[int]], Batch]  # of an epoch, the images of these numbers
 Wanted = tuple[int, Sequence[int]]
 

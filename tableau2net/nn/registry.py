@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import pkgutil
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -80,6 +82,13 @@ def depth_of(name: str) -> int:
     """The depth that a name says, 0 where it says none. Raises InputError as `find_model`."""
     said = find_model(name)[1].get("depth", 0)
     return said if isinstance(said, int) else 0
+
+
+def told_to(name: str, said: Mapping[str, int]) -> dict[str, int]:
+    """Of what data say to networks, what one of this name takes: `num_classes`, and `in_channels` where its family has
+    that option. Raises InputError as `find_model`."""
+    taken = inspect.signature(find_model(name)[0].build).parameters.keys() | {"num_classes"}
+    return {option: number for option, number in said.items() if option in taken}
 
 
 def _answering(name: str) -> tuple[ModelEntry, Said] | None:

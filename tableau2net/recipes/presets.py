@@ -12,13 +12,15 @@ from tableau2net.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe, where it was published, the options that its networks have besides, and its adversary's settings."""
+    """A recipe, where it was published, the options that its networks have besides, the settings of its adversary, and
+    those of its task."""
 
     name: str
     reference: str
     recipe: Recipe
     options: Mapping[str, Any] = field(default_factory=dict)
     adversary: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
 
 
 PRESETS = {
@@ -106,6 +108,20 @@ PRESETS = {
                 epochs=105, batch_size=256, lr=0.05, weight_decay=5e-4, milestones=(75 / 105, 90 / 105, 100 / 105)
             ),
             adversary={"adversary": "pgd-10", "epsilon": 8 / 255, "attack_step": 2 / 255},
+        ),
+        Preset(
+            "denoise",
+            "our own: AdamW, one cycle; what --task denoise has by itself",
+            Recipe(
+                epochs=60, batch_size=16, lr=2e-3, optimiser="adamw", weight_decay=0.0, schedule="one-cycle", warmup=2
+            ),
+            task={"task": "denoise"},
+        ),
+        Preset(
+            "next-state",
+            "our own: AdamW, the rate along half a cosine; what --task next-state has by itself",
+            Recipe(epochs=100, batch_size=16, lr=1e-3, optimiser="adamw", weight_decay=0.0, schedule="cosine"),
+            task={"task": "next-state"},
         ),
     )
 }  # fmt: skip

@@ -20,6 +20,7 @@ from tableau2net.codegen.compile_options import KEPT
 from tableau2net.codegen.learnable import Learning, learning
 from tableau2net.errors import InputError
 from tableau2net.files import check_file
+from tableau2net.recipes.task import task_of_row
 from tableau2net.runs.result import RESULT, Result, of_older
 from tableau2net.runs.run_folder import CHECKPOINT, LOG
 from tableau2net.runs.run_spec import RunSpec
@@ -28,7 +29,7 @@ from tableau2net.scheme.file import loads
 
 MAX_BYTES = 256 * 2**20
 MAX_CHECKPOINT = 64 * 2**30
-NEEDED = ("lr", "train_loss", "train_error", "test_error")
+NEEDED = ("lr", "train_loss")  # and the figures of the task
 FACTS = ("model", "scheme", "order", "depth", "options")
 
 
@@ -146,10 +147,12 @@ def _check(row: Any, last: int) -> None:
     epoch = row.get("epoch")
     if isinstance(epoch, bool) or not isinstance(epoch, int) or not last < epoch <= 10**6:
         raise ValueError(f"epoch {str(epoch)[:20]} comes after epoch {last}")
-    for name in (*NEEDED, "validation_error", "images_per_second", "seconds", "smoothness"):
+    task = task_of_row(row)
+    needed = {*NEEDED, *task.needed}
+    for name in (*NEEDED, *task.keys, "images_per_second", "seconds", "smoothness"):
         value = row.get(name)
         known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-        if not (known or (value is None and name not in NEEDED)):
+        if not (known or (value is None and name not in needed)):
             raise ValueError(f"{name} is {'missing' if value is None else 'no number'}")
     learnt = row.get("coefficients") or {}
     if not isinstance(learnt, dict) or not all(map(_numbers, learnt.values())):

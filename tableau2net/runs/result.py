@@ -12,6 +12,7 @@ from typing import Any
 from tableau2net.declared import converted, hints, plain
 from tableau2net.errors import InputError
 from tableau2net.files import read_text
+from tableau2net.recipes.task import CLASSIFY, Measure, TaskKind
 from tableau2net.runs.run_spec import USUAL, RunSpec
 from tableau2net.sinks import printable
 
@@ -23,9 +24,11 @@ MAX_BYTES = 64 * 2**20  # learnt coefficients of each step and channel are in it
 class Result:
     """What a finished run found, and all it takes to run it again: `run`, which a result of an older version has not.
 
-    Errors are per cent of wrong predictions at the end of the last epoch; `validation_error` is None where nothing
-    was held out. `images_per_second` counts training alone, `seconds` evaluation too. `coefficients` has
-    "scheme", exact with its parameters left open, and "before" and "after" training: exact numbers where they are
+    Errors are per cent of wrong predictions at the end of the last epoch; `validation_error` is None where nothing was
+    held out. A run of another task has none of them, and its own figures in `figures`: "test_psnr", "validation_ssim"
+    and the like, which its JSON has in the place of errors. `images_per_second` counts training alone, `seconds`
+    evaluation too. `coefficients` has "scheme", exact with its parameters left open, and "before" and "after" training:
+    exact numbers where they are
     fixed, floats per block where they are learnt. `refinements` has an entry for each time the steps were halved:
     the first "epoch" of the new steps, and what `compare_accuracy` found, as in `AccuracyChange`.
 
@@ -47,9 +50,9 @@ class Result:
     data: dict[str, Any]
     epochs: int
     train_loss: float
-    train_error: float
+    train_error: float | None
     validation_error: float | None
-    test_error: float
+    test_error: float | None
     images_per_second: float
     seconds: float
     coefficients: dict[str, Any]
@@ -67,10 +70,28 @@ class Result:
     residual: float | None = None
     run: RunSpec | None = None
     robust: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def task(self) -> TaskKind:
+        """What was learnt."""
+        return CLASSIFY if self.run is None else self.run.task.kind
+
+    def figure(self, part: str, measure: Measure | None = None) -> float | None:
+        """What a "test", a "validation" or training came to, by the main measure of its task unless another is named;
+        None where it was not measured."""
+        key = f"{part}_{(measure or self.task.main).name}"
+        return self.figures.get(key) if key not in CLASSIFY.keys else getattr(self, key)
 
     def to_json(self) -> str:
         """The text of result.json."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        found: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            if name == "train_error" and self.task is not CLASSIFY:
+                found |= self.figures
+            elif name != "figures" and (name not in CLASSIFY.keys or self.task is CLASSIFY):
+                found[name] = value
+        return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
     def measured_by(self, asked: RunSpec) -> bool:
         """Whether it has the error under each attack that is asked for."""
@@ -99,7 +120,7 @@ class Result:
         if not isinstance(found, dict):
             raise InputError(f"{name}: is not the result of a run (expected an object)")
         for own in fields(cls):
-            if own.name == "run":
+            if own.name in ("run", "figures") or own.name in CLASSIFY.keys:
                 continue
             if own.name not in found:
                 if own.default_factory is not MISSING or own.default is not MISSING:  # of a version that had none
@@ -111,8 +132,23 @@ class Result:
                 line = f"{name}: {own.name!r} is not {own.type}; write it again with tableau2net train"
                 raise InputError(line) from None
         told = {own.name: _plain(found[own.name]) for own in fields(cls) if own.name in found}
-        run = found.get("run")
-        return cls(**told | {"run": None if run is None else RunSpec.read(run, f"{name}: run")})
+        run = None if found.get("run") is None else RunSpec.read(found["run"], f"{name}: run")
+        task = CLASSIFY if run is None else run.task.kind
+        figures = {key: _figure(found, key, name, needed=key in task.needed) for key in task.keys}
+        errors = {key: figures.pop(key, None) for key in CLASSIFY.keys}
+        return cls(**told | errors | {"run": run, "figures": figures})
+
+
+def _figure(found: Mapping[str, Any], key: str, name: str, *, needed: bool) -> float | None:
+    """A figure that a file says. Raises InputError where it is needed and not there, and for what is no number."""
+    if key not in found:
+        raise InputError(f"{name}: has no {key!r}; write it again with tableau2net train")
+    try:
+        value: float | None = converted(float if needed else float | None, found[key])
+    except ValueError:
+        kind = "float" if needed else "float | None"
+        raise InputError(f"{name}: {key!r} is not {kind}; write it again with tableau2net train") from None
+    return value
 
 
 def told(run: RunSpec) -> dict[str, Any]:

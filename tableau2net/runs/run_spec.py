@@ -22,6 +22,7 @@ from tableau2net.multigrid import Plan
 from tableau2net.recipes.adversary import AdversarySpec
 from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import CLASSIFY, TaskSpec
 from tableau2net.scheme import Scheme, as_scheme, load
 from tableau2net.scheme.file import dumps, loads
 from tableau2net.words import counted
@@ -138,7 +139,7 @@ class DataSpec:
         hold_types(self, "data")
 
     def request(self) -> dict[str, Any]:
-        """The arguments of `load_data`."""
+        """The arguments of `load_data`, of labelled images."""
         return {name: getattr(self, name) for name in declared(DataSpec)}
 
 
@@ -179,6 +180,7 @@ class RunSpec:
     data: DataSpec = field(default_factory=DataSpec)
     preset: str | None = setting(None, f"A recipe by name: {', '.join(PRESETS)}.")
     recipe: Recipe = field(default_factory=Recipe)
+    task: TaskSpec = field(default_factory=TaskSpec)
     adversary: AdversarySpec = field(default_factory=AdversarySpec)
     seed: int = setting(0, "Decides weights, order and augmentation.")
     execution: ExecutionSpec = field(default_factory=ExecutionSpec)
@@ -187,6 +189,10 @@ class RunSpec:
         hold_types(self, "run")
         if not 0 <= self.seed < 2**63:  # what torch takes
             raise InputError(f"--seed {self.seed}: must be at least 0" + (", below 2^63" if self.seed > 0 else ""))
+        self.task.check_recipe(self.recipe)
+        if self.task.kind is not CLASSIFY and (self.adversary.adversary or self.adversary.evaluate):
+            option = "adversary" if self.adversary.adversary else "evaluate"
+            raise InputError(f"--{option}: is of --task {CLASSIFY.name}, this is {self.task.task}; leave it out")
         if self.adversary.adversary and self.execution.layer_parallel:
             raise InputError(
                 f"--adversary {self.adversary.adversary}: an attack goes through the steps one by one; leave out "
@@ -205,6 +211,12 @@ class RunSpec:
         recipe may be given as "recipe". Raises InputError for what cannot be."""
         chosen = {name: value for name, value in settings.items() if value is not None}
         preset = find_preset(chosen["preset"]) if "preset" in chosen else None
+        said = {name: chosen[name] for name in chosen if SETTINGS.get(name, ("",))[0] == "task"}
+        said |= {"test_data": str(said["test_data"])} if "test_data" in said else {}
+        task = TaskSpec(**{**(preset.task if preset else {}), **said})
+        if preset is None and "recipe" not in chosen and task.kind.preset:
+            chosen["preset"] = task.kind.preset
+            preset = find_preset(task.kind.preset)
         recipe = chosen.get("recipe", preset.recipe if preset else Recipe())
         options = {**(preset.options if preset else {}), **_below("options.", settings)}
         if isinstance(scheme := chosen.get("scheme"), Scheme):
@@ -219,6 +231,7 @@ class RunSpec:
             network=NetworkSpec(**parts["network"], options=options),
             data=DataSpec(**parts["data"]),
             recipe=recipe.changed(_below("recipe.", chosen)),
+            task=task,
             adversary=AdversarySpec.of(parts["adversary"], preset.adversary if preset else {}),
             execution=ExecutionSpec(**parts["execution"]),
             **parts["run"],
@@ -234,9 +247,12 @@ class RunSpec:
         network, data, execution = map(deciding, (self.network, self.data, self.execution))
         found = {f"data.{name}": value for name, value in data.pop("found").items()}
         network = {"model": network.pop("model"), **network, "text": _bare(self.network.text)}
+        task = deciding(self.task) if self.task.kind is not CLASSIFY else {}
+        task |= {"test_data": Path(task["test_data"]).name} if task.get("test_data") else {}  # a copy is the same
         data = {"data": data.pop("source"), **data}
         return (
             {**network, "seed": self.seed, "preset": self.preset, "recipe": deciding(self.recipe)}
+            | task
             | deciding(self.adversary)
             | execution
             | data
@@ -248,6 +264,10 @@ class RunSpec:
 
     def __hash__(self) -> int:
         return hash(canonical(self.decided()))
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of `load_data`."""
+        return {**self.data.request(), "task": self.task}
 
     def differences(self, other: RunSpec) -> list[str]:
         """Where the two are not the same run, as "recipe.lr: 0.1 there, 0.2 here"; this one is there."""
@@ -271,7 +291,8 @@ def _below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 PARTS: dict[type, str] = {
-    NetworkSpec: "network", DataSpec: "data", RunSpec: "run", AdversarySpec: "adversary", ExecutionSpec: "execution",
+    NetworkSpec: "network", DataSpec: "data", RunSpec: "run", TaskSpec: "task", AdversarySpec: "adversary",
+    ExecutionSpec: "execution",
 }  # fmt: skip
 # What can be set of a run, by its name everywhere: which part has it, and its field; but for a recipe's and options.
 SETTINGS: dict[str, tuple[str, Declared]] = {
@@ -285,7 +306,7 @@ OPTIONS: dict[str, tuple[str, Declared]] = {
         *((f"options.{name}", own) for name, own in declared(SchemeOptions).items()),
         *((key, own) for key, (part, own) in SETTINGS.items() if part in ("data", "run")),
         *((f"recipe.{name}", own) for name, own in declared(Recipe).items()),
-        *((key, own) for key, (part, own) in SETTINGS.items() if part in ("adversary", "execution")),
+        *((key, own) for key, (part, own) in SETTINGS.items() if part in ("task", "adversary", "execution")),
     ]
 }
 # What `create_model` and `train` take besides: no option of a network goes by these names.

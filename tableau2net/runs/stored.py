@@ -20,7 +20,8 @@ from tableau2net.errors import InputError
 from tableau2net.files import check_file, read_text, write_atomically
 from tableau2net.nn import create_model
 from tableau2net.nn.change import HALVED, Change
-from tableau2net.nn.registry import depth_of, find_model
+from tableau2net.nn.registry import depth_of, find_model, told_to
+from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.result import MAX_BYTES, RESULT, Result
 from tableau2net.runs.run_folder import WEIGHTS
 from tableau2net.scheme import Scheme, as_scheme
@@ -33,7 +34,8 @@ FINEST = 4096  # parts of an interval, all changes together
 
 @dataclass(frozen=True)
 class Stored:
-    """How a network is made: ``create_model(model, num_classes=classes, **options)``, and then each of the changes.
+    """How a network is made: ``create_model(model, num_classes=classes, **options)``, and then each of the changes. One
+    without classes is told the channels of its images.
 
     scheme: the text of its scheme's file, where the name alone does not say it.
     """
@@ -41,15 +43,18 @@ class Stored:
     model: str
     options: Mapping[str, Any]
     scheme: str | None
-    classes: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
+    classes: Annotated[int, msgspec.Meta(ge=1, le=10**6)] | None
     changes: tuple[Change, ...]
+    channels: Annotated[int, msgspec.Meta(ge=1, le=10**6)] | None = None
 
     def build(self) -> nn.Module:
         """The network, with weights drawn anew."""
         options = {name: value for name, value in self.options.items() if name != "weights"}  # those of the run come
         if self.scheme is not None:
             options["scheme"] = loads(self.scheme)
-        model = create_model(self.model, num_classes=self.classes, **options)
+        said = {"num_classes": self.classes, "in_channels": self.channels}
+        known = {name: number for name, number in said.items() if number is not None}
+        model = create_model(self.model, **{**told_to(self.model, known), **options})
         for change in self.changes:
             model = change.apply(model)
         return model
@@ -59,7 +64,7 @@ class Stored:
         return replace(self, changes=(*self.changes, change))
 
     @classmethod
-    def of_run(cls, result: Result, classes: int) -> Stored:
+    def of_run(cls, result: Result, classes: int | None, channels: int | None = None) -> Stored:
         """The network that a run has ended with. Raises InputError where it was given as a module."""
         try:
             find_model(result.model)
@@ -72,7 +77,8 @@ class Stored:
             text = dumps(_named(result.scheme))
         said = "scheme" in result.options or re.fullmatch(r"resnet\d+", result.model) is not None
         options = {name: value for name, value in result.options.items() if name != "scheme"}
-        return cls(result.model, options, text if said else None, classes, (HALVED,) * len(result.refinements))
+        changes = (HALVED,) * len(result.refinements)
+        return cls(result.model, options, text if said else None, classes, changes, channels)
 
     @classmethod
     def read(cls, path: Path) -> Stored:
@@ -138,6 +144,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _of_run(result: Result, tensors: Mapping[str, Tensor]) -> Stored:
+    if result.task is not CLASSIFY:
+        return Stored.of_run(result, None, result.data.get("channels"))
     classes = result.data.get("classes") or _classes(tensors)  # an older version did not tell
     return Stored.of_run(result, classes)
 

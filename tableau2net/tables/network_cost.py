@@ -8,6 +8,7 @@ from torch import nn
 from tableau2net.errors import InputError
 from tableau2net.nn.blocks import compiled_blocks
 from tableau2net.nn.registry import depth_of
+from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.run_spec import RunSpec
 from tableau2net.tables.settings import DEEPEST
 from tableau2net.training import network
@@ -22,7 +23,8 @@ def build(asked: RunSpec) -> nn.Module:
     if name is not None and depth_of(name) > DEEPEST:
         raise InputError(f"{name[:60]}: the deepest network of a table has {DEEPEST} layers")
     with torch.device("meta"):
-        return network.build(asked.network.settled(), CLASSES.get(asked.data.source, 10))
+        said = {"num_classes": CLASSES.get(asked.data.source, 10)} if asked.task.kind is CLASSIFY else {}
+        return network.build(asked.network.settled(), said)
 
 
 def parameters_of(model: nn.Module) -> int:

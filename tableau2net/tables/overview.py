@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tableau2net.recipes.task import ERROR, PARTS
 from tableau2net.sinks import printable
 from tableau2net.tables.job import Job, Paces, State
 from tableau2net.tables.work import Outcome
@@ -125,9 +126,10 @@ class Overview:
         yield "seed", str(run.seed)
         yield "state", WORDS[job.state]
         yield "epoch", f"{len(job.log)}/{job.epochs}"
-        for name, key in (("train", "train_error"), ("held out", "validation_error"), ("test", "test_error")):
-            value = job.last(key)
-            yield name, "" if value is None else f"{value:.2f} %"
+        measure = job.run.asked.task.kind.main
+        for name, part in (("train", "train"), ("held out", "validation"), ("test", "test")):
+            value = job.last(f"{part}_{measure.name}")
+            yield name, "" if value is None else measure.shown(value)
         value = job.last("images_per_second")
         yield "images/s", "" if value is None else f"{value:,.0f}"
         seconds = paces.left(job)
@@ -149,15 +151,16 @@ class Overview:
 
 
 def _figures(job: Job) -> str:
-    """Errors, time and speed of a run that is finished."""
+    """Errors, or what its task has in their place, time and speed of a run that is finished."""
+    measure = job.run.asked.task.kind.main
     parts = [
-        f"{name} {value:.2f} %"
-        for name, key in (("validation", "validation_error"), ("test", "test_error"))
-        if (value := job.last(key)) is not None
+        f"{part} {measure.shown(value)}"
+        for part in PARTS[1:]
+        if (value := job.last(f"{part}_{measure.name}")) is not None
     ]
     speed = job.last("images_per_second")
     took = [duration((job.pace or 0) * len(job.log)), *([f"{speed:,.0f} images/s"] if speed else [])]
-    return ", ".join([f"errors {', '.join(parts)}", *took])
+    return ", ".join([f"{'errors' if measure is ERROR else measure.title} {', '.join(parts)}", *took])
 
 
 def _epochs(count: int) -> str:

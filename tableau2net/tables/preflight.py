@@ -66,7 +66,7 @@ def check_data(runs: Iterable[TableRun]) -> None:
 
     Raises InputError, one line, for data that cannot be read, or split as asked.
     """
-    requests = [run.asked.data.request() | {"workers": None} for run in runs]
+    requests = [run.asked.request() | {"workers": None} for run in runs]
     for i, request in enumerate(requests):
         if request not in requests[:i]:
             load_data(**request)

@@ -20,6 +20,7 @@ from tableau2net.multigrid import Plan
 from tableau2net.nn.depth_parallel import check_depth
 from tableau2net.nn.overview.summarise import layer_warnings
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.result import RESULT, Result
 from tableau2net.runs.run_folder import find_run
 from tableau2net.runs.run_spec import SETTINGS, DataSpec, NetworkSpec, RunSpec
@@ -58,9 +59,10 @@ def train(
 
     What is asked for may be a `RunSpec` in the place of the scheme, as a result has it as `run`, or keywords: `depth`,
     `model_name`, `recipe`, `preset`, `seed`, `data_dir`, `validation`, `limit_train`, `size`, `workers`, `device`,
-    `precision`, `engine`, `num_threads`, `layer_parallel`, and of training against an adversary and measuring by
-    attacks `adversary`, `epsilon`, `attack_step`, `split`, `beta`, `ramp`, `evaluate`, `evaluate_step`,
-    `evaluate_every`; see `RunSpec` and `AdversarySpec` for what each is by itself; all others are
+    `precision`, `engine`, `num_threads`, `layer_parallel`; of another task than labels `task`, `sigma`, `sigma_from`,
+    `test_sigma`, `loss`, `clamp`, `test_data`, `patch`, `patches`, `grey` (see `TaskSpec`); and of training against an
+    adversary and measuring by attacks `adversary`, `epsilon`, `attack_step`, `split`, `beta`, `ramp`, `evaluate`,
+    `evaluate_step`, `evaluate_every`; see `RunSpec` and `AdversarySpec` for what each is by itself; all others are
     options of `create_model` (`coefficients` defaults to "learnable" where the scheme has parameters, else "fixed").
 
     `data` is a source (see `load_data`, which `data_dir`, `validation`, `limit_train`, `size` and `workers` go to),
@@ -113,9 +115,9 @@ def train(
             if ranks.any(going) != going:
                 raise InputError(f"{folder}: not all processes see its run; choose an --out that all machines share")
             if isinstance(data, str | Path):
-                data = ranks.first_ahead(lambda: load_data(**run.data.request()))
+                data = ranks.first_ahead(lambda: load_data(**run.request()))
             elif not isinstance(data, ImageData):
-                data = checked_data(data)
+                data = checked_data(data, labelled=run.task.kind is CLASSIFY)
             made, run = _ready(run, model, data, execution)
             check_network(made.model, run.recipe)
             if plan is not None:
@@ -136,17 +138,24 @@ def _spec(scheme: str | Path | Scheme | None, data: str | Path | Data, asked: Ma
 def _ready(
     run: RunSpec, model: nn.Module | None, data: Data, execution: Execution
 ) -> tuple[network.ReadyNetwork, RunSpec]:
-    """The network of a run, and the run with nothing left open."""
+    """The network of a run, and the run with nothing left open. Raises InputError where data, task and network do not
+    belong together."""
+    if bool(data.classes) != (run.task.kind is CLASSIFY):
+        has = f"{data.classes} classes" if data.classes else "no classes"
+        raise InputError(f"--task {run.task.task}: {data.name} has {has}; ask for another task, or give other data")
     if model is None:
-        if data.shape[0] != 3:
+        if data.classes and data.shape[0] != 3:
             raise InputError(f"data: images have {data.shape[0]} channels; a network by name takes 3, give a model")
         settled = run.network.settled()
-        made = network.made(settled, data.classes, run.seed)
+        made = network.made(settled, network.said_by(data), run.seed)
+        if not data.classes:
+            check_network_fits(made.model, data)
     else:
         check_network_fits(model, data)
         made = network.ReadyNetwork(model, network.own_facts(model), None)
         settled = NetworkSpec(model=type(model).__name__)
-    found = {"classes": data.classes, **data.counts(), "digest": data.digest()}
+    said = {"classes": data.classes} if data.classes else {"channels": data.shape[0]}
+    found = {**said, **data.counts(), "digest": data.digest()}
     return made, replace(
         run,
         network=settled,

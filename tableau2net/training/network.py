@@ -1,5 +1,6 @@
 """All that training knows of networks and schemes: how to make one, group it, and read its coefficients."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,11 @@ import torch
 from torch import nn
 
 from tableau2net import analysis
+from tableau2net.data.data import Data
 from tableau2net.nn import coefficient_values, create_model, exact_coefficients, model_name, parameter_groups
 from tableau2net.nn.around.depths import sort_depths
 from tableau2net.nn.blocks import blocks_of
-from tableau2net.nn.registry import depth_of, find_model
+from tableau2net.nn.registry import depth_of, find_model, told_to
 from tableau2net.runs.run_spec import NetworkSpec
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.file import dumps
@@ -25,22 +27,27 @@ class ReadyNetwork:
     text: str | None
 
 
-def build(network: NetworkSpec, classes: int) -> nn.Module:
-    """A network, its weights drawn as chance is at. Raises InputError where there is none such."""
+def said_by(data: Data) -> dict[str, int]:
+    """The options that data say to `create_model`: how many classes there are, or without labels, channels."""
+    return {"num_classes": data.classes} if data.classes else {"in_channels": data.shape[0]}
+
+
+def build(network: NetworkSpec, said: Mapping[str, int]) -> nn.Module:
+    """A network, its weights drawn as chance is at; `said` by its data. Raises InputError where there is none such."""
     scheme = network.declared()
     options = network.options if scheme is None else {**network.options, "scheme": scheme}
     name = f"resnet{network.depth}" if network.model is None else network.model
-    return create_model(name, num_classes=classes, **options)
+    return create_model(name, **{**told_to(name, said), **options})
 
 
-def made(network: NetworkSpec, classes: int, seed: int) -> ReadyNetwork:
+def made(network: NetworkSpec, said: Mapping[str, int], seed: int) -> ReadyNetwork:
     """A network that is settled, its weights drawn from `seed` on the CPU whatever device it will run on, and what is
     known of it: names, proved order, options, exact coefficients.
 
     The scheme of one by name is that of its blocks, else its family's, else there is none to tell of."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build(network, classes)
+        model = build(network, said)
     scheme, options = network.declared(), dict(network.options)
     depth: int | None
     if network.model is None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from tableau2net.recipes.task import ERROR, PARTS, task_of_row
 from tableau2net.sinks import printable
 
 BURST = 20  # lines
@@ -63,7 +64,7 @@ class ProgressDisplay:
     def epoch(self, row: dict[str, Any]) -> None:
         """Show a finished epoch's row of the log."""
         self.marks.append((time.perf_counter(), self.seen))
-        self.last = f"loss {row['train_loss']:.4f}  "
+        self.last = f"loss {row['train_loss']:.4g}  " if "train_error" not in row else f"loss {row['train_loss']:.4f}  "
         if self._allowed() or row["epoch"] == self.epochs:
             self.note(self._line(row))
         if self.bar:
@@ -85,11 +86,12 @@ class ProgressDisplay:
         self.console.print(printable(text), soft_wrap=True)
 
     def _line(self, row: dict[str, Any]) -> str:
-        errors = "  ".join(
-            f"{name} {row[f'{name}_error']:6.2f} %" for name in ("train", "validation", "test")
-            if row[f"{name}_error"] is not None
-        )  # fmt: skip
-        line = f"{self._number(row['epoch'])}  lr {row['lr']:<8.3g}  loss {row['train_loss']:7.4f}  errors: {errors}"
+        measure = task_of_row(row).main
+        found = {part: row[f"{part}_{measure.name}"] for part in PARTS}
+        figures = "  ".join(f"{part} {measure.shown(value, 6)}" for part, value in found.items() if value is not None)
+        called = "errors" if measure is ERROR else measure.title
+        loss = f"{row['train_loss']:7.4f}" if measure is ERROR else f"{row['train_loss']:.3e}"  # of pixels from 0 to 1
+        line = f"{self._number(row['epoch'])}  lr {row['lr']:<8.3g}  loss {loss}  {called}: {figures}"
         # In a terminal the bar tells the rest.
         return line if self.bar else f"{line}  {row['images_per_second']:9,.0f} images/s  {self.time_left():>8} left"
 

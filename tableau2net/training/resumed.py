@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import Measure
 from tableau2net.training.checkpoint import Checkpoint, Progress, tensors_of
-from tableau2net.training.evaluation import AccuracyChange
+from tableau2net.training.evaluation import change_keys
 from tableau2net.training.level import Level
 
-NUMBERS = ("lr", "train_loss", "train_error", "test_error", "images_per_second", "seconds")
-OPTIONAL = ("validation_error", "smoothness", "residual")
+NUMBERS = ("lr", "train_loss", "images_per_second", "seconds")  # and the figures of the task
+OPTIONAL = ("smoothness", "residual")
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW, which has none before its first step
 
 
@@ -59,7 +60,7 @@ def check_tensors(checkpoint: Checkpoint, level: Level, processes: int) -> None:
 
 def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]:
     """What cannot be, the first of it before the next is looked at."""
-    done, seen = len(progress.rows), progress.seen
+    done, seen, task = len(progress.rows), progress.seen, progress.run.task.kind
     if done > recipe.epochs:
         yield f"it has {done} epochs of {recipe.epochs}"
     if seen and not (done < recipe.epochs and 0 < seen < count and seen % recipe.batch_size == 0):
@@ -67,9 +68,9 @@ def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]
     if not (_finite(progress.seconds) and progress.seconds >= 0):
         yield f"it took {progress.seconds} seconds"
     for i, row in enumerate(progress.rows):
-        if row.get("epoch") != i + 1 or not all(_finite(row.get(key)) for key in NUMBERS):
+        if row.get("epoch") != i + 1 or not all(_finite(row.get(key)) for key in (*NUMBERS, *task.needed)):
             yield f"its epoch {i + 1} is not written down"
-        if not all(_finite(row.get(key, 0) or 0) for key in OPTIONAL) or not isinstance(
+        if not all(_finite(row.get(key, 0) or 0) for key in (*OPTIONAL, *task.keys)) or not isinstance(
             row.get("coefficients"), dict | None
         ):
             yield f"its epoch {i + 1} is not written down"
@@ -77,7 +78,7 @@ def _impossible(progress: Progress, recipe: Recipe, count: int) -> Iterator[str]
             yield f"it was not refined where the recipe says, in epoch {i + 1}"
     if (progress.refinement is not None) != bool(seen and _begins(recipe, done)):
         yield f"it was not refined where the recipe says, in epoch {done + 1}"
-    if not all(_is_refinement(found) for found in progress.refinements):
+    if not all(_is_refinement(found, task.main) for found in progress.refinements):
         yield "what a refinement did is not written down"
 
 
@@ -86,8 +87,8 @@ def _begins(recipe: Recipe, epoch: int) -> bool:
     return 0 < epoch < recipe.epochs and recipe.level_at(epoch) > recipe.level_at(epoch - 1)
 
 
-def _is_refinement(found: Any) -> bool:
-    if not isinstance(found, Mapping) or found.keys() != {"epoch", *AccuracyChange.__dataclass_fields__}:
+def _is_refinement(found: Any, measure: Measure) -> bool:
+    if not isinstance(found, Mapping) or found.keys() != {"epoch", *change_keys(measure)}:
         return False
     return all(isinstance(value, str) if key == "measured_on" else _finite(value) for key, value in found.items())
 

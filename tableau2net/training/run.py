@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from tableau2net.nn.overview import cost
 from tableau2net.plot.runs.curves import draw_curves
 from tableau2net.recipes.adversary import USUAL_OF
 from tableau2net.recipes.recipe import Recipe
+from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.finished import attacked_name
 from tableau2net.runs.result import RESULT, Result, told
 from tableau2net.runs.run_folder import CHECKPOINT, LOG, PREDICTIONS, WEIGHTS
@@ -34,10 +35,11 @@ from tableau2net.training import environment, network
 from tableau2net.training.adversary import Attacked, update_for
 from tableau2net.training.capture import CapturedSteps, capture_cuda
 from tableau2net.training.checkpoint import Progress, random_state, tensors_of, write_checkpoint
-from tableau2net.training.evaluation import Evaluation, compare_accuracy, per_cent_wrong
+from tableau2net.training.evaluation import Evaluation, compare_accuracy
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
 from tableau2net.training.network import ReadyNetwork
+from tableau2net.training.objectives import Objective, objective_of, per_cent_wrong
 from tableau2net.training.progress import ProgressDisplay
 from tableau2net.training.stop import Stop, Stopped
 from tableau2net.training.update import Update
@@ -74,6 +76,11 @@ class TrainingRun:
     def recipe(self) -> Recipe:
         """What it is trained by."""
         return self.asked.recipe
+
+    @property
+    def objective(self) -> Objective:
+        """What it is trained by and judged by."""
+        return objective_of(self.asked)
 
     @property
     def seed(self) -> int:
@@ -121,7 +128,7 @@ class TrainingRun:
             self._refine(epoch)
         row = {"epoch": epoch + 1, **self._images(epoch)}
         self._check(row, epoch)
-        row |= self._evaluation().errors()
+        row |= self._evaluation().figures()
         if (residual := self._evaluation().residual()) is not None:
             row["residual"] = residual
         if robust := self._robust_errors(epoch):
@@ -155,7 +162,8 @@ class TrainingRun:
         return errors
 
     def _evaluation(self) -> Evaluation:
-        return Evaluation(self.level.measured, self.data, self.execution.device, self.execution.precision)
+        device, precision = self.execution.device, self.execution.precision
+        return Evaluation(self.level.measured, self.data, device, precision, self.objective)
 
     def _images(self, epoch: int) -> dict[str, Any]:
         """Train on the images of an epoch that are left. Raises Stopped where that is asked for on the way."""
@@ -193,8 +201,8 @@ class TrainingRun:
         What was found is kept with the epoch, not before: a run that is killed in that epoch refines again."""
         number = self.recipe.level_at(epoch)
         refined = self.level.refined(number, self.recipe, self.seed, self.execution.ranks)
-        change = compare_accuracy(self.level.model, refined.model, self.data)
-        found = {"epoch": epoch + 1, **asdict(change)}
+        change = compare_accuracy(self.level.model, refined.model, self.data, self.objective)
+        found = {"epoch": epoch + 1, **change.to_dict()}
         self.display.refinement(found, change)
         self.progress = replace(self.progress, refinement=found)
         self._begin_level(refined)
@@ -233,6 +241,8 @@ class TrainingRun:
         # A scheme whose coefficients are all fixed has the same before and after: its own, exact.
         exact = facts.pop("exact", {})
         price = cost(model, self.data.shape)
+        figures = {key: rows[-1][key] for key in self.asked.task.kind.keys}
+        errors = {key: figures.pop(key, None) for key in CLASSIFY.keys}
         result = Result(
             **facts,
             **told(self.asked),
@@ -241,7 +251,9 @@ class TrainingRun:
             engine=execution.engine,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             epochs=len(rows),
-            **{name: rows[-1][name] for name in ("train_loss", "train_error", "validation_error", "test_error")},
+            train_loss=rows[-1]["train_loss"],
+            **errors,
+            figures=figures,
             images_per_second=median(row["images_per_second"] for row in rows),
             seconds=sum(row["seconds"] for row in rows),
             coefficients={
@@ -261,9 +273,9 @@ class TrainingRun:
             robust=robust,
             residual=rows[-1].get("residual"),
         )
-        given, true = Evaluation(model, self.data, execution.device, execution.precision).predictions("test")
-        attacked = {attacked_name(name): labels.int() for name, labels in self.attacked.items()}
-        self.write(lambda: self._results(result, {"test": given.int(), "truth": true.int(), **attacked}))
+        each = self._evaluation().each("test") | {attacked_name(name): own for name, own in self.attacked.items()}
+        kept = {name: own if own.is_floating_point() else own.int() for name, own in each.items()}
+        self.write(lambda: self._results(result, kept))
         return result
 
     def _results(self, result: Result, predictions: dict[str, Tensor]) -> None:

@@ -15,15 +15,19 @@ from typing import Any, Self
 
 from tableau2net.errors import InputError
 from tableau2net.plot.runs.levels import leaves
+from tableau2net.recipes.task import PARTS, TASKS
 from tableau2net.runs.logged import read_log
 from tableau2net.runs.run_folder import LOG
 
 FOLDER = "tensorboard"
 TAGS = {
     "train_loss": "loss/train",
-    "train_error": "error/train",
-    "validation_error": "error/validation",
-    "test_error": "error/test",
+    **{
+        f"{part}_{measure.name}": f"{measure.name}/{part}"
+        for task in TASKS.values()
+        for measure in task.measures
+        for part in PARTS
+    },
     "lr": "training/rate",
     "images_per_second": "training/images per second",
     "smoothness": "training/smoothness",

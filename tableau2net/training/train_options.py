@@ -20,6 +20,16 @@ class TrainOptions(ModelOptions, total=False):
     workers: int | None
     recipe: Recipe | None
     preset: str | None
+    task: str
+    sigma: float | None
+    sigma_from: float | None
+    test_sigma: tuple[float, ...]
+    loss: str | None
+    clamp: bool
+    test_data: str | Path | None
+    patch: int
+    patches: int | None
+    grey: bool
     adversary: str | None
     epsilon: float | str
     attack_step: float | str | None

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from tableau2net.data.feed import Feed
 from tableau2net.data.memory import fill
@@ -21,23 +20,33 @@ from tableau2net.training import network
 from tableau2net.training.average import weights_at
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
+from tableau2net.training.objectives import Objective, objective_of_recipe, told
 from tableau2net.training.parallel import total_gradients
 
-Forward = TypeVar("Forward", bound=Callable[[Tensor], Any])
+Forward = TypeVar("Forward", bound=Callable[..., Any])
 
 
 class Update:
-    """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong predictions.
+    """Takes a batch from a feed and makes one step of an optimiser with it; counts losses and wrong predictions, or
+    what the objective counts.
+
+    A batch is what the network is given, what it should say of it, and what a network is told besides that asks for it
+    (`takes_sigma`).
 
     All that changes from step to step (which images, the learning rate, sums) is in tensors of its own on the device,
     so that what a step launches there is the same each time: it can be captured and replayed.
     """
 
-    def __init__(self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution) -> None:
+    def __init__(
+        self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution,
+        objective: Objective | None = None,
+    ) -> None:  # fmt: skip
+        self.objective = objective or objective_of_recipe(recipe)
+        self.beside: tuple[Tensor, ...] = ()
         self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
         self.execution, self.ranks = execution, execution.ranks.sharing
         plan = execution.plan
-        model: Callable[[Tensor], Tensor] = DepthParallel(level.model, plan) if plan else level.model
+        model: Callable[..., Tensor] = DepthParallel(level.model, plan) if plan else level.model
         engine = compiled if "compile" in execution.engine else _as_it_is
         self.forward = engine(model)
         beside: Callable[[Tensor], Any] | None = getattr(level.model, "auxiliary_scores", None)
@@ -45,7 +54,7 @@ class Update:
         self.steps = math.ceil(feed.count / recipe.batch_size)
         self.device = level.rate.device
         self.step = torch.zeros(1, dtype=torch.int64, device=self.device)
-        self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong predictions
+        self.sums = torch.zeros(2, device=self.device)  # of losses, and of wrong predictions or the like
         self.rates, self.mix, self.weights = (torch.zeros(self.steps, device=self.device) for _ in range(3))
         self.arrangement = 0  # how often the network's blocks have come into another order: another step to capture
         self.last_rate = recipe.lr  # of an epoch, as it is told
@@ -76,7 +85,8 @@ class Update:
         """One step with the next `size` images."""
         level = self.level
         level.set_rate(self._now(self.rates))
-        x, y = self.feed.take(size)
+        x, y, *beside = self.feed.take(size)
+        self.beside = told(level.model, beside)
         if level.layout == torch.contiguous_format:
             x = x.contiguous()
         if self.recipe.mixup:  # with the image that is as far from the end
@@ -84,7 +94,8 @@ class Update:
         loss, scores = self._learn(x, y, size)
         if level.average:
             level.average.update(self._now(self.weights))
-        self.sums += self.ranks.total(torch.stack([loss.detach() * size, (scores.detach().argmax(1) != y).sum()]))
+        counted = self.objective.counted(scores.detach(), y)
+        self.sums += self.ranks.total(torch.stack([loss.detach() * size, counted]))
         self.step += 1
 
     def _learn(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -122,23 +133,23 @@ class Update:
     def scores_and_loss(self, x: Tensor, y: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """What the network says of images, and this process's part of the mean loss of `size` of them."""
         with self.execution.computing():
-            scores = self.forward(x)
+            scores = self.forward(x, *self.beside)
             return scores, self.loss(scores, y, size)
 
     def loss(self, scores: Tensor, y: Tensor, size: int) -> Tensor:
         """This process's part of the mean loss of `size` images, which have been mixed where the recipe says so."""
-        smoothing = self.recipe.label_smoothing
-        loss = cross_entropy(scores, y, label_smoothing=smoothing, reduction="sum")
+        loss = self.objective.loss(scores, y)
         if self.recipe.mixup:
-            other = cross_entropy(scores, y.flip(0), label_smoothing=smoothing, reduction="sum")
+            other = self.objective.loss(scores, y.flip(0))
             loss = other.lerp(loss, self._now(self.mix))
         return loss / size
 
     def row(self) -> dict[str, Any]:
         """What the epoch has come to, for the log. The device is waited for here."""
         count = self.feed.count
-        loss, wrong = self.sums.tolist()
-        found = {"lr": self.last_rate, "train_loss": loss / count, "train_error": 100 * wrong / count}
+        loss, total = self.sums.tolist()
+        name = f"train_{self.objective.task.main.name}"
+        found = {"lr": self.last_rate, "train_loss": loss / count, name: self.objective.trained(total, count)}
         return found | ({"smoothness": self.smooths().item()} if self.smooths else {})
 
     def tensors(self) -> Iterator[Tensor]:

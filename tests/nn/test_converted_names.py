@@ -125,10 +125,10 @@ def test_neither_library_is_imported_before_a_network_is_made():
 
 def test_a_run_can_be_of_one():
     asked = NetworkSpec("lm", "torchvision/resnet18", options={"coefficients": None})
-    made = network.made(asked.settled(), 5, seed=1)
+    made = network.made(asked.settled(), {"num_classes": 5}, seed=1)
     assert made.facts["scheme"] == made.facts["options"]["scheme"] == "lm"
     assert made.facts["model"] == "torchvision/resnet18"
     assert made.text is not None
-    again = network.made(NetworkSpec("lm", "torchvision/resnet18"), 5, seed=1)
+    again = network.made(NetworkSpec("lm", "torchvision/resnet18"), {"num_classes": 5}, seed=1)
     for name, tensor in made.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), name

@@ -20,6 +20,7 @@ from tableau2net.errors import InputError
 from tableau2net.recipes.adversary import COUNTS, USUAL_OF, AdversarySpec
 from tableau2net.recipes.presets import PRESETS
 from tableau2net.recipes.recipe import SCHEDULES, Recipe
+from tableau2net.recipes.task import CLASSIFY, DENOISE, TaskSpec
 from tableau2net.runs.result import Result
 from tableau2net.runs.run_spec import (
     OPTIONS,
@@ -74,8 +75,24 @@ def adversaries(draw: st.DrawFn) -> AdversarySpec:
     return AdversarySpec(name, epsilon=draw(st.floats(0, 1)), evaluate=tuple(told), **own)
 
 
-def made(adversary: AdversarySpec, execution: ExecutionSpec, **parts: Any) -> RunSpec:
-    """A run; an attack goes through the steps one by one."""
+@st.composite
+def tasks(draw: st.DrawFn) -> TaskSpec:
+    low, high = sorted([draw(st.floats(0, 100)), draw(st.floats(0, 100))])
+    noise = st.builds(
+        TaskSpec, task=st.just("denoise"), sigma=st.just(high), sigma_from=st.none() | st.just(low),
+        test_sigma=st.lists(st.floats(0, 100), unique=True, max_size=3).map(tuple), clamp=st.booleans(),
+        patch=st.integers(0, 4096), patches=st.none() | st.integers(1, 9), grey=st.booleans(),
+        test_data=st.none() | text,
+    )  # fmt: skip
+    return draw(st.just(TaskSpec()) | noise | st.builds(TaskSpec, task=st.just("next-state"), loss=st.just("l1")))
+
+
+def made(adversary: AdversarySpec, execution: ExecutionSpec, task: TaskSpec, **parts: Any) -> RunSpec:
+    """A run; an attack goes through the steps one by one, and images without labels are neither mixed nor attacked."""
+    if task.kind is not CLASSIFY:
+        adversary = AdversarySpec()
+        parts["recipe"] = replace(parts["recipe"], **dict.fromkeys(task.kind.alien, 0))
+    parts["task"] = task
     return RunSpec(adversary=AdversarySpec() if execution.layer_parallel else adversary, execution=execution, **parts)
 
 
@@ -93,6 +110,7 @@ runs = st.builds(
     preset=st.none() | st.sampled_from(list(PRESETS)),
     recipe=recipes(),
     adversary=adversaries(),
+    task=tasks(),
     seed=st.integers(0, 2**63 - 1),
     execution=st.builds(
         ExecutionSpec, device=st.none() | text, precision=st.none() | text, engine=st.none() | text,
@@ -279,6 +297,7 @@ def example(own: Any) -> Any:
         return [0.25] if get_args(kind)[1] is ... else [0.25, 0.75]
     other = {int: 9, float: 0.25, bool: not own.default, str: "cpu"}[kind]
     words = {"optimiser": "adamw", "schedule": "cosine", "preset": "modern", "coefficients": "free"}
+    words |= {"task": "next-state", "loss": "l1"}
     return {**words, "layer_parallel": "4:2:FCF:2,1", "adversary": "pgd-7"}.get(own.name, other)
 
 
@@ -291,11 +310,12 @@ def test_every_field_can_be_set_in_a_table(tmp_path: Path) -> None:
             network += "evaluate = ['pgd-2']\n"
         if own.name in ("split", "epsilon", "attack_step", "ramp", "beta"):
             network += f"adversary = '{'trades' if own.name == 'beta' else 'yopo'}'\n"
+        network += "task = 'denoise'\n" if own.name in DENOISE.settings else ""
         path = tmp_path / "table.toml"
         path.write_text(f"format = 1\n[common]\n{network}{key} = {json.dumps(value)}\n")
         (run,) = Grid.read(path).runs
         asked = run.asked
-        parts = (asked.network, asked.data, asked.execution, asked.recipe, asked.adversary)
+        parts = (asked.network, asked.data, asked.execution, asked.recipe, asked.adversary, asked.task)
         places = [{name: value for name, value in vars(asked).items() if value not in parts}, *map(vars, parts)]
         (there,) = [place[own.name] for place in (*places, asked.network.options) if own.name in place]
         assert there == (tuple(value) if isinstance(value, list) else value), key

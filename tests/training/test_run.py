@@ -75,7 +75,7 @@ def test_the_folder_of_a_run_on_a_scheme(tmp_path: Path, data: ImageData) -> Non
     assert rows(folder)[-1]["coefficients"] == after
     # The weights on disk are those that the errors were measured with.
     model.load_state_dict(weights(folder))
-    errors = Evaluation(model, data, torch.device("cpu")).errors()
+    errors = Evaluation(model, data, torch.device("cpu")).figures()
     assert errors == {
         "validation_error": result.validation_error,
         "test_error": result.test_error,

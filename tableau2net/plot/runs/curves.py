@@ -11,12 +11,14 @@ from tableau2net.plot.runs.axes import dots, logarithmic, mark, new_figure, over
 from tableau2net.plot.runs.learnt_coefficients import draw_bundles
 from tableau2net.plot.runs.levels import drops, levels
 from tableau2net.plot.style import INK, image
+from tableau2net.recipes.task import task_of_row
 
 COLOURS = {"train": "#8a94a3", "validation": "#d9822b", "test": "#2166ac"}
 
 
 def draw_curves(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], title: str, format: str = "png") -> bytes:
-    """A figure of the rows of log.jsonl (at least one): loss, errors in per cent, and coefficients if any are learnt.
+    """A figure of the rows of log.jsonl (at least one): loss, the main measure of the task (errors in per cent, say),
+    and coefficients if any are learnt.
 
     `before` holds the learnt coefficients as they were before the first epoch; empty where none are learnt, or where
     this is not known. A dotted line is a drop of the rate, a full one is where steps were halved; a rate that moves at
@@ -25,16 +27,17 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], ti
     moving = drops(rows) is None
     columns = 3 if learnt else 2
     figure = new_figure(4.6 * columns + (1.6 if learnt else 0), 4.0, title)
-    # L loss, E errors, C coefficients, R the rate
+    # L loss, E errors or what the task has in their place, C coefficients, R the rate
     mosaic = ";".join(line[:columns] for line in ("LEC", "REC")[: 1 + moving])
     ratios: dict[str, Any] = {"width_ratios": [1, 1, 1.35][:columns], "height_ratios": [3, 1][: 1 + moving]}
     axes = figure.subplot_mosaic(mosaic, **ratios)
     epochs = [row["epoch"] for row in rows]
     losses = {"train": [row["train_loss"] for row in rows]}
     _draw(axes["L"], "training loss", epochs, losses)
-    errors = {name: [row[f"{name}_error"] for row in rows] for name in COLOURS}
-    _draw(axes["E"], "error, %", epochs, {name: e for name, e in errors.items() if None not in e})
-    for name in "LE":
+    measure = task_of_row(rows[0]).main
+    found = {name: [row[f"{name}_{measure.name}"] for row in rows] for name in COLOURS}
+    _draw(axes["E"], measure.axis, epochs, {name: e for name, e in found.items() if None not in e})
+    for name in "L" if measure.higher else "LE":
         logarithmic(axes[name])
     if moving:
         axes["R"].plot(epochs, [row["lr"] for row in rows], color=INK, lw=1.2, **dots(len(epochs)))

@@ -12,13 +12,9 @@ from tableau2net.errors import InputError
 from tableau2net.plot.runs.axes import dots, logarithmic, new_figure, over_epochs
 from tableau2net.plot.runs.levels import Floats
 from tableau2net.plot.style import MAX_SCHEMES, image, legend_beside, line_style
+from tableau2net.recipes.task import PARTS, Measure, TaskKind, task_of_row
 
-PANELS = {
-    "train_loss": "training loss",
-    "train_error": "training error, %",
-    "validation_error": "validation error, %",
-    "test_error": "test error, %",
-}
+LOSS = Measure("loss", "loss", "")
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,16 +27,30 @@ def draw_runs(groups: Mapping[str, Sequence[Rows]], format: str = "png") -> byte
     if len(groups) > MAX_SCHEMES:
         raise InputError(f"{len(groups)} runs in one figure: at most {MAX_SCHEMES} can be told apart")
     everything = [row for runs in groups.values() for rows in runs for row in rows]
-    shown = [key for key in PANELS if any(row.get(key) is not None for row in everything)]
+    tasks = {task.name: task for task in map(task_of_row, everything)}
+    if len(tasks) > 1:
+        raise InputError(f"runs of {' and of '.join(tasks)}: their figures are not the same; draw each by itself")
+    panels_of = _panels(*tasks.values())
+    shown = [key for key in panels_of if any(row.get(key) is not None for row in everything)]
     figure = new_figure(4.3 * len(shown) + 2.6, 4.0, "")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axis, key in zip(panels, shown, strict=True):
         for i, (label, runs) in enumerate(groups.items()):
             _draw(axis, key, [run for run in runs if all(row.get(key) is not None for row in run)], i, label)
-        over_epochs(axis, PANELS[key])
-        logarithmic(axis)
+        part, measure = panels_of[key]
+        over_epochs(axis, f"{part} {measure.axis}")
+        if not measure.higher:
+            logarithmic(axis)
     legend_beside(panels[-1])
     return image(figure, format)
+
+
+def _panels(task: TaskKind) -> dict[str, tuple[str, Measure]]:
+    """What is drawn, by the keys of rows: the loss, and the main measure of training, of what is held out and of the
+    test."""
+    parts = {"train": "training"}
+    found = {f"{part}_{task.main.name}": (parts.get(part, part), task.main) for part in PARTS}
+    return {"train_loss": ("training", LOSS), **found}
 
 
 def _draw(axis: Axes, key: str, runs: Sequence[Rows], number: int, label: str) -> None:

@@ -41,6 +41,7 @@ from tableau2net.training.adversary.relatives import Fgsm, Free, Pgd, Trades
 from tableau2net.training.adversary.yopo import Yopo, split
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
+from tableau2net.training.objectives import objective_of
 from tableau2net.training.update import Update
 
 __all__ = ["Attacked", "check_adversary", "update_for"]
@@ -51,7 +52,7 @@ KINDS: dict[str, type[AdversarialUpdate]] = {"pgd": Pgd, "fgsm": Fgsm, "free": F
 def update_for(level: Level, feed: Feed, run: RunSpec, data: Data, execution: Execution) -> Update:
     """A run's training steps."""
     if run.adversary.adversary is None:
-        return Update(level, feed, run.recipe, run.seed, execution)
+        return Update(level, feed, run.recipe, run.seed, execution, objective_of(run))
     return KINDS[run.adversary.kind](level, feed, run, data, execution)
 
 

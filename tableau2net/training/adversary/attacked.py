@@ -15,8 +15,9 @@ from tableau2net.recipes.adversary import Attack
 from tableau2net.training.adversary.climbing import climbed, margin
 from tableau2net.training.adversary.pixels import EpsilonBall, PixelBox
 from tableau2net.training.adversary.starts import stream, uniform
-from tableau2net.training.evaluation import evaluating, per_cent_wrong
+from tableau2net.training.evaluation import evaluating
 from tableau2net.training.execution import computing
+from tableau2net.training.objectives import per_cent_wrong
 
 PURPOSE = 4  # of the streams of chance that evaluations start from
 Loss = Callable[[Tensor, Tensor], Tensor]

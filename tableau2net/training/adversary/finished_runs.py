@@ -13,13 +13,13 @@ from tableau2net.data.load import load_data
 from tableau2net.errors import InputError
 from tableau2net.files import check_file, write_atomically
 from tableau2net.recipes.adversary import attacks_of
-from tableau2net.runs.finished import MOST_BYTES, attacked_name, read_result
+from tableau2net.runs.finished import MOST_BYTES, Finished, attacked_name, read_result
 from tableau2net.runs.result import RESULT
 from tableau2net.runs.run_folder import PREDICTIONS
 from tableau2net.runs.stored import detached, load_network
 from tableau2net.training.adversary.attacked import Attacked
 from tableau2net.training.environment import choose_device
-from tableau2net.training.evaluation import per_cent_wrong
+from tableau2net.training.objectives import per_cent_wrong
 
 
 def _predictions(path: Path) -> dict[str, Tensor]:
@@ -53,7 +53,7 @@ def measure_run(
     result = read_result(folder / RESULT)
     epsilon = result.asked.adversary.epsilon if epsilon is None else epsilon
     wanted = attacks_of(attacks, epsilon, attack_step, option="--attack", step_option="--attack-step")
-    asked = {**result.asked.data.request(), "data_dir": data_dir, "seed": result.seed}
+    asked = {**result.asked.request(), "data_dir": data_dir, "seed": result.seed}
     images = load_data(**(asked if data is None else {**asked, "source": data}))
     if result.data.get("digest") not in (None, images.digest()):
         raise InputError(
@@ -70,4 +70,4 @@ def measure_run(
         tensors |= detached({attacked_name(str(attack)): given.int(), "truth": true.int()})
     write_atomically(folder / PREDICTIONS, save(tensors))
     write_atomically(folder / RESULT, replace(result, robust={**result.robust, **errors}).to_json())
-    return {"clean": result.test_error, **errors}
+    return {"clean": Finished(result, folder).tested(), **errors}

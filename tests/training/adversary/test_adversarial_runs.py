@@ -113,7 +113,7 @@ def test_without_room_the_error_under_attack_is_the_clean_one(
     data: ImageData, network: Callable[[], nn.Module]
 ) -> None:
     model = network()
-    clean = Evaluation(model, data, CPU).predictions("test")[0]
+    clean = Evaluation(model, data, CPU).each("test")["test"]
     for name in ("pgd-3-2", "margin-2", "fgsm"):
         assert torch.equal(Attacked(model, data, CPU).predictions(Attack.of(name, 0.0, None))[0], clean)
 
@@ -138,7 +138,7 @@ def test_a_network_that_met_no_adversary_does_not_stand_one(data: ImageData) -> 
     measured = Attacked(model, shown, CPU)
     attacks = ("fgsm", "pgd-20", "pgd-20-3", "margin-20")
     errors = [measured.error(Attack.of(name, 8 / 255, None)) for name in attacks]
-    assert Evaluation(model, shown, CPU).error("test") < 30
+    assert Evaluation(model, shown, CPU).main("test") < 30
     assert min(errors) > 90
     assert errors[1] <= errors[2]
 
