@@ -107,6 +107,16 @@ class RealRoot:
         squares = positive_roots([minimal.compose(Poly(X**2, X))])  # in the same order
         return squares[self._place(real_roots(minimal, positive=True))].expression()
 
+    def simplified(self) -> RealRoot:
+        """The same number by its irreducible polynomial."""
+        if self.low == self.high:
+            return replace(self, coefficients=(int(self.low.denominator), -int(self.low.numerator)))
+        p = self._minimal()
+        if p.degree() > 1:
+            return replace(self, coefficients=_whole(p))
+        a, b = _whole(p)
+        return RealRoot((a, b), QQ(-b, a), QQ(-b, a))
+
     def _minimal(self) -> Poly:
         """The irreducible factor that has the root."""
         factors = [p for p, _ in Poly.from_list(list(self.coefficients), X, domain=QQ).factor_list()[1]]

@@ -17,9 +17,10 @@ from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
 
 from tableau2net.analysis.budget import ask, budget, left_out
 from tableau2net.analysis.reading.linear import Curve, curve
+from tableau2net.analysis.space.cosines import largest, never_negative
+from tableau2net.analysis.space.damping import equation_signs
 from tableau2net.analysis.space.excess import Wave
 from tableau2net.analysis.space.exits import SymbolLine, first_exit
-from tableau2net.analysis.space.ranges import largest
 from tableau2net.analysis.space.sampling import sampled_limit
 from tableau2net.analysis.space.terms import StencilTerm, along_axes, settled, terms_of
 from tableau2net.analysis.stability.boundary import Ray, imaginary_axis, negative_axis
@@ -72,13 +73,13 @@ def cfl(
     Δt²/h^m. dimension: on so many axes, the same stencil and ν on each. Raises InputError for several states, and
     where it is too much work."""
     found = as_stencil(stencil)
-    orders = found.orders
-    sign = -1 if sum(orders) % 2 or sum(orders) % 4 == 0 else 1
-    if not sum(orders):
-        raise InputError(f"{found.name or 'stencil'}: derivative = 0 is a filter, of which u_t = D u is no equation")
+    signs = equation_signs(found)
+    if not signs:
+        told = "a filter" if not sum(found.orders) else "a mixed derivative"
+        raise InputError(f"{found.name or 'stencil'}: {told}, of which u_t = D u is no equation; see limit_of_terms")
     axes = range(0, dimension * found.dimension, found.dimension)
     coefficient = StencilTerm(speed, found).coefficient
-    return limit_of_terms(as_scheme(scheme), [StencilTerm(sign * coefficient, found, 1, axis) for axis in axes])
+    return limit_of_terms(as_scheme(scheme), [StencilTerm(signs[-1] * coefficient, found, 1, axis) for axis in axes])
 
 
 def limit_of_terms(scheme: Scheme | str, terms: Iterable[StencilTerm | Sequence[Any]]) -> CFL:
@@ -126,18 +127,14 @@ def _limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> CFL:
 
 def _of_waves(phi: Curve, waves: list[Wave]) -> CFL | None:
     """The limit where the symbol is a sum over axes; None where it is of a kind that only sampling decides."""
-    if all(w.imaginary.is_zero for w in waves):
-        sizes = [largest(-w.real, w.below) for w in waves]
-        if all(_never_positive(w) for w in waves):
-            return _over(negative_axis(phi), sizes, squared=False)
-    elif all(w.real.is_zero for w in waves):
+    waves = [w for w in waves if not (w.real.is_zero and w.imaginary.is_zero)]
+    if not waves:
+        return _answer(oo, "exact")
+    if all(w.imaginary.is_zero and never_negative(-w.real) for w in waves):
+        return _over(negative_axis(phi), [largest(-w.real, w.below) for w in waves], squared=False)
+    if all(w.real.is_zero for w in waves):
         return _over(imaginary_axis(phi), [largest(_square(w), w.below**2) for w in waves], squared=True)
     return _along(phi, waves[0]) if len(waves) == 1 else None
-
-
-def _never_positive(wave: Wave) -> bool:
-    top = largest(wave.real, wave.below)
-    return bool(top.high <= 0 or (top.low == top.high == 0))
 
 
 def _square(wave: Wave) -> Poly:
@@ -145,8 +142,10 @@ def _square(wave: Wave) -> Poly:
     return wave.imaginary**2 * Poly(1 - X**2, X, domain=wave.imaginary.domain)
 
 
-def _over(ray: Ray, sizes: list[RealRoot], squared: bool) -> CFL:
+def _over(ray: Ray, found: list[RealRoot | None], squared: bool) -> CFL:
     """The end of a ray over Σ sizes; both by their squares where `squared`."""
+    sizes = [size.simplified() for size in found if size is not None]
+    assert len(sizes) == len(found)  # a denominator that vanishes has been refused
     end = ray.exit()
     if end is None:
         return _answer(oo, "exact")

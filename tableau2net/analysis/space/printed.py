@@ -32,7 +32,7 @@ def meant_stencil(stencil: Stencil) -> Stencil:
     rows: list[list[Fraction]] = []
     missed: list[Fraction] = []
     for k in _indices(stencil.dimension):
-        weigh = {place: _weight(place, k, stencil.orders) for place in values}
+        weigh = {place: _weight(place, k, stencil.terms) for place in values}
         off = sum((weigh[place] * value for place, value in values.items()), Fraction(0))
         if abs(off) > sum((abs(weigh[place]) for place in free), Fraction(0)) * radius:
             break
@@ -48,15 +48,18 @@ def _indices(dimension: int) -> list[tuple[int, ...]]:
     return sorted(every, key=lambda k: (sum(k), k))
 
 
-def _weight(place: Place, k: tuple[int, ...], orders: tuple[int, ...]) -> Fraction:
-    """What the place counts in M_k(w) − M_{k−m}(a)."""
+def _weight(place: Place, k: tuple[int, ...], derivatives: tuple[tuple[int, ...], ...]) -> Fraction:
+    """What the place counts in M_k(w) − Σ M_{k−m}(a), over the derivatives m that are added."""
     side, offset = place
-    if side == "left":
-        k = tuple(a - m for a, m in zip(k, orders, strict=True))
-    if min(k) < 0:
-        return Fraction(0)
-    value = Fraction(prod(j**n for j, n in zip(offset, k, strict=True)), prod(map(factorial, k)))
-    return value if side == "weights" else -value
+    if side == "weights":
+        return _power(offset, k)
+    lower = (tuple(a - m for a, m in zip(k, orders, strict=True)) for orders in derivatives)
+    return -sum((_power(offset, n) for n in lower if min(n) >= 0), Fraction(0))
+
+
+def _power(offset: tuple[int, ...], k: tuple[int, ...]) -> Fraction:
+    """j^k/k!."""
+    return Fraction(prod(j**n for j, n in zip(offset, k, strict=True)), prod(map(factorial, k)))
 
 
 def _with(stencil: Stencil, values: dict[Place, Fraction]) -> Stencil:

@@ -39,6 +39,8 @@ class StencilTerm:
         steps = tuple(_number(h, "step") for h in given)
         if len(steps) != self.stencil.dimension or any(not h.is_positive for h in steps):
             raise InputError(f"step: {self.stencil.dimension} positive numbers h, one an axis, are expected")
+        if len(self.stencil.terms) > 1 and len(set(steps)) > 1:
+            raise InputError(f"step: {self.stencil.name or 'the stencil'} adds derivatives on a grid of equal steps")
         object.__setattr__(self, "step", steps)
         if not isinstance(self.axis, int) or self.axis < 0:
             raise InputError("axis: a whole number from 0 is expected")
@@ -85,22 +87,39 @@ def settled(term: StencilTerm) -> StencilTerm:
 
 def along_axes(terms: Sequence[StencilTerm]) -> list[Wave] | None:
     """The symbol as a sum of one for each axis; None where a term couples axes."""
-    if any(len(t.axes) > 1 for t in terms):
-        return None
-    return [_sum([t for t in terms if t.axis == axis]) for axis in sorted({t.axis for t in terms})]
-
-
-def _sum(terms: Sequence[StencilTerm]) -> Wave:
-    real, imaginary, below = (Poly(c, X, domain=QQ) for c in (0, 0, 1))
+    parts: dict[int, list[tuple[Expr, Stencil]]] = {}
     for term in terms:
-        found = symbol(term.stencil)
-        domain = domain_of([term.factor])
-        factor = Poly([domain.convert(term.factor)], X, domain=domain.domain)
+        apart = _apart(term.stencil)
+        if apart is None:
+            return None
+        for axis, stencil in apart.items():
+            parts.setdefault(term.axis + axis, []).append((term.factor, stencil))
+    return [_sum(parts[axis]) for axis in sorted(parts)]
+
+
+def _apart(stencil: Stencil) -> dict[int, Stencil] | None:
+    """A stencil whose points all lie on the axes, as one along each; the point itself goes with the first."""
+    if stencil.dimension == 1:
+        return {0: stencil}
+    points: dict[int, dict[int, Expr]] = {}
+    for offset, weight in stencil.points.items():
+        moved = [axis for axis, j in enumerate(offset) if j]
+        if len(moved) > 1:
+            return None
+        axis = moved[0] if moved else min((a for o in stencil.points for a, j in enumerate(o) if j), default=0)
+        points.setdefault(axis, {})[offset[axis]] = weight
+    return {axis: Stencil(1, list(found.values()), offsets=list(found)) for axis, found in points.items()}
+
+
+def _sum(parts: Sequence[tuple[Expr, Stencil]]) -> Wave:
+    real, imaginary, below = (Poly(c, X, domain=QQ) for c in (0, 0, 1))
+    for number, stencil in parts:
+        found = symbol(stencil)
+        domain = domain_of([number])
+        factor = Poly([domain.convert(number)], X, domain=domain.domain)
         d = found.denominator
         if vanishes(d):
-            raise InputError(
-                f"{term.stencil.name or 'stencil'}: left: it vanishes at an angle, so that no derivative is told there"
-            )
+            raise InputError(f"{stencil.name or 'stencil'}: left: it vanishes at an angle, no derivative is told there")
         real, imaginary = real * d + factor * found.real * below, imaginary * d + factor * found.imaginary * below
         below = below * d
     common = real.gcd(imaginary).gcd(below) if below.degree() > 0 else below.one
