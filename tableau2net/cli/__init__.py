@@ -11,6 +11,7 @@ import typer
 
 from tableau2net._version import __version__
 from tableau2net.children import SAFE
+from tableau2net.cli.cfl_limit import cfl_command
 from tableau2net.cli.check import check
 from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
@@ -41,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(list_)
+app.command("cfl")(bounded(cfl_command))
 for command in (
     show,
     check,

@@ -16,7 +16,7 @@ Piece: TypeAlias = str | Expr | Poly
 LONGEST = 32  # characters of an exact number that is still read as one; a longer one is in the JSON
 LONGEST_LINE = 4000  # characters of a value in words
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-GREEK = {"zeta": "ζ", "lambda": "λ"}
+GREEK = {"zeta": "ζ", "lambda": "λ", "nu": "ν"}
 
 
 @dataclass(frozen=True)

@@ -1,206 +1,233 @@
 """The exact von Neumann limit of a scheme on a stencil: the largest ν at which no Fourier mode grows in a step.
 
 On u_t = D u with constant coefficients and no boundary a mode e^{iθ·j} is multiplied in each step by a root ζ of Φ(ζ,
-ν ŝ(θ)). Where the symbol is real and not positive, or imaginary, it covers a segment from 0, and the limit is the
-scheme's stability interval over the largest |ŝ|: in any dimension. Else the excess over the unit circle decides
-(`exits`), a polynomial in ν and cos θ.
+ν ŝ(θ)).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, replace
+from math import degrees, isfinite, pi
 from typing import Any
 
-from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
+from sympy import Expr, sign
 
 from tableau2net.analysis.budget import ask, budget, left_out
-from tableau2net.analysis.reading.linear import Curve, curve
-from tableau2net.analysis.space.cosines import largest, never_negative
+from tableau2net.analysis.report.pieces import SUPERSCRIPTS
 from tableau2net.analysis.space.damping import equation_signs
-from tableau2net.analysis.space.excess import Wave
-from tableau2net.analysis.space.exits import SymbolLine, first_exit
-from tableau2net.analysis.space.sampling import sampled_limit
-from tableau2net.analysis.space.terms import StencilTerm, along_axes, settled, terms_of
-from tableau2net.analysis.stability.boundary import Ray, imaginary_axis, negative_axis
-from tableau2net.analysis.stability.decimals import meant
-from tableau2net.analysis.stability.zero_stability import zero_stable
+from tableau2net.analysis.space.limits import limit
+from tableau2net.analysis.space.moments import space_order
+from tableau2net.analysis.space.symbol import symbol
+from tableau2net.analysis.space.terms import StencilTerm, terms_of
 from tableau2net.errors import InputError
-from tableau2net.exact.polynomials import RealRoot, X
-from tableau2net.exact.root_arithmetic import quotient, root, total
+from tableau2net.exact.text import exact_json, text_of
 from tableau2net.scheme import Scheme, Stencil, as_scheme, as_stencil
 from tableau2net.step import lower
 
-SECONDS = 6.0  # of the processor, for one pair
-NECESSARY = "constant coefficients and no boundary: necessary, and for variable ones at each frozen value"
+SECONDS = 12.0  # of the processor, for one pair: each question may take half of what is left
+MAX_AXES = 3
+NECESSARY = (
+    "constant coefficients, no boundary; of variable ones the least over their values is necessary, not sufficient"
+)
 
 
 @dataclass(frozen=True)
 class CFL:
     """How far a scheme is stable on an equation in space.
 
-    limit: the largest ν such that no Fourier mode grows for any step in (0, ν]: rational, with a square root, sympy's
-    ``CRootOf``, infinity for no limit, 0 for none that is stable; a ``Float`` where the number is only isolated or
-    sampled.
+    limit: the largest step such that no Fourier mode grows for any in (0, limit]: rational, with square roots,
+    sympy's ``CRootOf``, infinity for no limit, 0 for none that is stable; a ``Float`` where the number is only
+    isolated or sampled.
     kind: "exact"; "declared values" where parameters were set to them; "decimal" where a source printed decimals;
     "isolated" where both ends of `enclosure` are proved, but the number has no polynomial that could be written;
-    "sampled" where floats looked (several axes of mixed kind).
+    "sampled" where floats looked (several axes of a mixed kind).
     enclosure: low ≤ limit ≤ high.
-    notes: what it does not say."""
+    angle: θ of the wave that grows first right beyond, in radians, a float; None where there is none.
+    later: intervals beyond the limit where it is stable again, (low, high) in floats, proved but near their ends; ()
+    where floats see none, None where nobody looked.
+    against: the limit for waves that run the other way; None where it is the same, or where there is no other way.
+    equation, step: what it is said of, and what the limit is a limit of."""
 
     limit: Expr
     kind: str
     enclosure: tuple[Expr, Expr]
-    notes: tuple[str, ...] = field(default=(NECESSARY,))
+    angle: float | None = None
+    later: tuple[tuple[float, float], ...] | None = ()
+    against: Expr | None = None
+    equation: str = ""
+    step: str = "Δt"
+    scope: str = NECESSARY
 
     def __float__(self) -> float:
         return float(self.limit)
+
+    @property
+    def verdict(self) -> str:
+        """What is proved, in words."""
+        if self.kind == "sampled":
+            return "as floats see it at many angles: not proved"
+        if self.limit.is_infinite:
+            found = "proved: no wave grows, however large the step"
+        elif self.limit.is_zero:
+            found = "proved: some wave grows at every small step"
+        else:
+            found = "proved: no wave grows up to there, some wave does right beyond"
+        if self.kind == "isolated":
+            low, high = map(float, self.enclosure)
+            return f"{found}; the number is isolated between {low:.15g} and {high:.15g}"
+        return found + {
+            "declared values": ", at the declared values of parameters",
+            "decimal": ", to the decimals",
+        }.get(self.kind, "")
+
+    @property
+    def points_a_wave(self) -> float | None:
+        """How many points the wave has that grows first; None for that of no angle, and for one that does not
+        vary."""
+        return 2 * pi / self.angle if self.angle else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON values, numbers exact."""
+        later = None if self.later is None else [[a, b if isfinite(b) else None] for a, b in self.later]
+        return {
+            "equation": self.equation,
+            "step": self.step,
+            "limit": exact_json(self.limit),
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "enclosure": None if self.limit in self.enclosure else [exact_json(x) for x in self.enclosure],
+            "angle_degrees": None if self.angle is None else degrees(self.angle),
+            "later": later,
+            "against": None if self.against is None else exact_json(self.against),
+            "scope": self.scope,
+        }
 
 
 def cfl(
     scheme: Scheme | str,
     stencil: Stencil | str,
+    other: Stencil | str | None = None,
     *,
     speed: Any = 1,
     dimension: int = 1,
+    convection: Any = None,
+    diffusion: Any = None,
+    step: Any = 1,
 ) -> CFL:
     """The largest ν at which a scheme is stable with a stencil on a periodic grid, exactly.
 
-    scheme, stencil: tables, names or files. ν = |c| Δt/h^m for u_t = c D u, with the sign that the equation has: u_t
-    + a u_x = 0 for odd m, a the `speed`, whose sign is the direction the waves run in (an upwind stencil is unstable
-    in the other); u_t = c u_xx, u_t = −c u_xxxx, … for even ones. Of a method for y'' = f, u_tt = c D u and ν = c
-    Δt²/h^m. dimension: on so many axes, the same stencil and ν on each. Raises InputError for several states, and
-    where it is too much work."""
-    found = as_stencil(stencil)
-    signs = equation_signs(found)
+    scheme, stencil: tables, names or files. ν = |a| Δt/h^m for the equation that D is of: u_t + a u_x = 0 for odd
+    derivatives, a the `speed`, whose sign is the direction that waves run in (an upwind stencil is unstable in the
+    other one; see `CFL.against`); u_t = a u_xx, u_t = −a u_xxxx, … for even ones. Of a method for y'' = f, u_tt = …
+    and ν = a Δt²/h^m. dimension: on so many axes, the same stencil and ν on each.
+
+    convection, diffusion: instead, the largest Δt on u_t + convection·u_x = diffusion·u_xx at a grid of step `step`,
+    exactly for that ratio; `other` is the second stencil, by default the central one of the same order. Raises
+    InputError for several states, for what has no such equation, and in one line where it is too much work."""
+    method, found = as_scheme(scheme), as_stencil(stencil)
+    if not (isinstance(dimension, int) and dimension >= 1 and dimension * found.dimension <= MAX_AXES):
+        raise InputError(f"dimension = {dimension}: a whole number from 1, and {MAX_AXES} axes at most in all")
+    if convection is not None or diffusion is not None:
+        pair = _pair(found, other)
+        return _of_both(method, pair, (0 if x is None else x for x in (convection, diffusion)), step, dimension)
+    if other is not None:
+        raise InputError("a second stencil: say which coefficients they have, convection and diffusion")
+    if step != 1:
+        raise InputError("step: ν = |a| Δt/h^m is the limit for every h; it goes with convection and diffusion")
+    return _of_one(method, found, speed, dimension)
+
+
+def _of_one(scheme: Scheme, stencil: Stencil, speed: Any, dimension: int) -> CFL:
+    signs = equation_signs(stencil)
     if not signs:
-        told = "a filter" if not sum(found.orders) else "a mixed derivative"
-        raise InputError(f"{found.name or 'stencil'}: {told}, of which u_t = D u is no equation; see limit_of_terms")
-    axes = range(0, dimension * found.dimension, found.dimension)
-    coefficient = StencilTerm(speed, found).coefficient
-    return limit_of_terms(as_scheme(scheme), [StencilTerm(signs[-1] * coefficient, found, 1, axis) for axis in axes])
+        told = "a filter" if not sum(stencil.orders) else "a mixed derivative"
+        raise InputError(f"{stencil.name or 'stencil'}: {told}, of which u_t = D u is no equation; see limit_of_terms")
+    a = StencilTerm(speed, stencil).coefficient
+    if a.is_zero or (a.is_negative and len(signs) == 1):
+        raise InputError(
+            f"speed = {a}: {'a number that is not 0' if len(signs) > 1 else 'a positive number'} is expected"
+        )
+    axes = range(0, dimension * stencil.dimension, stencil.dimension)
+    directions = [signs[-1] * sign(a)]
+    if len(signs) > 1 and not symbol(stencil.at_defaults()).is_imaginary:
+        directions.append(-directions[0])
+    limits = [limit_of_terms(scheme, [StencilTerm(d, stencil, 1, axis) for axis in axes]) for d in directions]
+    return replace(
+        limits[0],
+        against=limits[1].limit if len(limits) > 1 else None,
+        equation=_equation(scheme, stencil, a),
+        step=_ratio(scheme, stencil),
+    )
+
+
+def _equation(scheme: Scheme, stencil: Stencil, a: Expr) -> str:
+    """``u_t + a u_x = 0, a > 0``."""
+    time = "u_t" + "t" * (lower(scheme).derivative - 1)
+    space = " + ".join("u_" + "".join(x * m for x, m in zip("xyz", orders, strict=False)) for orders in stencil.terms)
+    space = f"({space})" if len(stencil.terms) > 1 else space
+    if sum(stencil.orders) % 2:
+        return f"{time} + a {space} = 0, a {'>' if a.is_positive else '<'} 0"
+    return f"{time} = {'' if sum(stencil.orders) % 4 else '−'}a {space}"
+
+
+def _ratio(scheme: Scheme, stencil: Stencil) -> str:
+    """``|a| Δt/h``."""
+    m = str(sum(stencil.orders)).translate(SUPERSCRIPTS)
+    size = "|a|" if sum(stencil.orders) % 2 else "a"
+    return f"{size} Δt{'²' * (lower(scheme).derivative == 2)}/h{'' if m == '¹' else m}"
+
+
+def _pair(stencil: Stencil, other: Stencil | str | None) -> tuple[Stencil, Stencil]:
+    """The stencils of u_x and of u_xx, the second by default the central one of the same order."""
+    if stencil.dimension > 1:
+        raise InputError(f"{stencil.name or 'stencil'}: convection and diffusion take stencils of one axis")
+    if other is None:
+        order = max(2, space_order(stencil).order)
+        other = f"central-{2 if stencil.orders == (1,) else 1}-{order + order % 2}"
+    pair = sorted((stencil, as_stencil(other)), key=lambda s: s.orders)
+    if [s.orders for s in pair] != [(1,), (2,)]:
+        raise InputError("convection and diffusion: one stencil of u_x and one of u_xx are expected")
+    return pair[0], pair[1]
+
+
+def _of_both(
+    scheme: Scheme, pair: tuple[Stencil, Stencil], coefficients: Iterable[Any], step: Any, dimension: int
+) -> CFL:
+    first, second = pair
+    a, d = (StencilTerm(c, s, step) for c, s in zip(coefficients, pair, strict=True))
+    if d.coefficient.is_negative:
+        raise InputError(
+            f"diffusion = {d.coefficient}: a negative one lets every wave grow; a positive one is expected"
+        )
+    terms = [
+        replace(t, coefficient=c, axis=axis)
+        for axis in range(dimension)
+        for t, c in ((a, -a.coefficient), (d, d.coefficient))
+    ]
+    h = text_of(a.step[0])
+    told = (
+        f"u_t + {text_of(a.coefficient)} u_x = {text_of(d.coefficient)} u_xx, {first.name} and {second.name}, h = {h}"
+    )
+    return replace(limit_of_terms(scheme, terms), equation=told)
 
 
 def limit_of_terms(scheme: Scheme | str, terms: Iterable[StencilTerm | Sequence[Any]]) -> CFL:
     """The largest Δt at which a scheme is stable on u_t = Σ c D u with frozen coefficients.
 
     terms: each a `StencilTerm`, or (coefficient, stencil, h), (coefficient, stencil, (h_0, h_1)) or (coefficient,
-    stencil, h, axis): Δt has no other bound than that no Fourier mode grows. A term in u itself is (c, identity
+    stencil, h, axis), where Δt has no other bound than that no Fourier mode grows. A term in u itself is (c, identity
     stencil, 1). Of variable coefficients ask for the values at each place, or at the corners of their range, and take
     the least. Raises InputError for several states, and, in one line, where it is too much work."""
     method = as_scheme(scheme)
     known = terms_of(terms)
     with budget(SECONDS):
-        found = ask("von Neumann limit", lambda: _limit(method, known), method, known)
-        if found is None:
-            why = next((str(o.why) for o in reversed(left_out()) if o.part == "von Neumann limit"), "too much work")
-            raise InputError(f"{method.name or 'scheme'} on {_names(known)}: the limit is too much work: {why}")
-    return found
-
-
-def _names(terms: Sequence[StencilTerm]) -> str:
-    return " + ".join(dict.fromkeys(t.stencil.name or "stencil" for t in terms)) or "nothing"
-
-
-def _limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> CFL:
-    kind = "declared values" if scheme.parameters or any(t.stencil.parameters for t in terms) else "exact"
-    kind = "decimal" if scheme.digits or any(t.stencil.digits for t in terms) else kind
-    fixed = scheme.at_defaults() if scheme.parameters else scheme
-    terms = [settled(t) for t in terms]
-    phi = curve(fixed)
-    if phi is None:
-        raise InputError(f"{scheme.name or 'scheme'}: several states, so there is no single z = Δt ŝ(θ)")
-    step = lower(fixed)
-    if step.history and fixed.digits:
-        phi = meant(phi, step.derivative, step.parts)
-    if not zero_stable(fixed):
-        return _answer(S.Zero, kind)
-    if not terms:
-        return _answer(oo, kind)
-    waves = along_axes(terms)
-    found = None if waves is None else _of_waves(phi, waves)
+        before = len(left_out())
+        found = ask("von Neumann limit", lambda: limit(method, known), method, known)
+        why = [str(o.why) for o in left_out()[before:] if o.part == "von Neumann limit"]
     if found is None:
-        return _sampled(fixed, terms)
-    return replace(found, kind=kind if found.kind == "exact" else found.kind)
-
-
-def _of_waves(phi: Curve, waves: list[Wave]) -> CFL | None:
-    """The limit where the symbol is a sum over axes; None where it is of a kind that only sampling decides."""
-    waves = [w for w in waves if not (w.real.is_zero and w.imaginary.is_zero)]
-    if not waves:
-        return _answer(oo, "exact")
-    if all(w.imaginary.is_zero and never_negative(-w.real) for w in waves):
-        return _over(negative_axis(phi), [largest(-w.real, w.below) for w in waves], squared=False)
-    if all(w.real.is_zero for w in waves):
-        return _over(imaginary_axis(phi), [largest(_square(w), w.below**2) for w in waves], squared=True)
-    return _along(phi, waves[0]) if len(waves) == 1 else None
-
-
-def _square(wave: Wave) -> Poly:
-    """(Im ŝ)² times below²."""
-    return wave.imaginary**2 * Poly(1 - X**2, X, domain=wave.imaginary.domain)
-
-
-def _over(ray: Ray, found: list[RealRoot | None], squared: bool) -> CFL:
-    """The end of a ray over Σ sizes; both by their squares where `squared`."""
-    sizes = [size.simplified() for size in found if size is not None]
-    assert len(sizes) == len(found)  # a denominator that vanishes has been refused
-    end = ray.exit()
-    if end is None:
-        return _answer(oo, "exact")
-    if isinstance(end, int):
-        return _answer(S.Zero, "exact")
-    same = all((s.coefficients, s.low, s.high) == (sizes[0].coefficients, sizes[0].low, sizes[0].high) for s in sizes)
-    if same:
-        ratio = quotient(end, sizes[0])
-        return _number(ratio, squared, len(sizes))
-    sums = [root(s) for s in sizes] if squared else sizes
-    all_together = sums[0]
-    for s in sums[1:]:
-        all_together = total(all_together, s)
-    return _number(quotient(root(end) if squared else end, all_together))
-
-
-def _number(found: RealRoot, squared: bool = False, over: int = 1) -> CFL:
-    """A root, or its square root, over a whole number; isolated where its polynomial is too long to write."""
-    value = (found.square_root() if squared else found.expression()) / over
-    if not value.has(Float):
-        return _answer(value, "exact")
-    narrow = found.within(found.high / 10**16)
-    ends = [_rational(x) for x in (narrow.low, narrow.high)]
-    if squared:
-        ends = [
-            Rational(str(sqrt(x).n(30))) + side * Rational(1, 10**24) for x, side in zip(ends, (-1, 1), strict=True)
-        ]
-    return CFL(value, "isolated", (ends[0] / over, ends[1] / over))
-
-
-def _rational(x: Any) -> Rational:
-    return Rational(int(x.numerator), int(x.denominator))
-
-
-def _along(phi: Curve, wave: Wave) -> CFL:
-    """The limit on a symbol along one axis, of any kind."""
-    exits = [first_exit(SymbolLine(p, wave)) for p in phi.factors or (phi,)]
-    bounded = [e for e in exits if e is not None]
-    if not bounded:
-        return _answer(oo, "exact")
-    first = min(bounded, key=lambda e: e.high)
-    ends = tuple(map(_rational, (first.low, first.high)))
-    value = first.root.expression() if first.root is not None else None
-    if value is None or value.has(Float):
-        return CFL(Float(sum(ends) / 2, 15) if value is None else value, "isolated", (ends[0], ends[1]))
-    return _answer(value, "exact")
-
-
-def _answer(value: Expr, kind: str) -> CFL:
-    return CFL(value, kind, (value, value))
-
-
-def _sampled(scheme: Scheme, terms: Sequence[StencilTerm]) -> CFL:
-    low, high = sampled_limit(scheme, terms)
-    if low == float("inf"):
-        return CFL(oo, "sampled", (oo, oo))
-    ends = tuple(Rational(*Fraction(x).as_integer_ratio()) for x in (low, high))
-    return CFL(Float(low, 10), "sampled", (ends[0], ends[1]))
+        names = " + ".join(dict.fromkeys(t.stencil.name or "stencil" for t in known))
+        raise InputError(
+            f"{method.name or 'scheme'} on {names}: the limit is not decided: {(why or ['too much work'])[-1]}"
+        )
+    return CFL(found.value, found.kind, found.enclosure, found.angle, found.later)

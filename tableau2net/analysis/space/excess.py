@@ -45,7 +45,8 @@ class Wave:
     @property
     def width(self) -> int:
         """The degree of |ŝ|², and so about what each power of z costs."""
-        return max(int(self.real.degree()), int(self.imaginary.degree()) + 1, int(self.below.degree()))
+        degrees = ((self.real, 0), (self.imaginary, 1), (self.below, 0))
+        return max((int(p.degree()) + more for p, more in degrees if not p.is_zero), default=0)
 
     def sampled(self, angles: int) -> NDArray[np.complex128]:
         """ŝ in floats, at so many angles from 0 to π."""

@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sympy import QQ, Poly, Rational
 
 from tableau2net.analysis.budget import TooMuch, ask
-from tableau2net.analysis.reading.linear import Curve, Z
-from tableau2net.analysis.space.excess import Excess, Wave, excess
+from tableau2net.analysis.reading.linear import Z
+from tableau2net.analysis.space.excess import Excess
+from tableau2net.analysis.space.symbol_line import ANGLES, SymbolLine, at_step, strip
 from tableau2net.analysis.ssp.supremum import simplest
 from tableau2net.analysis.stability.boundary import resultant
-from tableau2net.analysis.stability.unit_disk import in_closed_disk
 from tableau2net.exact.bernstein import Grid, bernstein, derivative, halves, moved, reversed_powers, shortened
 from tableau2net.exact.boxes import non_positive
-from tableau2net.exact.polynomials import RealRoot, evaluate, non_negative, real_roots
+from tableau2net.exact.polynomials import RealRoot, real_roots
 
 MARGIN = Fraction(1, 2**10)  # of the first window, relative to where floats see the transition
 ROUNDS = 5  # windows, each narrower, until one shows a single transition
@@ -34,7 +32,6 @@ WIDTH = Fraction(1, 10**13)  # of what a number that cannot be written is isolat
 MAX_DISCRIMINANT = 90  # the degree to which it is worked out,
 MAX_NAMED = 60  # and of its square-free part that is factored
 SIMPLE = 10**4  # denominators below which the one short rational in an interval is tried
-GROWN = 1e-10  # what counts as growth when floats look
 
 
 @dataclass(frozen=True)
@@ -44,50 +41,6 @@ class Exit:
     low: Fraction
     high: Fraction
     root: RealRoot | None = None
-
-
-class SymbolLine:
-    """A factor of Φ on a symbol: z = ν ŝ(θ)."""
-
-    def __init__(self, curve: Curve, wave: Wave) -> None:
-        self.curve, self.wave = curve, wave
-        self.excess: Excess | None = excess(curve, wave)
-
-    def stable_at(self, nu: Fraction) -> bool:
-        """Whether no root is outside at any angle; exact. Raises TooMuch where it is not decided."""
-        if self.excess is not None:
-            values = _at(self.excess.upper, nu)
-            found = non_positive(moved(values, 0, Fraction(0), Fraction(2)))
-            if not (_never_positive(values) if found is None else found):
-                return False
-        return (self.excess is not None and self.curve.steps == 1) or self.inside(nu, Fraction(1, 3))
-
-    def below(self, low: Fraction, high: Fraction | None) -> bool | None:
-        """Whether the excess is nowhere positive for low ≤ ν ≤ high, and for all ν ≥ low where that is None."""
-        assert self.excess is not None
-        return non_positive(_strip(self.excess.upper, low, high))
-
-    def inside(self, nu: Fraction, x: Fraction) -> bool:
-        """Whether no root is outside at one angle; exact."""
-        domain = self.curve.coefficients[-1].domain
-        parts = (self.wave.real, self.wave.imaginary, self.wave.below)
-        domain = reduce(lambda d, p: d.unify(p.domain), parts, self.curve.coefficients[-1].domain)
-        real, imaginary, below = (domain.convert(evaluate(p.set_domain(domain), x)) for p in parts)
-        rational = domain.convert(QQ(nu.numerator, nu.denominator))
-        a, s = rational * real / below, rational * imaginary / below
-        w = s * s * domain.convert(QQ(*(1 - x * x).as_integer_ratio()))
-        pairs = [_complex(p, a, w, domain) for p in self.curve.coefficients]
-        u, v = (Poly([pair[k] for pair in reversed(pairs)], Z, domain=domain) for k in (0, 1))
-        return in_closed_disk(u * u + v * v * Poly([w], Z, domain=domain))
-
-    def grows(self, nu: NDArray[np.float64], angles: int) -> NDArray[np.bool_]:
-        """Whether floats see some growth, for each ν."""
-        return np.asarray((_radius(self.curve, nu[:, None] * self.wave.sampled(angles)) > 1 + GROWN).any(axis=1))
-
-    @cached_property
-    def size(self) -> float:
-        """max |ŝ|, about."""
-        return float(np.abs(self.wave.sampled(257)).max())
 
 
 def first_exit(line: SymbolLine) -> Exit | None:
@@ -117,9 +70,8 @@ def _guesses(line: SymbolLine) -> Iterator[float | None]:
     """Where it may end, the least first; None for nowhere."""
     assert line.excess is not None
     places = {float(r.within(r.high / 2**40).high) for y in (0, 2) for r in _roots_at(line.excess, y)}
-    step = 0.01 if line.curve.steps == 1 else 0.05
-    nu = np.exp(np.arange(np.log(1e-3), np.log(1e4), step)) / line.size
-    grown = line.grows(nu, 257 if line.curve.steps == 1 else 65)
+    nu = line.grid()
+    grown = line.grows(nu, ANGLES[line.curve.steps == 1])
     if grown.any():
         first = int(np.argmax(grown))
         low, high = float(nu[first - 1]) if first else 0.0, float(nu[first])
@@ -150,6 +102,24 @@ def _exactly(line: SymbolLine, end: Fraction) -> Iterator[float]:
         yield float(end)
 
 
+def later(line: SymbolLine, after: Fraction) -> tuple[tuple[float, float], ...]:
+    """Intervals of ν beyond `after` where it is stable again: as floats see them, each proved but near its ends."""
+    if line.excess is None:
+        return ()
+    nu = line.grid()
+    nu = nu[nu > float(after) * (1 + 1e-3) + nu[0]]
+    calm = ~line.grows(nu, ANGLES[line.curve.steps == 1])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], calm, [False]]).astype(int)))
+    found: list[tuple[float, float]] = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        low, high = Fraction(float(nu[first])), None if last == len(nu) else Fraction(float(nu[last - 1]))
+        short = simplest(low * (1 + MARGIN / 2), low * (1 + MARGIN))
+        end = None if high is None else simplest(high * (1 - MARGIN), high * (1 - MARGIN / 2))
+        if (end is None or short < end) and line.stable_at(short) and line.below(short, end):
+            found.append((float(nu[first]), np.inf if high is None else float(high)))
+    return tuple(found)
+
+
 def _settled(line: SymbolLine, low: Fraction, high: Fraction) -> Exit:
     """The transition within a window: named if it is the only one there, else isolated as far as it is."""
     for _ in range(ROUNDS):
@@ -174,8 +144,8 @@ def _settled(line: SymbolLine, low: Fraction, high: Fraction) -> Exit:
 def _active(found: Excess, low: Fraction, high: Fraction) -> list[tuple[Fraction, Fraction]] | None:
     """The intervals of y where the excess may be ≥ 0 for some ν of the window, joined; None unless it rises with ν
     there."""
-    strip = _strip(found.upper, low, high)
-    stack = [(bernstein(strip), -bernstein(_strip(derivative(found.lower, 0), low, high)), Fraction(0), Fraction(2))]
+    over = strip(found.upper, low, high)
+    stack = [(bernstein(over), -bernstein(strip(derivative(found.lower, 0), low, high)), Fraction(0), Fraction(2))]
     kept: list[tuple[Fraction, Fraction]] = []
     boxes, fine = 0, max(Fraction(1, 2**24), Fraction(float((high - low) / high) ** 0.5))
     while stack:
@@ -207,7 +177,7 @@ def _at_ends(line: SymbolLine, places: list[tuple[Fraction, Fraction]], low: Fra
             if y not in (a, b):
                 continue
             slope = derivative(line.excess.upper if sign > 0 else -line.excess.lower, 1)
-            if non_positive(moved(_strip(slope, low, high, whole=False), 1, a, b)):
+            if non_positive(moved(strip(slope, low, high, whole=False), 1, a, b)):
                 roots += [r for r in _roots_at(line.excess, y) if _within(r, low, high)]
                 break
         else:
@@ -239,7 +209,7 @@ def _touches(line: SymbolLine, nu: Fraction) -> bool:
     assert line.excess is not None
     if line.excess.upper is not line.excess.lower:
         return False
-    p = _poly(_at(line.excess.upper, nu))
+    p = _poly(at_step(line.excess.upper, nu))
     double = p.gcd(p.diff())
     if double.degree() < 1:
         return False
@@ -316,35 +286,6 @@ def _somewhere_positive(p: Grid) -> bool:
     return False in (non_positive(p), non_positive(reversed_powers(p, 0)))
 
 
-def _strip(rows: Grid, low: Fraction, high: Fraction | None, whole: bool = True) -> Grid:
-    """By powers on the unit box for low ≤ ν ≤ high, 0 ≤ y ≤ 2 (`whole`: or y as it was)."""
-    if high is None:
-        scale = np.array(
-            [low.numerator**n * low.denominator ** (len(rows) - 1 - n) for n in range(len(rows))], dtype=object
-        )
-        found = reversed_powers(rows * scale[:, None], 0)
-    else:
-        found = moved(rows, 0, low, high)
-    return moved(found, 1, Fraction(0), Fraction(2)) if whole else found
-
-
-def _at(rows: Grid, nu: Fraction) -> Grid:
-    """By powers of y, at one ν, times a positive number."""
-    total, power = rows[-1], 1
-    for row in rows[-2::-1]:
-        power *= nu.denominator
-        total = total * nu.numerator + row * power
-    return np.asarray(total)
-
-
-def _never_positive(values: Grid) -> bool:
-    """Whether a polynomial is nowhere positive on [0, 2], where it may touch 0: y = 2t/(1 + t), by the sign of (1 +
-    t)^n p."""
-    n = len(values) - 1
-    t, one = Poly(2 * Z, Z, domain=QQ), Poly(1 + Z, Z, domain=QQ)
-    return non_negative(sum((-int(c) * t**k * one ** (n - k) for k, c in enumerate(values)), Poly(0, Z, domain=QQ)))
-
-
 def _short(guess: float, side: int) -> Fraction:
     """A short rational on one side of a guess, at about `MARGIN`."""
     g = Fraction(guess)
@@ -391,25 +332,3 @@ def _fraction(x: Any) -> Fraction:
 
 def _rational(x: Fraction) -> Any:
     return Rational(x.numerator, x.denominator)
-
-
-def _complex(p: Poly, a: Any, w: Any, domain: Any) -> tuple[Any, Any]:
-    """p(a + ib) = u + ib·v with w = b²."""
-    u, v = domain.zero, domain.zero
-    for c in p.rep.to_list():
-        u, v = u * a - v * w + domain.convert(c), v * a + u
-    return u, v
-
-
-def _radius(curve: Curve, z: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """The largest |ζ|."""
-    with np.errstate(all="ignore"):
-        c = [np.polyval([float(x) for x in p.all_coeffs()], z) for p in curve.coefficients]
-        if curve.steps == 1:
-            return np.asarray(np.abs(c[0] / c[1]))
-        k = curve.steps
-        companion = np.zeros((*z.shape, k, k), dtype=complex)
-        companion[..., np.arange(1, k), np.arange(k - 1)] = 1
-        companion[..., :, k - 1] = -np.stack([x / c[-1] for x in c[:-1]], axis=-1)
-        companion[~np.isfinite(companion)] = 1e30
-        return np.asarray(np.abs(np.linalg.eigvals(companion)).max(axis=-1))

@@ -1,8 +1,8 @@
 """What a scheme on a stencil really solves: (1/ν) log R(ν ŝ(θ)) as a series in h∂, its coefficients polynomials in ν.
 
-R is the principal root: the one of Φ(ζ, z) near e^z. With log R(z) = Σ λ_j z^j and ŝ = Σ s_k (h∂)^k the modified equation is
-u_t = h^−m Σ_j λ_j ν^{j−1} (Σ_k s_k (h∂)^k)^j u. Odd derivatives beyond the equation's own change the speed of waves (dispersion),
-even ones let them grow or decay (dissipation).
+R is the principal root: the one of Φ(ζ, z) near e^z. With log R(z) = Σ λ_j z^j and ŝ = Σ s_k (h∂)^k the modified
+equation is u_t = h^−m Σ_j λ_j ν^{j−1} (Σ_k s_k (h∂)^k)^j u. Odd derivatives beyond the equation's own change the
+speed of waves (dispersion), even ones let them grow or decay (dissipation).
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def modified_symbol(
 ) -> tuple[ModifiedTerm, ...]:
     """The first terms of the equation that a scheme on a stencil solves, beginning with the one that is meant.
 
-    u_t = σ D u with ν = Δt/h^m and σ as `cfl` has it (−1 of odd derivatives), or as given. Parameters are at their declared values.
-    terms: how many there are after the first; those that vanish for all ν are passed over, and the search ends at h^40. Raises
-    InputError for several axes or states, and where constants or the history do not stay."""
+    u_t = σ D u with ν = Δt/h^m and σ as `cfl` has it (−1 of odd derivatives), or as given. Parameters are at their
+    declared values.
+    terms: how many there are after the first; those that vanish for all ν are passed over, and the search ends at
+    h^40. Raises InputError for several axes or states, and where constants or the history do not stay."""
     method, found = as_scheme(scheme).at_defaults(), meant_stencil(as_stencil(stencil).at_defaults())
     if not 0 <= terms <= MAX_TERMS:
         raise InputError(f"terms = {terms}: 0 to {MAX_TERMS} are read")
@@ -99,7 +100,8 @@ def _terms(phi: Curve, stencil: Stencil, sign: int, degree: int) -> tuple[Modifi
 def _moments(weights: dict[int, Any], field: Any, degree: int) -> Series:
     """Σ_j w_j j^k/k! for each k."""
     return [
-        sum((w * (j**k) for j, w in weights.items()), field.zero) / field.convert(factorial(k)) for k in range(degree + 1)
+        sum((w * (j**k) for j, w in weights.items()), field.zero) / field.convert(factorial(k))
+        for k in range(degree + 1)
     ]
 
 
@@ -114,7 +116,8 @@ def _reciprocal(series: Series, ring: Ring) -> Series:
 
 
 def principal_logarithm(phi: Curve, field: Any, degree: int) -> Series:
-    """log of the root ζ(z) of Φ with ζ(0) = 1, by powers of z up to a degree. Raises InputError where 1 is no simple root."""
+    """log of the root ζ(z) of Φ with ζ(0) = 1, by powers of z up to a degree. Raises InputError where 1 is no simple
+    root."""
     ring = Ring(field, degree)
     columns = [[field.convert_from(c, p.domain) for c in reversed(p.rep.to_list())] for p in phi.coefficients]
     slope = sum((c[0] * j for j, c in enumerate(columns) if c), field.zero)

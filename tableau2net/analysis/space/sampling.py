@@ -14,6 +14,7 @@ from tableau2net.step.amplification import amplification
 
 POINTS = {1: 513, 2: 49, 3: 17}  # angles an axis
 GROWN = 1e-10  # what counts as growth
+SMALL = 1e-9  # steps below that are none
 PEAKS, LOOKS, PARTS = 12, 14, 3  # places looked at closely, how often, and in how many parts each way
 
 Floats = NDArray[np.float64]
@@ -35,13 +36,13 @@ def sampled_limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> tuple[float, 
         return float("inf"), float("inf")
     low, high = (0.0 if high == steps[0] else float(high) / np.exp(0.15)), float(high)
     spacing = np.array([side[1] - side[0] for side in sides])
-    while high - low > 1e-11 * high and high > 1e-12 / size:
+    while high - low > 1e-11 * high and high > SMALL / size:
         middle = (low + high) / 2
         if most(scheme, terms, middle, grid, symbol, spacing) > 1 + GROWN:
             high = middle
         else:
             low = middle
-    return (low, high) if low > 0 else (0.0, 0.0)
+    return (low, high) if high > SMALL / size else (0.0, 0.0)
 
 
 def growth(scheme: Scheme, z: NDArray[np.complex128]) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import QQ, Expr, Poly, Rational
+from sympy import QQ, Expr, Poly, Rational, S
 
 from tableau2net.analysis.space.excess import Wave
 from tableau2net.analysis.space.printed import meant_stencil
@@ -98,16 +98,22 @@ def along_axes(terms: Sequence[StencilTerm]) -> list[Wave] | None:
 
 
 def _apart(stencil: Stencil) -> dict[int, Stencil] | None:
-    """A stencil whose points all lie on the axes, as one along each; the point itself goes with the first."""
+    """A stencil whose points all lie on the axes, as one along each; the point itself is shared so that constants have
+    no derivative along any but the first."""
     if stencil.dimension == 1:
         return {0: stencil}
     points: dict[int, dict[int, Expr]] = {}
+    rest: Expr = S.Zero
     for offset, weight in stencil.points.items():
         moved = [axis for axis, j in enumerate(offset) if j]
         if len(moved) > 1:
             return None
-        axis = moved[0] if moved else min((a for o in stencil.points for a, j in enumerate(o) if j), default=0)
-        points.setdefault(axis, {})[offset[axis]] = weight
+        if moved:
+            points.setdefault(moved[0], {})[offset[moved[0]]] = weight
+        rest += weight
+    for along in points.values():
+        along[0] = -sum(along.values())
+    points.setdefault(min(points, default=0), {0: S.Zero})[0] += rest
     return {axis: Stencil(1, list(found.values()), offsets=list(found)) for axis, found in points.items()}
 
 

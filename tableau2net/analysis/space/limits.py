@@ -1,0 +1,164 @@
+"""The von Neumann limit of Φ on a symbol: which of the exact routes decides it, and what else is known there.
+
+Where the symbol is real and not positive, or imaginary, it covers a segment from 0, and the limit is the scheme's
+stability interval over the largest |ŝ|, in any dimension, and nothing is stable beyond. On one axis the excess
+decides (`exits`). Else floats look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
+
+from tableau2net.analysis.budget import ask
+from tableau2net.analysis.reading.linear import Curve, curve
+from tableau2net.analysis.space.cosines import largest, never_negative
+from tableau2net.analysis.space.excess import Wave
+from tableau2net.analysis.space.exits import first_exit, later
+from tableau2net.analysis.space.sampling import sampled_limit
+from tableau2net.analysis.space.symbol_line import SymbolLine, radius
+from tableau2net.analysis.space.terms import StencilTerm, along_axes, settled
+from tableau2net.analysis.stability.boundary import Ray, imaginary_axis, negative_axis
+from tableau2net.analysis.stability.decimals import meant
+from tableau2net.analysis.stability.zero_stability import zero_stable
+from tableau2net.errors import InputError
+from tableau2net.exact.polynomials import RealRoot, X
+from tableau2net.exact.root_arithmetic import quotient, root, total
+from tableau2net.scheme import Scheme
+from tableau2net.step import lower
+
+BEYOND = 1e-3  # how far beyond the limit the angle that grows is looked for, relative
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit, how it is known, rationals around it, the angle of the wave that grows first right beyond it, and the
+    intervals in which it is stable again: see `CFL`."""
+
+    value: Expr
+    kind: str
+    enclosure: tuple[Expr, Expr]
+    angle: float | None = None
+    later: tuple[tuple[float, float], ...] | None = ()
+
+
+def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
+    """The largest Δt on u_t = Σ c D u. Raises TooMuch, and InputError for several states."""
+    kind = "declared values" if scheme.parameters or any(t.stencil.parameters for t in terms) else "exact"
+    kind = "decimal" if scheme.digits or any(t.stencil.digits for t in terms) else kind
+    fixed = scheme.at_defaults() if scheme.parameters else scheme
+    terms = [settled(t) for t in terms]
+    phi = curve(fixed)
+    if phi is None:
+        raise InputError(f"{scheme.name or 'scheme'}: several states, so there is no single z = Δt ŝ(θ)")
+    step = lower(fixed)
+    if step.history and fixed.digits:
+        phi = meant(phi, step.derivative, step.parts)
+    if not zero_stable(fixed):
+        return _answer(S.Zero, kind)
+    if not terms:
+        return _answer(oo, kind)
+    waves = along_axes(terms)
+    found = None if waves is None else _of_waves(phi, waves)
+    if found is None:
+        return _sampled(fixed, terms)
+    assert waves is not None
+    return _with_angle(replace(found, kind=kind if found.kind == "exact" else found.kind), phi, waves)
+
+
+def _of_waves(phi: Curve, waves: list[Wave]) -> Limit | None:
+    """The limit where the symbol is a sum over axes; None where it is of a kind that only sampling decides."""
+    waves = [w for w in waves if not (w.real.is_zero and w.imaginary.is_zero)]
+    if not waves:
+        return _answer(oo, "exact")
+    if all(w.imaginary.is_zero and never_negative(-w.real) for w in waves):
+        return _over(negative_axis(phi), [largest(-w.real, w.below) for w in waves], squared=False)
+    if all(w.real.is_zero for w in waves):
+        return _over(imaginary_axis(phi), [largest(_square(w), w.below**2) for w in waves], squared=True)
+    return _along(phi, waves[0]) if len(waves) == 1 else None
+
+
+def _with_angle(found: Limit, phi: Curve, waves: Sequence[Wave]) -> Limit:
+    """With the angle at which floats see most growth right beyond."""
+    if len({(w.real, w.imaginary, w.below) for w in waves}) != 1 or not 0 < found.value < oo:
+        return found
+    nu, angles = float(found.value) * len(waves) * (1 + BEYOND), 2049
+    place = int(np.nan_to_num(radius(phi, nu * waves[0].sampled(angles)), nan=np.inf).argmax())
+    return replace(found, angle=float(np.pi * place / (angles - 1)))
+
+
+def _square(wave: Wave) -> Poly:
+    """(Im ŝ)² times below²."""
+    return wave.imaginary**2 * Poly(1 - X**2, X, domain=wave.imaginary.domain)
+
+
+def _over(ray: Ray, found: list[RealRoot | None], squared: bool) -> Limit:
+    """The end of a ray over Σ sizes; both by their squares where `squared`."""
+    sizes = [size.simplified() for size in found if size is not None]
+    assert len(sizes) == len(found)  # a denominator that vanishes has been refused
+    end = ray.exit()
+    if end is None:
+        return _answer(oo, "exact")
+    if isinstance(end, int):
+        return _answer(S.Zero, "exact")
+    same = all((s.coefficients, s.low, s.high) == (sizes[0].coefficients, sizes[0].low, sizes[0].high) for s in sizes)
+    if same:
+        ratio = quotient(end, sizes[0])
+        return _number(ratio, squared, len(sizes))
+    sums = [root(s) for s in sizes] if squared else sizes
+    all_together = sums[0]
+    for s in sums[1:]:
+        all_together = total(all_together, s)
+    return _number(quotient(root(end) if squared else end, all_together))
+
+
+def _number(found: RealRoot, squared: bool = False, over: int = 1) -> Limit:
+    """A root, or its square root, over a whole number; isolated where its polynomial is too long to write."""
+    value = (found.square_root() if squared else found.expression()) / over
+    if not value.has(Float):
+        return _answer(value, "exact")
+    narrow = found.within(found.high / 10**16)
+    ends = [_rational(x) for x in (narrow.low, narrow.high)]
+    if squared:
+        ends = [
+            Rational(str(sqrt(x).n(30))) + side * Rational(1, 10**24) for x, side in zip(ends, (-1, 1), strict=True)
+        ]
+    return Limit(value, "isolated", (ends[0] / over, ends[1] / over))
+
+
+def _rational(x: Any) -> Rational:
+    return Rational(int(x.numerator), int(x.denominator))
+
+
+def _along(phi: Curve, wave: Wave) -> Limit:
+    """The limit on a symbol along one axis, of any kind."""
+    lines = [SymbolLine(p, wave) for p in phi.factors or (phi,)]
+    bounded = [e for e in map(first_exit, lines) if e is not None]
+    if not bounded:
+        return _answer(oo, "exact")
+    first = min(bounded, key=lambda e: e.high)
+    ends = tuple(map(_rational, (first.low, first.high)))
+    value = first.root.expression() if first.root is not None else None
+    again = ask("later intervals", lambda: later(lines[0], first.high), silent=True) if len(lines) == 1 else None
+    if value is None or value.has(Float):
+        return Limit(value or Float(sum(ends) / 2, 15), "isolated", (ends[0], ends[1]), later=again)
+    return replace(_answer(value, "exact"), later=again)
+
+
+def _answer(value: Expr, kind: str) -> Limit:
+    return Limit(value, kind, (value, value))
+
+
+def _sampled(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
+    low, high = sampled_limit(scheme, terms)
+    if low == float("inf"):
+        return Limit(oo, "sampled", (oo, oo))
+    if not high:
+        return Limit(S.Zero, "sampled", (S.Zero, S.Zero), later=None)
+    ends = tuple(Rational(*Fraction(x).as_integer_ratio()) for x in (low, high))
+    return Limit(Float(low, 10), "sampled", (ends[0], ends[1]), later=None)
