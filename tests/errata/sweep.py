@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.errata.checkout import Checkout
-from tests.errata.table import Finding, Table, Unread, claims
+from tests.errata.table import Finding, Unread, claims
 
 READERS = tuple(
     path.stem for path in sorted(Path(__file__).parent.glob("*.py")) if "\nREPOSITORY = " in path.read_text("utf-8")
@@ -27,10 +27,10 @@ READERS = tuple(
 def sweep(name: str, checkout: Checkout) -> Iterator[Finding | Unread]:
     """Every claim of every table of one repository, and what could not be read."""
     for table in import_module(f"tests.errata.{name}").tables(checkout):
-        if isinstance(table, Table):
-            yield from claims(table)
-        else:
+        if isinstance(table, Unread):
             yield table
+        else:
+            yield from claims(table)
 
 
 def kind(found: Finding | Unread) -> str:

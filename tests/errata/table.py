@@ -10,7 +10,8 @@ from sympy import Expr, Rational
 
 from tableau2net.analysis import order_conditions
 from tableau2net.analysis.order.evidence import Order
-from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme
+from tableau2net.analysis.space.moments import space_order
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, Stencil
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
 
 Row = Sequence[Expr]
@@ -41,6 +42,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Formula:
+    """A stencil of a source, and the order that it says."""
+
+    name: str
+    stencil: Stencil
+    order: int
+
+
+@dataclass(frozen=True)
 class Unread:
     """A table that is in the source and could not be read, and why."""
 
@@ -63,8 +73,14 @@ class Finding:
         return f"{self.name}: {self.text}"
 
 
-def claims(table: Table) -> Iterator[Finding]:
+def claims(table: Table | Formula) -> Iterator[Finding]:
     """Every claim of a table, decided."""
+    if isinstance(table, Formula):
+        found = space_order(table.stencil)
+        ok = found.order >= table.order
+        text = f"{table.order}" if ok else f"claimed {table.order}, found {found.order}; {found.failing[0]}"
+        yield Finding(table.name, ok, text)
+        return
     if table.order is not None:
         yield _decide(table.name, table.order, _schemes(table, table.b), table.decimals)
     if table.b_hat is not None and table.embedded is not None:

@@ -14,6 +14,8 @@ FOUND = {  # the order, and the first moment that fails: what it is
     "active-model-second-6": (2, (4,), "1/12"),
     "gr-athena-central-6": (-1, (0,), "-1/60"),
     "pencil-10th-mixed": (0, (1, 1), "19321/7056"),
+    "pencil-10th-der2-pencil": (6, (8,), "1/560"),
+    "pencil-4th-mixed-xz": (0, (1, 1), "1/25"),
     "pencil-4th-mixed": (0, (1, 1), "5/3"),
     "pencil-8th-der-pencil-z": (0, (1,), "141/140"),
     "pencil-8th-der5i1j": (0, (5, 1), "219/140"),
