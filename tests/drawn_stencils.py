@@ -4,9 +4,12 @@ side, offsets with holes and in any order), and those that interpolation makes a
 from fractions import Fraction
 
 import sympy
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tableau2net.scheme import Side, Stencil
+
+few = settings(max_examples=15)
 
 weights = st.one_of(
     st.just(Fraction(0)),

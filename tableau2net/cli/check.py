@@ -1,4 +1,4 @@
-"""`tableau2net check`: prove or refute what scheme files claim."""
+"""`tableau2net check`: prove or refute what files of schemes and stencils claim."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from sympy import Expr, Float
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.order.evidence import KINDS, Residual
+from tableau2net.analysis.order.evidence import KINDS, Order, Residual
 from tableau2net.analysis.report.finding import json_of
 from tableau2net.analysis.report.findings.orders import residuals_json
+from tableau2net.analysis.report.findings.spatial import moments_json
 from tableau2net.analysis.report.pieces import LONGEST, number
+from tableau2net.analysis.space.moments import MomentResidual, SpaceOrder
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import is_long
-from tableau2net.scheme import as_scheme
+from tableau2net.scheme import CoefficientTable, as_table
 from tableau2net.sinks import printable
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
@@ -35,7 +37,7 @@ def check(
         Path | None, typer.Option("--write", help="A folder for the schemes that a training run has learnt.")
     ] = None,
 ) -> None:
-    """Check schemes: their exact order, and each claim. Of a training run: what its schemes have become.
+    """Check schemes and stencils: their exact order, and each claim. Of a training run: what its schemes have become.
 
     Exit status 0: every claim is true. 1: one is refuted, or a run has not kept what it was to keep. 2: a source
     cannot be read; the others are still checked.
@@ -113,9 +115,9 @@ def _run(folder: str, write: Path | None) -> tuple[bool, str, dict[str, Any]]:
 
 
 def _proved(source: str | Path, bad: list[str]) -> Verdict:
-    """The verdict of a scheme; the claims that are too much work to decide are said in `bad`."""
+    """The verdict of a table; the claims that are too much work to decide are said in `bad`."""
     with budget():
-        verdict = prove(as_scheme(source))
+        verdict = prove(as_table(source, CoefficientTable))
     undecided = [c for c in verdict.claims if c.undecided]
     if undecided:
         names = ", ".join(f"claims.{c.claim}" for c in undecided)
@@ -123,31 +125,37 @@ def _proved(source: str | Path, bad: list[str]) -> Verdict:
     return verdict
 
 
-def _residual(residual: Residual) -> str:
+def _residual(residual: Residual | MomentResidual) -> str:
     """A long fraction as a decimal; it is exact in the JSON."""
-    written = str(residual)
-    if len(written) <= LONGEST or not residual.value.is_number:
-        return written
-    return str(replace(residual, value=Float(residual.value.evalf(20), 6)))
+    if isinstance(residual, MomentResidual):
+        return str(residual)
+    if len(str(residual)) > LONGEST and residual.value.is_number:
+        residual = replace(residual, value=Float(residual.value.evalf(20), 6))
+    return f"the tree {residual}"
+
+
+def _says(order: Order | SpaceOrder) -> str:
+    """The order in words."""
+    if isinstance(order, Order) and order.order < 0:
+        return f"no order: a constant solution is not kept{KINDS[order.kind].behind}"
+    says = f"order {'' if order.complete else 'at least '}{order.order}{KINDS[order.kind].behind}"
+    if isinstance(order, Order) and order.autonomous > order.order:
+        says += f" ({order.autonomous} where the field does not depend on time: the nodes c are not the row sums)"
+    return says
 
 
 def verdict_text(source: str, verdict: Verdict) -> str:
     """The verdict as text: a line, and for a refuted claim what shows it."""
     order = verdict.order
-    if order.order < 0:
-        says = "no order: a constant solution is not kept"
-    else:
-        says = f"order {order.order}" if order.complete else f"order at least {order.order}"
-    says += KINDS[order.kind].behind
-    if order.autonomous > order.order:
-        says += f" ({order.autonomous} where the field does not depend on time: the nodes c are not the row sums)"
     wrong = [c for c in verdict.claims if not c.ok and not c.undecided]
     open_ = not wrong and not verdict.ok
-    lines = [f"{'UNKNOWN' if open_ else 'ok' if verdict.ok else 'REFUTED':8}{verdict.name or source}: {says}"]
+    state = "UNKNOWN" if open_ else "ok" if verdict.ok else "REFUTED"
+    lines = [f"{state:8}{verdict.name or source}: {_says(order)}"]
     lines += [f"{'':8}claims {c.claim} = {_short(c.declared)}, found {_short(c.found)}" for c in wrong]
-    if any("order" in c.claim for c in wrong):
+    lines += [f"{'':8}{c.why}" for c in wrong if c.why]
+    if any("order" in c.claim and not c.why for c in wrong):
         shown = order.failing[:3]
-        lines += [f"{'':8}order {order.order + 1} fails at the tree {_residual(r)}" for r in shown]
+        lines += [f"{'':8}order {order.order + 1} fails at {_residual(r)}" for r in shown]
         if len(order.failing) > len(shown):
             lines.append(f"{'':8}and at {len(order.failing) - len(shown)} more")
     if verdict.decimals:
@@ -175,6 +183,10 @@ def _record(source: str, verdict: Verdict) -> dict[str, Any]:
             | ({"undecided": c.undecided} if c.undecided else {})
             for c in verdict.claims
         ],
-        "failing": residuals_json(verdict.order.failing),
+        "failing": _failing_json(verdict.order),
         "holds_to_decimals": verdict.decimals,
     }
+
+
+def _failing_json(order: Order | SpaceOrder) -> list[dict[str, Any]]:
+    return moments_json(order.failing) if isinstance(order, SpaceOrder) else residuals_json(order.failing)

@@ -1,4 +1,4 @@
-"""`tableau2net compare`: schemes side by side."""
+"""`tableau2net compare`: schemes side by side, or stencils."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tableau2net.analysis.report.report import report
 from tableau2net.cli.options import labelled
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme, load
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, load
 
 MISSING = "–"
 NARROWEST, WIDEST = 16, 36  # characters of a scheme's column
@@ -23,23 +23,23 @@ MOST = 40  # schemes: a full report takes seconds
 
 
 def compare(
-    schemes: Annotated[list[str], typer.Argument(help="Names or scheme files.")],
+    schemes: Annotated[list[str], typer.Argument(help="Names or files, of schemes or of stencils.")],
     json: Annotated[bool, typer.Option("--json", help="As a JSON list of what `show --json` prints.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
 ) -> None:
-    """Compare schemes: the same facts of each, a column a scheme."""
+    """Compare schemes, or stencils: the same facts of each, a column each."""
     if json and markdown:
         raise InputError("--json and --markdown: choose one")
     if len(schemes) > MOST:
         raise InputError(f"{len(schemes)} schemes: at most {MOST} are compared at once")
-    loaded = labelled([load(s, Scheme) for s in schemes])
+    loaded = labelled(_of_one_kind([load(s, CoefficientTable) for s in schemes]))
     if json:
         print_json([_record(scheme) for scheme in loaded.values()])
         return
     known = {label: _facts(scheme) for label, scheme in loaded.items()}
     found = {label: [f for f in every if not f.detail] for label, every in known.items()}
     columns = {label: {f.name: f.short for f in column} for label, column in found.items()}
-    rows = merged_names(list(found.values()))
+    rows = merged_names(list(found.values()), type(next(iter(loaded.values()))))
     table = [[column.get(row, MISSING) for column in columns.values()] for row in rows]
     if markdown:
         body = [[row, *cells] for row, cells in zip(rows, table, strict=True)]
@@ -53,20 +53,34 @@ def compare(
                 print(f"{label}, left out: {fact.text}")
 
 
-def _record(scheme: Scheme) -> dict[str, object]:
+def _of_one_kind(tables: list[CoefficientTable]) -> list[CoefficientTable]:
+    """The tables, if what is asked of one is asked of all. Raises InputError."""
+    in_space = [isinstance(table, Stencil) for table in tables]
+    if any(in_space) and not all(in_space):
+        stencil, scheme = (tables[in_space.index(kind)].name or "unnamed" for kind in (True, False))
+        raise InputError(
+            f"{stencil} is a stencil and {scheme} a scheme: compare stencils with stencils; "
+            "how far a scheme can step on a stencil is `tableau2net cfl`"
+        )
+    return tables
+
+
+def _record(table: CoefficientTable) -> dict[str, object]:
     with budget():
-        return report(scheme).to_dict()
+        return report(table).to_dict()
 
 
-def _facts(scheme: Scheme) -> tuple[Fact, ...]:
+def _facts(table: CoefficientTable) -> tuple[Fact, ...]:
     with budget():
-        return facts(report(scheme))
+        return facts(report(table))
 
 
-def merged_names(columns: Sequence[Sequence[Fact]]) -> list[str]:
-    """Every fact's name once, section by section, each after the one that it follows in its own scheme."""
+def merged_names(columns: Sequence[Sequence[Fact]], kind: type[CoefficientTable] = Scheme) -> list[str]:
+    """Every fact's name once, section by section, each after the one that it follows in its own column.
+
+    kind: of what table they are told."""
     merged: list[str] = []
-    for section in sections():
+    for section in sections(kind):
         names: list[str] = []
         for column in columns:
             at = 0

@@ -1,4 +1,4 @@
-"""`tableau2net list`: the schemes that can be named."""
+"""`tableau2net list`: the schemes and stencils that can be named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tableau2net.cli.streams import print_json
+from tableau2net.scheme import Stencil
 from tableau2net.scheme.library import catalogue
 
 
@@ -15,10 +16,10 @@ def list_(
     pattern: Annotated[str, typer.Argument(help="A shell pattern, such as 'ssprk*'.")] = "*",
     json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
 ) -> None:
-    """List the schemes of the library.
+    """List the schemes and the stencils of the library.
 
-    Of families that exist for any number, such as gauss-S and bdf-K, the first few are listed. The order shown is the
-    one each claims; `check` proves it.
+    Of families that exist for any number, such as gauss-S, bdf-K and central-M-P, the first few are listed. The order
+    shown is the one each claims; `check` proves it.
     """
     entries = catalogue(pattern)
     if json:
@@ -31,7 +32,7 @@ def list_(
     from tableau2net.cli.terminal import Terminal
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("scheme (parameters)", no_wrap=True)
+    table.add_column("name (parameters)", no_wrap=True)
     table.add_column("family", no_wrap=True)
     table.add_column("order", justify="right")
     table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
@@ -44,4 +45,6 @@ def list_(
     console = Terminal()
     if entries:
         console.print(table)
-    console.print(f"{len(entries)} schemes")
+    stencils = sum(entry.family == Stencil.family for entry in entries)
+    counts = {"schemes": len(entries) - stencils, "stencils": stencils}
+    console.print(" and ".join(f"{n} {what}" for what, n in counts.items() if n) or "0 schemes")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from json import loads as json_value
-from typing import Any
+from typing import Any, TypeVar
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable
+
+Table = TypeVar("Table", bound=CoefficientTable)
 
 
-def labelled(schemes: list[Scheme]) -> dict[str, Scheme]:
-    """Schemes under their names; a name that comes twice is numbered."""
-    found: dict[str, Scheme] = {}
+def labelled(schemes: Sequence[Table]) -> dict[str, Table]:
+    """Schemes or stencils under their names; a name that comes twice is numbered."""
+    found: dict[str, Table] = {}
     for scheme in schemes:
         name = scheme.name or "unnamed"
         n = sum(label == name or label.startswith(f"{name} (") for label in found)

@@ -12,15 +12,16 @@ import typer
 from tableau2net.cli.options import labelled
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
-from tableau2net.scheme import as_scheme
+from tableau2net.scheme import Scheme, Stencil, as_table
 
 Draw = Callable[..., bytes]
 
 
 FORMATS = ("png", "svg", "pdf")
 OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants")
+OF_STENCILS = ("dispersion", "dissipation")
 OF_RUNS = ("training", "coefficients", "effective-step")
-FIGURES = (*OF_SCHEMES, *OF_RUNS)
+FIGURES = (*OF_SCHEMES, *OF_STENCILS, *OF_RUNS)
 
 
 def plot(
@@ -32,6 +33,7 @@ def plot(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .png, .svg or .pdf.")],
 ) -> None:
     """Draw schemes: where they are stable, their order stars, the error they make, the error that is left.
+    Draw stencils: how fast waves run on them, what damps waves.
     Draw training runs, finished or not: loss and errors, learnt coefficients, how long each step is.
 
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
@@ -47,7 +49,8 @@ def plot(
 
         content = plot_run.draw(figure, sources, format)
     else:
-        content = _drawing(figure)(labelled([as_scheme(scheme) for scheme in sources]), format=format)
+        kind = Stencil if figure in OF_STENCILS else Scheme
+        content = _drawing(figure)(labelled([as_table(source, kind) for source in sources]), format=format)
     write_atomically(output, content)
 
 
@@ -67,6 +70,14 @@ def _drawing(figure: str) -> Draw:
             from tableau2net.step.measured import ROUNDING, global_error
 
             return partial(draw_convergence, error=global_error, rounding=ROUNDING)
+        case "dispersion":
+            from tableau2net.plot.stencils.waves import draw_dispersion
+
+            return draw_dispersion
+        case "dissipation":
+            from tableau2net.plot.stencils.waves import draw_dissipation
+
+            return draw_dissipation
         case _:
             from tableau2net.plot.schemes.accuracy import draw_error_constants
 

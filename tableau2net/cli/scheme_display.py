@@ -1,4 +1,4 @@
-"""How a scheme looks in a terminal."""
+"""How a scheme or a stencil looks in a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.report.pieces import Fact, number
 from tableau2net.analysis.report.report import Report
 from tableau2net.exact.text import float_of, is_long, text_of
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable
 from tableau2net.scheme.layout import Cell, CellGrid, Label
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
@@ -25,8 +25,8 @@ BETWEEN = 4  # columns between tables that stand side by side
 
 
 def scheme_view(report: Report) -> Group:
-    """A scheme's title, its coefficient table, and the facts."""
-    scheme = report.scheme
+    """A table's title, its coefficients, and the facts."""
+    scheme = report.table
     title = Text(scheme.name or "unnamed", style="bold")
     if scheme.title:
         title.append(f"  {scheme.title}", style="not bold")
@@ -40,7 +40,7 @@ class TableView:
     """The Butcher tableau, or α and β by age: side by side where a scheme has several and the terminal has room; a
     list of the nonzero coefficients where one alone would be too wide."""
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: CoefficientTable) -> None:
         self.scheme = scheme
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -57,7 +57,7 @@ class TableView:
             yield Text("\n".join(["", *map((" " * BETWEEN).join, zip(*padded, strict=True)), ""]), no_wrap=True)
 
 
-def fact_table(found: Iterable[Fact], scheme: Scheme) -> Table:
+def fact_table(found: Iterable[Fact], scheme: CoefficientTable) -> Table:
     """The facts, a line each, and last what the source claims and whether it is so."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
@@ -121,7 +121,7 @@ def _width(cell: str) -> int:
     return len(cell.replace("\u0302", ""))  # a hat takes no room of its own
 
 
-def _listing(scheme: Scheme, *, rounded: bool) -> RenderableType:
+def _listing(scheme: CoefficientTable, *, rounded: bool) -> RenderableType:
     entries = [
         f"{name} = {_number(value, rounded)}" for name, value in scheme.coefficients.items() if not value.is_zero
     ]

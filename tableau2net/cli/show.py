@@ -1,4 +1,4 @@
-"""`tableau2net show`: one scheme, everything known of it."""
+"""`tableau2net show`: one scheme or stencil, everything known of it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import as_scheme
+from tableau2net.scheme import CoefficientTable, Stencil, as_scheme, as_table
 
 
 def show(
-    scheme: Annotated[str, typer.Argument(help="A name, or the path of a scheme file.")],
+    scheme: Annotated[str, typer.Argument(help="A name, or the path of a file, of a scheme or a stencil.")],
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, numbers exact.")] = False,
-    terms: Annotated[int, typer.Option(help="Add modified equation and modifying integrator, with so many terms.")] = 0,
-    latex: Annotated[bool, typer.Option("--latex", help="The tableau or formula, and the step, for a paper.")] = False,
+    terms: Annotated[
+        int,
+        typer.Option(
+            help="Add modified equation and modifying integrator, or the operator of a stencil, to this order."
+        ),
+    ] = 0,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="The tableau or formula, and the step or operator, for a paper.")
+    ] = False,
 ) -> None:
-    """Show a scheme: its coefficients, and what follows from them exactly."""
+    """Show a scheme or a stencil: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
-    loaded = as_scheme(scheme)
+    loaded = as_table(scheme, CoefficientTable)
     if latex:
-        from tableau2net.step.typeset_step import document
-
-        print(document(loaded))
+        print(_document(loaded))
         return
     with budget():
         found = report(loaded, terms)
@@ -38,3 +43,13 @@ def show(
 
         view = scheme_view(found)
     Terminal().print(view)
+
+
+def _document(table: CoefficientTable) -> str:
+    if isinstance(table, Stencil):
+        from tableau2net.scheme.typeset.difference import document as of_stencil
+
+        return of_stencil(table)
+    from tableau2net.step.typeset_step import document
+
+    return document(as_scheme(table))

@@ -57,10 +57,10 @@ def plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def legend_beside(axes: Axes, title: str | None = None) -> None:
-    """The legend to the right of the axes, over nothing."""
+def legend_beside(axes: Axes, title: str | None = None, of: Axes | None = None) -> None:
+    """The legend to the right of the axes, over nothing. of: the axes whose lines it names, by themselves those."""
     axes.legend(
-        title=title, title_fontsize=8.5, alignment="left",
+        *(of or axes).get_legend_handles_labels(), title=title, title_fontsize=8.5, alignment="left",
         frameon=False, fontsize=9, labelcolor=INK, handlelength=1.9,
         loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0,
     )  # fmt: skip

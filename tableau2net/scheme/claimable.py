@@ -12,7 +12,12 @@ from sympy import Expr
 
 from tableau2net.extensions import load_extensions
 
-KINDS = {bool: "true or false", int: "a whole number", Expr: "an exact number as text"}
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    Expr: "an exact number as text",
+    Mapping: "a table of exact numbers, as text, by the name of a scheme",
+}
 
 _CLAIMS: dict[str, type] = {
     "order": int,
@@ -33,6 +38,12 @@ _CLAIMS: dict[str, type] = {
     "ssp": Expr,
     "real_interval": Expr,
     "imaginary_interval": Expr,
+    "boundary_order": int,
+    "antisymmetric": bool,
+    "dissipative": bool,
+    "monotone": bool,
+    "sbp": bool,
+    "cfl": Mapping,
 }
 CLAIMS: Mapping[str, type] = MappingProxyType(_CLAIMS)
 

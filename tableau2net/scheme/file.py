@@ -17,7 +17,7 @@ from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.keys import Key
 from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.registered import COMMON, family_called
-from tableau2net.words import plain
+from tableau2net.words import check_name, plain
 
 MAX_BYTES = 256 * 1024
 FORMAT = 1
@@ -162,9 +162,13 @@ def _claims(table: Any) -> dict[str, Any]:
         raise InputError("claims: a table is expected, [claims]")
     known = claims_with(table)
     _known_keys(table, tuple(known), "claims.")
-    claims = {}
+    claims: dict[str, Any] = {}
     for key, value in table.items():
-        if known[key] is Expr:
+        if known[key] is Mapping and isinstance(value, dict):
+            for name in value:
+                check_name(name, f"claims.{key}")
+            claims[key] = {name: _exact(x, {}, f"claims.{key}.{name}") for name, x in value.items()}
+        elif known[key] is Expr:
             claims[key] = _exact(value, {}, f"claims.{key}")
         elif type(value) is not known[key]:
             raise InputError(f"claims.{key} = {value!r}: {KINDS[known[key]]} is expected")
@@ -224,8 +228,7 @@ def dumps(table: CoefficientTable) -> str:
     if table.digits is not None:
         lines.append(f"digits = {table.digits}")
     lines += [line for key in own for line in _entry(table, key)]
-    if table.claims:
-        lines += ["", "[claims]", *(f"{key} = {_claim(value)}" for key, value in table.claims.items())]
+    lines += _claims_written("claims", table.claims) if table.claims else []
     for key in (key for key in table.file_keys() if key.kind == "table"):
         held = getattr(table, key.name)
         head = f"[[{key.name}]]" if isinstance(held, tuple) else f"[{key.name}]"
@@ -238,6 +241,19 @@ def dumps(table: CoefficientTable) -> str:
         if p.init is not None:
             lines.append(f"init = {{ {p.init.kind} = {_array((p.init.first, p.init.second))} }}")
     return "\n".join(lines) + "\n"
+
+
+def _claims_written(head: str, claims: Mapping[str, Any]) -> list[str]:
+    """A table of claims, and below it those within it."""
+    within = {key: value for key, value in claims.items() if isinstance(value, Mapping)}
+    own = [f"{_bare(key)} = {_claim(value)}" for key, value in claims.items() if key not in within]
+    tables = (_claims_written(f"{head}.{key}", value) for key, value in within.items())
+    return [*(["", f"[{head}]", *own] if own else []), *(line for lines in tables for line in lines)]
+
+
+def _bare(key: str) -> str:
+    """A key as TOML has it: in quotation marks where it has a dot."""
+    return _string(key) if "." in key else key
 
 
 def _claim(value: Any) -> str:

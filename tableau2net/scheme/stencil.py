@@ -17,7 +17,9 @@ from tableau2net.exact.text import shown
 from tableau2net.scheme.coefficient_table import About, CoefficientTable
 from tableau2net.scheme.exact_rows import MAX_DIMENSION, MAX_STAGES, as_list, whole_number
 from tableau2net.scheme.keys import Grid, Numbers, entries_of
+from tableau2net.scheme.layout import CellGrid
 from tableau2net.scheme.registered import register_family
+from tableau2net.scheme.stencil_grid import boundary_grid, inner_grids
 
 MAX_DERIVATIVE = 16
 MAX_TERMS = 32
@@ -176,6 +178,10 @@ class Stencil(CoefficientTable):
             return {(0,) * self.dimension: S.One}
         held = zip(self.left.offsets, self.left.weights, strict=True)
         return {(j,): a for j, a in sorted(held) if not a.is_zero}
+
+    def grids(self) -> tuple[CellGrid, ...]:
+        ends = (boundary_grid([row.weights for row in self.boundary], self.norm or ()),) if self.boundary else ()
+        return (*inner_grids(self), *ends)
 
 
 def _derivative(given: Any) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:

@@ -9,7 +9,7 @@ from functools import cache
 from sympy import Expr, Float
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.scheme.exact_rows import exact_number
 from tableau2net.scheme.lowering import Terms
 from tableau2net.step.combine import Combine
@@ -27,7 +27,8 @@ NAME = re.compile(rf"[^\W\d]\w{{0,{LONGEST - 1}}}", re.ASCII)
 def lower(scheme: Scheme) -> Step:
     """The step program of a scheme: complete, with embedded estimate and stages nothing reads; see `passes.prune`.
 
-    Raises InputError, one line, for a family whose lines are no step."""
+    Raises InputError, one line, for a family whose lines are no step, and for a stencil, which makes none."""
+    as_scheme(scheme)
     writer = Writer()
     scheme.lower(writer)
     if wrong := next(writer.wrong(), None):

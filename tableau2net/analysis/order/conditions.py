@@ -16,8 +16,9 @@ from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.bseries import reading as shared
 from tableau2net.analysis.reading.linear import stability_function
 from tableau2net.analysis.reading.trees import Forest, forest
+from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_scheme
 from tableau2net.step import Input, Step, lower
 from tableau2net.step.passes import prune
 
@@ -27,15 +28,15 @@ MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some second
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
 
-def order(scheme: Scheme, limit: int | None = None) -> int:
-    """The order of a scheme, exact; with parameters, the order that holds for all their values.
+def order(table: CoefficientTable, limit: int | None = None) -> int:
+    """The order of a scheme or of a stencil, exact; with parameters, the order that holds for all their values.
 
     It is searched for until a condition fails, to `limit` at most (default 12; methods whose conditions reduce to
     quadrature, as linear multistep methods do, are searched until one fails). There are three times as many trees
-    with each order: 32,973 of order 14, over a million of order 18.
+    with each order: 32,973 of order 14, over a million of order 18. Of a stencil no limit is needed.
     Raises InputError when the coefficients lie outside what can be computed exactly.
     """
-    return order_conditions(scheme, limit).order
+    return space_order(table).order if isinstance(table, Stencil) else order_conditions(as_scheme(table), limit).order
 
 
 def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:

@@ -8,35 +8,40 @@ from tableau2net.analysis.report.finding import Finding
 from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
+from tableau2net.analysis.report.findings.spatial import ACCURACY, BOUNDARY, CLAIMED, FORMULA, SIGNS, WAVES, operators
 from tableau2net.analysis.report.findings.stability import STABILITY, STRONG_STABILITY
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil
 from tableau2net.scheme.claimable import CLAIMS, add_claim
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
-    "scheme": ABOUT,
-    "order": ORDER,
+    "scheme": (*ABOUT, *FORMULA),
+    "order": (*ORDER, *ACCURACY),
     "error": ERROR,
     "stability": STABILITY,
     "ssp": STRONG_STABILITY,
-    "structure": STRUCTURE,
+    "structure": (*STRUCTURE, *SIGNS, *BOUNDARY),
+    "waves": WAVES,
+    "claimed": CLAIMED,
 }
 LEFT_OUT = "left_out"
 
 _added: dict[str, Finding] = {}
-_claimed = {name: row for rows in WINGS.values() for row in rows if (name := row.claim or row.short) in CLAIMS}
 
 
-def wings(terms: int = 0) -> dict[str, tuple[Finding, ...]]:
-    """All findings by wing, in the order of the JSON. terms: the order up to which modified equations are asked for."""
+def wings(terms: int = 0, kind: type[CoefficientTable] = Scheme) -> dict[str, tuple[Finding, ...]]:
+    """The findings of a kind of table by wing, in the order of the JSON. terms: the order up to which modified
+    equations are asked for."""
     load_extensions("findings")
-    return {**WINGS, "modified": equations(terms), "added": tuple(_added.values())}
+    every = {**WINGS, "modified": (*equations(terms), *operators(terms)), "added": tuple(_added.values())}
+    return {name: tuple(row for row in rows if issubclass(kind, row.reads)) for name, rows in every.items()}
 
 
-def sections() -> dict[str, list[Finding]]:
-    """All findings by section of a report, in the order in which they are told."""
-    known = wings()
+def sections(kind: type[CoefficientTable] = Scheme) -> dict[str, list[Finding]]:
+    """The findings of a kind of table by section of a report, in the order in which they are told."""
+    known = wings(0, kind)
     told = {name: [row for row in rows if not row.after] for name, rows in known.items()}
     for row in (row for rows in known.values() for row in rows if row.after):
         rows, place = next((rows, i) for rows in told.values() for i, x in enumerate(rows, 1) if x.key == row.after)
@@ -44,18 +49,36 @@ def sections() -> dict[str, list[Finding]]:
     return told
 
 
-def claimed(name: str) -> Finding:
-    """The finding that is claimed under a name. Raises InputError where there is none."""
-    if name not in _claimed:
+def claimed(name: str, kind: type[CoefficientTable] = Scheme) -> Finding:
+    """The finding that a kind of table claims under a name. Raises InputError where there is none."""
+    if name not in _claims_of(kind):
         load_extensions("findings")
-    if name not in _claimed:
-        raise InputError(f"claims.{name}: nothing is claimed by this name; known here: {', '.join(_claimed)}")
-    return _claimed[name]
+    known = _claims_of(kind)
+    if name not in known:
+        what = "stencil" if issubclass(kind, Stencil) else "scheme"
+        raise InputError(f"claims.{name}: nothing is claimed by this name of a {what}; known here: {', '.join(known)}")
+    return known[name]
+
+
+def _claims_of(kind: type[CoefficientTable]) -> dict[str, Finding]:
+    rows = (row for rows in (*WINGS.values(), _added.values()) for row in rows if issubclass(kind, row.reads))
+    return {name: row for row in rows if (name := row.claim or row.short) in CLAIMS}
+
+
+def in_time_or_space(table: CoefficientTable) -> CoefficientTable:
+    """The table, if there are findings of its kind. Raises InputError."""
+    if not isinstance(table, Scheme | Stencil):
+        raise InputError(
+            f"{table.name or 'this'} is an {table.called()}; a scheme or a stencil has a report and claims"
+        )
+    return table
 
 
 def known_keys() -> set[str]:
     """The keys of all findings that there are so far, and of what else stands in the JSON beside them."""
-    return {row.key for rows in (*WINGS.values(), equations(0), _added.values()) for row in rows} | {LEFT_OUT}
+    return {row.key for rows in (*WINGS.values(), equations(0), operators(0), _added.values()) for row in rows} | {
+        LEFT_OUT
+    }
 
 
 def add(row: Finding, claim: type | None) -> None:
@@ -63,4 +86,3 @@ def add(row: Finding, claim: type | None) -> None:
     _added[row.key] = row
     if claim is not None:
         add_claim(row.short, claim)
-        _claimed[row.short] = row

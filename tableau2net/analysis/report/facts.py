@@ -15,9 +15,9 @@ LEFT_OUT = "left out"
 
 
 def facts(found: Findings) -> tuple[Fact, ...]:
-    """Every fact that applies to a report's scheme, flat and in order; last what was left out, and why."""
+    """Every fact that applies to a report's table, flat and in order; last what was left out, and why."""
     with budget():
-        told = sections().items()
+        told = sections(type(found.table)).items()
         every = [x for name, rows in told for x in ask(f"{name} in words", partial(_section, name, rows, found)) or ()]
         missing = dict.fromkeys([*found.left_out, *left_out()])
     return (*every, *(Fact(LEFT_OUT, (str(what),), detail=True, section=LEFT_OUT) for what in missing))

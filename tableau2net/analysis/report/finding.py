@@ -1,4 +1,4 @@
-"""A finding: one thing that is known of a scheme, as a row: where it stands, how it is asked, told and claimed."""
+"""A finding: one thing that is known of a table, as a row: where it stands, how it is asked, told and claimed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tableau2net.analysis.budget import LeftOut, ask
 from tableau2net.analysis.report.pieces import Fact, Piece, yes
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.exact.text import exact_json
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable, Scheme
 
 Json: TypeAlias = dict[str, Any]
 Words: TypeAlias = Piece | tuple[Piece, ...]
-Evidence: TypeAlias = Callable[[Scheme], Any]
+Evidence: TypeAlias = Callable[[Any], Any]
 ABSENT = object()  # in the place of a value of the JSON: its key is not there
 
 
@@ -41,11 +41,11 @@ def json_of(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a scheme: the value of each finding by its key, and the evidence that several of them read.
+    """What is known of a table: the value of each finding by its key, and the evidence that several of them read.
 
     left_out: what is None because it is more work than a report may be, and why."""
 
-    scheme: Scheme
+    table: CoefficientTable
     values: Mapping[str, Any]
     evidence: Mapping[Evidence, Any]
     left_out: tuple[LeftOut, ...] = ()
@@ -56,24 +56,27 @@ class Findings:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is known of a scheme: a row, which the report, its JSON, `compare` and claims of files read.
+    """One thing that is known of a table: a row, which the report, its JSON, `compare` and claims of files read.
 
     key: where it stands in the JSON: "order", or "structure.symmetric" inside an object; its last part is `short`.
     name: as printed, and as it is called where it is left out; "" for what only the JSON has.
-    find: what it is, of a scheme, asked within the budget of a report; None where it does not apply.
-    of: evidence of the scheme that `find` reads in its place, such as `stability`; it asks for its parts by itself.
+    find: what it is, of a table, asked within the budget of a report; None where it does not apply.
+    reads: the kind of table that it is a finding of: schemes, stencils, or any.
+    of: evidence of the table that `find` reads in its place, such as `stability`; it asks for its parts by itself.
     words: what stands behind the name in its line, of a value that is not None.  detail: see `Fact`.
     tell: its lines, where there are several, or other findings make them: given the value and all that is found.
     json: the value in the JSON.
     after: the key of the finding that its lines come after, where that is not the row before.
     claim: the name under which a file claims it, where that is not `short` (see `scheme.claimable`).
-    claimed, reach: given a scheme and what is claimed, what is found, where `find` alone would not do, and how far that
+    claimed, reach: given a table and what is claimed, what is found, where `find` alone would not do, and how far that
         reaches (see `Claim`).
+    why: what shows that a claim is refuted, in a line.
     """
 
     key: str
     name: str
     find: Callable[[Any], Any]
+    reads: type[CoefficientTable] = Scheme
     of: Evidence | None = None
     words: Callable[[Any], Words] = piece
     detail: bool = False
@@ -81,23 +84,24 @@ class Finding:
     json: Callable[[Any], Any] = json_of
     after: str = ""
     claim: str = ""
-    claimed: Callable[[Scheme, Any], Any] | None = None
-    reach: Callable[[Scheme, Any], str] | None = None
+    claimed: Callable[[Any, Any], Any] | None = None
+    reach: Callable[[Any, Any], str] | None = None
+    why: Callable[[Any], str] | None = None
 
     @property
     def short(self) -> str:
         return self.key.rpartition(".")[2]
 
-    def value(self, scheme: Scheme) -> Any:
+    def value(self, table: CoefficientTable) -> Any:
         """What it is, whatever that takes."""
-        return self.find(self.of(scheme) if self.of else scheme)
+        return self.find(self.of(table) if self.of else table)
 
-    def asked(self, scheme: Scheme, evidence: dict[Evidence, Any]) -> Any:
+    def asked(self, table: CoefficientTable, evidence: dict[Evidence, Any]) -> Any:
         """What it is, as a part of a report whose `evidence` is kept."""
         if self.of is None:
-            return ask(self.name, lambda: self.find(scheme), self.key)
+            return ask(self.name, lambda: self.find(table), self.key)
         if self.of not in evidence:
-            evidence[self.of] = self.of(scheme)
+            evidence[self.of] = self.of(table)
         return self.find(evidence[self.of])
 
     def facts(self, found: Findings) -> Iterable[Fact]:

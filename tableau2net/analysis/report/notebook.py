@@ -1,4 +1,4 @@
-"""A report for notebooks and papers: the scheme's tables and its facts, in HTML and in LaTeX."""
+"""A report for notebooks and papers: the coefficients and the facts, in HTML and in LaTeX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"
 SYMBOLS = {
     "f̃": r"\tilde{f}", "τ": r"\tau", "α": r"\alpha", "β": r"\beta", "λ": r"\lambda", "ζ": r"\zeta", "Φ": r"\Phi",
     "≈": r"\approx", "≤": r"\le", "≥": r"\ge", "∞": r"\infty", "·": r"\cdot", "−": "-", "∅": r"\emptyset",
-    "…": r"\ldots", "°": r"^\circ",
+    "…": r"\ldots", "°": r"^\circ", "θ": r"\theta", "π": r"\pi", "ν": r"\nu", "ŝ": r"\hat{s}", "∂": r"\partial",
 }  # fmt: skip
 RAISED, LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 TOKEN = re.compile(f"({'|'.join(SYMBOLS)}|[{RAISED}]+|[{LOWERED}]+)")
@@ -34,14 +34,14 @@ def html(found: Findings) -> str:
         f"<tr><td {cell}>{escape(fact.name)}</td><td {cell}>{_html(fact)}</td></tr>" for fact in facts(found)
     )
     table = f'<table style="border-collapse:collapse;width:auto"><tbody>{rows}</tbody></table>'
-    return f"<div>{scheme_html(found.scheme)}{table}</div>"
+    return f"<div>{scheme_html(found.table)}{table}</div>"
 
 
 def latex(found: Findings) -> str:
     """The scheme as `typeset.latex` over an array of the facts, in displayed math."""
     rows = " \\\\\n".join(f"{_latex_text(fact.name)} & {_latex(fact)}" for fact in facts(found))
     about = f"\\begin{{array}}{{ll}}\n{rows}\n\\end{{array}}"
-    return f"$$\n\\begin{{array}}{{l}}\n{scheme_latex(found.scheme)} \\\\[3ex]\n{about}\n\\end{{array}}\n$$"
+    return f"$$\n\\begin{{array}}{{l}}\n{scheme_latex(found.table)} \\\\[3ex]\n{about}\n\\end{{array}}\n$$"
 
 
 def _html(fact: Fact) -> str:

@@ -16,7 +16,7 @@ def record(found: Findings) -> Json:
     and what does not apply is null. left_out: what is null because it is more work than a report may be, and why."""
     made: Json = {}
     with budget():
-        for name, rows in wings().items():
+        for name, rows in wings(0, type(found.table)).items():
             for key, value in ask(f"{name} as JSON", partial(_values, rows, found)) or ():
                 _put(made, key, value)
         missing = dict.fromkeys([*found.left_out, *left_out()])

@@ -13,12 +13,12 @@ from tableau2net.analysis.report.catalogue import LEFT_OUT, add, known_keys
 from tableau2net.analysis.report.finding import Finding, Words, json_of, piece
 from tableau2net.analysis.report.pieces import Fact, Piece
 from tableau2net.errors import InputError
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable, Scheme
 from tableau2net.scheme.claimable import CLAIMS, KINDS
 from tableau2net.sinks import one_line
 from tableau2net.words import check_line, quoted
 
-F = TypeVar("F", bound=Callable[[Scheme], Any])
+F = TypeVar("F", bound=Callable[[Any], Any])
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
 LONGEST_NAME = 40
@@ -32,6 +32,7 @@ def register_finding(
     json: Callable[[Any], Any] = json_of,
     claim: type | None = None,
     after: str = "",
+    reads: type[CoefficientTable] = Scheme,
 ) -> Callable[[F], F]:
     """Add a finding: what the decorated function says of a scheme stands in reports, their JSON and `compare`.
 
@@ -41,6 +42,7 @@ def register_finding(
     json: its value in the JSON; exact numbers are written as everywhere.
     claim: bool, int or sympy's Expr, where scheme files may claim it, under the last part of its key.
     after: the key of the finding that it is told after; by itself it is told last.
+    reads: the class of what the function is given: `Scheme`, one family of them, `Stencil`, or `CoefficientTable`.
 
     The function returns None for a scheme that it does not apply to. It has its share of a report's time; what it
     raises is said in a line in its place. Raises InputError for a key that is taken, and the like.
@@ -52,6 +54,7 @@ def register_finding(
             key,
             name,
             find=_guarded(find, claim),
+            reads=reads,
             tell=lambda value, _: ask(f"{name} in words", partial(_answer, _facts, name, words, value), key) or (),
             json=lambda value: ask(f"{name} as JSON", partial(_answer, _plain, json, value), key),
             after=after,
@@ -78,12 +81,12 @@ def _check(key: str, name: str, claim: type | None, after: str) -> None:
         raise InputError(f"finding {key}: after = {quoted(after)} is the key of no finding")
 
 
-def _guarded(find: Callable[[Scheme], Any], claim: type | None) -> Callable[[Scheme], Any]:
+def _guarded(find: Callable[[Any], Any], claim: type | None) -> Callable[[Any], Any]:
     """A stranger's function: what it raises, or returns that is not what may be claimed, is said and ends nothing."""
 
     @wraps(find)
-    def found(scheme: Scheme) -> Any:
-        value = _answer(find, scheme)
+    def found(table: CoefficientTable) -> Any:
+        value = _answer(find, table)
         if claim is not None and value is not None and not isinstance(value, claim):
             raise TooMuch(f"found a {type(value).__name__}, {KINDS[claim]} is expected")
         return value

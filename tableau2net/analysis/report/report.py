@@ -1,4 +1,4 @@
-"""Everything known of a scheme, in one object."""
+"""Everything known of a scheme or a stencil, in one object."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from tableau2net.analysis.budget import budget, left_out
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.error_constants import Errors
 from tableau2net.analysis.order.evidence import Order
-from tableau2net.analysis.report.catalogue import sections, wings
+from tableau2net.analysis.report.catalogue import in_time_or_space, sections, wings
 from tableau2net.analysis.report.finding import Evidence, Findings
 from tableau2net.analysis.report.findings.orders import embedded_order, error_sizes
 from tableau2net.analysis.report.notebook import html, latex
 from tableau2net.analysis.report.record import record
+from tableau2net.analysis.space.moments import SpaceOrder, space_order
 from tableau2net.analysis.ssp.coefficient import SSP, ssp
 from tableau2net.analysis.stability.verdicts import Stability, stability
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable, Scheme
 
 T = TypeVar("T")
 
@@ -32,16 +33,16 @@ class Structure(SimpleNamespace):
 
 @dataclass(frozen=True)
 class Report(Findings):
-    """The facts of a scheme, each exact unless it says otherwise; what does not apply is None.
+    """The facts of a scheme or a stencil, each exact unless it says otherwise; what does not apply is None.
 
     ``report["ssp.linear"]`` is the finding of this key in the JSON, and ``report.stage_order`` that of such a key.
     left_out: what is not there because it is more work than a report may be, and why; its values are None then.
     """
 
     @property
-    def order(self) -> Order:
-        """The order, with the conditions that end it."""
-        return self._evidence(order_conditions)
+    def order(self) -> Order | SpaceOrder:
+        """The order, with the conditions, or moments, that end it."""
+        return self._evidence(space_order) if space_order in self.evidence else self._evidence(order_conditions)
 
     @property
     def embedded(self) -> Order | None:
@@ -66,9 +67,11 @@ class Report(Findings):
     @property
     def structure(self) -> Structure:
         """The structural properties."""
-        return Structure(**{row.short: self[row.key] for row in sections()["structure"]})
+        return Structure(**{row.short: self[row.key] for row in sections(type(self.table))["structure"]})
 
-    def _evidence(self, of: Callable[[Scheme], T]) -> T:
+    def _evidence(self, of: Callable[[Any], T]) -> T:
+        if of not in self.evidence:
+            raise AttributeError(f"a report of a {self.table.called()} has nothing by this name")
         return self.evidence[of]  # type: ignore[no-any-return]
 
     def __getattr__(self, key: str) -> Any:
@@ -88,17 +91,19 @@ class Report(Findings):
         return latex(self)
 
 
-def report(scheme: Scheme, terms: int = 0) -> Report:
-    """Analyse a scheme.
+def report(table: CoefficientTable, terms: int = 0) -> Report:
+    """Analyse a scheme or a stencil.
 
-    terms: the order up to which the modified equation and the modifying integrator are given; 0 leaves them out.
+    terms: the order up to which the modified equation and the modifying integrator are given, of a stencil the operator
+        that it is; 0 leaves them out.
     Each part has its share of a `budget`, and what does not fit is left out and said.
     Raises InputError when its coefficients lie outside what can be computed exactly, or `terms` is out of bounds.
     """
+    in_time_or_space(table)
     with budget():
         evidence: dict[Evidence, Any] = {}
-        values = {row.key: row.asked(scheme, evidence) for rows in wings(terms).values() for row in rows}
-        return Report(scheme, values, evidence, left_out())
+        rows = [row for rows in wings(terms, type(table)).values() for row in rows]
+        return Report(table, {row.key: row.asked(table, evidence) for row in rows}, evidence, left_out())
 
 
 def structure(scheme: Scheme) -> Structure:

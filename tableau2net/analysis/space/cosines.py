@@ -18,13 +18,6 @@ def never_negative(p: Poly) -> bool:
     return non_negative(_over_the_half_line(p))
 
 
-def constant_sign(p: Poly) -> int | None:
-    """1 or −1 where p has no other sign on [−1, 1], zeros aside; 0 where it vanishes; None where it has both."""
-    if p.is_zero:
-        return 0
-    return 1 if never_negative(p) else -1 if never_negative(-p) else None
-
-
 def roots_between(p: Poly) -> list[RealRoot]:
     """The roots in the open (−1, 1), each once, in order."""
     moved = p.compose(Poly(X - 1, X, domain=p.domain))

@@ -7,13 +7,17 @@ difference damps u_t = −u_x and makes u_t = u_x grow. All is at the declared v
 
 from __future__ import annotations
 
-from sympy import Expr, Poly, Rational, oo
+import numpy as np
+from sympy import QQ, Expr, Poly, Rational, oo
 
 from tableau2net.analysis.budget import TooMuch
-from tableau2net.analysis.space.cosines import constant_sign, never_negative
+from tableau2net.analysis.space.cosines import never_negative
+from tableau2net.analysis.space.printed import meant_stencil
 from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.ssp.coefficient import ssp_coefficient
 from tableau2net.analysis.ssp.supremum import Isolated
+from tableau2net.exact.bernstein import Grid, bernstein, corners, moved
+from tableau2net.exact.boxes import non_positive
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.polynomials import X, sign_in
 from tableau2net.scheme import Scheme, Stencil
@@ -25,7 +29,7 @@ def equation_signs(stencil: Stencil) -> Signs:
     """The σ for which waves of u_t = σ ∂^o u do not grow; () for a mixed even derivative, and for none at all."""
     if (total := sum(stencil.orders)) % 2:
         return (1, -1)
-    if total == 0 or any(m % 2 for m in stencil.orders):
+    if total == 0 or any(m % 2 for term in stencil.terms for m in term):
         return ()
     return ((-1) ** (total // 2 + 1),)
 
@@ -35,25 +39,19 @@ def damped(stencil: Stencil) -> Signs:
     signs = equation_signs(stencil)
     if not signs:
         return ()
-    fixed = stencil.at_defaults()
-    found = symbol(fixed)
+    found = symbol(meant_stencil(stencil.at_defaults()))
     real = {axes: p for axes, p in found.parts.items() if len(axes) % 2 == 0}
     if not real:
         return signs
     if real.keys() != {()}:
         raise TooMuch("the sign of a real part with products of sines is not decided")
-    p, slack = real[()], _rounding(fixed)
-    if stencil.dimension == 1:
-        return tuple(sign for sign in signs if never_negative(p * -sign + slack))
-    sign = _sign_of_factors(p)
-    return tuple(s for s in signs if sign is not None and s * sign <= 0)
+    return tuple(sign for sign in signs if _never_positive(real[()] * sign))
 
 
 def dissipative(stencil: Stencil) -> bool | None:
     """Whether u_t = σ Du damps no wave the wrong way: σ Re ŝ ≤ 0 at all angles, for a sign σ that the equation has.
 
-    None where the equation has none (see `equation_signs`). Raises TooMuch where it is not decided: real parts of
-    several angles that are no product."""
+    None where the equation has none (see `equation_signs`). Raises TooMuch where it is not decided."""
     return bool(damped(stencil)) if equation_signs(stencil) else None
 
 
@@ -62,32 +60,26 @@ def damps_nothing(stencil: Stencil) -> bool:
     return symbol(stencil.at_defaults()).is_imaginary
 
 
-def _rounding(stencil: Stencil) -> Rational:
-    """How far the real part may be off where a source printed decimals, at any angle."""
-    if stencil.digits is None:
-        return Rational(0)
-    half = Rational(1, 2 * 10**stencil.digits)
-    above, below = stencil.points.values(), stencil.left_points.values()
-    counts = [sum(not w.is_Integer for w in side) for side in (above, below)]
-    sizes = [sum(abs(Rational(w.evalf(30))) + half for w in side) for side in (above, below)]
-    explicit = stencil.left is None
-    return half * (counts[0] * (1 if explicit else sizes[1]) + counts[1] * sizes[0])
-
-
-def _sign_of_factors(p: Poly) -> int | None:
-    """The sign on [−1, 1]^d of a polynomial in several cosines that is a product of those in one each."""
-    constant, factors = p.factor_list()
-    sign = sign_in(p.domain)(p.domain.convert(constant))
-    for factor, times in factors:
-        used = [x for x in factor.gens if factor.degree(x) > 0]
-        if len(used) > 1:
-            raise TooMuch("the sign of a real part that couples the axes is not decided")
-        if times % 2:
-            own = constant_sign(Poly(factor.as_expr(), used[0], domain=p.domain).replace(used[0], X))
-            if own is None:
-                return None
-            sign *= own
-    return sign
+def _never_positive(p: Poly) -> bool:
+    """Whether p ≤ 0 on [−1, 1]^d, by Sturm, or on several axes by Bernstein's basis."""
+    free = p.exclude()
+    if len(free.gens) == 1:
+        return never_negative(-free.replace(free.gen, X))
+    if not free.domain.is_QQ:
+        raise TooMuch("the sign on several axes of weights that are not rational is not decided")
+    whole = free.clear_denoms(convert=True)[1]
+    powers: Grid = np.zeros([whole.degree(x) + 1 for x in whole.gens], dtype=object)
+    for at, c in whole.rep.to_dict().items():
+        powers[at] = int(c)
+    for axis in range(powers.ndim):
+        powers = moved(powers, axis, QQ(-1), QQ(1))
+    corner = bernstein(powers)
+    if corner.max() <= 0 or any(value > 0 for value in corners(corner)):
+        return bool(corner.max() <= 0)
+    holds = non_positive(powers) if powers.ndim == 2 else None
+    if holds is None:
+        raise TooMuch("the sign of a real part that couples the axes is not decided")
+    return holds
 
 
 def positive_sign(stencil: Stencil) -> int | None:

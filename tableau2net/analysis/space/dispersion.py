@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Poly, S, acos, pi
+import numpy as np
+from sympy import Expr, Poly, Rational, S, acos, pi
 
-from tableau2net.analysis.space.cosines import largest, roots_between
+from tableau2net.analysis.space.cosines import largest, never_negative, roots_between
 from tableau2net.analysis.space.symbol import StencilSymbol, symbol
+from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.exact.polynomials import RealRoot, X
 from tableau2net.scheme import Stencil
+
+EXACT_DEGREE = 20  # in cos θ, of what an extreme value is found of as an algebraic number
+SAMPLES = 4001
+WIDTHS = [Rational(1, 10**n) for n in (9, 6, 3)]
 
 
 @dataclass(frozen=True)
@@ -44,13 +50,13 @@ def stray_modes(stencil: Stencil) -> tuple[Mode, ...] | None:
     return (*inside, *sawtooth)
 
 
-def largest_real(stencil: Stencil) -> Expr | None:
+def largest_real(stencil: Stencil) -> Expr | Isolated | None:
     """max |Re ŝ| over θ: h^m times the largest rate at which a wave is damped, or grows. None where it has no bound."""
     found = on_one_axis(stencil)
     return None if found is None else _largest_root(found.real**2, found.denominator**2)
 
 
-def largest_imaginary(stencil: Stencil) -> Expr | None:
+def largest_imaginary(stencil: Stencil) -> Expr | Isolated | None:
     """max |Im ŝ| over θ: for a first derivative the largest modified wavenumber. None where it has no bound."""
     found = on_one_axis(stencil)
     if found is None:
@@ -59,12 +65,28 @@ def largest_imaginary(stencil: Stencil) -> Expr | None:
     return _largest_root(sine * found.imaginary**2, found.denominator**2)
 
 
-def _largest_root(square: Poly, below: Poly) -> Expr | None:
+def _largest_root(square: Poly, below: Poly) -> Expr | Isolated | None:
     """√ of the largest value of a quotient of squares."""
     if square.is_zero:
         return S.Zero
+    if square.degree() > EXACT_DEGREE:
+        return _isolated(square, below)
     root: RealRoot | None = largest(square, below)
     return root and root.square_root()
+
+
+def _isolated(square: Poly, below: Poly) -> Isolated | None:
+    """The same of long polynomials, whose resultant would take minutes: rationals on both sides of what floats see,
+    each proved (Sturm)."""
+    x = np.cos(np.linspace(0, np.pi, SAMPLES))
+    above, under = (np.polyval([float(c) for c in p.all_coeffs()], x) for p in (square, below))
+    seen = Rational(float(np.sqrt((above / under).max())))
+    for width in WIDTHS:
+        low, high = seen * (1 - width), seen * (1 + width)
+        sides = [never_negative(below.mul_ground(end**2) - square) for end in (low, high)]
+        if sides == [False, True]:
+            return Isolated(low, high)
+    return None
 
 
 def sawtooth_velocity(stencil: Stencil) -> Expr | None:

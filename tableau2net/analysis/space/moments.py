@@ -24,6 +24,8 @@ from tableau2net.exact.text import digits_in, is_long, text_of
 from tableau2net.scheme import Stencil
 
 Index = tuple[int, ...]
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ def _written(value: Expr) -> str:
 def moment_name(index: Index) -> str:
     """``M_5``, ``M_(2,1)``."""
     return f"M_{index[0]}" if len(index) == 1 else f"M_({','.join(map(str, index))})"
+
+
+def derivative_text(index: Index) -> str:
+    """``∂⁵``; on several axes ``∂₀⁴∂₁²``, axis by axis; ``1`` where nothing is differentiated."""
+    axes = [str(k).translate(LOWERED) for k in range(len(index))] if len(index) > 1 else [""]
+    powers = [(axis, str(n).translate(SUPERSCRIPTS) if n > 1 else "") for axis, n in zip(axes, index, strict=True) if n]
+    return "".join(f"∂{axis}{power}" for axis, power in powers) or "1"
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,22 @@ def leading_error(stencil: Stencil) -> dict[Index, Expr]:
     below = _domain(stencil)
     mean = below.expression(_read(stencil.left_points, below).moment((0,) * stencil.dimension))
     return {r.index: cancel(r.value / mean) for r in space_order(stencil).failing}
+
+
+def operator(stencil: Stencil, terms: int) -> dict[Index, Expr]:
+    """What D is, as a series: by k, the factor of h^{|k| − |o|} ∂^k, zeros left out, up to h^terms.
+
+    Of a compact stencil the quotient of both sides' series. Decimals as they stand."""
+    domain = domain_of([*stencil.points.values(), *stencil.left_points.values()])
+    above, below = _read(stencil.points, domain), _read(stencil.left_points, domain)
+    found: dict[Index, Expr] = {}
+    for k in (k for n in range(terms + sum(stencil.orders) + 1) for k in indices(n, stencil.dimension)):
+        value = domain.expression(above.moment(k))
+        if stencil.left is not None:
+            earlier = (c * domain.expression(below.moment(_less(k, i))) for i, c in found.items() if i != k)
+            value = cancel((value - sum(earlier, S.Zero)) / domain.expression(below.moment((0,))))
+        found[k] = value
+    return {k: value for k, value in found.items() if not value.is_zero}
 
 
 def _read(points: Mapping[Index, Expr], domain: Domain | Balls) -> _Weights:

@@ -52,7 +52,7 @@ def _recurrence(formula: Recurrence) -> str:
 
 def _field_sum(beta: Sequence[Expr], f: str, h: str) -> str:
     """h Σ β_j f_{n+j} with what is common to the β drawn out: h/12 (23 f_{n+2} − 16 f_{n+1} + 5 f_n)."""
-    factor, inner = _common_factor([(b, _at(f, j)) for j, b in reversed(list(enumerate(beta)))])
+    factor, inner = common_factor([(b, _at(f, j)) for j, b in reversed(list(enumerate(beta)))])
     terms = linear_combination(inner)
     if terms == "0":
         return "0"
@@ -65,7 +65,7 @@ def _at(letter: str, j: int) -> str:
     return f"{letter}_{{n+{j}}}" if j else f"{letter}_n"
 
 
-def _common_factor(terms: Sequence[tuple[Expr, str]]) -> tuple[Any, list[tuple[Expr, str]]]:
+def common_factor(terms: Sequence[tuple[Expr, str]]) -> tuple[Any, list[tuple[Expr, str]]]:
     """A positive rational, and what is left: 1/12 and (23, −16, 5). 1 where a coefficient is not rational."""
     numbers = [c for c, _ in terms if not c.is_zero]
     if not numbers or not all(isinstance(c, Rational) for c in numbers):

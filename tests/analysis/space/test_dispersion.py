@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from sympy import Rational, S, pi, sqrt
 
 from tableau2net.analysis.space.dispersion import (
@@ -18,7 +18,7 @@ from tableau2net.analysis.space.moments import space_order
 from tableau2net.analysis.space.resolution import points_per_wavelength
 from tableau2net.analysis.space.symbol import sampled
 from tableau2net.scheme import Side, Stencil, load
-from tests.drawn_stencils import explicit_stencils, interpolating_stencils
+from tests.drawn_stencils import explicit_stencils, few, interpolating_stencils
 
 ANGLES = np.linspace(0, np.pi, 20001)
 SECOND, FOURTH = (load(f"central-1-{p}", Stencil) for p in (2, 4))
@@ -26,7 +26,7 @@ PADE = Stencil(1, ["-3/4", 0, "3/4"], [-1, 0, 1], left=Side([-1, 0, 1], ["1/4", 
 
 
 @given(explicit_stencils())
-@settings(max_examples=25)
+@few
 def test_extremes_are_those_of_the_sampled_symbol(stencil):
     seen = sampled(stencil, ANGLES)
     for exact, part in ((largest_real(stencil), seen.real), (largest_imaginary(stencil), seen.imag)):
@@ -34,7 +34,7 @@ def test_extremes_are_those_of_the_sampled_symbol(stencil):
 
 
 @given(explicit_stencils())
-@settings(max_examples=25)
+@few
 def test_stray_modes_are_in_the_null_space(stencil):
     modes = stray_modes(stencil)
     angles = np.array([float(mpmath.acos(mpmath.mpf(str(m.cosine.evalf(30))))) for m in modes])
@@ -45,7 +45,7 @@ def test_stray_modes_are_in_the_null_space(stencil):
 
 
 @given(interpolating_stencils().filter(lambda s: s.orders == (1,)))
-@settings(max_examples=15)
+@few
 def test_the_group_velocity_is_the_slope(stencil):
     above, below = group_velocity(stencil)
     at, x = 1.1, np.cos(1.1)
@@ -54,7 +54,7 @@ def test_the_group_velocity_is_the_slope(stencil):
 
 
 @given(interpolating_stencils())
-@settings(max_examples=15)
+@few
 def test_a_wave_with_so_many_points_is_off_by_a_percent(stencil):
     found, m = points_per_wavelength(stencil), stencil.orders[0]
     if found is None:

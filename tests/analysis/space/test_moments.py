@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import mpmath
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from sympy import Poly, Rational, S, Symbol, prod, sqrt
 
 from tableau2net.analysis.space.moments import boundary_orders, leading_error, moments, space_order
 from tableau2net.errors import InputError
 from tableau2net.scheme import BoundaryRow, Parameter, Side, Stencil
-from tests.drawn_stencils import explicit_stencils, interpolating_stencils, line_stencils, stencils
+from tests.drawn_stencils import explicit_stencils, few, interpolating_stencils, line_stencils, stencils
 
 CENTRAL = Stencil(1, ["1/12", "-2/3", 0, "2/3", "-1/12"], [-2, -1, 0, 1, 2], name="central")
 PADE = Stencil(1, ["-3/4", 0, "3/4"], [-1, 0, 1], left=Side([-1, 0, 1], ["1/4", 1, "1/4"]))
@@ -33,7 +33,7 @@ def error(stencil, h):
 
 
 @given(stencils)
-@settings(max_examples=30)
+@few
 def test_the_error_on_a_wave_has_the_slope_and_the_factor_that_are_told(stencil):
     found, k = space_order(stencil), WAVE[: stencil.dimension]
     assume(found.complete)  # all but the identity
@@ -47,6 +47,7 @@ def test_the_error_on_a_wave_has_the_slope_and_the_factor_that_are_told(stencil)
 
 
 @given(line_stencils)
+@few
 def test_polynomials_are_differentiated_exactly_below_the_degree_that_fails(stencil):
     x, (m,) = Symbol("x"), stencil.orders
     found = space_order(stencil)
@@ -59,12 +60,14 @@ def test_polynomials_are_differentiated_exactly_below_the_degree_that_fails(sten
 
 
 @given(interpolating_stencils())
+@few
 def test_interpolation_on_n_points_is_of_order_n_minus_m_or_one_more(stencil):
     missing = len(stencil.weights) - stencil.orders[0]
     assert space_order(stencil).order in (missing, missing + 1)
 
 
 @given(stencils)
+@few
 def test_a_mirrored_stencil_is_of_the_same_order(stencil):
     """w_j → (−1)^|o| w_−j, so M_k → (−1)^(|o| + k) M_k."""
     found, mirrored = space_order(stencil), space_order(mirror(stencil))
@@ -91,6 +94,7 @@ def mirror(stencil):
 
 
 @given(explicit_stencils())
+@few
 def test_shifted_moments_follow_from_those_about_the_point_itself(stencil):
     """Σ w_j (j + s)^k/k! = Σ_i M_i s^(k−i)/(k−i)!, by the binomial theorem."""
     moved = replace(stencil, offsets=[j + 2 for j in stencil.offsets])
@@ -100,6 +104,7 @@ def test_shifted_moments_follow_from_those_about_the_point_itself(stencil):
 
 
 @given(interpolating_stencils())
+@few
 def test_decimals_hold_as_far_as_they_go(stencil):
     exact = space_order(stencil)
     printed = replace(stencil, weights=[Rational(str(round(w, 12))) for w in map(Rational, stencil.weights)], digits=12)

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from sympy import Poly, Rational, S, sqrt
 
 from tableau2net.analysis.space.symbol import COSINES, sampled, symbol
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Side, Stencil
-from tests.drawn_stencils import compact_stencils, explicit_stencils, stencils
+from tests.drawn_stencils import compact_stencils, explicit_stencils, few, stencils
 
 N = 12  # nodes of the periodic grid along an axis, more than any of the stencils is wide
 
@@ -38,7 +38,7 @@ def read_at(found, dimension):
 
 
 @given(stencils)
-@settings(max_examples=30)
+@few
 def test_the_periodic_matrix_has_these_eigenvalues(stencil):
     total, below = read_at(symbol(stencil), stencil.dimension)
     above, left = (eigenvalues(p, stencil.dimension) for p in (stencil.points, stencil.left_points))
@@ -48,6 +48,7 @@ def test_the_periodic_matrix_has_these_eigenvalues(stencil):
 
 
 @given(compact_stencils())
+@few
 def test_a_symbol_in_floats_is_the_exact_one(stencil):
     angles = np.linspace(0.1, 3, 7)
     found, x = symbol(stencil), np.cos(angles)
@@ -59,6 +60,7 @@ def test_a_symbol_in_floats_is_the_exact_one(stencil):
 
 
 @given(explicit_stencils())
+@few
 def test_symmetry_is_a_real_symbol(stencil):
     points = stencil.points
     found = symbol(stencil)

@@ -84,7 +84,7 @@ def _embedded_facts(value: int | None, found: Findings) -> Iterator[Fact]:
     embedded = found.evidence[embedded_order]
     if embedded:
         yield Fact("embedded order", (_order(embedded),))
-        if (why := useless_estimate(found.scheme)) is not None:
+        if (why := useless_estimate(found.table)) is not None:
             yield Fact("error estimate", (f"none: {why}",))
 
 

@@ -29,7 +29,7 @@ def _decided(key: str, name: str = "", **row: Any) -> Finding:
 def _decided_at(kind: str, found: Findings) -> Iterator[Fact]:
     """The declared parameter values, at which the verdicts are made."""
     if kind == "declared values":
-        parameters = enumerate(found.scheme.parameters)
+        parameters = enumerate(found.table.parameters)
         yield Fact("decided at", tuple(x for i, p in parameters for x in (", " * (i > 0), f"{p.name} = ", p.value)))
 
 
@@ -76,7 +76,7 @@ def _interval(name: str, end: Expr | None, forms: tuple[str, str]) -> Iterator[F
 
 def _zero_stable(holds: bool | None, found: Findings) -> Iterator[Fact]:
     """; exactly where −1 < k ≤ 1."""
-    if holds is not None and getattr(found.scheme, "steps", None):
+    if holds is not None and getattr(found.table, "steps", None):
         region: Region | None = found["stability.zero_stable_region"]
         where = "" if region is None else f"; {region_text(region).removeprefix(f'{region.fact} ')}"
         yield Fact("zero-stable", ("yes" if holds else "no", where.replace("<=", "≤").replace(">=", "≥")))

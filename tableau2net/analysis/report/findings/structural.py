@@ -27,7 +27,7 @@ def _symplectic(holds: bool | None, found: Findings) -> Iterator[Fact]:
 def _reducible(redundant: Reducible | None, found: Findings) -> Iterator[Fact]:
     if redundant is not None:
         yield Fact("reducible", (_without(redundant),))
-    elif isinstance(found.scheme, RungeKutta):
+    elif isinstance(found.table, RungeKutta):
         yield Fact("reducible", ("no",))
 
 
