@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import tableau2net as t2n
+from tableau2net.analysis import check
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.constructed.compact import balanced
 from tableau2net.scheme.constructed.dispersion_preserving import nearest
+from tableau2net.scheme.constructed.pattern import PATTERNS
 from tableau2net.scheme.constructed.weno import linear_weights, smoothness
 
 
@@ -188,3 +190,14 @@ def test_moments_of_pde_nets_kernels_are_one_and_otherwise_none(n, a, b):
     M[a, b] = 1
     wanted = V.inv() * M * V.inv().T
     assert sympy.Matrix(t2n.load(f"pde-net-{n}-{a}-{b}", Stencil).weights) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", [p for p in PATTERNS.values() if p.kind == "stencil"], ids=lambda p: p.pattern)
+def test_what_is_claimed_of_a_family_is_found_of_its_members(pattern):
+    """Of those that are listed, and of some of the largest."""
+    for number in [*pattern.shown, *pattern.members[-3:]]:
+        member = pattern.member(number)
+        outcome = check(member)
+        assert outcome.ok, [str(claim) for claim in outcome.claims]
+        assert member.symbols.keys() == set(pattern.said(number)[2])
