@@ -118,6 +118,22 @@ PRESETS = {
             task={"task": "denoise"},
         ),
         Preset(
+            "tnrd",
+            "our own, for tnrdT_KxK: AdamW at a high rate, down along half a cosine, and a running mean of weights",
+            Recipe(
+                epochs=28,
+                batch_size=4,
+                lr=1e-2,
+                optimiser="adamw",
+                betas=(0.9, 0.99),
+                weight_decay=0.0,
+                schedule="cosine",
+                warmup=0.25,
+                ema=0.998,
+            ),
+            task={"task": "denoise"},
+        ),
+        Preset(
             "next-state",
             "our own: AdamW, the rate along half a cosine; what --task next-state has by itself",
             Recipe(epochs=100, batch_size=16, lr=1e-3, optimiser="adamw", weight_decay=0.0, schedule="cosine"),

@@ -77,7 +77,11 @@ class ByLevel(nn.Module):
 
     def of(self, noisy: Tensor) -> Tensor:
         """The times of noisy images, (N,)."""
-        level = noise_level(noisy).to(self.levels.dtype)
+        return self.at(noise_level(noisy))
+
+    def at(self, level: Tensor) -> Tensor:
+        """The times of levels, (N,)."""
+        level = level.to(self.levels.dtype)
         k = torch.searchsorted(self.levels, level).clamp(1, len(self.levels) - 1)
         part = (level - self.levels[k - 1]) / (self.levels[k] - self.levels[k - 1])
         return torch.lerp(self.times[k - 1], self.times[k], part).clamp(min=0)
