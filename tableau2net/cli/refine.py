@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from tableau2net.cli.run_options import run_options
+from tableau2net.declared import plain, read
 from tableau2net.errors import InputError
 from tableau2net.files import read_text
+from tableau2net.recipes.task import CLASSIFY, TaskSpec
 from tableau2net.sinks import printable
 
 
@@ -34,11 +36,12 @@ def refine(
     from tableau2net.runs.stored import find_network, read_network, write_network
     from tableau2net.training.environment import choose_device
     from tableau2net.training.evaluation import compare_accuracy
+    from tableau2net.training.objectives import objective_for
 
     change = Change("coarsen" if coarsen else "refine", states, controls)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is not an empty folder; choose another --out")
-    run = _data_of(find_network(folder))
+    run, task = _said_of(find_network(folder))
     source = data or run.get("source")
     if not isinstance(source, str):
         raise InputError(f"{folder}: does not say what images it was trained on; give --data")
@@ -46,27 +49,35 @@ def refine(
         held = run.get("validation", 0) if source == run.get("source") else 0
         validation = held if isinstance(held, int) else 0
     limit = run.get("train") if source == run.get("source") else None
-    images = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit))
+    if task.kind is not CLASSIFY:
+        limit = None  # squares of images are counted there
+    images = load_data(source, data_dir=data_dir, validation=validation, limit_train=_fitting(limit), task=task)
     place = choose_device(device)
     stored, before = read_network(folder)
     after = change.apply(before)
-    found = compare_accuracy(before.to(place), after.to(place), images.to(place))
+    found = compare_accuracy(before.to(place), after.to(place), images.to(place), objective_for(task))
     about = {
         "data": {"source": images.name, **images.counts(), "digest": images.digest()},
         "found": found.to_dict(),
+        **({} if task.kind is CLASSIFY else {"task": plain(task)}),
     }
     write_network(out, stored.changed(change), after, about)
     print(json_module.dumps(found.to_dict()) if json else f"{found}; written to {printable(out)}")
 
 
-def _data_of(path: Path) -> dict[str, Any]:
-    """What a folder's file says about the images of its run; nothing where there is no such file, or none told."""
+def _said_of(path: Path) -> tuple[dict[str, Any], TaskSpec]:
+    """What a folder's file says about the images of its run, and of its task; nothing where there is no such file, or
+    none told."""
     try:
         found = json_module.loads(read_text(path, 64 * 2**20))
     except (ValueError, RecursionError):  # an InputError too
-        return {}
-    about = found.get("data") if isinstance(found, dict) else None
-    return about if isinstance(about, dict) else {}
+        return {}, TaskSpec()
+    if not isinstance(found, dict):
+        return {}, TaskSpec()
+    about, run = found.get("data"), found.get("run")
+    task = found.get("task") or (run.get("task") if isinstance(run, dict) else None)
+    spec = TaskSpec() if task is None else read(TaskSpec, task, f"{path}: task")
+    return about if isinstance(about, dict) else {}, spec
 
 
 def _fitting(limit: Any) -> int | None:

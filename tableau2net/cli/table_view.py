@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from tableau2net.cli.terminal import Terminal
+from tableau2net.recipes.task import TASKS
 
 if TYPE_CHECKING:
     from tableau2net.comparison.sheet import Sheet
@@ -18,7 +19,8 @@ GAP = 2  # between columns
 # The first to go where a terminal is too narrow for all; then columns from the right.
 LEAST = (
     "device", "precision", "images/s", "seconds/run", "evaluations", "seeds", "preset", "order", "scheme",
-    "validation error, %", "test", "FLOPs", "parameters", "data", "coefficients",
+    *(f"validation {measure.axis}" for task in TASKS.values() for measure in task.measures), "test MSE", "test",
+    "FLOPs", "parameters", "data", "coefficients",
 )  # fmt: skip
 
 # What may tell rows of one name apart, the first that do so.

@@ -197,7 +197,6 @@ def _row(runs: list[Finished]) -> Row:
         for part in PARTS[1:]
         for measure in result.task.measures
     }
-    preset = PRESETS.get(result.preset or "")
     return Row(
         network=plain(first.label or named(result)),
         model=plain(result.model),
@@ -214,7 +213,7 @@ def _row(runs: list[Finished]) -> Row:
         held_out=first.count("validation"),
         test=first.count("test"),
         epochs=result.epochs,
-        full_epochs=(preset.recipe if preset else Recipe()).epochs,
+        full_epochs=_whole(result),
         preset=result.preset and plain(result.preset),
         precision=plain(result.precision),
         adversary=result.asked.adversary.told,
@@ -233,6 +232,14 @@ def _row(runs: list[Finished]) -> Row:
         runs=tuple(runs),
         figures=figures,
     )
+
+
+def _whole(result: Result) -> int:
+    """Epochs of a run as its recipe has them by itself; of a task without a published recipe, its own."""
+    preset = PRESETS.get(result.preset or "")
+    if preset is None:
+        return Recipe().epochs if result.task is CLASSIFY else result.epochs
+    return preset.recipe.epochs
 
 
 def _spread(seeds: Iterable[Sequence[Finished]], part: str, measure: Measure) -> Spread | None:

@@ -111,9 +111,9 @@ PRESETS = {
         ),
         Preset(
             "denoise",
-            "our own: AdamW, one cycle; what --task denoise has by itself",
+            "our own: AdamW, the rate along half a cosine; what --task denoise has by itself",
             Recipe(
-                epochs=60, batch_size=16, lr=2e-3, optimiser="adamw", weight_decay=0.0, schedule="one-cycle", warmup=2
+                epochs=60, batch_size=16, lr=2e-3, optimiser="adamw", weight_decay=0.0, schedule="cosine"
             ),
             task={"task": "denoise"},
         ),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tableau2net.recipes.recipe import Recipe
-from tableau2net.recipes.task import CLASSIFY, DENOISE, NEXT_STATE, TaskKind
+from tableau2net.recipes.task import CLASSIFY, DENOISE, TaskKind, TaskSpec
 from tableau2net.runs.run_spec import RunSpec
 from tableau2net.training.similarity import psnr, similarity
 
@@ -92,7 +92,7 @@ class Values:
 
     def loss(self, said: Tensor, y: Tensor) -> Tensor:
         """The mean over the values of an image, summed over images."""
-        wrong = said.float() - y
+        wrong = said - y  # in the wider of their types
         return (wrong.square() if self.criterion == "mse" else wrong.abs()).flatten(1).mean(1).sum()
 
     def counted(self, said: Tensor, y: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class Values:
         return {measure.name: each[measure.name].double().mean().item() for measure in self.task.measures}
 
     def _seen(self, said: Tensor) -> Tensor:
-        return said.float().clamp(0, 1) if self.clamp and self.task is DENOISE else said.float()
+        return said.clamp(0, 1) if self.clamp and self.task is DENOISE else said
 
     def _wrong(self, said: Tensor, y: Tensor) -> Tensor:
         return (self._seen(said) - y).square().flatten(1).mean(1)
@@ -128,15 +128,13 @@ class Values:
 LABELS = Labels()
 
 
-def objective_of_recipe(recipe: Recipe) -> Objective:
-    """That of labels, by the numbers of a recipe."""
-    return Labels(recipe.label_smoothing)
+def objective_for(task: TaskSpec, recipe: Recipe | None = None) -> Objective:
+    """What a network is trained by and judged by, by a recipe where it is trained."""
+    if task.kind is CLASSIFY:
+        return LABELS if recipe is None else Labels(recipe.label_smoothing)
+    return Values(task.loss or "mse", task.clamp, task.kind)
 
 
 def objective_of(run: RunSpec) -> Objective:
-    """What a run's network is trained by and judged by."""
-    task = run.task
-    if task.kind is CLASSIFY:
-        return objective_of_recipe(run.recipe)
-    assert task.kind in (DENOISE, NEXT_STATE)
-    return Values(task.loss or "mse", task.clamp, task.kind)
+    """That of a run."""
+    return objective_for(run.task, run.recipe)

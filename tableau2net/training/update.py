@@ -20,7 +20,7 @@ from tableau2net.training import network
 from tableau2net.training.average import weights_at
 from tableau2net.training.execution import Execution
 from tableau2net.training.level import Level
-from tableau2net.training.objectives import Objective, objective_of_recipe, told
+from tableau2net.training.objectives import Labels, Objective, told
 from tableau2net.training.parallel import total_gradients
 
 Forward = TypeVar("Forward", bound=Callable[..., Any])
@@ -41,7 +41,7 @@ class Update:
         self, level: Level, feed: Feed, recipe: Recipe, seed: int, execution: Execution,
         objective: Objective | None = None,
     ) -> None:  # fmt: skip
-        self.objective = objective or objective_of_recipe(recipe)
+        self.objective = objective or Labels(recipe.label_smoothing)
         self.beside: tuple[Tensor, ...] = ()
         self.level, self.feed, self.recipe, self.seed = level, feed, recipe, seed
         self.execution, self.ranks = execution, execution.ranks.sharing

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from tableau2net.codegen import compile
 from tableau2net.nn import register_model
 from tableau2net.training import Recipe
 
@@ -28,6 +29,12 @@ class Smoother(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         scale = 1.0 if sigma is None else 5 * sigma[:, None, None, None]
         return x + scale * self.second(torch.tanh(self.first(x)))
+
+
+@register_model(r"restoring(?P<steps>\d)", published=("restoring2",), about="for tests: steps of the midpoint rule")
+def restoring(steps: int, *, in_channels: int = 1) -> nn.Module:
+    field = [nn.Sequential(nn.Conv2d(in_channels, in_channels, 3, padding=1), nn.Tanh()) for _ in range(steps)]
+    return nn.Sequential(compile("explicit-midpoint")(field, h=0.1))
 
 
 @register_model(r"smoother(?P<told>_told)?", published=("smoother", "smoother_told"), about="for tests")
