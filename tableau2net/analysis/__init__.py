@@ -14,6 +14,7 @@ from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
+from tableau2net.analysis.space.modified_symbol import modified_symbol
 from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
@@ -46,6 +47,7 @@ __all__ = [
     "independent_order",
     "limit_of_terms",
     "modified_equation",
+    "modified_symbol",
     "modifying_integrator",
     "order",
     "order_conditions",

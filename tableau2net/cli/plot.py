@@ -12,7 +12,7 @@ import typer
 from tableau2net.cli.options import labelled
 from tableau2net.errors import InputError
 from tableau2net.files import write_atomically
-from tableau2net.scheme import Scheme, Stencil, as_table
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_table
 
 Draw = Callable[..., bytes]
 
@@ -20,8 +20,9 @@ Draw = Callable[..., bytes]
 FORMATS = ("png", "svg", "pdf")
 OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants")
 OF_STENCILS = ("dispersion", "dissipation")
+OF_PAIRS = ("cfl-region",)
 OF_RUNS = ("training", "coefficients", "effective-step")
-FIGURES = (*OF_SCHEMES, *OF_STENCILS, *OF_RUNS)
+FIGURES = (*OF_SCHEMES, *OF_STENCILS, *OF_PAIRS, *OF_RUNS)
 
 
 def plot(
@@ -34,6 +35,7 @@ def plot(
 ) -> None:
     """Draw schemes: where they are stable, their order stars, the error they make, the error that is left.
     Draw stencils: how fast waves run on them, what damps waves.
+    Draw schemes on stencils: with one of u_x and one of u_xx the steps that are stable on both, with one its symbol.
     Draw training runs, finished or not: loss and errors, learnt coefficients, how long each step is.
 
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
@@ -49,7 +51,7 @@ def plot(
 
         content = plot_run.draw(figure, sources, format)
     else:
-        kind = Stencil if figure in OF_STENCILS else Scheme
+        kind = CoefficientTable if figure in OF_PAIRS else Stencil if figure in OF_STENCILS else Scheme
         content = _drawing(figure)(labelled([as_table(source, kind) for source in sources]), format=format)
     write_atomically(output, content)
 
@@ -78,6 +80,10 @@ def _drawing(figure: str) -> Draw:
             from tableau2net.plot.stencils.waves import draw_dissipation
 
             return draw_dissipation
+        case "cfl-region":
+            from tableau2net.plot.stencils.cfl_region import draw_cfl_region
+
+            return draw_cfl_region
         case _:
             from tableau2net.plot.schemes.accuracy import draw_error_constants
 

@@ -1,6 +1,8 @@
 """`tableau2net cfl`."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,23 @@ def test_json_has_the_exact_number(run):
     assert found["limit"]["exact"].startswith("CRootOf(")
     assert found["kind"] == "declared values"
     assert [term["derivative"] for term in found["modified_equation"]] == [1, 4, 5]
+
+
+def test_the_page_says_what_is_so(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "cfl.md").read_text("utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)  # later blocks use what earlier ones import
+        assert capsys.readouterr().out.splitlines() == re.findall(r"# → (.*)", block)
+
+
+@pytest.mark.slow
+def test_figures_of_pairs(run, tmp_path):
+    for name, sources in (("plane", ("euler", "rk4", "central-1-2", "central-2-2")), ("symbol", ("rk4", "upwind-3"))):
+        code, _, err = run("plot", "cfl-region", *sources, "-o", tmp_path / f"{name}.png")
+        assert (code, err) == (0, "")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    for sources in (("rk4",), ("central-1-2",), ("rk4", "central-1-2", "central-1-4")):
+        code, _, err = run("plot", "cfl-region", *sources, "-o", tmp_path / "none.png")
+        assert code == 2
+        assert "cfl-region" in err
