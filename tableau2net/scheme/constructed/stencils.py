@@ -6,10 +6,12 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import factorial
 from typing import Any
+
+from sympy import Expr, Rational, sqrt
 
 from tableau2net.scheme.constructed.fractions import exact
 from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
@@ -57,6 +59,21 @@ def upwind(order: int) -> Stencil:
     return interpolating(1, range(ahead - order, ahead + 1))
 
 
+# the largest Δt/h^m of a scheme in time on the central difference of derivative m, by (m, order)
+LIMITS: Mapping[tuple[int, int], Mapping[str, Expr]] = {
+    (1, 2): {"rk4": 2 * sqrt(2)},
+    (2, 2): {"euler": Rational(1, 2)},
+    (2, 4): {"euler": Rational(3, 8)},
+    (2, 6): {"euler": Rational(45, 136)},
+}
+
+
+def central_claims(derivative: int, order: int) -> dict[str, Any]:
+    """With the limits above, where there are some."""
+    limits = LIMITS.get((derivative, order))
+    return {"order": order, **sides(derivative), **({"cfl": limits} if limits else {})}
+
+
 def sides(derivative: int) -> dict[str, bool]:
     """What a central formula claims: its symbol is real, or imaginary."""
     return {"antisymmetric" if derivative % 2 else "symmetric": True}
@@ -87,7 +104,7 @@ register_scheme_patterns(
         build=central,
         title=lambda m, p: f"Central difference of derivative {m}, order {p}",
         reference=FORNBERG,
-        claims=lambda m, p: {"order": p, **sides(m)},
+        claims=central_claims,
         listed=16,
         kind="stencil",
     ),
