@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tableau2net.codegen import CompileOptions
+from tableau2net.nn.around.gates import GateKind
 from tableau2net.nn.conversion.turn import Activation as After
 from tableau2net.nn.dynamic.dynamic_network import Grids
 from tableau2net.nn.dynamic.interpolation import Interpolation
@@ -28,6 +29,9 @@ class ModelOptions(CompileOptions, total=False):
     damping: str | int | float | None
     drop: Drop | float
     dropout: float
+    gate: GateKind | None
+    gate_cost: float
+    gate_relaxed: bool
     gamma: str | int | float | None
     h: float
     history: History

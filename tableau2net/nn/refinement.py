@@ -87,6 +87,8 @@ def _refine_block(block: CompiledBlock, factor: int) -> None:
         raise InputError(
             f"{block.scheme}: a step of size 0 changes the state, so smaller ones make quite another network"
         )
+    if hasattr(block, "gates"):
+        raise InputError("gate: each step has one of its own, and the parts of a step would have none")
     if options.step_weights == "shared":
         block.steps *= factor
         for field in block.field.children() if len(block.field_names) > 1 else [block.field]:

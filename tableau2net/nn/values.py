@@ -45,10 +45,14 @@ CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
     **dict.fromkeys(("dropout", "survival"), (_number, _FINITE)),
     **dict.fromkeys(("h", "horizon"), (_step, "a finite number other than 0")),
-    **dict.fromkeys(("rtol", "atol", "tolerance", "depth_rate"), (_tolerance, "a finite number, at least 0")),
+    **dict.fromkeys(
+        ("rtol", "atol", "tolerance", "depth_rate", "gate_cost"), (_tolerance, "a finite number, at least 0")
+    ),
     "drop": (lambda value: isinstance(value, str) or _number(value), "how a path is dropped, as the family says it"),
     "activation": (callable, "a function, which only Python can give"),
-    **dict.fromkeys(("keep_stable", "keep_range", "plain_first", "normal_opening"), (_truth, "true or false")),
+    **dict.fromkeys(
+        ("keep_stable", "keep_range", "plain_first", "normal_opening", "gate_relaxed"), (_truth, "true or false")
+    ),
 }
 _MAY_BE_LEFT_OUT = {"opening", "survival", "keep_order", "depth_rate"}  # by None, which is their default
 

@@ -57,6 +57,12 @@ def test_counted_from_running_implementations(name, options, parameters):
 @pytest.mark.parametrize(
     ("name", "options", "parameters"),
     [
+        ("skipnet38", {}, 571_913 - 650),  # by the authors' code, but for a last gate that decides nothing
+        ("skipnet74", {}, 1_162_109 - 650),
+        ("skipnet110", {}, 1_752_305 - 650),
+        ("skipnet38", {"gate": "feedforward"}, 1_148_798 - 74_114),
+        ("skipnet74", {"gate": "feedforward"}, 2_316_770 - 74_114),
+        ("skipnet110", {"gate": "feedforward-small"}, 2_609_798 - 37_122),
         ("revnet38", {}, 464_890),  # by the authors' code
         ("revnet110", {}, 1_729_194),
         ("revnet164", {}, 1_748_778),
@@ -188,7 +194,7 @@ LARGE = ("torchvision/resnet1", "torchvision/wide", "torchvision/resnext", "timm
 )
 def test_each_class_has_its_row_in_the_last_layer(name):
     network = make(name)
-    last = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    last = [m for m in network.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 10]
     assert len(last) == 1
     own = sum(p.numel() for p in network.parameters())
     assert count(name, num_classes=100) - own == 90 * (last[0].in_features + 1)

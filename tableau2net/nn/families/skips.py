@@ -132,3 +132,21 @@ def small_step_resnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualN
     """A ResNet of step size h = 0.1, y⁺ = y + h f(y)."""
     options.setdefault("h", 0.1)
     return resnet_of("small_step_resnet", depth, **options)
+
+
+@register_model(
+    f"skipnet{DEPTH}",
+    published=("skipnet38", "skipnet74", "skipnet110", "skipnet152"),
+    scheme="euler",
+    about="ResNet whose steps take place where the image asks for them, Wang et al. 2018",
+)
+def skipnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
+    """SkipNet: the first ResNet with a gate for each step but the first, transitions included.
+
+    gate: "recurrent" unless given; its authors' feed-forward ones are "feedforward", and at depth 110
+        "feedforward-small" (github.com/ucbdrive/skipnet). They make one gate more, behind the last step, and use it for
+        nothing. Their second stage of training, by REINFORCE, is not here; `gate_cost` has its purpose.
+    """
+    options.setdefault("gate", "recurrent")
+    options.setdefault("preactivation", False)
+    return resnet_of("skipnet", depth, **options)

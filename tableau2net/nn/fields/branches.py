@@ -35,10 +35,12 @@ class Numbered(nn.Module):
     """Numbered convolutions and normalisations, and how probable the step of the field is.
 
     survival, drop: of stochastic depth, see `tableau2net.nn.around.steps`.
+    gate: in a tuple, whose it is not: what decides whether the step takes place, see `tableau2net.nn.around.gates`.
     """
 
     survival = 1.0
     drop: Drop = "batch"
+    gate: tuple[nn.Module, ...] = ()
 
     def layer(self, kind: str, number: int, y: Tensor) -> Tensor:
         """What the layer "conv1", "bn2", … makes of a tensor."""

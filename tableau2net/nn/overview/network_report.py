@@ -69,12 +69,17 @@ class Summary:
     parameters and flops (an image) are the whole network's, what is outside blocks too. In the table, evals are
     evaluations of fields; norm, what fields normalise by; left of a step, the residual of implicit stages; kept an
     image, what the backward pass keeps, under its `backward=` and under others; sees, the receptive field; h·L, the
-    step times the estimate of the fields' steepness."""
+    step times the estimate of the fields' steepness.
+
+    expected_flops: of a network with gates, whose flops are those of all steps, what an image costs on average where
+    each gate opens as often as in the last of its training.  gates: how often that is, 1 of one that has seen none."""
 
     input_size: tuple[int, ...]
     parameters: int
     flops: int
     blocks: tuple[BlockSummary, ...]
+    expected_flops: int | None = None
+    gates: tuple[float, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -94,13 +99,15 @@ class Summary:
         """Plain data: dictionaries, lists, strings, numbers."""
         plain = asdict(self)
         plain["input_size"] = list(self.input_size)
+        plain["gates"] = list(self.gates)
         plain["blocks"] = [_plain(block) for block in plain["blocks"]]
         return plain
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What else is to be said of blocks: the equation of their stochastic depth."""
-        return tuple(f"{b.where or 'the network'}: {_stochastic(b)}" for b in self.blocks if b.noise)
+        """What else is to be said: the equation of a block's stochastic depth, and what gates spare."""
+        noisy = tuple(f"{b.where or 'the network'}: {_stochastic(b)}" for b in self.blocks if b.noise)
+        return (*noisy, *([_gated(self.gates, self.expected_flops)] if self.expected_flops is not None else []))
 
     @property
     def _title(self) -> str:
@@ -170,6 +177,15 @@ def _stochastic(b: BlockSummary) -> str:
     sigma = low if low == high else f"{low} to {high}"
     sense = f", {b.sense}" * bool(b.sense)
     return f"in training dX = f dt + σ f dB{sense}, in mean and variance: σ² = h(1 − p)/p, σ = {sigma}"
+
+
+def _gated(shares: tuple[float, ...], expected: int) -> str:
+    if min(shares) == 1:
+        return f"gates: {len(shares)} steps take place where the image asks for them; no training has said how often"
+    return (
+        f"gates: an image takes {sum(shares):.3g} of {len(shares)} such steps, and costs {_count(expected)} FLOPs, "
+        "as they opened in training"
+    )
 
 
 def _order(b: BlockSummary) -> str:

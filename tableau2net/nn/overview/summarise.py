@@ -14,11 +14,13 @@ from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.multigrid import Plan
+from tableau2net.nn.around.gates import gates_of
 from tableau2net.nn.around.stochastic import noise, sense
 from tableau2net.nn.blocks import Specification, compiled_blocks, fields_of
 from tableau2net.nn.depth_parallel import check_depth
 from tableau2net.nn.families.ode import AdaptiveBlock
 from tableau2net.nn.overview.compiled import Calls, own_copy, random_images, with_backward
+from tableau2net.nn.overview.forward_cost import expected_flops
 from tableau2net.nn.overview.implicit_stages import implicit_warnings, residual_of
 from tableau2net.nn.overview.layer_model import LayerModel, coarse_warnings
 from tableau2net.nn.overview.network_report import BlockSummary, Summary
@@ -68,6 +70,8 @@ def summary(
     size = tuple(batch[0].shape[1:])
     first, *others = (random_images(network, size, 1),) if inputs is None else [x[:1] for x in batch]
     image = first.detach().clone().requires_grad_(first.is_floating_point())
+    for gate in (gates := gates_of(resting)):
+        gate.forced = True
     blocks = list(compiled_blocks(resting))
     fields = [field for _, block, _ in blocks for field in _some(fields_of(block))]
     try:
@@ -88,8 +92,15 @@ def summary(
         for name, block, made in blocks
         if block in seen.inputs and twins[name] in kept.inputs
     ]
-    parameters = sum(p.numel() for p in network.parameters())
-    return Summary(size, parameters, flops(resting, (image.detach(), *others), {}), tuple(found))
+    parameters, alone = sum(p.numel() for p in network.parameters()), (image.detach(), *others)
+    return Summary(
+        size,
+        parameters,
+        flops(resting, alone, {}),
+        tuple(found),
+        expected_flops(resting, alone),
+        tuple(float(gate.share) for gate in gates),
+    )
 
 
 def layer_warnings(network: nn.Module, input_size: Sequence[int], plan: Plan) -> list[str]:

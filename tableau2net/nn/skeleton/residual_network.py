@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Literal, Unpack, get_args
+from typing import Any, Literal, Unpack, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,6 +13,7 @@ from tableau2net.codegen import CompiledBlock, CompileOptions, Options, compile
 from tableau2net.codegen.compile_options import check_names
 from tableau2net.errors import InputError
 from tableau2net.nn.around.depths import Depths, OnDepths
+from tableau2net.nn.around.gates import FeedForwardGate, Gate, Gated, GateKind, Memory, RecurrentGate
 from tableau2net.nn.around.steps import After, Survival, set_survival
 from tableau2net.nn.around.surrounded import Around, surrounded
 from tableau2net.nn.blocks import growth_told
@@ -40,6 +41,9 @@ class NetworkOptions(CompileOptions, total=False):
     drop: Drop
     norm: Norm
     depth_rate: float | None
+    gate: GateKind | None
+    gate_relaxed: bool
+    gate_cost: float
 
 
 # What networks of a scheme take beside the options of the compilation, here or in their families.
@@ -74,6 +78,9 @@ class ResidualNetwork(Skeleton):
     norm: of every layer, see `normalised`.
     depth_rate: None for steps of one length; else each field of a block learns at which depth it stands, see `Depths`,
         with so many times the learning rate. For schemes of one step.
+    gate: which images take a step, its gate says: "feedforward", "feedforward-small" or "recurrent", see
+        `tableau2net.nn.around.gates`; None for all of them. The first step always takes place. gate_relaxed: whether a
+        step counts p in training in the place of 0 or 1.  gate_cost: what a step adds to the loss of an image.
     options: of the compilation, see `tableau2net.codegen.Options`.
 
     Takes (N, 3, H, W) and returns (N, num_classes). Raises InputError for a scheme of several states or fields, or an
@@ -98,6 +105,9 @@ class ResidualNetwork(Skeleton):
         drop: Drop = "batch",
         norm: Norm = "batch",
         depth_rate: float | None = None,
+        gate: GateKind | None = None,
+        gate_relaxed: bool = False,
+        gate_cost: float = 0.0,
         **options: Unpack[CompileOptions],
     ) -> None:
         super().__init__()
@@ -109,6 +119,7 @@ class ResidualNetwork(Skeleton):
             ("history", history, History),
             ("drop", drop, Drop),
             ("relu", kind.relu, Relu),
+            *([("gate", gate, GateKind)] if gate is not None else []),
         ):
             _one_of(option, value, get_args(allowed))
         if normal_opening and not kind.preactivation:
@@ -130,6 +141,12 @@ class ResidualNetwork(Skeleton):
             around.append(After("relu='step'", "relu='increment' or relu='argument'"))
         if depth_rate is not None:
             around.append(OnDepths())
+        if gate is not None:
+            if depth_rate is not None and gate == "recurrent":
+                raise InputError("gate='recurrent': an LSTM sees steps in turn, and depth_rate= changes that")
+            around.append(Gated())
+        elif gate_relaxed or gate_cost:
+            raise InputError("gate_relaxed, gate_cost: of a network with gates; write gate='recurrent' say")
         block = surrounded(scheme, Options(**options), *around)
         carried = history == "carry" and set(block.history) <= {"y_prev", "f_prev", "f_n", *_older(block.history)}
         remembered = tuple(n for n in block.history if n in ("y_prev", "f_prev") and carried)
@@ -172,6 +189,8 @@ class ResidualNetwork(Skeleton):
             )
         self.bn = nn.BatchNorm2d(widths[-1] if kind.preactivation else opening)
         self.head = nn.Linear(widths[-1], num_classes)
+        if gate is not None:
+            self._add_gates(gate, relaxed=gate_relaxed, cost=gate_cost)
         if survival is not None:
             places = list(self.places())
             for i, fields in enumerate(places):
@@ -180,24 +199,47 @@ class ResidualNetwork(Skeleton):
         draw_convolutions_(self)
         normalised(self, norm)
 
+    def _add_gates(self, kind: GateKind, **how: Any) -> None:
+        """A gate for each step but the first: a transition has its own, a block those of its steps."""
+        stops = list(self._placed())[1:]
+        if kind == "recurrent":
+            self.memory = Memory()
+        for i, (owner, fields) in enumerate(stops):
+            width = next(m.in_channels for m in fields[0].modules() if isinstance(m, nn.Conv2d))
+            if kind == "recurrent":
+                gate: Gate = RecurrentGate(width, self.memory, i == 0, i == len(stops) - 1, **how)
+            else:
+                gate = FeedForwardGate(width, kind == "feedforward-small", **how)
+            if isinstance(owner, Transition):
+                owner.gate = gate
+                continue
+            owner.add_module("gates", nn.ModuleList([*getattr(owner, "gates", ()), gate]))
+            for field in fields:
+                field.gate = (gate,)
+
     def places(self) -> Iterator[list[PreActivation | PostActivation]]:
         """The fields of each step, transitions counted as steps, in the order in which they are taken."""
+        return (fields for _, fields in self._placed())
+
+    def _placed(self) -> Iterator[tuple[nn.Module, list[PreActivation | PostActivation]]]:
+        """`places`, each with the transition or block that it is in."""
         first = 0 if self.opens_with_transition else 1
         for i, block in enumerate(self.blocks):
             if i >= first:
-                yield [self.transitions[i - first].field]
+                yield self.transitions[i - first], [self.transitions[i - first].field]
             for fields in block.fields:
                 each = list(fields) if isinstance(fields, nn.ModuleList) else [fields]
-                yield [field for field in each if isinstance(field, PreActivation | PostActivation)]
+                yield block, [field for field in each if isinstance(field, PreActivation | PostActivation)]
 
     def opened(self, y: Tensor) -> Tensor:
         """BN–ReLU in a post-activation network."""
         return y if self.kind.preactivation else functional.relu(self.bn(y))
 
     def end(self, y: Tensor) -> Tensor:
-        """BN in a pre-activation network, then ReLU, mean over the image, linear."""
+        """BN in a pre-activation network; ReLU but where steps end so; mean over the image, linear."""
         y = self.bn(y) if self.kind.preactivation else y
-        logits: Tensor = self.head(functional.relu(y).mean((2, 3)))
+        y = functional.relu(y) if self.kind.preactivation or self.kind.relu != "step" else y
+        logits: Tensor = self.head(y.mean((2, 3)))
         return logits
 
     def closing(self) -> list[nn.Module]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tableau2net.nn.around.gates import Gate, passed
 from tableau2net.nn.around.steps import draw
 from tableau2net.nn.fields.branches import FieldKind
 
@@ -40,7 +41,7 @@ class Transition(Between):
     kind: of the field; where that asks for a ReLU after the addition, y⁺ = relu(P(y) + h f(y)).
     remembered: what of `Crossed` the block that follows takes as its past.  resting: what of its past is the new state.
 
-    With as many channels and pixels as before, P is the identity.
+    With as many channels and pixels as before, P is the identity. With a `gate`, where that is closed, y⁺ = P(y).
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Transition(Between):
         resting: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
+        self.gate: Gate | None = None
         self.shortcut: Shortcut = "pad" if (inputs, stride) == (outputs, 1) else shortcut
         kind = kind or FieldKind()
         self.field = kind(inputs, outputs, stride=stride)
@@ -71,14 +73,32 @@ class Transition(Between):
             self.project = nn.Sequential(*own, convolution, *normal)
 
     def forward(self, y: Tensor) -> Crossed:
+        if self.gate is None:
+            return self.crossed(y)
+        (new,) = passed(self.gate, self._both, self._skipped, (y,))
+        return Crossed(new, new, new)  # what is gated remembers nothing
+
+    def _both(self, y: Tensor) -> tuple[States, States]:
+        crossed = self.crossed(y)
+        return (crossed.y,), (crossed.y_prev,)
+
+    def _skipped(self, y: Tensor) -> States:
+        return (self.projected(y, self.field.activate(y)),)
+
+    def projected(self, y: Tensor, a: Tensor) -> Tensor:
+        """P(y); a: the branch's first activation."""
+        if self.shortcut != "pad":
+            made: Tensor = self.project(a if self.shortcut == "conv" else y)
+            return made
+        before = self.padding // 2
+        seen = y[:, :, :: self.stride, :: self.stride]
+        return functional.pad(seen, (0, 0, 0, 0, before, self.padding - before)) if self.padding else seen
+
+    def crossed(self, y: Tensor) -> Crossed:
+        """The step, without a gate."""
         a = self.field.activate(y)
         slope = self.field.branch(a)
-        if self.shortcut == "pad":
-            before = self.padding // 2
-            seen = y[:, :, :: self.stride, :: self.stride]
-            projected = functional.pad(seen, (0, 0, 0, 0, before, self.padding - before)) if self.padding else seen
-        else:
-            projected = self.project(a if self.shortcut == "conv" else y)
+        projected = self.projected(y, a)
         if self.relu == "increment":
             slope = functional.relu(projected + slope) - projected
         if self.training and self.field.survival < 1:
