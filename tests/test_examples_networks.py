@@ -232,7 +232,7 @@ def test_the_table_of_networks_names_every_family_and_its_counts():
     for entry in entries():
         assert f"`{re.match('[a-z_]+', entry.pattern)[0]}" in table, entry.about
     counts = re.findall(r"`([a-z]\w+\d\w*|dynamic\w+)`(?:, `shortcut=\"(\w+)\"`)?: ([\d,]{6,})", table)
-    assert len(counts) == 8
+    assert len(counts) == 9
     for name, shortcut, count in counts:
         with torch.device("meta"):
             net = t2n.create_model(name, **({"shortcut": shortcut} if shortcut else {}))
@@ -250,6 +250,15 @@ WHOLE = {"msa": 160, "ddpnopt": 160}
 def test_examples_are_short(name):
     lines = [line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line.strip()]
     assert len(lines) < WHOLE.get(name, 60)
+
+
+def test_skipnet(capsys):
+    lines = said("skipnet", capsys, data=DIGITS, passes=1).splitlines()
+    assert len(lines) == 5
+    steps = [float(re.search(r"right, (\S+) steps", line)[1]) for line in lines]
+    assert all(1 <= n <= 6 for n in steps[:3])
+    assert steps[3] == 4 >= steps[4] >= 1
+    assert "0% of FLOPs spared" in lines[3]
 
 
 def test_anode(capsys):

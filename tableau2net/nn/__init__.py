@@ -2,6 +2,7 @@
 
 from tableau2net.codegen import CompiledBlock
 from tableau2net.nn.around.depths import sort_depths
+from tableau2net.nn.around.gates import steps_taken
 from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
 from tableau2net.nn.entry import register_model
@@ -51,5 +52,6 @@ __all__ = [
     "sort_depths",
     "split",
     "stencils_of",
+    "steps_taken",
     "summary",
 ]

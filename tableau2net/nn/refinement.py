@@ -13,6 +13,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.around.depths import Depths
+from tableau2net.nn.around.gates import gates_of
 from tableau2net.nn.around.stochastic import refine_survival
 from tableau2net.nn.blocks import CompiledBlock, blocks_of, growth_told, steps_in
 from tableau2net.nn.dynamic.block import DynamicBlock
@@ -56,8 +57,8 @@ def refine(network: Network, factor: int = 2) -> Network:
     times the learning rate; Adam's steps do not depend on the scale of a gradient.
 
     Raises InputError where there is no block, the network has a `refine` of its own (DynamicBlocks), factor is less
-    than 2, a scheme has no limit as h → 0 (a damped ResNet, a fractal), or a block with backward="reversible" would let
-    rounding errors grow beyond its limit. Adaptive steps are refined by a smaller rtol.
+    than 2, steps have gates or exits, a scheme has no limit as h → 0 (a damped ResNet, a fractal), or a block with
+    backward="reversible" would let rounding errors grow beyond its limit. Adaptive steps are refined by a smaller rtol.
     """
     if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
         raise InputError(f"factor = {factor}: the steps that take the place of one are at least 2")
@@ -65,6 +66,10 @@ def refine(network: Network, factor: int = 2) -> Network:
         raise InputError(f"network is no network ({type(network).__name__}): give an nn.Module")
     if isinstance(network, Refines):
         raise InputError(f"{type(network).__name__} refines itself, by grids of its own: write network.refine(…)")
+    if gates_of(network):
+        raise InputError(
+            f"{type(network).__name__} has a gate or an exit at each step, and a step's parts would have none"
+        )
     refined = copy.deepcopy(network)
     found = [block for _, block, _ in blocks_of(refined)]
     if not found:
@@ -87,8 +92,6 @@ def _refine_block(block: CompiledBlock, factor: int) -> None:
         raise InputError(
             f"{block.scheme}: a step of size 0 changes the state, so smaller ones make quite another network"
         )
-    if hasattr(block, "gates"):
-        raise InputError("gate: each step has one of its own, and the parts of a step would have none")
     if options.step_weights == "shared":
         block.steps *= factor
         for field in block.field.children() if len(block.field_names) > 1 else [block.field]:

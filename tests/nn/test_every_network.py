@@ -40,6 +40,7 @@ NETWORKS = {
     "in_resnet14": SMALL,
     "lambda_in_resnet29": SMALL,
     "meanfield_resnet14": SMALL,
+    "stopping_resnet14": {**SMALL, "scheme": "lm"},
     "skipnet14": SMALL,
     "skipnet20": {**SMALL, "gate": "feedforward", "gate_cost": 0.01},
     "small_step_resnet14": SMALL,
@@ -109,6 +110,8 @@ def without_gradient(name):
 
     Forward Euler and Adams–Bashforth see θ where a step begins; so does the first half of symplectic Euler, the second
     sees it where a step ends."""
+    if name.startswith("stopping"):  # the policy learns by a loss of its own
+        return ("policy.",)
     if name.startswith(("dynamic_rk1", "dynamic_ab2")):
         return ("blocks.0.controls.0.layers.2.",)
     return ("blocks.0.controls.0.layers.2.", "blocks.0.controls.1.layers.0.") if name == "dynamic_hamiltonian" else ()
@@ -193,6 +196,8 @@ def graphs_in(name):
     so are steps that adapt: there are graphs before, between and after, one for all of its like. The opening is one."""
     if name == ADAPTIVE:
         return 2
+    if name.startswith("stopping"):  # four steps, each told by itself
+        return 11
     if name.startswith(("revnet26", "hamiltonian")):
         return 3
     return 4 if name == "revnet38" else 5 if name.startswith(TAKEN_BACK) else 1
@@ -268,7 +273,8 @@ def test_summary(name):
 
 
 NOT_REFINED = {
-    "skipnet": "parts of a step would have none",
+    "skipnet": "parts would have none",
+    "stopping": "parts would have none",
     "dynamic": r"network\.refine",
     "fractalnet": "step of size 0",
     ADAPTIVE: "no compiled block",
@@ -288,7 +294,7 @@ def test_refined(name):
     assert y.isfinite().all()
 
 
-WHOLE = ("torchvision", "timm", "dynamic", "fractalnet", "durr", ADAPTIVE)  # no step can be found in them
+WHOLE = ("torchvision", "timm", "dynamic", "fractalnet", "durr", "stopping", ADAPTIVE)  # no step can be found in them
 
 
 @pytest.mark.slow

@@ -197,7 +197,7 @@ def test_summary_says_what_an_image_costs_on_average():
         each.share.fill_(share)
     found = t2n.summary(net, size)
     assert found.flops == new.flops > found.expected_flops > 0
-    assert "such steps, and costs" in str(found)
+    assert "FLOPs on average as its 8 gates opened in training, 0 to 1 of the time" in str(found)
     for each in gates_of(net):  # all or nothing: what such an image really costs
         each.share.fill_(0)
     least = expected_flops(net.eval(), (images(1).float(),))
@@ -228,5 +228,5 @@ def test_what_cannot_be_is_said_in_a_line(name, options, says):
 def test_what_has_no_gates_or_cannot_be_refined():
     with pytest.raises(InputError, match="has no gates"):
         steps_taken(t2n.create_model("resnet14", **SMALL), images().float())
-    with pytest.raises(InputError, match="parts of a step would have none"):
+    with pytest.raises(InputError, match="parts would have none"):
         t2n.refine(make(undecided=False))

@@ -34,9 +34,11 @@ class Gate(nn.Module):
     itself. Each mean over a batch of g adds `cost` times itself to the loss, by its gradient.
     share: the part of the images that took the step, a running mean over training; 1 before any.
     forced: True or False where it is so whatever the gate says, for a count of what steps cost.
+    of_steps: whether what it lets through is a step.
     """
 
     share: Tensor
+    of_steps = True
 
     def __init__(self, relaxed: bool = False, cost: float = 0.0) -> None:
         super().__init__()
@@ -44,11 +46,15 @@ class Gate(nn.Module):
         self.forced: bool | None = None
         self.register_buffer("share", torch.ones(()))
 
+    def keep(self, share: Tensor) -> None:
+        """A batch has let so much through."""
+        self.share.lerp_(share.to(self.share.dtype), 1 - KEPT)
+
     def weight(self, p: Tensor) -> Tensor:
         """g with its gradient, (N,)."""
         hard = (p > 0.5).to(p.dtype)
         if self.training:
-            self.share.lerp_(hard.detach().mean().to(self.share.dtype), 1 - KEPT)
+            self.keep(hard.detach().mean())
         p = Costing.apply(p, self.cost) if self.cost and p.requires_grad else p
         return p if self.relaxed and self.training else hard + (p - p.detach())
 
@@ -232,7 +238,7 @@ def steps_taken(network: nn.Module, *inputs: Tensor) -> Tensor:
     """Which gates let which images through, (gates, N), in evaluation mode: a row for each gate in the order in which
     the network asks them. Raises InputError for a network without gates."""
     found: list[Tensor] = []
-    if not (gates := gates_of(network)):
+    if not (gates := [gate for gate in gates_of(network) if gate.of_steps]):
         raise InputError(f"{type(network).__name__} has no gates; gate='recurrent' gives a ResNet such")
     hooks = [gate.register_forward_hook(lambda _, __, p: found.append(p > 0.5)) for gate in gates]
     training = network.training

@@ -6,12 +6,20 @@ from dataclasses import replace
 from typing import Unpack
 
 from sympy import Expr
+from torch import Tensor, nn
 
+from tableau2net.codegen import CompiledBlock
+from tableau2net.codegen.compiled_block import steps_in
+from tableau2net.codegen.unrolled import BlockPart, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
+from tableau2net.nn.around.stopping import Stopping
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.families.residual import DEPTH, DEPTHS, ResNetOptions, by_name, depths_of, narrow_at, resnet_of
+from tableau2net.nn.fields.normalisation import normalised
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
+from tableau2net.nn.skeleton.split import Through
+from tableau2net.nn.skeleton.stack import Head
 from tableau2net.scheme import Scheme, load
 from tableau2net.scheme.parameters import Distribution
 
@@ -150,3 +158,39 @@ def skipnet(depth: int, **options: Unpack[ResNetOptions]) -> ResidualNetwork:
     options.setdefault("gate", "recurrent")
     options.setdefault("preactivation", False)
     return resnet_of("skipnet", depth, **options)
+
+
+@register_model(
+    f"stopping_resnet{DEPTH}",
+    published=depths_of("stopping_resnet"),
+    scheme="euler",
+    about="ResNet that answers behind each step and learns where to stop, Chen et al. 2020",
+)
+def stopping_resnet(depth: int, **options: Unpack[ResNetOptions]) -> Stopping:
+    """A ResNet, or with scheme= the network of any scheme, with an exit behind each step but transitions: BatchNorm,
+    ReLU, mean, linear; and a policy that stops. options: those of `resnet`.
+
+    `train` trains the exits; until `policy_loss` has trained the policy, every image goes on to the end.
+    """
+    network = resnet_of("stopping_resnet", depth, **options)
+    classes, pieces, widths = options.get("num_classes", 10), [], []
+    for transition, block in network.rows():
+        assert isinstance(block, CompiledBlock)
+        for n in range(steps_in(block)):
+            part = BlockPart(block, n, n + 1)
+            pieces.append(Through(transition, part) if n == 0 else Whole(part))
+            widths.append(next(m.in_channels for m in block.fields[n].modules() if isinstance(m, nn.Conv2d)))
+    norm = options.get("norm", "batch")
+    heads = [normalised(Head(width, classes), norm) for width in widths[:-1]]
+    return Stopping(network, pieces, heads, classes)
+
+
+class Whole(nn.Module):
+    """Steps whose states come as a tuple, one or several."""
+
+    def __init__(self, steps: BlockPart) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        return as_tuple(self.steps(*given))

@@ -181,11 +181,9 @@ def _stochastic(b: BlockSummary) -> str:
 
 def _gated(shares: tuple[float, ...], expected: int) -> str:
     if min(shares) == 1:
-        return f"gates: {len(shares)} steps take place where the image asks for them; no training has said how often"
-    return (
-        f"gates: an image takes {sum(shares):.3g} of {len(shares)} such steps, and costs {_count(expected)} FLOPs, "
-        "as they opened in training"
-    )
+        return f"gates: {len(shares)}, all open in that count; no training has said how often they are"
+    opened = f"as its {len(shares)} gates opened in training, {min(shares):.2g} to {max(shares):.2g} of the time each"
+    return f"gates: an image costs {_count(expected)} FLOPs on average {opened}"
 
 
 def _order(b: BlockSummary) -> str:

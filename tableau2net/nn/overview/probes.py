@@ -50,9 +50,10 @@ def receptive_field(image: Tensor, state: object) -> tuple[int, int] | None:
         or state.grad_fn is None
     ):
         return None
-    middle = state[..., state.shape[2] // 2, state.shape[3] // 2]
-    weights = torch.randn(middle.shape, generator=torch.Generator().manual_seed(1)).to(middle)
-    (gradient,) = torch.autograd.grad((middle * weights).sum(), image, retain_graph=True)
+    with torch.enable_grad():
+        middle = state[..., state.shape[2] // 2, state.shape[3] // 2]
+        weights = torch.randn(middle.shape, generator=torch.Generator().manual_seed(1)).to(middle)
+        (gradient,) = torch.autograd.grad((middle * weights).sum(), image, retain_graph=True)
     seen = gradient.abs().sum((0, 1)) > 0
     return _extent(seen.any(1)), _extent(seen.any(0))
 

@@ -70,7 +70,8 @@ def summary(
     size = tuple(batch[0].shape[1:])
     first, *others = (random_images(network, size, 1),) if inputs is None else [x[:1] for x in batch]
     image = first.detach().clone().requires_grad_(first.is_floating_point())
-    for gate in (gates := gates_of(resting)):
+    gates = gates_of(resting)
+    for gate in (*gates, *gates_of(trained)):
         gate.forced = True
     blocks = list(compiled_blocks(resting))
     fields = [field for _, block, _ in blocks for field in _some(fields_of(block))]
