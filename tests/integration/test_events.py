@@ -149,7 +149,7 @@ def test_several_states_and_second_derivatives():
     assert found.t[0] == pytest.approx(math.pi / 2, abs=1e-4)
 
 
-@pytest.mark.parametrize("way", [("dormand-prince-54", {"rtol": 1e-10}), ("adams-bashforth-4", {"steps": 200})])
+@pytest.mark.parametrize("way", [("dormand-prince-54", {"rtol": 1e-8}), ("adams-bashforth-4", {"steps": 100})])
 def test_gradients_of_the_time_and_of_the_state_there(way):
     """y' = −a y ends at y = c + b t: against differences of whole integrations; with b = 0, at log(y0/c)/a."""
     name, options = way
@@ -166,13 +166,13 @@ def test_gradients_of_the_time_and_of_the_state_there(way):
         leaves = [torch.tensor(x, dtype=D, requires_grad=True) for x in point]
         found = ended(*leaves)
         if not point[2]:
-            assert found[0].item() == pytest.approx(math.log(1.5 / 0.4) / 0.7, abs=1e-6)
+            assert found[0].item() == pytest.approx(math.log(1.5 / 0.4) / 0.7, abs=1e-5)
         for entry in range(3):
             grads = torch.autograd.grad(found[entry], leaves, retain_graph=True)
             for i, grad in enumerate(grads):
                 d = 1e-4
                 sides = [ended(*(x + s * d * (j == i) for j, x in enumerate(point)))[entry] for s in (1, -1)]
-                assert grad.item() == pytest.approx(((sides[0] - sides[1]) / (2 * d)).item(), rel=1e-5, abs=1e-6)
+                assert grad.item() == pytest.approx(((sides[0] - sides[1]) / (2 * d)).item(), rel=1e-4, abs=1e-5)
 
 
 def test_members_of_a_batch_have_gradients_of_their_own():
