@@ -82,7 +82,7 @@ class Policy(nn.Module):
         return found.squeeze(1)
 
 
-class Exit(Gate):
+class ExitGate(Gate):
     """The decision behind a step, as a gate of all that follows: `share` is the part of all images that do not end
     here."""
 
@@ -122,7 +122,7 @@ class Stopping(nn.Module):
         self._pieces = tuple(pieces)
         self.heads = nn.ModuleList(heads)
         self.policy = Policy(num_classes, len(pieces))
-        self.exits = nn.ModuleList(Exit(self.policy, t) for t in range(len(heads)))
+        self.exits = nn.ModuleList(ExitGate(self.policy, t) for t in range(len(heads)))
 
     def answers(self, x: Tensor) -> Tensor:
         """The scores of every exit, (T, N, num_classes)."""
@@ -148,7 +148,7 @@ class Stopping(nn.Module):
         scores = self.scores(answers)
         ends = ends_of(scores.detach())
         for t, exit_ in enumerate(self.exits):
-            assert isinstance(exit_, Exit)
+            assert isinstance(exit_, ExitGate)
             exit_.keep((ends != t).to(exit_.share.dtype).mean())
         return stopping_loss(scores, losses, beta, divergence)
 
@@ -174,7 +174,7 @@ class Stopping(nn.Module):
         for piece, head, exit_ in zip(self._pieces, self.heads, self.exits, strict=False):
             states = piece(*states)
             scores = head(states[0])
-            assert isinstance(exit_, Exit)
+            assert isinstance(exit_, ExitGate)
             on = exit_(scores) > 0.5 if exit_.forced is None else torch.full_like(left, exit_.forced, dtype=torch.bool)
             if not on.all():
                 found.append((left[~on], scores[~on]))
