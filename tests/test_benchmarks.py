@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import compiler, deep, floors, loader, memory, networks, steps, training
+from benchmarks import compiler, deep, floors, loader, memory, networks, space_steps, steps, training
 from benchmarks.counting import held_bytes, kernels, passes, peak_tensors, saved_bytes, saved_tensors
 from benchmarks.fields import FIELDS, Cheap
 from benchmarks.goals import Goal
@@ -206,3 +206,12 @@ def test_parts_of_training_have_their_time():
     table, besides = training.tables(s)
     assert table.rows[1][:4] == ("eager, float32", "2", "3", "2.00")
     assert besides.remarks == ("some: no time left",)
+
+
+@pytest.mark.parametrize("name", space_steps.WORKS)
+def test_a_field_is_no_more_than_a_persons_convolutions(name):
+    shape, ours, theirs = space_steps.WORKS[name]
+    state = torch.randn(*shape[:2], *[12] * len(shape[2:]))
+    a, b = ours(), theirs()
+    torch.testing.assert_close(a(state), b(state), rtol=1e-4, atol=1e-3)
+    assert len(kernels(lambda: a(state))) <= len(kernels(lambda: b(state)))

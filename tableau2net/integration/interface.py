@@ -21,7 +21,7 @@ from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.moving import Moving
-from tableau2net.integration.newton import StageSolver
+from tableau2net.integration.newton import RESOLVENT, StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
@@ -80,7 +80,8 @@ def integrate(
         first dimension ends each by itself, and y has each where it ended, or at t1. full=True says where that was.
     start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
     solver, tolerance: of implicit stages. "auto": Newton's method, with a Jacobian that is kept over steps for a state
-        of up to 256 numbers, without a matrix above (up to 1024, until that takes long); the others see `compile`. By
+        of up to 256 numbers, without a matrix above (up to 1024, until that takes long); "resolvent": a linear f has a
+        method ``resolvent(known, c)``, the y with y = known + c·f(y); the others see `compile`. By
         default stages take a hundredth of what rtol and atol allow, and with given steps are solved nearly to rounding.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
@@ -213,8 +214,8 @@ def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tu
 
 def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolver:
     """What solves implicit stages, for this integration."""
-    if not isinstance(method, str) or method not in ("auto", *SOLVER_METHODS):
-        raise InputError(f"solver = {method!r}: write one of auto, {', '.join(SOLVER_METHODS)}")
+    if not isinstance(method, str) or method not in ("auto", RESOLVENT, *SOLVER_METHODS):
+        raise InputError(f"solver = {method!r}: write one of auto, {RESOLVENT}, {', '.join(SOLVER_METHODS)}")
     tolerance = None if tolerance is None else _time(tolerance, "tolerance")
     if tolerance is not None and not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}: of implicit stages, a positive number")

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tableau2net.errors import InputError
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import DENSE, Factors, Weights, factors_of
 from tableau2net.integration.jacobian import jacobian
@@ -22,6 +23,7 @@ from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres
 from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.resolved import resolved
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
@@ -32,6 +34,7 @@ SLOW = 0.03  # a rate of convergence at which the next search begins with a new 
 FASTEST = 1e-3  # rate that is relied on before there is a second step to compare with
 REMEMBERED, GUESSED_FROM = 6, 3  # stages
 FAR = 30.0  # what the last stages may count in a guess, in all: more is far away from them
+RESOLVENT = "resolvent"
 KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
 ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
 
@@ -54,8 +57,9 @@ class Controlled(StateMeasure):
 class StageSolver:
     """Called by the generated step with the equations of its implicit stages; returns the stages and their slopes.
 
-    method: "auto", or one of `runtime.stage_solve`. tolerance: of that, relative to the state; by default as fine
-    as `wanted`, the tolerance of the steps, makes sensible, and where there is none nearly to rounding.
+    method: "auto", "resolvent" (the field's own), or one of `runtime.stage_solve`. tolerance: of that, relative to the
+    state; by default as fine as `wanted`, the tolerance of the steps, makes sensible, and where there is none nearly
+    to rounding.
     """
 
     def __init__(self, method: str, tolerance: float | None, wanted: Tolerance | None) -> None:
@@ -81,6 +85,8 @@ class StageSolver:
 
         fields: of each slope; of: the state that it is the slope at; weights: of each slope in each state, with h in
         them; times: of the slopes. Without weights the equations are known by their values alone."""
+        if self.method == RESOLVENT:
+            return self.by_the_field(stages, guess, fields, weights)
         key = (len(guess), guess[0].shape, guess[0].dtype) if weights else None
         layout = self.layouts.get(key) or self.layouts.setdefault(key, Layout.of(guess)) if key else Layout.of(guess)
         numbers = guess[0].numel() * (1 + guess[0].is_complex())
@@ -91,6 +97,18 @@ class StageSolver:
             if found is not None:
                 return found
         return _Search(self, stages, guess, layout, fields, of, weights, times).solved()
+
+    def by_the_field(self, stages: Stages, guess: Tensors, fields: Sequence[Any], weights: Weights) -> Solved:
+        """The same of one stage, whose field solves y = known + c·f(y) itself."""
+        if len(guess) != 1 or len(fields) != 1 or not weights:
+            raise InputError(
+                f"solver = {RESOLVENT!r}: an implicit stage is of one field, and no two are solved together"
+            )
+        (new,), (slope,) = stages(*guess)
+        ((factor,),) = weights
+        known = new - factor * slope
+        solved = resolved(fields[0].function, known, factor)
+        return (solved,), ((solved - known) / factor,)
 
     def without_a_matrix(self, stages: Stages, guess: Tensors, layout: Layout) -> Solved:
         """The same by a solver that knows the equations by their values."""

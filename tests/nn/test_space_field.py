@@ -145,7 +145,14 @@ def test_schemes_of_all_kinds_step_burgers_equation():
     heat = t2n.integrate("rk4", linear, u0, 0, 1, 100)
     for scheme in ("trapezoid", "bdf-2", "crouzeix-2"):
         block = t2n.compile(scheme, solver="resolvent", start="trapezoid")([linear] * 40, h=1 / 40)
-        assert (block(u0) - heat).abs().max() < 1e-4
+        found = block(u0)
+        assert (found - heat).abs().max() < 1e-4
+    solved = t2n.integrate("bdf-2", linear, u0, 0, 1, 40, start="trapezoid", solver="resolvent")
+    torch.testing.assert_close(solved, t2n.integrate("bdf-2", linear, u0, 0, 1, 40, start="trapezoid"))
+    both = t2n.integrate("ars-222", (rest, linear), u0, 0, 1, 40, solver="resolvent")
+    assert (both - fine).abs().max() < 1e-3
+    with pytest.raises(InputError, match="no two are solved together"):
+        t2n.integrate("gauss-2", linear, u0, 0, 1, 4, solver="resolvent")
 
 
 # ------------------------------------------------------------------------------------------------------- equations

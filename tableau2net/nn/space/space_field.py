@@ -75,11 +75,15 @@ class SpaceField(ExactBuffers):
             self.right = right
         self.names = tuple(self._name(channel) for channel in self.channels)
         self._mix()
+        even = all(low == -high for low, high in zip(stencils.low, stencils.high, strict=True))
+        self.zero_padded = even and set(self.boundary) <= {"zero", "sbp"}  # a convolution has that itself
         self.spectral = any(each.compact for each in stencils.derivatives)
         self._ends()
+        self._group()
         if not self.changing:
             with torch.no_grad():
-                self.hold("kernel", self._exact["mixing"].numpy() @ self.stencils._exact["start"].numpy())
+                kernel = self._exact["mixing"].numpy() @ self.stencils._exact["start"].numpy()
+            self.hold("kernel", kernel[self._rows] if self.groups > 1 else kernel)
 
     @property
     def _orders(self) -> list[Orders]:
@@ -139,6 +143,22 @@ class SpaceField(ExactBuffers):
             for right in (False, True):
                 self.hold(f"end{a}{int(right)}", end_rows(self.stencils.derivatives, a, right))
 
+    def _group(self) -> None:
+        """Where each channel reads one state alone, and all states equally many do, a group of the convolution for each
+        state. The channels of the convolution are then in the order of states: `places` has that of each."""
+        s = len(self.states)
+        read: list[set[int]] = [{state} for state, _ in self.channels]
+        linear = self.split.linear if self.split else {}
+        read += [{j for i, j, _ in linear if i == row} for row in self.linear_rows]
+        own = [min(states) for states in read if len(states) == 1]
+        counts = {own.count(state) for state in range(s)}
+        order = sorted(range(len(own)), key=lambda k: own[k])
+        fits = s > 1 and len(own) == len(read) and len(counts) == 1 and not (self.bounded or self.spectral)
+        fits = fits and (self.right is not None or order == list(range(len(order))))
+        self.groups = s if fits else 1
+        self.places = tuple(order.index(k) for k in range(len(order))) if fits else tuple(range(len(read)))
+        self._rows = [k * s + own[k] for k in order] if fits else []
+
     def _written(self, split: Split) -> WrittenFunction | None:
         """The rest of the equation as a function of states, derivatives, what is linear, and coefficients."""
         if not any(split.rest):
@@ -168,16 +188,24 @@ class SpaceField(ExactBuffers):
         return self.mixing.index_put((self.weighed_rows, self.weighed_columns), values * self.weighed_scales)
 
     def kernels(self) -> Tensor:
-        """The kernel of each channel for each state: (channels, S, *box), a step of the grid included."""
-        flat = self.mixed() @ self.stencils() if self.changing else self.kernel
-        return flat.view(-1, len(self.states), *self.stencils.box)
+        """The kernels of the convolution, (channels, S or with groups 1, *box), a step of the grid included."""
+        if not self.changing:
+            flat = self.kernel
+        else:
+            mixed = self.mixed()
+            flat = (mixed[self._rows] if self.groups > 1 else mixed) @ self.stencils()
+        return flat.view(-1, len(self.states) // self.groups, *self.stencils.box)
 
     def differentiated(self, y: Tensor) -> Tensor:
-        """All channels of states (N, S, *grid): (N, channels, *grid)."""
+        """All channels of states (N, S, *grid), in the order of `places`: (N, channels, *grid)."""
         if self.spectral:
             return self._by_waves(y)
-        stencils = self.stencils
-        found = CONVOLUTIONS[len(self.h) - 1](continued(y, stencils.low, stencils.high, self.boundary), self.kernels())
+        stencils, convolution = self.stencils, CONVOLUTIONS[len(self.h) - 1]
+        if self.zero_padded:
+            found = convolution(y, self.kernels(), padding=stencils.high, groups=self.groups)
+        else:
+            padded = continued(y, stencils.low, stencils.high, self.boundary)
+            found = convolution(padded, self.kernels(), groups=self.groups)
         for a in self.bounded:
             self._add_ends(found, y, a)
         return found
@@ -247,7 +275,10 @@ class SpaceField(ExactBuffers):
         if self.right is None:
             assert found is not None
             return found
-        values = [one for each in (states, found) if each is not None for one in torch.split(each, 1, 1)]
+        values = list(torch.split(states, 1, 1))
+        if found is not None:
+            channels = torch.split(found, 1, 1)
+            values += [channels[place] for place in self.places]
         rates: Tensor | tuple[Tensor | float, ...] = self.right(*values, *map(self.coefficients, self.called))
         if isinstance(rates, Tensor):
             return rates
