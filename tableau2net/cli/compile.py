@@ -1,4 +1,4 @@
-"""`tableau2net compile`: a scheme as a Python file that needs torch alone."""
+"""`tableau2net compile`: a scheme, or a stencil, as a Python file that needs torch alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tableau2net.cli.run_options import run_options
 
 @run_options("sharing", "stage_weights", "keep_order", "keep_stable", "backward")
 def compile(
-    scheme: Annotated[str, typer.Argument(help="A name, or the path of a scheme file.")],
+    scheme: Annotated[str, typer.Argument(help="A scheme or a stencil: its name, or the path of a file.")],
     *,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write. [default: the terminal]")
@@ -45,7 +45,7 @@ def compile(
         bool, typer.Option("--explain", help="Show the step after each pass, and what it costs, instead of the source.")
     ] = False,
 ) -> None:
-    """Write the torch module of a scheme as readable source."""
+    """Write the torch module of a scheme as readable source; of a stencil the module that takes the derivative."""
     from tableau2net.codegen import write_source
 
     options: dict[str, Any] = {

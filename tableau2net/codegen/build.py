@@ -17,7 +17,9 @@ from tableau2net.codegen.compile_options import CompileOptions, Options, check_n
 from tableau2net.codegen.compiled_block import CompiledBlock, Made
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
-from tableau2net.scheme import Scheme, as_scheme
+from tableau2net.codegen.stencil_source import write_stencil_source
+from tableau2net.errors import InputError
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_scheme, as_table
 
 READINGS = {
     **dict.fromkeys(("part", "split", "trajectory", "costates"), "tableau2net.codegen.unrolled"),
@@ -40,7 +42,13 @@ def compile(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> t
 
 
 def write_source(scheme: Scheme | str | Path, **options: Unpack[CompileOptions]) -> str:
-    """The standalone Python file for a scheme: what `compile` would run, needing torch alone."""
+    """The standalone Python file for a scheme: what `compile` would run, needing torch alone. Of a stencil, which takes
+    none of the options, the module that takes the derivative."""
+    table = as_table(scheme, CoefficientTable)
+    if isinstance(table, Stencil):
+        if _options(options) != Options():
+            raise InputError(f"{table.name or 'this'} is a stencil: its module takes none of the options of schemes")
+        return write_stencil_source(table)
     return standalone(source_of(as_scheme(scheme), _options(options))[1])
 
 

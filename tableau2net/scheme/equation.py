@@ -22,6 +22,7 @@ from tableau2net.scheme.coefficient_table import About, CoefficientTable
 from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
 from tableau2net.scheme.exact_rows import MAX_DIMENSION, as_list, whole_number
 from tableau2net.scheme.keys import Grid
+from tableau2net.scheme.layout import CellGrid, Label
 from tableau2net.scheme.parameters import substitute
 from tableau2net.scheme.registered import register_family
 from tableau2net.scheme.stencil import Stencil
@@ -216,6 +217,11 @@ class Equation(CoefficientTable):
             for rest, c in terms.items()
         }
 
+    def grids(self) -> tuple[CellGrid, ...]:
+        """A table of the terms of each state's rate: the coefficient, and what it multiplies."""
+        rows = {state: tuple((c, _label(rest)) for rest, c in terms.items()) for state, terms in self.terms.items()}
+        return tuple(CellGrid((1, 1), (own,), Label(f"{state}_t", f"{state}_t")) for state, own in rows.items())
+
     def with_values(self, /, **values: object) -> Self:
         """The equation at values of parameters; the others stay open. Raises InputError as of a scheme."""
         for name in values:
@@ -230,6 +236,10 @@ class Equation(CoefficientTable):
             parameters=tuple(p for p in self.parameters if p.name not in values),
             claims={},
         )
+
+
+def _label(rest: Expr) -> Label:
+    return Label(text_of(rest), sympy.latex(rest))
 
 
 def _derivative_of(name: str, states: Sequence[str]) -> str:

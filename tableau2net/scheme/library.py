@@ -193,9 +193,13 @@ def as_table(source: CoefficientTable | str | Path, kind: type[Table]) -> Table:
 
 def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:
     if not isinstance(found, kind):
-        told = f"{source or 'this'} is a {found.called()}, where a {kind.__name__.lower()} is needed"
+        told = f"{source or 'this'} is {_a(found.called())}, where {_a(kind.__name__.lower())} is needed"
         raise InputError(f"{told}; `tableau2net list` shows both")
     return found
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @cache

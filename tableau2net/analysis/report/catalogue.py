@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from tableau2net.analysis.report.finding import Finding
 from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.modified_equation import equations
+from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
 from tableau2net.analysis.report.findings.spatial import ACCURACY, BOUNDARY, CLAIMED, FORMULA, SIGNS, WAVES, operators
 from tableau2net.analysis.report.findings.stability import STABILITY, STRONG_STABILITY
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
 from tableau2net.scheme.claimable import CLAIMS, add_claim
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
@@ -25,6 +26,7 @@ WINGS: Mapping[str, tuple[Finding, ...]] = {
     "structure": (*STRUCTURE, *SIGNS, *BOUNDARY),
     "waves": WAVES,
     "claimed": CLAIMED,
+    "equation": OF_EQUATIONS,
 }
 LEFT_OUT = "left_out"
 
@@ -55,7 +57,7 @@ def claimed(name: str, kind: type[CoefficientTable] = Scheme) -> Finding:
         load_extensions("findings")
     known = _claims_of(kind)
     if name not in known:
-        what = "stencil" if issubclass(kind, Stencil) else "scheme"
+        what = next((k.family for k in (Stencil, Equation) if issubclass(kind, k)), "scheme")
         raise InputError(f"claims.{name}: nothing is claimed by this name of a {what}; known here: {', '.join(known)}")
     return known[name]
 
@@ -67,10 +69,9 @@ def _claims_of(kind: type[CoefficientTable]) -> dict[str, Finding]:
 
 def in_time_or_space(table: CoefficientTable) -> CoefficientTable:
     """The table, if there are findings of its kind. Raises InputError."""
-    if not isinstance(table, Scheme | Stencil):
-        raise InputError(
-            f"{table.name or 'this'} is an {table.called()}; a scheme or a stencil has a report and claims"
-        )
+    if not isinstance(table, Scheme | Stencil | Equation):
+        what = f"a {table.called()}; a scheme, a stencil or an equation has a report and claims"
+        raise InputError(f"{table.name or 'this'} is {what}")
     return table
 
 

@@ -16,10 +16,11 @@ from tableau2net.analysis.order.evidence import Order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.report.catalogue import claimed, in_time_or_space
 from tableau2net.analysis.report.finding import Finding
+from tableau2net.analysis.space.equations import equation_order
 from tableau2net.analysis.space.moments import SpaceOrder, space_order
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
 
 DIGITS, FAR = 30, 1e-15  # computed to so many digits, numbers that are so far apart are different
@@ -107,6 +108,8 @@ def _each(claims: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _order(table: CoefficientTable, declared: int, *, embedded: bool = False) -> Order | SpaceOrder:
     if isinstance(table, Stencil):
         return space_order(table)
+    if isinstance(table, Equation):
+        return equation_order(table)
     assert isinstance(table, Scheme)
     return claimed_order(table, declared, embedded=embedded)
 

@@ -14,6 +14,7 @@ import torch
 from sympy import Expr, S
 from torch import Tensor
 
+from tableau2net.analysis.space.equations import stencils_used
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown, symbol
 from tableau2net.nn.space.derivatives import Derivative, derivatives_of, identity
@@ -23,7 +24,7 @@ from tableau2net.nn.space.right_side import Split, WrittenFunction, split_of, su
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.nn.space.stencil_weights import Learn, StencilWeights
 from tableau2net.scheme import CoefficientTable, Parameter, load
-from tableau2net.scheme.derivative_letters import AXES, letters_of
+from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
 from tableau2net.scheme.equation import Equation, Orders, boundaries, names_in
 
 Part = Literal["all", "linear", "rest"]
@@ -79,7 +80,7 @@ def field(
         if tuple(states) != ("u",) or dimension is not None or boundary is not None:
             raise InputError("field: an equation says its own states, dimension and boundary; leave them out")
         asked: Equation | Callable[[Tensor], Tensor] = declared
-        found = used_by(declared)
+        found = used_by(declared, order)
     else:
         found = derivatives_of(derivatives, dimension)
         d = len(next(iter(found.values())).orders)
@@ -152,10 +153,10 @@ def _declared(given: object) -> Equation | None:
     return given if isinstance(given, Equation) else None
 
 
-def used_by(equation: Equation) -> dict[str, Derivative]:
-    """The stencils that an equation names."""
-    named = {use.of: use.inline(equation.dimension) if use.weights else use.stencil for use in equation.stencils or ()}
-    return derivatives_of(named, equation.dimension) if named else {}
+def used_by(equation: Equation, order: int) -> dict[str, Derivative]:
+    """The stencils of an equation, by the letters of the derivatives."""
+    placed = stencils_used(equation, order)
+    return {letters: Derivative(orders_of(letters, equation.dimension), parts) for letters, parts in placed.items()}
 
 
 def _texted(
@@ -202,21 +203,15 @@ def _of_equation(
     split = on_grid(split, equation, coefficients, steps, shape)
     read = {orders for name, (_, orders) in equation.derivatives.items() if name in split.reads}
     read |= {orders for _, _, orders in split.linear}
-    used = [_stencil_of(orders, found, order) for orders in sorted(read, key=lambda o: (sum(o), [-m for m in o]))]
+    known = {**used_by(equation, order), **found}
+    used = [_taken(orders, known) for orders in sorted(read, key=lambda o: (sum(o), [-m for m in o]))]
     used = [each for each in used if each.parts or any(o == each.orders for _, _, o in split.linear)]
     weights = learning.weights(used or [identity(equation.dimension)])
     return SpaceField(equation.states, weights, steps, equation.boundary, coefficients, split, equation)
 
 
-def _stencil_of(orders: Orders, found: Mapping[str, Derivative], order: int) -> Derivative:
-    """The stencil that is given for a derivative; else central ones, along each of its axes."""
-    name = letters_of(orders)
-    if not name:
-        return identity(len(orders))
-    if name in found:
-        return found[name]
-    central = [f"central-{m}-{order}" for m in orders if m]
-    return derivatives_of({name: central if len(central) > 1 else central[0]}, len(orders))[name]
+def _taken(orders: Orders, known: Mapping[str, Derivative]) -> Derivative:
+    return known[letters_of(orders)] if any(orders) else identity(len(orders))
 
 
 def on_grid(
