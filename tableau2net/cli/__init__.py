@@ -15,6 +15,7 @@ from tableau2net.cli.cfl_limit import cfl_command
 from tableau2net.cli.check import check
 from tableau2net.cli.compare import compare
 from tableau2net.cli.compile import compile
+from tableau2net.cli.discover import discover
 from tableau2net.cli.evaluate_run import evaluate
 from tableau2net.cli.generate import generate
 from tableau2net.cli.list import list_
@@ -55,6 +56,7 @@ for command in (
     together(train),
     evaluate,
     refine,
+    discover,
     table,
 ):
     app.command()(bounded(command))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tableau2net.codegen import CompiledBlock, compile
 from tableau2net.discovery.observations import Observations
 from tableau2net.scheme import Scheme
+from tableau2net.step import lower
 
 HISTORY = 100  # of L-BFGS
 LOST = 1e30  # a loss that is no number
@@ -51,8 +52,17 @@ class Curriculum:
 
 
 def block_of(scheme: Scheme, field: nn.Module, steps: int, dt: float) -> CompiledBlock:
-    """So many steps of a scheme with one field."""
-    return compile(scheme, step_weights="shared")(field, steps, dt)
+    """So many steps of a scheme with one field. A scheme that looks back starts by steps of RK4."""
+    return _class_of(scheme)(field, steps, dt)
+
+
+def _class_of(scheme: Scheme) -> type[CompiledBlock]:
+    return compile(scheme, step_weights="shared", start="rk4" if lower(scheme).history else "euler")
+
+
+def steps_of(scheme: Scheme, block: int) -> int:
+    """How many steps a block takes: those of its start, and at least one of the scheme itself."""
+    return max(block, 1) + int(_class_of(scheme).lookback)
 
 
 def train(
@@ -83,7 +93,7 @@ def _fit(
     block: int,
     penalty: Penalty | None,
 ) -> FittedBlock:
-    steps = max(block, 1)
+    steps = steps_of(scheme, block)
     windows = observations.windows(steps, curriculum.pairs)
     compiled = block_of(scheme, field, steps, observations.dt)
     over = observations.dt**2 if curriculum.scaled else float(windows[:, 0].var())
@@ -137,41 +147,50 @@ def _held(field: nn.Module, held: bool) -> Iterator[None]:
 
 
 def gauss_newton(
-    field: nn.Module, parameter: nn.Parameter, scheme: Scheme, observations: Observations, steps: int, pairs: int,
+    field: nn.Module,
+    parameter: nn.Parameter,
+    scheme: Scheme,
+    observations: Observations,
+    block: int,
+    pairs: int,
     iterations: int = 4,
-) -> float:  # fmt: skip
-    """Fit a few parameters through the steps themselves, by the derivative of the states; returns the last mean square.
+) -> FittedBlock:
+    """Fit a few parameters through the steps themselves, by the derivative of the states.
 
     Derivatives are central differences of the whole block, in float64: the point where it ends, J^T r = 0, hardly
     depends on them."""
+    begun = time.perf_counter()
+    steps = steps_of(scheme, block)
     windows = observations.windows(steps, pairs)
     compiled = block_of(scheme, field, steps, observations.dt)
+    target = windows[:, 1:].flatten()
+    calls = 0
 
     def states(at: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
         with torch.no_grad():
             parameter.copy_(at)
             return torch.stack(trajectory(compiled, windows[:, 0])[1:], 1).flatten()
 
-    target = windows[:, 1:].flatten()
     at = parameter.detach().clone()
-    best, value = at, float((states(at) - target).square().mean())
+    now = states(at)
+    first = value = float((now - target).square().mean())
     for _ in range(iterations):
-        columns = []
-        for n in range(len(at)):
-            step = torch.zeros_like(at)
-            step[n] = 1e-5 * max(1.0, abs(float(at[n])))
-            columns.append((states(at + step) - states(at - step)) / (2 * step[n]))
-        slopes = torch.stack(columns, 1)
-        moved = at + torch.linalg.lstsq(slopes, (target - states(at))[:, None]).solution[:, 0]
-        new = float((states(moved) - target).square().mean())
-        if not math.isfinite(new) or new >= value:
+        slopes = torch.stack([_slope(states, at, n) for n in range(len(at))], 1)
+        moved = at + torch.linalg.lstsq(slopes, (target - now)[:, None]).solution[:, 0]
+        then = states(moved)
+        new = float((then - target).square().mean())
+        if not new < value:  # nor a number
             break
-        at = best = moved
-        value, before = new, value
-        if before - new <= 1e-9 * before:
+        gain, at, now, value = value - new, moved, then, new
+        if gain <= 1e-6 * value:
             break
-    states(best)
-    return value
+    states(at)
+    return FittedBlock(block, first, value, calls, time.perf_counter() - begun)
 
 
-__all__: Sequence[str] = ("Curriculum", "FittedBlock", "block_of", "gauss_newton", "train", "trajectory")
+def _slope(states: Callable[[Tensor], Tensor], at: Tensor, n: int) -> Tensor:
+    step = torch.zeros_like(at)
+    step[n] = 1e-5 * max(1.0, abs(float(at[n])))
+    return (states(at + step) - states(at - step)) / (2 * step[n])

@@ -44,6 +44,10 @@ class Polynomials(nn.Module):
         """(batch, channels, *space) to (batch, states, *space)."""
         raise NotImplementedError
 
+    def polynomials(self, degree: int) -> list[Polynomial]:
+        """The right-hand side of each state, exact to that degree."""
+        raise NotImplementedError
+
     def forward(self, state: Tensor) -> Tensor:
         channels = self.channels(state)
         return self.rates(self._against_the_wind(state, channels) if self.channels.differences.upwind else channels)

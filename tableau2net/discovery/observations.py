@@ -28,7 +28,7 @@ class Observations:
 
     boundary: "periodic", or "dirichlet", the inner points of a grid at whose ends the state is 0.
     test: trajectories that nothing is fitted to.  problem: where it comes from a name, with its truth.
-    noise: the deviation that was added, over that of the initial states; `test` has none."""
+    noise: the deviation that was added, over that of the initial states; `test` and `clean`, u itself, have none."""
 
     name: str
     u: Tensor
@@ -39,6 +39,7 @@ class Observations:
     boundary: str = "periodic"
     problem: KnownEquation | None = None
     noise: float = 0.0
+    clean: Tensor | None = None
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -99,7 +100,18 @@ def simulate(name: str, asked: Asked) -> Observations:
     noise = problem.noise if asked.noise is None else asked.noise
     noisy = with_noise(clean, noise, generator)
     h = (2 * math.pi / drawn.points,) * problem.axes
-    return Observations(name, noisy, test, drawn.dt, h, problem.states, problem.boundary, problem, noise)
+    return Observations(name, noisy, test, drawn.dt, h, problem.states, problem.boundary, problem, noise, clean)
+
+
+def outline(name: str, asked: Asked) -> Observations:
+    """What `simulate` would give, with nothing in it: for what can be refused before it is solved."""
+    problem = known(name)
+    points = asked.points or problem.points
+    inner = points - (problem.boundary == "dirichlet")
+    trajectories = asked.trajectories or problem.trajectories
+    u = torch.zeros(()).expand(trajectories, asked.steps + 1, len(problem.states), *(inner,) * problem.axes)
+    h = (2 * math.pi / points,) * problem.axes
+    return Observations(name, u, u, asked.dt or problem.dt, h, problem.states, problem.boundary, problem)
 
 
 def with_noise(u: Tensor, noise: float, generator: torch.Generator) -> Tensor:

@@ -5,13 +5,13 @@ Source: Z. Long, Y. Lu, X. Ma, B. Dong, ICML 2018; there it is stepped by Euler,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from tableau2net.discovery.differences import Differences, correlate
+from tableau2net.discovery.differences import Differences, Order, correlate
 from tableau2net.discovery.local_kernels import local_correlation
 from tableau2net.discovery.mesh import OnMesh
 
@@ -48,3 +48,16 @@ class PDENet(nn.Module):
         if self.maps.elements == 0:
             return correlate(padded, local.reshape(1, 1, *local.shape[: len(self.differences.h)]))
         return local_correlation(padded, local)
+
+
+class Sum(nn.Module):
+    """Σ_o c_o D_o u of coefficients that are given, numbers or maps over the grid."""
+
+    def __init__(self, differences: Differences, coefficients: Mapping[Order, Tensor]) -> None:
+        super().__init__()
+        self.differences, self.coefficients = differences, coefficients
+
+    def forward(self, state: Tensor) -> Tensor:
+        values = self.differences(state)
+        at = {order: n for n, order in enumerate(self.differences.orders)}
+        return torch.stack([c * values[:, :, at[order]] for order, c in self.coefficients.items()]).sum(0)

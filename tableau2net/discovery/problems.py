@@ -193,7 +193,7 @@ PROBLEMS: dict[str, KnownEquation] = {
     ),
     "burgers-1d": KnownEquation(
         "Burgers, by Cole and Hopf", ("u",), {"u": {"u u_x": -1.0, "u_xx": BURGERS_1D}}, _burgers_1d,
-        axes=1, points=128, dt=0.01,
+        axes=1, points=128, dt=0.005,
     ),
     "burgers-2d": KnownEquation(
         "Burgers of PDE-Net 2.0", ("u", "v"),

@@ -1,0 +1,1 @@
+"""Figures of equations that were found: states, errors, maps of coefficients, the equations themselves."""
