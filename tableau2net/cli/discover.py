@@ -81,17 +81,17 @@ def discover(
     if data.endswith(".npz"):
         _none_said(context, ("noise", "trajectories", "times", "grid"))
 
-    from tableau2net.discovery import Asked, Plan, observe
+    from tableau2net.discovery import Asked, DiscoveryPlan, observe
     from tableau2net.discovery import discover as find
     from tableau2net.discovery.discovering import check_plan
+    from tableau2net.discovery.discovery_plan import blocks_of
     from tableau2net.discovery.folder import check_folder, table, write_folder
     from tableau2net.discovery.found import equations
     from tableau2net.discovery.observations import outline
-    from tableau2net.discovery.plan import blocks_of
 
     usual = USUAL.get(data, {})
     maps = usual.get("mesh", 0) if equation in (None, "linear") else 0
-    plan = Plan(
+    plan = DiscoveryPlan(
         equation=equation or usual.get("equation", "library"),  # type: ignore[arg-type]
         schemes=tuple(dict.fromkeys(scheme or ["rk4"])),
         kernels=kernels,  # type: ignore[arg-type]

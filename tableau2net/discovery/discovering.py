@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from tableau2net.discovery.bias import defect, modified_coefficients, projected
 from tableau2net.discovery.curriculum import Curriculum, FittedBlock, gauss_newton, steps_of, train
 from tableau2net.discovery.differences import Differences, Order, name_of, orders_up_to
+from tableau2net.discovery.discovery_plan import MAX_TERMS, DiscoveryPlan
 from tableau2net.discovery.fields_found import Channels, Library, Polynomials, SymNets
-from tableau2net.discovery.found import SMALL, Coefficient, Discovery, Found, number
+from tableau2net.discovery.found import SMALL, Coefficient, Discovery, FoundEquation, number
 from tableau2net.discovery.monomials import Monomial, evaluate, monomial_of, monomials, text_of_monomial
 from tableau2net.discovery.observations import Observations
-from tableau2net.discovery.pde_net import PDENet, Sum
-from tableau2net.discovery.plan import MAX_TERMS, Plan
+from tableau2net.discovery.pde_net import PDENet, SumOfTerms
 from tableau2net.discovery.rollouts import roll_out
 from tableau2net.discovery.sparse import normal_equations, sparse
-from tableau2net.discovery.stability import StepLimit, step_limit
+from tableau2net.discovery.step_limit import StepLimit, step_limit
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
 
@@ -41,7 +41,7 @@ class Method(Protocol):
     def coefficients(self, field: nn.Module, scheme: Scheme) -> list[Coefficient]: ...
 
 
-def discover(observations: Observations, plan: Plan, said: Said = lambda line: None) -> Discovery:
+def discover(observations: Observations, plan: DiscoveryPlan, said: Said = lambda line: None) -> Discovery:
     """Fit a plan's equation through each of its schemes, on the same states with the same kernels.
 
     said: is told what is known before training, and what each block came to, in lines. Raises InputError where the plan
@@ -66,11 +66,11 @@ def discover(observations: Observations, plan: Plan, said: Said = lambda line: N
         seconds = time.perf_counter() - begun
         rows = method.coefficients(fitted, scheme)
         rollout = roll_out(scheme, fitted, observations.test, observations.dt)
-        found.append(Found(scheme.name, fitted, tuple(rows), tuple(blocks), rollout, limit, seconds))
+        found.append(FoundEquation(scheme.name, fitted, tuple(rows), tuple(blocks), rollout, limit, seconds))
     return Discovery(observations, plan, tuple(found), tuple(warnings))
 
 
-def check_plan(observations: Observations, plan: Plan) -> None:
+def check_plan(observations: Observations, plan: DiscoveryPlan) -> None:
     """Raises InputError where a plan does not fit the observations, whose states are not looked at."""
     for scheme in plan.tables():
         observations.windows(steps_of(scheme, max(plan.blocks)), plan.pairs)
@@ -86,7 +86,7 @@ def _line(name: str, block: FittedBlock) -> str:
 @dataclass
 class _Method:
     observations: Observations
-    plan: Plan
+    plan: DiscoveryPlan
 
     def __post_init__(self) -> None:
         data, plan = self.observations, self.plan
@@ -196,7 +196,7 @@ class _Linear(_Method):
         """The true coefficients as they appear through the scheme: what its step lacks of the flow, as these terms have
         it; of a scheme that looks back by its series."""
         states, dt = self._clean(), self.observations.dt
-        missing = defect(scheme, Sum(self.differences, truth), states, dt)
+        missing = defect(scheme, SumOfTerms(self.differences, truth), states, dt)
         if missing is None:
             return modified_coefficients(scheme, truth, dt, self.plan.derivatives)
         with torch.no_grad():

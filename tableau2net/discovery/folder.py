@@ -70,7 +70,9 @@ def _figures(discovery: Discovery) -> dict[str, bytes]:
     files = {
         "states.png": draw_states(data.test[0, times, 0].numpy(), states, data.states[0], at, title),
         "errors.png": draw_errors(
-            {each.scheme: each.rollout.errors.numpy() for each in found}, max(1, *discovery.plan.blocks), title
+            {each.scheme: each.rollout.errors.numpy() for each in found},
+            max(1, *discovery.plan.blocks),
+            title,
         ),
         "equation.png": draw_table(head, lines[:MAX_LINES], f"{where}: the equation that was found"),
     }

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.discovery.curriculum import FittedBlock
+from tableau2net.discovery.discovery_plan import DiscoveryPlan
 from tableau2net.discovery.observations import Observations
-from tableau2net.discovery.plan import Plan
 from tableau2net.discovery.rollouts import Rollout
-from tableau2net.discovery.stability import StepLimit
+from tableau2net.discovery.step_limit import StepLimit
 from tableau2net.scheme.equation import Equation
 from tableau2net.scheme.parameters import Parameter
 
@@ -58,7 +58,7 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundEquation:
     """What one scheme has led to. limit: None where it was not asked for."""
 
     scheme: str
@@ -89,7 +89,7 @@ class Found:
                 side[each.term] = float(each.found.mean())
         return sides
 
-    def equation(self, observations: Observations, plan: Plan) -> Equation:
+    def equation(self, observations: Observations, plan: DiscoveryPlan) -> Equation:
         """As a table that can be written to a file; coefficients that are maps are its parameters, at their means."""
         maps = [each for each in self.coefficients if each.found.ndim and each.written]
         parameters = tuple(Parameter(f"c_{name_of_map(each)}", decimal(float(each.found.mean()))) for each in maps)
@@ -114,8 +114,8 @@ class Discovery:
     """The result of `discover`."""
 
     observations: Observations
-    plan: Plan
-    found: tuple[Found, ...]
+    plan: DiscoveryPlan
+    found: tuple[FoundEquation, ...]
     warnings: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Discovery:
         }  # fmt: skip
 
 
-def equations(found: Found, digits: int = 4) -> list[str]:
+def equations(found: FoundEquation, digits: int = 4) -> list[str]:
     """Each state's equation in a line: u_t = −1.002 u·u_x + 0.0503 u_xx; coefficients that are maps as c(x)."""
     maps = {(each.state, each.term) for each in found.coefficients if each.found.ndim}
     lines = []

@@ -50,7 +50,7 @@ class PDENet(nn.Module):
         return local_correlation(padded, local)
 
 
-class Sum(nn.Module):
+class SumOfTerms(nn.Module):
     """Σ_o c_o D_o u of coefficients that are given, numbers or maps over the grid."""
 
     def __init__(self, differences: Differences, coefficients: Mapping[Order, Tensor]) -> None:

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 import tableau2net as t2n
-from tableau2net.discovery import Asked, Observations, Plan, discover, observe
+from tableau2net.discovery import Asked, DiscoveryPlan, Observations, discover, observe
 from tableau2net.discovery.bias import fitted_eigenvalue, modified_coefficients
 from tableau2net.discovery.curriculum import gauss_newton
 from tableau2net.discovery.differences import Differences, orders_up_to
+from tableau2net.discovery.discovery_plan import blocks_of
 from tableau2net.discovery.fields_found import Channels, Library
 from tableau2net.discovery.folder import write_folder
 from tableau2net.discovery.found import equations
-from tableau2net.discovery.plan import blocks_of
-from tableau2net.discovery.stability import step_limit
+from tableau2net.discovery.step_limit import step_limit
 from tableau2net.errors import InputError
 from tableau2net.scheme.file import loads
 
@@ -31,7 +31,7 @@ def by_term(found):
 
 @pytest.fixture(scope="module")
 def burgers():
-    return discover(observe("burgers-1d", asked()), Plan(schemes=("euler", "rk4")))
+    return discover(observe("burgers-1d", asked()), DiscoveryPlan(schemes=("euler", "rk4")))
 
 
 def test_burgers_is_found_exactly_and_its_coefficients_to_a_percent(burgers):
@@ -63,7 +63,7 @@ def test_equations_are_written_for_people_and_as_files(burgers):
 
 def test_linear_equations_have_the_bias_of_the_modified_equation():
     """u_t + u_x = 0 by Euler: Δt/2 of u_xx, the leading term of the modified equation."""
-    plan = Plan("linear", ("euler", "rk4"), derivatives=3, blocks=(0,))
+    plan = DiscoveryPlan("linear", ("euler", "rk4"), derivatives=3, blocks=(0,))
     euler, rk4 = discover(observe("advection", asked()), plan).found
     dt = 0.02
     assert float(by_term(euler)["u", "u_xx"].found) == pytest.approx(dt / 2, rel=0.01)
@@ -73,7 +73,7 @@ def test_linear_equations_have_the_bias_of_the_modified_equation():
 
 
 def test_multistep_schemes_start_by_themselves():
-    plan = Plan("linear", ("adams-bashforth-2",), blocks=(0, 2))
+    plan = DiscoveryPlan("linear", ("adams-bashforth-2",), blocks=(0, 2))
     (found,) = discover(observe("heat", asked()), plan).found
     for term in ("u_xx", "u_yy"):
         assert float(by_term(found)["u", term].found) == pytest.approx(0.1, rel=0.01)
@@ -82,7 +82,7 @@ def test_multistep_schemes_start_by_themselves():
 def test_learnt_kernels_fit_better_than_frozen_ones():
     data = observe("advection", asked(points=16))
     frozen, moment = (
-        discover(data, Plan("linear", kernels=kernels, derivatives=1, blocks=(0, 1, 2), keep_order=2)).found[0]
+        discover(data, DiscoveryPlan("linear", kernels=kernels, derivatives=1, blocks=(0, 1, 2), keep_order=2)).found[0]
         for kernels in ("frozen", "moment")
     )
     assert moment.blocks[-1].loss < 0.5 * frozen.blocks[-1].loss
@@ -127,7 +127,7 @@ def test_limits_are_those_of_sampled_symbols():
 def test_steps_that_are_unstable_are_warned_of_before_training():
     said = []
     data = observe("heat", asked(dt=0.2))
-    discover(data, Plan("linear", ("euler",), iterations=1), said.append)
+    discover(data, DiscoveryPlan("linear", ("euler",), iterations=1), said.append)
     assert said[0].startswith("warning: euler: Δt = 0.2 exceeds the von Neumann limit")
 
 
@@ -152,7 +152,7 @@ def test_gauss_newton_finds_what_made_the_states():
 
 def test_symnet_is_trained_and_expanded():
     data = observe("heat", asked(points=8, noise=0.0))
-    (found,) = discover(data, Plan("symnet", blocks=(0,), iterations=25, pairs=8, symbols=2)).found
+    (found,) = discover(data, DiscoveryPlan("symnet", blocks=(0,), iterations=25, pairs=8, symbols=2)).found
     assert found.blocks[0].loss < 0.5 * found.blocks[0].start
     assert all(len(each.term.split("*")) <= 3 for each in found.coefficients)
 
@@ -171,7 +171,7 @@ def test_arrays_of_a_users_own(tmp_path):
     data = observe(str(saved(tmp_path)), Asked())
     assert data.u.shape == (4, 8, 1, 32)
     assert data.test.shape == (1, 8, 1, 32)
-    (found,) = discover(data, Plan("linear", derivatives=2)).found
+    (found,) = discover(data, DiscoveryPlan("linear", derivatives=2)).found
     terms = by_term(found)
     assert float(terms["u", "u_xx"].found) == pytest.approx(0.5, rel=0.01)
     assert terms["u", "u_xx"].truth is None
@@ -228,12 +228,12 @@ def test_what_does_not_fit_is_one_line(tmp_path, arrays, line):
 )
 def test_plans_that_do_not_fit_are_one_line(plan, line):
     with pytest.raises(InputError, match=line):
-        discover(observe("heat", asked()), Plan(**plan))
+        discover(observe("heat", asked()), DiscoveryPlan(**plan))
 
 
 def test_terms_that_a_library_lacks_are_named():
     with pytest.raises(InputError, match=r"has sin\(u\); raise --derivatives, or give --function sin"):
-        discover(observe("reaction-diffusion", asked(trajectories=1, steps=1, rollout=1, points=16)), Plan())
+        discover(observe("reaction-diffusion", asked(trajectories=1, steps=1, rollout=1, points=16)), DiscoveryPlan())
 
 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "1,1", "0,2,1", "99999"])
@@ -259,7 +259,7 @@ def test_a_folder_is_whole_or_not_there(burgers, tmp_path, monkeypatch):
 def test_speeds_that_vary_are_found_as_maps():
     """PDE-Net's first problem through RK4, 5×5 frozen kernels: 1 % of the speeds, 2 % of the diffusion."""
     data = observe("convection-diffusion", Asked(trajectories=24, steps=12, rollout=80, tests=2))
-    (found,) = discover(data, Plan("linear", mesh=20, blocks=(0,), iterations=80, pairs=96)).found
+    (found,) = discover(data, DiscoveryPlan("linear", mesh=20, blocks=(0,), iterations=80, pairs=96)).found
     errors = {each.term: each.error for each in found.coefficients}
     assert max(errors["u_x"], errors["u_y"]) < 0.01
     assert max(errors["u_xx"], errors["u_yy"]) < 0.02

@@ -15,7 +15,7 @@ MAX_BLOCK, MAX_TERMS = 1000, 2000
 
 
 @dataclass(frozen=True)
-class Plan:
+class DiscoveryPlan:
     """equation: "library", a sparse polynomial in the states and their derivatives; "linear", PDE-Net's sum of
     derivatives with coefficients that may depend on the place; "symnet", PDE-Net 2.0's network.
 
