@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.example_scripts import example
+
 WRONG = {
     ("rk4", "euler"): "euler is a runge-kutta scheme, where a stencil is needed",
     ("rk4", "upwind-3", "--speed", "x"): "--speed x",
@@ -73,3 +75,9 @@ def test_figures_of_pairs(run, tmp_path):
         code, _, err = run("plot", "cfl-region", *sources, "-o", tmp_path / "none.png")
         assert code == 2
         assert "cfl-region" in err
+
+
+def test_the_example_grows_above_and_decays_below():
+    told = example("cfl_limits").main()
+    assert told["below"] < 1e-20
+    assert told["above"] > 1e20

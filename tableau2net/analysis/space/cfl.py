@@ -41,7 +41,8 @@ class CFL:
     isolated or sampled.
     kind: "exact"; "declared values" where parameters were set to them; "decimal" where a source printed decimals;
     "isolated" where both ends of `enclosure` are proved, but the number has no polynomial that could be written;
-    "sampled" where floats looked (several axes of a mixed kind).
+    "to 1e-10" (several axes of a mixed kind) where it is proved on boxes of angles that no wave grows by more at
+    `limit`, and by floats at smaller steps; "sampled" where floats alone looked.
     enclosure: low ≤ limit ≤ high.
     angle: θ of the wave that grows first right beyond, in radians, a float; None where there is none.
     later: intervals beyond the limit where it is stable again, (low, high) in floats, proved but near their ends; ()
@@ -67,6 +68,8 @@ class CFL:
         """What is proved, in words."""
         if self.kind == "sampled":
             return "as floats see it at many angles: not proved"
+        if self.kind == "to 1e-10":
+            return "proved at this step, at smaller ones as floats see it: no wave grows by more than 1e-10"
         if self.limit.is_infinite:
             found = "proved: no wave grows, however large the step"
         elif self.limit.is_zero:

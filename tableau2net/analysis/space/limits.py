@@ -17,6 +17,7 @@ from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
 
 from tableau2net.analysis.budget import ask
 from tableau2net.analysis.reading.linear import Curve, curve
+from tableau2net.analysis.space.certified import certified_limit
 from tableau2net.analysis.space.cosines import largest, never_negative
 from tableau2net.analysis.space.excess import Wave
 from tableau2net.analysis.space.exits import first_exit, later
@@ -66,7 +67,7 @@ def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
     waves = along_axes(terms)
     found = None if waves is None else _of_waves(phi, waves)
     if found is None:
-        return _sampled(fixed, terms)
+        return _sampled(fixed, phi, terms)
     assert waves is not None
     return _with_angle(replace(found, kind=kind if found.kind == "exact" else found.kind), phi, waves)
 
@@ -154,11 +155,15 @@ def _answer(value: Expr, kind: str) -> Limit:
     return Limit(value, kind, (value, value))
 
 
-def _sampled(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
+def _sampled(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:
+    """What floats see; proved on boxes of angles, but for growth by less than 1e-10, where that comes to an end."""
     low, high = sampled_limit(scheme, terms)
     if low == float("inf"):
-        return Limit(oo, "sampled", (oo, oo))
-    if not high:
-        return Limit(S.Zero, "sampled", (S.Zero, S.Zero), later=None)
+        return Limit(oo, "sampled", (oo, oo), later=None)
+    proved = certified_limit(phi, terms, low) if low else None
+    kind = "sampled" if proved is None else "to 1e-10"
+    low, high = proved or (low, high)
+    if not low:
+        return Limit(S.Zero, kind, (S.Zero, S.Zero), later=None)
     ends = tuple(Rational(*Fraction(x).as_integer_ratio()) for x in (low, high))
-    return Limit(Float(low, 10), "sampled", (ends[0], ends[1]), later=None)
+    return Limit(Float(low, 10), kind, (ends[0], ends[1]), later=None)

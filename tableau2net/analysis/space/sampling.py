@@ -15,7 +15,7 @@ from tableau2net.step.amplification import amplification
 POINTS = {1: 513, 2: 49, 3: 17}  # angles an axis
 GROWN = 1e-10  # what counts as growth
 SMALL = 1e-9  # steps below that are none
-PEAKS, LOOKS, PARTS = 12, 14, 3  # places looked at closely, how often, and in how many parts each way
+PEAKS, LOOKS, PARTS = 24, 14, 3  # places looked at closely, how often, and in how many parts each way
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,20 @@ def sampled_limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> tuple[float, 
     return (low, high) if high > SMALL / size else (0.0, 0.0)
 
 
+def peaks(values: Floats, axes: int) -> NDArray[np.intp]:
+    """The highest places of a grid that no neighbour along an axis exceeds: long waves, which neither grow nor decay,
+    are higher than a peak between that is about to."""
+    n = POINTS[axes]
+    cube = np.pad(values.reshape((n,) * axes), 1, constant_values=-np.inf)
+    inner = (slice(1, -1),) * axes
+    top = np.ones((n,) * axes, dtype=bool)
+    for axis in range(axes):
+        for side in (1, -1):
+            top &= cube[inner] >= np.roll(cube, side, axis)[inner]
+    found = np.flatnonzero(top)
+    return np.asarray(found[np.argsort(values[found])[-PEAKS:]])
+
+
 def growth(scheme: Scheme, z: NDArray[np.complex128]) -> Floats:
     """max |ζ| at each z; infinite where a step overflows."""
     found = amplification(scheme, z)
@@ -64,7 +78,7 @@ def most(
     best = float(values.max())
     if best > 1 + GROWN:
         return best
-    places = grid[:, np.argsort(values)[-PEAKS:]]
+    places = grid[:, peaks(values, len(grid))]
     offsets = np.array(list(product(range(-PARTS, PARTS + 1), repeat=len(grid)))).T / PARTS
     width = spacing
     for _ in range(LOOKS):
