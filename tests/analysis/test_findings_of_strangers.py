@@ -42,6 +42,16 @@ for kind, value in {"nothing": sympy.nan, "whole": sympy.Integer(10) ** 5000, "c
 @t2n.register_finding("theirs.another_kind", "another kind", claim=bool)
 def another(scheme):
     return "yes"
+
+
+@t2n.register_finding("theirs.reach", "reach", claim=int, reads=t2n.Stencil, after="stability.kind")
+def reach(stencil):
+    return max(abs(j) for offset in stencil.points for j in offset)
+
+
+@t2n.register_finding("theirs.coefficients", "how many coefficients", reads=t2n.scheme.CoefficientTable)
+def coefficients(table):
+    return len(table.coefficients)
 """
 RUN = """
 import contextlib, io, json, sys
@@ -62,6 +72,7 @@ found = {
     "unsound": run("check", "unsound.toml"),
     "json": run("show", "rk4", "--json"),
     "text": run("show", "rk4"),
+    "stencil": run("show", "central-1-4", "--json"),
     "compare": run("compare", "rk4", "bdf-2", "--markdown"),
 }
 import tableau2net as t2n
@@ -130,8 +141,17 @@ def test_they_are_told_wherever_a_scheme_is(said):
     for told in (text, said["html"], said["latex"]):
         assert "largest weight" in told
         assert "weights positive" in told
+    assert "reach" not in text
+    assert "how many coefficients" in text
     _, table, _ = said["compare"]
     assert "| largest weight | 1/3 h | – |" in table
+
+
+def test_those_of_stencils_stand_in_the_report_of_a_stencil(said):
+    """Also one that is to be told after a line that only schemes have."""
+    code, out, err = said["stencil"]
+    assert (code, err) == (0, "")
+    assert json.loads(out)["theirs"] == {"reach": 2, "coefficients": 5}
 
 
 def test_what_is_wrong_with_one_is_said_in_a_line_and_ends_nothing(said):

@@ -46,7 +46,8 @@ def sections(kind: type[CoefficientTable] = Scheme) -> dict[str, list[Finding]]:
     known = wings(0, kind)
     told = {name: [row for row in rows if not row.after] for name, rows in known.items()}
     for row in (row for rows in known.values() for row in rows if row.after):
-        rows, place = next((rows, i) for rows in told.values() for i, x in enumerate(rows, 1) if x.key == row.after)
+        places = ((rows, i) for rows in told.values() for i, x in enumerate(rows, 1) if x.key == row.after)
+        rows, place = next(places, (told["added"], len(told["added"])))  # of another kind of table than this one
         rows.insert(place, row)
     return told
 

@@ -85,6 +85,20 @@ def test_known_figures():
     assert stray_modes(load("central-2-2", Stencil)) == ()
 
 
+@pytest.mark.parametrize("name", ["backward-8-1", "forward-8-2", "central-8-4", "compact-2-16", "compact-1-16"])
+def test_a_percent_is_found_where_floats_see_nothing_and_where_series_are_long(name):
+    stencil = load(name, Stencil)
+    found, m = points_per_wavelength(stencil), stencil.orders[0]
+    with mpmath.workdps(60):
+        angle = 2 * mpmath.pi / (mpmath.mpf(found.low.p) / found.low.q)
+
+        def total(points):
+            return sum(mpmath.mpf(w.p) / w.q * mpmath.expj(j * angle) for (j,), w in points.items())
+
+        quotient = total(stencil.points) / total(stencil.left_points) / (1j * angle) ** m
+        assert abs(abs(quotient.real - 1) - 0.01) < 1e-10
+
+
 def test_a_wave_of_three_points_that_is_not_seen():
     average = Stencil(0, [1, 1, 1], [-1, 0, 1])
     (mode,) = stray_modes(average)
