@@ -15,9 +15,10 @@ from tableau2net.analysis.report.report import report
 from tableau2net.cli.options import labelled
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil, load
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, load
 
 MISSING = "–"
+KINDS = {"a scheme": Scheme, "a stencil": Stencil, "an equation": Equation}
 NARROWEST, WIDEST = 16, 36  # characters of a scheme's column
 MOST = 40  # schemes: a full report takes seconds
 
@@ -55,11 +56,13 @@ def compare(
 
 def _of_one_kind(tables: list[CoefficientTable]) -> list[CoefficientTable]:
     """The tables, if what is asked of one is asked of all. Raises InputError."""
-    in_space = [isinstance(table, Stencil) for table in tables]
-    if any(in_space) and not all(in_space):
-        stencil, scheme = (tables[in_space.index(kind)].name or "unnamed" for kind in (True, False))
+    kinds = {
+        what: table.name or "unnamed" for table in tables for what, kind in KINDS.items() if isinstance(table, kind)
+    }
+    if len(kinds) > 1:
+        (one, a), (other, b), *_ = kinds.items()
         raise InputError(
-            f"{stencil} is a stencil and {scheme} a scheme: compare stencils with stencils; "
+            f"{a} is {one} and {b} {other}: compare like with like; "
             "how far a scheme can step on a stencil is `tableau2net cfl`"
         )
     return tables

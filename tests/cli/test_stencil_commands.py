@@ -59,14 +59,12 @@ def test_compare_of_stencils(run):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (
-            ("compare", "central-1-2", "rk4"),
-            "central-1-2 is a stencil and rk4 a scheme: compare stencils with stencils",
-        ),
-        (("compile", "central-1-2"), "central-1-2 is a stencil, where a scheme is needed"),
+        (("compare", "central-1-2", "rk4"), "central-1-2 is a stencil and rk4 a scheme: compare like with like"),
+        (("compare", "rk4", "heat"), "rk4 is a scheme and heat an equation: compare like with like"),
+        (("show", "central-1-2", "--json", "--latex"), "choose one"),
     ],
 )
-def test_a_stencil_where_a_scheme_is_meant(run, arguments, says):
+def test_what_does_not_go_together(run, arguments, says):
     code, out, err = run(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err

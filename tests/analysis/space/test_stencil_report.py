@@ -11,7 +11,7 @@ from tableau2net.analysis.report.catalogue import sections, wings
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.space.symbol import sampled
 from tableau2net.errors import InputError
-from tableau2net.scheme import Equation, Stencil
+from tableau2net.scheme import Stencil
 from tableau2net.scheme.file import dumps, loads
 from tableau2net.scheme.typeset.difference import difference_latex, difference_text, document
 
@@ -139,13 +139,6 @@ def test_decimals_that_miss_an_order_by_rounding():
     )
     verdict = t2n.check(sixth)
     assert (verdict.ok, verdict.order.order, verdict.decimals) == (False, 0, 9)
-
-
-def test_an_equation_has_neither_report_nor_claims():
-    with pytest.raises(InputError, match="is an equation"):
-        t2n.report(Equation(["u_xx"]))
-    with pytest.raises(InputError, match="is an equation"):
-        t2n.check(Equation(["u_xx"]))
 
 
 def test_a_stencil_makes_no_step():
