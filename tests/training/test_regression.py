@@ -14,8 +14,9 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
+from tableau2net.data.noisy import turned
 from tableau2net.errors import InputError
-from tableau2net.recipes.task import TASKS, TaskSpec
+from tableau2net.recipes.task import LOSSES, TASKS, TaskSpec
 from tableau2net.training import (
     Arrays,
     ImageData,
@@ -27,8 +28,14 @@ from tableau2net.training import (
     load_network,
     train,
 )
+from tableau2net.training.execution import Execution
+from tableau2net.training.level import Level
+from tableau2net.training.objectives import Values
+from tableau2net.training.parallel import Ranks
 from tableau2net.training.progress import ProgressDisplay
+from tableau2net.training.update import Update
 from tests.training.restored import RECIPE, Smoother, asked, noise_free
+from tests.training.waits import Waits
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -149,7 +156,7 @@ def test_a_later_state(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------------- stopped, gone on
 
 
-@pytest.mark.parametrize("batches", [1, 3, 5])
+@pytest.mark.parametrize("batches", [1, 5])
 def test_stopped_it_ends_the_same(batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of an epoch, at its end and behind it: the same crops, turns and noise come again."""
     own = asked(tmp_path / "data", sigma=50, sigma_from=10, seed=3, validation=1, patches=2)
@@ -259,3 +266,66 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match=r"none: holds no image"):
         load_data(images, task=replace(task, test_data=str(tmp_path / "none")))
+
+
+# ------------------------------------------------------------------------------------------- who makes a batch, and how
+
+
+def test_whoever_makes_a_batch_it_is_the_same(tmp_path: Path) -> None:
+    """Alone or with others, and the parts of two processes are the whole."""
+    noise_free(tmp_path / "train", 4)
+    noise_free(tmp_path / "test", 1)
+    data = load_data(tmp_path, task=TaskSpec("denoise", patch=16, sigma=50, sigma_from=5))
+    fetch = data.fetch(3, augment=True)
+    together = fetch(1, range(8))
+    assert len({tuple(square.flatten().tolist()) for square in together[0]}) == 8
+    for number in range(8):
+        alone = fetch(1, [number])
+        assert all(torch.equal(whole[number], own[0]) for whole, own in zip(together, alone, strict=True))
+    assert not torch.equal(fetch(2, [0])[0], fetch(1, [0])[0])
+    shares = [data.feed(RECIPE, 3, CPU, Ranks(rank, 2, rank).share) for rank in range(2)]
+    whole = data.feed(RECIPE, 3, CPU, Ranks().share)
+    batches = []
+    for feed in (*shares, whole):
+        feed.start(0, 4)
+        feed.advance(4)
+        batches.append([part.clone() for part in feed.take(4)])
+    for first, second, both in zip(*batches, strict=True):
+        assert torch.equal(torch.cat([first, second]), both)
+
+
+def test_the_gradients_of_parts_add_up_in_double_precision() -> None:
+    network, objective = Smoother(2).double(), Values("l1", task=TASKS["next-state"])
+    x, y = torch.randn(2, 5, 2, 6, 7, dtype=torch.float64)
+
+    def gradient(part: slice) -> list[Tensor]:
+        loss = objective.loss(network(x[part]), y[part]) / 5
+        return list(torch.autograd.grad(loss, list(network.parameters())))
+
+    parts = zip(gradient(slice(0, 2)), gradient(slice(2, 5)), gradient(slice(0, 5)), strict=True)
+    for first, second, whole in parts:
+        torch.testing.assert_close(first + second, whole, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("criterion", LOSSES)
+def test_a_step_waits_for_nothing(criterion: str, tmp_path: Path) -> None:
+    """So it can be captured."""
+    noise_free(tmp_path / "train", 4)
+    noise_free(tmp_path / "test", 1)
+    data = load_data(tmp_path, task=TaskSpec("denoise", patch=16))
+    level = Level.of(Smoother(1, takes_sigma=True), RECIPE, CPU)
+    feed = data.feed(RECIPE, 3, CPU, Ranks().share)
+    execution = Execution.of(CPU, None, None, Ranks())
+    update = Update(level, feed, RECIPE, 3, execution, Values(criterion))
+    update.start(0)
+    feed.advance(4)
+    with Waits() as waits:
+        update(4)
+    assert not waits.found
+
+
+def test_turns_are_the_eight_of_a_square() -> None:
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert len({turned(image, way).tobytes() for way in range(8)}) == 8
+    strip = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+    assert {turned(strip, way).shape for way in range(8)} == {(1, 2, 3)}
