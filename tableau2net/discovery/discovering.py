@@ -59,6 +59,13 @@ def discover(observations: Observations, plan: DiscoveryPlan, said: Said = lambd
         if limit is not None and limit.exceeded:
             warnings.append(f"{scheme.name}: {limit}: its steps are unstable with these kernels, whatever is found")
             said(f"warning: {warnings[-1]}")
+    if plan.learns_kernels is not None and plan.learns_kernels < plan.derivatives:
+        held = f"keep order {plan.keep_order}" if plan.learns_kernels else "keep nothing"
+        warnings.append(
+            f"kernels that {held} do not tell derivatives up to order {plan.derivatives} apart: a free moment of D_x "
+            f"can carry what belongs to u_xx; write --kernels moment --keep-order {plan.derivatives}"
+        )
+        said(f"warning: {warnings[-1]}")
     found = []
     for scheme, limit in zip(schemes, limits, strict=True):
         begun = time.perf_counter()

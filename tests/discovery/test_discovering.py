@@ -131,6 +131,26 @@ def test_steps_that_are_unstable_are_warned_of_before_training():
     assert said[0].startswith("warning: euler: Δt = 0.2 exceeds the von Neumann limit")
 
 
+@pytest.mark.parametrize(
+    ("plan", "warned"),
+    [
+        ({}, False),
+        ({"kernels": "moment"}, True),
+        ({"kernels": "free"}, True),
+        ({"kernels": "moment", "keep_order": 2}, False),
+    ],
+)
+def test_kernels_that_do_not_identify_coefficients_are_warned_of(plan, warned):
+    """With terms up to order K every D_o needs order K + 1 − |o|, K for first derivatives."""
+    said = []
+    discover(
+        observe("heat", asked(points=8)),
+        DiscoveryPlan("linear", iterations=1, blocks=(0,), points=3, **plan),
+        said.append,
+    )
+    assert any("a free moment of D_x" in line for line in said) == warned
+
+
 def test_gauss_newton_finds_what_made_the_states():
     differences = Differences(orders_up_to(2, 1), 5, (0.1,), "periodic")
     channels = Channels(differences, ("u",))
