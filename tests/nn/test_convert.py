@@ -30,7 +30,12 @@ NETWORKS: dict[str, tuple[Any, int, list[int], str]] = {  # make, image size, st
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+ALIKE = ("resnext50_32x4d", "wide_resnet50_2", "swin_t")  # resnet50's blocks, in groups or wider; vit's
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in NETWORKS]
+)
 def test_euler_gives_the_outputs_of_the_network_to_the_bit(name: str) -> None:
     make, size, steps, after = NETWORKS[name]
     torch.manual_seed(0)
@@ -138,7 +143,9 @@ def test_stages_with_weights_of_their_own_start_from_copies() -> None:
     assert sum(p.numel() for p in own.layer1.parameters()) == 2 * count
 
 
-@pytest.mark.parametrize("options", [{"backward": "checkpoint"}, {"coefficients": "learnable"}])
+@pytest.mark.parametrize(
+    "options", [{"backward": "checkpoint"}, pytest.param({"coefficients": "learnable"}, marks=pytest.mark.slow)]
+)
 def test_a_converted_network_is_a_module_like_others(options: dict[str, Any]) -> None:
     net = convert(small(), "lm", **options).train()
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64)

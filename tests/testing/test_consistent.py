@@ -175,6 +175,7 @@ def test_a_researchers_project_tests_its_own_folder(tmp_path):
     assert "three-stage: claims order = 3, but it is 1" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_page_is_true():
     """docs/testing.md: its code runs and prints what it says."""
     page = (ROOT / "docs" / "testing.md").read_text()
