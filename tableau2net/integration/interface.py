@@ -25,6 +25,7 @@ from tableau2net.integration.newton import RESOLVENT, StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
+from tableau2net.integration.step_checks import warn_of_steps
 from tableau2net.integration.system import System, system_of
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
@@ -168,6 +169,9 @@ class _Problem:
         """With steps that are given."""
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
+        if len(self.system.fields) == 1:
+            largest = max(abs(b - a) for a, b in pairwise(grid)) if uniform is None else uniform
+            warn_of_steps(self.system.fields[0].function, self.scheme, largest)
         if not one_step(self.scheme):
             states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
         else:

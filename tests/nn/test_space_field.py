@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -257,6 +258,18 @@ def test_states_are_solved_for_together():
     known = torch.randn(3, 2, 10)
     found = field.resolvent(known, 0.4)
     torch.testing.assert_close(found - 0.4 * field(found), known)
+
+
+@pytest.mark.parametrize(("scheme", "nu"), [("euler", 3 / 8), ("rk4", 0.5222444), ("adams-bashforth-2", 3 / 16)])
+def test_a_step_beyond_the_limit_is_said_before_it_is_taken(scheme, nu):
+    """Of u_t = u_xx with central-2-4: the interval of each scheme over 16/3."""
+    n, h = 16, 0.5
+    field, u0 = t2n.field(["central-2-4"], h=h), torch.randn(n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        t2n.integrate(scheme, field, u0, 0, 2 * 0.999 * nu * h**2, 2)
+    with pytest.warns(RuntimeWarning, match=f"{scheme} with steps of .* is unstable on u_t"):
+        t2n.integrate(scheme, field, u0, 0, 2 * 1.001 * nu * h**2, 2)
 
 
 WRONG = [

@@ -22,7 +22,7 @@ def continued(y: Tensor, low: Sequence[int], high: Sequence[int], boundary: Sequ
     image in a mirror half a step beyond the last point; zeros where stencils have rows of their own."""
     axes = range(len(boundary))
     if all(word == "periodic" for word in boundary):
-        return functional.pad(y, _pads(low, high), mode="circular")
+        return functional.pad(y, pads(low, high), mode="circular")
     for a in axes:
         before, behind, n = -low[a], high[a], y.shape[2 + a]
         if boundary[a] in ("zero", "sbp") or not (before or behind):
@@ -33,11 +33,11 @@ def continued(y: Tensor, low: Sequence[int], high: Sequence[int], boundary: Sequ
             first, last = y.narrow(2 + a, 0, before).flip(2 + a), y.narrow(2 + a, n - behind, behind).flip(2 + a)
         y = torch.cat([first, y, last], 2 + a)
     zero = [boundary[a] in ("zero", "sbp") for a in axes]
-    pads = _pads([z * j for z, j in zip(zero, low, strict=True)], [z * j for z, j in zip(zero, high, strict=True)])
-    return functional.pad(y, pads) if any(pads) else y
+    wanted = pads([z * j for z, j in zip(zero, low, strict=True)], [z * j for z, j in zip(zero, high, strict=True)])
+    return functional.pad(y, wanted) if any(wanted) else y
 
 
-def _pads(low: Sequence[int], high: Sequence[int]) -> list[int]:
+def pads(low: Sequence[int], high: Sequence[int]) -> list[int]:
     """As torch wants them: the last axis first."""
     return [n for before, behind in reversed(list(zip(low, high, strict=True))) for n in (-before, behind)]
 

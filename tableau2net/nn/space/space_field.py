@@ -17,7 +17,7 @@ from tableau2net.codegen.expressions import scalar
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.nn.space.grid_coefficients import GridCoefficients
-from tableau2net.nn.space.grid_ends import continued, end_rows
+from tableau2net.nn.space.grid_ends import continued, end_rows, pads
 from tableau2net.nn.space.grid_waves import symbols
 from tableau2net.nn.space.linear_solves import solved
 from tableau2net.nn.space.right_side import Split, WrittenFunction, renamed, safe_names, sum_of
@@ -83,7 +83,21 @@ class SpaceField(ExactBuffers):
         if not self.changing:
             with torch.no_grad():
                 kernel = self._exact["mixing"].numpy() @ self.stencils._exact["start"].numpy()
-            self.hold("kernel", kernel[self._rows] if self.groups > 1 else kernel)
+            kernel = kernel[self._rows] if self.groups > 1 else kernel
+            self.hold("kernel", kernel.reshape(-1, len(self.states) // self.groups, *self.stencils.box))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What a call would look up each time."""
+        self._convolve = CONVOLUTIONS[len(self.h) - 1]
+        self._pads = pads(self.stencils.low, self.stencils.high)
+        self._around = set(self.boundary) == {"periodic"}
+        self._changing, self._dtype = self.changing, self.mixing.dtype
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self._dtype = self.mixing.dtype
+        return self
 
     @property
     def _orders(self) -> list[Orders]:
@@ -189,23 +203,24 @@ class SpaceField(ExactBuffers):
 
     def kernels(self) -> Tensor:
         """The kernels of the convolution, (channels, S or with groups 1, *box), a step of the grid included."""
-        if not self.changing:
-            flat = self.kernel
-        else:
-            mixed = self.mixed()
-            flat = (mixed[self._rows] if self.groups > 1 else mixed) @ self.stencils()
+        if not self._changing:
+            return self.kernel
+        mixed = self.mixed()
+        flat: Tensor = (mixed[self._rows] if self.groups > 1 else mixed) @ self.stencils()
         return flat.view(-1, len(self.states) // self.groups, *self.stencils.box)
 
     def differentiated(self, y: Tensor) -> Tensor:
         """All channels of states (N, S, *grid), in the order of `places`: (N, channels, *grid)."""
         if self.spectral:
             return self._by_waves(y)
-        stencils, convolution = self.stencils, CONVOLUTIONS[len(self.h) - 1]
-        if self.zero_padded:
-            found = convolution(y, self.kernels(), padding=stencils.high, groups=self.groups)
+        if self._around:
+            padded = functional.pad(y, self._pads, mode="circular")
+        elif not self.zero_padded:
+            padded = continued(y, self.stencils.low, self.stencils.high, self.boundary)
         else:
-            padded = continued(y, stencils.low, stencils.high, self.boundary)
-            found = convolution(padded, self.kernels(), groups=self.groups)
+            padded = y
+        padding = self.stencils.high if self.zero_padded else 0
+        found = self._convolve(padded, self.kernels(), padding=padding, groups=self.groups)
         for a in self.bounded:
             self._add_ends(found, y, a)
         return found
@@ -261,11 +276,12 @@ class SpaceField(ExactBuffers):
         d, s = len(self.h), len(self.states)
         if y.dim() < d or (s > 1 and (y.dim() == d or y.shape[-d - 1] != s)):
             raise ValueError(f"a state (…, {s}, *grid) of {d} axes is wanted; got {tuple(y.shape)}")
-        if y.dtype != self.mixing.dtype:
-            raise TypeError(f"the state is {y.dtype}, the field {self.mixing.dtype}: write field.to({y.dtype})")
-        states = y.reshape(-1, s, *y.shape[y.dim() - d :])
-        found = self.differentiated(states) if self.mixing.shape[0] else None
-        return self._rate(states, found).reshape(y.shape)
+        if y.dtype != self._dtype:
+            raise TypeError(f"the state is {y.dtype}, the field {self._dtype}: write field.to({y.dtype})")
+        whole = y.dim() == d + 2 and y.shape[1] == s
+        states = y if whole else y.reshape(-1, s, *y.shape[y.dim() - d :])
+        rate = self._rate(states, self.differentiated(states) if self.channels or self.linear_rows else None)
+        return rate if whole else rate.reshape(y.shape)
 
     def _rate(self, states: Tensor, found: Tensor | None) -> Tensor:
         if self.split is None:

@@ -1,0 +1,111 @@
+"""Whether a scheme's step is within von Neumann's exact limit on a field: what is said of it before it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sympy import Expr, Rational
+
+from tableau2net.analysis.space.cfl import CFL, limit_of_terms
+from tableau2net.analysis.space.sampling import growth
+from tableau2net.analysis.space.terms import StencilTerm, sampled_sum
+from tableau2net.errors import InputError
+from tableau2net.exact.text import symbol
+from tableau2net.integration.step_checks import register_step_check
+from tableau2net.nn.space.derivatives import Derivative
+from tableau2net.nn.space.learnt_stencils import as_one, stencils_of
+from tableau2net.nn.space.space_field import SpaceField
+from tableau2net.scheme import Scheme, Stencil
+
+ANGLES = {1: 256, 2: 48, 3: 16}  # along each axis, where waves are looked at in floats first
+GROWS = 1e-7
+IDENTITY = Stencil(0, ["1"], [0])
+
+
+@dataclass(frozen=True)
+class StepLimit:
+    """The largest step at which no wave grows on the linear terms of a field with frozen coefficients."""
+
+    limit: CFL
+    state: str
+
+
+def frozen_terms(field: SpaceField, state: int) -> Iterator[StencilTerm]:
+    """The terms of a state's rate with one derivative of itself, with the stencils that the field has now; a
+    coefficient that varies over the grid is its largest."""
+    if field.split is None or field.equation is None:
+        return
+    tables = {each.derivative: each.stencil for each in stencils_of(field)}
+    known = {each.orders: each for each in field.stencils.derivatives}
+    for (i, j, orders), coefficient in field.split.linear.items():
+        if i == j == state:
+            yield _term(field, known[orders], tables, _value(field, coefficient))
+    for what, coefficient in field.split.rest[state].items():
+        name, orders = field.equation.derivatives.get(str(what), ("", ()))
+        if name == field.states[state] and orders in known:
+            yield _term(field, known[orders], tables, _value(field, coefficient))
+
+
+def _value(field: SpaceField, coefficient: Expr) -> Rational:
+    """A coefficient as a number: of a field over the grid the entry that is largest."""
+    values = {name: field.coefficients(name).detach() for name in map(str, coefficient.free_symbols)}
+    largest = {name: v.flatten()[v.abs().argmax()] for name, v in values.items()}
+    number = coefficient.subs({symbol(name): Rational(float(v)) for name, v in largest.items()})
+    return Rational(float(number))
+
+
+def _term(field: SpaceField, derivative: Derivative, tables: dict[str, Stencil], value: Rational) -> StencilTerm:
+    if not derivative.parts:
+        return StencilTerm(value, IDENTITY)
+    stencil = tables[derivative.name]
+    axes = [a for a, m in enumerate(derivative.orders) if m]
+    if stencil.dimension == 1:
+        return StencilTerm(value, stencil, field.h[axes[0]], axes[0])
+    return StencilTerm(value, as_one(derivative) if stencil.dimension < len(field.h) else stencil, field.h)
+
+
+def largest_step(field: SpaceField, scheme: Scheme) -> StepLimit | None:
+    """The limit of a scheme on a field, exact where coefficients are constant: the least of its states. None where it
+    has no linear terms. Raises InputError where it is too much work."""
+    found = [
+        StepLimit(limit_of_terms(scheme, terms), name)
+        for i, name in enumerate(field.states)
+        if (terms := list(frozen_terms(field, i)))
+    ]
+    return min(found, key=lambda each: float(each.limit), default=None)
+
+
+def step_warning(field: SpaceField, scheme: Scheme, step: float) -> str:
+    """A line where waves grow with steps of this size; empty where none does. What is exact is asked only where a look
+    at some waves in floats says so."""
+    if "zero" in field.boundary or "sbp" in field.boundary or not step > 0:
+        return ""
+    with torch.no_grad():
+        states = [terms for i in range(len(field.states)) if (terms := list(frozen_terms(field, i)))]
+    try:
+        if not any(_grows(scheme, terms, step, len(field.h)) for terms in states):
+            return ""
+        found = largest_step(field, scheme)
+    except InputError:
+        return ""
+    if found is None or float(found.limit) >= step:
+        return ""
+    name = scheme.name or "the scheme"
+    limit = float(found.limit)
+    return (
+        f"{name} with steps of {step:.6g} is unstable on {found.state}_t: with frozen coefficients no wave grows up to "
+        f"{limit:.6g}" + (f", {step / limit:.3g} times less" if limit else "; none is stable")
+    )
+
+
+def _grows(scheme: Scheme, terms: list[StencilTerm], step: float, dimension: int) -> bool:
+    n = ANGLES[dimension]
+    angles = np.meshgrid(*[np.arange(n) * (2 * np.pi / n)] * dimension, indexing="ij", sparse=True)
+    z = step * np.broadcast_to(sampled_sum(terms, *angles), (n,) * dimension)
+    return bool((growth(scheme, z.ravel()) > 1 + GROWS).any())
+
+
+register_step_check(SpaceField, step_warning)
