@@ -26,7 +26,7 @@ IDENTITY = Stencil(0, ["1"], [0])
 
 
 @dataclass(frozen=True)
-class StepLimit:
+class FieldLimit:
     """The largest step at which no wave grows on the linear terms of a field with frozen coefficients."""
 
     limit: CFL
@@ -67,11 +67,11 @@ def _term(field: SpaceField, derivative: Derivative, tables: dict[str, Stencil],
     return StencilTerm(value, as_one(derivative) if stencil.dimension < len(field.h) else stencil, field.h)
 
 
-def largest_step(field: SpaceField, scheme: Scheme) -> StepLimit | None:
+def largest_step(field: SpaceField, scheme: Scheme) -> FieldLimit | None:
     """The limit of a scheme on a field, exact where coefficients are constant: the least of its states. None where it
     has no linear terms. Raises InputError where it is too much work."""
     found = [
-        StepLimit(limit_of_terms(scheme, terms), name)
+        FieldLimit(limit_of_terms(scheme, terms), name)
         for i, name in enumerate(field.states)
         if (terms := list(frozen_terms(field, i)))
     ]
