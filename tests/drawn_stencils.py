@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tableau2net.scheme import Side, Stencil
 
-few = settings(max_examples=15)
+few = settings(max_examples=10)
 
 weights = st.one_of(
     st.just(Fraction(0)),

@@ -56,7 +56,8 @@ def largest(numerator: Poly, denominator: Poly) -> RealRoot | None:
     if not _positive(below):
         return None
     ends = [_linear(above, below, QQ(end)) for end in (-1, 1)]
-    critical = above.diff() * below - above * below.diff()
+    slope = above.diff() * below - above * below.diff()
+    critical = slope.quo(slope.gcd(above))  # where both vanish the quotient is 0
     curves = [_values_at_roots(above, below, critical)] if critical.degree() > 0 else []
     candidates = positive_roots([*ends, *curves])
     for root, beyond in zip(candidates, samples(candidates)[1:], strict=True):

@@ -6,6 +6,7 @@ All of it is on one axis, at the declared values of parameters, and exact: funct
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from sympy import Expr, Poly, Rational, S, acos, pi
@@ -14,6 +15,7 @@ from tableau2net.analysis.space.cosines import largest, never_negative, roots_be
 from tableau2net.analysis.space.symbol import StencilSymbol, symbol
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.exact.polynomials import RealRoot, X
+from tableau2net.exact.root_arithmetic import larger
 from tableau2net.scheme import Stencil
 
 EXACT_DEGREE = 20  # in cos θ, of what an extreme value is found of as an algebraic number
@@ -53,7 +55,14 @@ def stray_modes(stencil: Stencil) -> tuple[Mode, ...] | None:
 def largest_real(stencil: Stencil) -> Expr | Isolated | None:
     """max |Re ŝ| over θ: h^m times the largest rate at which a wave is damped, or grows. None where it has no bound."""
     found = on_one_axis(stencil)
-    return None if found is None else _largest_root(found.real**2, found.denominator**2)
+    if found is None:
+        return None
+    p, below = found.real, found.denominator
+    if 2 * p.degree() > EXACT_DEGREE:
+        return _isolated(p**2, below**2)
+    sides = [largest(side, below) for side in (p, -p) if not never_negative(-side)]
+    known = [root for root in sides if root is not None]
+    return None if len(known) < len(sides) else reduce(larger, known).expression() if known else S.Zero
 
 
 def largest_imaginary(stencil: Stencil) -> Expr | Isolated | None:

@@ -85,7 +85,7 @@ def test_known_figures():
     assert stray_modes(load("central-2-2", Stencil)) == ()
 
 
-@pytest.mark.parametrize("name", ["backward-8-1", "forward-8-2", "central-8-4", "compact-2-16", "compact-1-16"])
+@pytest.mark.parametrize("name", ["backward-8-1", "forward-8-2", "compact-2-16"])
 def test_a_percent_is_found_where_floats_see_nothing_and_where_series_are_long(name):
     stencil = load(name, Stencil)
     found, m = points_per_wavelength(stencil), stencil.orders[0]
