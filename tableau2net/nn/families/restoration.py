@@ -70,6 +70,10 @@ class Unfolding(nn.Module):
     its ends. What other policies go by, the images behind each step, is `path`: see `tableau2net.nn.endpoints`.
     """
 
+    opening: Beside
+    block: CompiledBlock
+    head: Restored
+
     def __init__(self, block: CompiledBlock, most: int, endpoint: ByLevel) -> None:
         super().__init__()
         self.opening, self.block, self.head = Beside(), block, Restored()
