@@ -173,6 +173,20 @@ def test_stopped_it_ends_the_same(batches: int, tmp_path: Path, monkeypatch: pyt
         assert all(np.array_equal(first[key], second[key]) for key in first | second)
 
 
+def test_stopped_behind_a_refinement_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = asked(tmp_path / "data", model_name="restoring2", recipe=replace(RECIPE, refine=(0.5,), ema=0), patches=2)
+    straight = train(out=tmp_path / "straight", **own)
+    (found,) = straight.refinements
+    assert (found["steps_before"], found["steps"], found["measured_on"]) == (2, 4, "test")
+    assert found["psnr_before"] == rows(tmp_path / "straight")[0]["test_psnr"]
+    with monkeypatch.context() as patch:
+        after(patch, 5)
+        with pytest.raises(Stopped):
+            train(out=tmp_path / "stopped", **own)
+    assert train(out=tmp_path / "stopped", resume=True, **own).figures == straight.figures
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "straight")
+
+
 def test_another_noise_is_another_run(tmp_path: Path) -> None:
     own = asked(tmp_path / "data")
     train(out=tmp_path / "run", **own)
