@@ -87,8 +87,12 @@ class RealRoot:
         return self.decimal() if self._long() else self._of(self._minimal())
 
     def decimal(self) -> Expr:
-        """The number to 30 digits, from an isolating interval; a sympy Float, which says that it is not exact."""
-        narrow = self.within(self.low / 10**32)
+        """A positive number to 30 digits, from an isolating interval; a sympy Float, which says that it is not
+        exact."""
+        root = self
+        while root.high > 2 * root.low:  # an interval from nearly 0 says nothing of the size yet
+            root = root.halved()
+        narrow = root.within(root.low / 10**32)
         return Float(_rational((narrow.low + narrow.high) / 2), 30)
 
     def _long(self) -> bool:

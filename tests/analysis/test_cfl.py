@@ -345,3 +345,17 @@ def test_the_plane_of_euler_is_a_parabola():
     y = np.array([0.1, 0.25, 0.4])
     ends = reach(t2n.load("euler"), t2n.load("central-1-2"), t2n.load("central-2-2"), np.linspace(0, 1.2, 61), y)
     assert ends == pytest.approx(np.sqrt(2 * y), rel=2e-3)
+
+
+@pytest.mark.parametrize("scheme", ["bogacki-shampine-54", "papakostas-papageorgiou-54-b"])
+def test_numbers_that_nobody_would_read_are_isolated(scheme):
+    """Interval of the scheme over the largest |ŝ| of a stencil of fifty digits: both of long polynomials."""
+    found = t2n.cfl(scheme, "drp-7-4")
+    low, high = found.enclosure
+    assert found.kind == "isolated"
+    assert 0 < high - low < Rational(1, 10**12)
+    assert low <= Rational(str(found.limit)) <= high
+    z = float(found) * symbol(t2n.load("drp-7-4"), np.linspace(0, np.pi, 20_001))
+    scheme = t2n.load(scheme)
+    assert np.abs(function(scheme, z * (1 - 1e-7))).max() <= 1 + 1e-12
+    assert np.abs(function(scheme, z * (1 + 1e-3))).max() > 1

@@ -33,6 +33,7 @@ from tableau2net.exact.root_arithmetic import quotient, root, total
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
 
+MAX_BITS = 40_000  # of the polynomial of a quotient, about
 BEYOND = 1e-3  # how far beyond the limit the angle that grows is looked for, relative
 
 
@@ -107,6 +108,8 @@ def _over(ray: Ray, found: list[RealRoot | None], squared: bool) -> Limit:
         return _answer(oo, "exact")
     if isinstance(end, int):
         return _answer(S.Zero, "exact")
+    if any(_long_together(end, size) for size in sizes):
+        return _isolated(end, sizes, squared)
     same = all((s.coefficients, s.low, s.high) == (sizes[0].coefficients, sizes[0].low, sizes[0].high) for s in sizes)
     if same:
         ratio = quotient(end, sizes[0])
@@ -118,18 +121,45 @@ def _over(ray: Ray, found: list[RealRoot | None], squared: bool) -> Limit:
     return _number(quotient(root(end) if squared else end, all_together))
 
 
+def _long_together(a: RealRoot, b: RealRoot) -> bool:
+    """Whether the polynomial of the quotient would take too long: b of degree 1 only scales that of a."""
+    degrees = [len(r.coefficients) - 1 for r in (a, b)]
+    bits = [max(abs(c).bit_length() for c in r.coefficients) for r in (a, b)]
+    return b.low < b.high and degrees[0] * degrees[1] * (bits[0] * degrees[1] + bits[1] * degrees[0]) > MAX_BITS
+
+
+def _isolated(end: RealRoot, sizes: Sequence[RealRoot], squared: bool) -> Limit:
+    """The end over the sum of sizes, by intervals alone."""
+    narrow = [[_rational(x) for x in (r.low, r.high)] for r in (_to_digits(a, 20) for a in (end, *sizes))]
+    if squared:
+        slack = Rational(1, 10**20)
+        narrow = [
+            [Rational(sqrt(x).n(40)) * (1 + side * slack) for x, side in zip(e, (-1, 1), strict=True)] for e in narrow
+        ]
+    first, *others = narrow
+    low, high = first[0] / sum(x[1] for x in others), first[1] / sum(x[0] for x in others)
+    return Limit(Float((low + high) / 2, 15), "isolated", (low, high))
+
+
 def _number(found: RealRoot, squared: bool = False, over: int = 1) -> Limit:
     """A root, or its square root, over a whole number; isolated where its polynomial is too long to write."""
     value = (found.square_root() if squared else found.expression()) / over
     if not value.has(Float):
         return _answer(value, "exact")
-    narrow = found.within(found.high / 10**16)
+    narrow = _to_digits(found, 16)
     ends = [_rational(x) for x in (narrow.low, narrow.high)]
     if squared:
         ends = [
             Rational(str(sqrt(x).n(30))) + side * Rational(1, 10**24) for x, side in zip(ends, (-1, 1), strict=True)
         ]
     return Limit(value, "isolated", (ends[0] / over, ends[1] / over))
+
+
+def _to_digits(found: RealRoot, digits: int) -> RealRoot:
+    """A positive number in an interval of so many digits."""
+    while found.high - found.low > found.low / 10**digits:
+        found = found.halved()
+    return found
 
 
 def _rational(x: Any) -> Rational:
