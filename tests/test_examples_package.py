@@ -97,7 +97,7 @@ def test_where_the_package_lies_in_the_current_folder(site, monkeypatch, safe):
 def test_without_the_package_its_names_are_none(tmp_path):
     done = run(tmp_path, "-m", "tableau2net", "show", "ssprk33-shu-osher")
     assert done.returncode == 2
-    assert "no scheme is called 'ssprk33-shu-osher'" in done.stderr
+    assert "no scheme or stencil is called 'ssprk33-shu-osher'" in done.stderr
 
 
 @pytest.mark.slow

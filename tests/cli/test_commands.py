@@ -27,7 +27,7 @@ def test_check_refutes_with_the_tree_and_the_residual(run):
     assert "REFUTED horesnet-huta-6: order 0" in out
     assert "claims order = 6, found 0" in out
     assert "order 1 fails at the tree τ: -1/280" in out
-    n = len(list(KNOWN_BAD.glob("*.toml")))
+    n = len(list(KNOWN_BAD.rglob("*.toml")))
     assert f"{n} checked, 0 true, {n} refuted" in out
 
 
