@@ -138,7 +138,7 @@ def _isolated(end: RealRoot, sizes: Sequence[RealRoot], squared: bool) -> Limit:
         ]
     first, *others = narrow
     low, high = first[0] / sum(x[1] for x in others), first[1] / sum(x[0] for x in others)
-    return Limit(Float((low + high) / 2, 15), "isolated", (low, high))
+    return Limit(Float((low + high) / 2, 30), "isolated", (low, high))
 
 
 def _number(found: RealRoot, squared: bool = False, over: int = 1) -> Limit:
