@@ -24,16 +24,20 @@ MAX_MAPS, MAX_LINES = 6, 40  # that a figure shows
 
 
 def check_folder(out: Path) -> None:
-    """Raises InputError where there is something already."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is not an empty folder; choose another --out")
+    """Raises InputError where there is something already, or no folder can be made."""
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"{out}: is not an empty folder; choose another --out")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(prefix=f".{out.name}", suffix=PARTIAL, dir=out.parent).cleanup()
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error}); use another --out") from error
 
 
 def write_folder(out: Path, discovery: Discovery, figures: bool = True) -> None:
     """Write everything beside its place, and put it there in one move. Raises InputError where it cannot be written."""
     check_folder(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name}", suffix=PARTIAL, dir=out.parent))
         try:
             for name, content in contents(discovery, figures).items():

@@ -44,6 +44,7 @@ def test_a_table_and_the_equation_are_printed(run):
         (("heat", "--equation", "net"), "equation 'net'"),
         (("heat", "--upwind", "-1"), "upwind -1"),
         (("heat", "--pairs", "0"), "pairs 0"),
+        (("heat", "--out", "/proc/no/folder"), "/proc/no/folder: cannot be written"),
         (("burgers-2d", "--equation", "linear"), "burgers-2d: 2 states"),
         (("convection-diffusion", "--equation", "library"), "coefficients depend on the place"),
     ],
