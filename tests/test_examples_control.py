@@ -177,3 +177,19 @@ def test_an_optimiser_whose_curvature_is_not_known_is_refused():
     net = module.Network(12, 8, 2)
     with pytest.raises(module.t2n.InputError, match="Adam: its curvature is not known here; take SGD or RMSprop"):
         module.update(net, torch.optim.Adam(net.parameters()), x, labels, feedback=True)
+
+
+def test_an_equation_is_stepped_by_schemes_of_every_kind(capsys):
+    try:
+        example("equation_fields").main(points=32, steps=30)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    text = capsys.readouterr().out
+    errors = re.findall(r"error (\S+)", text)
+    assert len(errors) == 5
+    assert max(map(float, errors)) < 5e-3
+    assert "euler with steps of" in text
+    weights, order, loss = re.search(r"learnt D_x: (.*), order (\d); loss .* to (\S+)", text).groups()
+    assert [float(w) for w in weights.split(", ")] == pytest.approx([1 / 12, -2 / 3, 0, 2 / 3, -1 / 12], abs=1e-3)
+    assert int(order) == 2
+    assert float(loss) < 1e-10

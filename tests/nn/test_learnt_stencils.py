@@ -74,6 +74,19 @@ def test_a_learnt_stencil_starts_where_it_stands():
         torch.testing.assert_close(learnt(y), t2n.field(stencils, "u_x*u_xx").double()(y), rtol=1e-13, atol=1e-13)
 
 
+def test_states_and_coefficients_that_are_learnt_start_as_fixed_ones():
+    """A group for each state, kernels made anew in each call."""
+    stencils = {"x": "central-1-4", "y": "upwind-3", "xx": "central-2-4", "yy": "central-2-4"}
+    texts = ["-u*u_x - v*u_y + nu*(u_xx + u_yy)", "-u*v_x - v*v_y + mu*v_xx + 2*v"]
+    y = torch.randn(2, 2, 8, 9, dtype=torch.float64)
+    values = {"nu": 0.5, "mu": "1/4"}
+    fixed = t2n.field(stencils, texts, states=("u", "v"), coefficients=values, h=(0.5, 0.25)).double()
+    half = {name: torch.nn.Parameter(torch.tensor(v)) for name, v in (("nu", 0.5), ("mu", 0.25))}
+    for coefficients, options in ((values, {"learn": "free", "size": 5}), (half, {})):
+        other = t2n.field(stencils, texts, states=("u", "v"), coefficients=coefficients, h=(0.5, 0.25), **options)
+        torch.testing.assert_close(other.double()(y), fixed(y), rtol=1e-12, atol=1e-10)
+
+
 def test_moments_are_what_is_learnt():
     """As PDE-Net has them: on a full box the free moments are those of the tensor basis, and 0 for the best stencil."""
     field = t2n.field({"x": "central-1-4"}, dimension=2, learn="constrained", keep_order=1, size=5).double()
