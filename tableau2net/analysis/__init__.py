@@ -14,7 +14,12 @@ from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
+from tableau2net.analysis.space.damping import positivity_limit
 from tableau2net.analysis.space.modified_symbol import modified_symbol
+from tableau2net.analysis.space.moments import moments
+from tableau2net.analysis.space.resolution import points_per_wavelength
+from tableau2net.analysis.space.summation import summation_by_parts
+from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
@@ -49,8 +54,11 @@ __all__ = [
     "modified_equation",
     "modified_symbol",
     "modifying_integrator",
+    "moments",
     "order",
     "order_conditions",
+    "points_per_wavelength",
+    "positivity_limit",
     "reduced",
     "region_text",
     "register_finding",
@@ -62,6 +70,8 @@ __all__ = [
     "stage_order",
     "stiffly_accurate",
     "structure",
+    "summation_by_parts",
+    "symbol",
     "trees",
     "zero_stable",
     "zero_stable_region",
