@@ -204,7 +204,7 @@ def test_random_explicit_pairs(scheme, stencil):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(explicit_runge_kutta(4), implicit_runge_kutta(2)), stencils())
 def test_random_pairs(scheme, stencil):
     check_random(scheme, stencil)
