@@ -22,7 +22,7 @@ from torch.nn import functional
 import tableau2net as t2n
 from tableau2net.nn.endpoints.noise import noise_level
 from tableau2net.nn.endpoints.policies import ByLevel, Continue, Fixed, Learnt, Morozov, Oracle
-from tableau2net.nn.families.restoration import PACE, Unfolding
+from tableau2net.nn.families.restoration import Unfolding
 from tableau2net.training.similarity import psnr, similarity
 
 HELD = 16  # of the images to train on, the last ones: policies are fitted to them, and training is watched by them
@@ -59,10 +59,10 @@ def crops(images, count, side):
 
 
 def restored(net, f, sigma):
-    """By a field for all levels until a time in proportion to the noise, which training knows; else what `net` says."""
+    """By a field for all levels until its table's time for the noise, which training knows; else what `net` says."""
     if not isinstance(net, Unfolding):
         return net(f)
-    y, end = net.opening(f), sigma / PACE
+    y, end = net.opening(f), float(net.endpoint.at(torch.tensor([sigma / 255])))
     for n in range(math.ceil(end)):
         y = y + min(1, end - n) * (net.block(y) - y)
     return net.head(y)
