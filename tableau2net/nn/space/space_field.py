@@ -117,6 +117,11 @@ class SpaceField(ExactBuffers):
         """Whether u_t = L u, with coefficients that are numbers."""
         return self.split is not None and not any(map(bool, self.split.rest)) and len(self.linear_rows) > 0
 
+    @property
+    def source(self) -> str:
+        """The code that the terms which are no convolution are written out as; empty where there is none."""
+        return self.right.source if isinstance(self.right, WrittenFunction) else ""
+
     # ------------------------------------------------------------------------------------------- what is made once
 
     def _mix(self) -> None:
