@@ -19,7 +19,14 @@ from sympy import Expr, S
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown, symbol, text_of
 from tableau2net.scheme.coefficient_table import About, CoefficientTable
-from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
+from tableau2net.scheme.derivative_letters import (
+    AXES,
+    are_letters,
+    in_order,
+    letters_of,
+    sum_of_orders,
+    total_order,
+)
 from tableau2net.scheme.exact_rows import MAX_DIMENSION, as_list, whole_number
 from tableau2net.scheme.keys import Grid
 from tableau2net.scheme.layout import CellGrid, Label
@@ -30,7 +37,6 @@ from tableau2net.scheme.stencil import Stencil
 BOUNDARIES = ("periodic", "zero", "reflecting", "sbp")
 FUNCTIONS = {name: getattr(sympy, name) for name in ("sin", "cos", "exp", "tanh", "sinh", "cosh", "atan")}
 MAX_STATES = 8
-Orders = tuple[int, ...]
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STATE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 
@@ -74,10 +80,10 @@ class UsedStencil(CoefficientTable):
     def inline(self, dimension: int) -> Stencil:
         """The weights that are written here. A vector stands along the one axis of the derivative."""
         assert self.weights is not None
-        orders = orders_of(self.of, dimension)
-        along = [m for m in orders if m]
-        one = not isinstance(self.weights[0], tuple) and len(along) == 1
-        return Stencil(along[0] if one else orders, self.weights, self.offsets, self.centre)
+        terms = sum_of_orders(self.of, dimension)
+        along = [m for m in terms[0] if m]
+        one = not isinstance(self.weights[0], tuple) and len(along) == len(terms) == 1
+        return Stencil(along[0] if one else terms, self.weights, self.offsets, self.centre)
 
 
 @register_family
@@ -128,7 +134,7 @@ class Equation(CoefficientTable):
         if used is not None and not all(isinstance(each, UsedStencil) for each in used):
             raise InputError('stencils: write UsedStencil("x", "central-1-4") say')
         object.__setattr__(self, "stencils", tuple(used or ()) or None)
-        given = [letters_of(orders_of(each.of, dimension)) for each in self.stencils or ()]
+        given = [in_order(each.of, dimension) for each in self.stencils or ()]
         if twice := [name for name in given if given.count(name) > 1]:
             raise InputError(f"stencils: two stand for {twice[0]}")
         for each in self.stencils or ():
@@ -166,25 +172,31 @@ class Equation(CoefficientTable):
         known = self.symbols | {name: symbol(name) for name in (*self.states, *AXES[: self.dimension], "pi")}
         for word in set(_WORD.findall(text)) - known.keys():
             if state := _derivative_of(word, self.states):
-                orders = orders_of(word[len(state) + 1 :], self.dimension)
-                known[word] = symbol(f"{state}_{letters_of(orders)}")
+                known[word] = self._derivative(state, word[len(state) + 1 :])
         return known
 
+    def _derivative(self, state: str, letters: str) -> Expr:
+        """A derivative of a state: one name where a stencil stands for it, else what is added."""
+        terms = sum_of_orders(letters, self.dimension)
+        named = in_order(letters, self.dimension)
+        alone = len(terms) == 1 or named in {in_order(each.of, self.dimension) for each in self.stencils or ()}
+        return sympy.Add(*(symbol(f"{state}_{name}") for name in ([named] if alone else map(letters_of, terms))))
+
     @property
-    def derivatives(self) -> dict[str, tuple[str, Orders]]:
-        """The derivatives that are read, by name (``u_xx``): the state, and the order along each axis; states of order
-        0 included. By state, then by order."""
+    def derivatives(self) -> dict[str, tuple[str, str]]:
+        """The derivatives that are read, by name (``u_xx``): the state, and the letters; states included, with none. By
+        state, then by order."""
         read = {s.name for rate in self.rates for s in rate.free_symbols}
         found = {}
         for name in read:
             state = name if name in self.states else _derivative_of(name, self.states)
             if state:
-                found[name] = (state, orders_of(name[len(state) + 1 :], self.dimension))
+                found[name] = (state, name[len(state) + 1 :])
         rank = {name: i for i, name in enumerate(self.states)}
 
-        def place(name: str) -> tuple[int, int, tuple[int, ...]]:
-            state, orders = found[name]
-            return rank[state], sum(orders), tuple(-m for m in orders)
+        def place(name: str) -> tuple[int, int, str]:
+            state, letters = found[name]
+            return rank[state], total_order(letters), letters
 
         return {name: found[name] for name in sorted(found, key=place)}
 
@@ -245,7 +257,7 @@ def _label(rest: Expr) -> Label:
 def _derivative_of(name: str, states: Sequence[str]) -> str:
     """The state whose derivative has this name; empty for another name."""
     state, mark, letters = name.partition("_")
-    return state if mark and letters and state in states and not set(letters) - set(AXES) else ""
+    return state if mark and state in states and are_letters(letters) else ""
 
 
 def boundaries(given: object, dimension: int) -> tuple[str, ...]:

@@ -28,12 +28,12 @@ def test_terms_are_read_exactly():
     )
     assert equation.rates[1] == u**2 - v
     assert equation.derivatives == {
-        "u": ("u", (0, 0)),
-        "u_x": ("u", (1, 0)),
-        "u_xx": ("u", (2, 0)),
-        "u_yy": ("u", (0, 2)),
-        "v": ("v", (0, 0)),
-        "v_xy": ("v", (1, 1)),
+        "u": ("u", ""),
+        "u_x": ("u", "x"),
+        "u_xx": ("u", "xx"),
+        "u_yy": ("u", "yy"),
+        "v": ("v", ""),
+        "v_xy": ("v", "xy"),
     }
     assert equation.coefficients["u_t: u_xx"] == names["nu"] / 3
     fixed = equation.with_values(nu="3/7")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from tableau2net.analysis.space.moments import SpaceOrder, space_order
 from tableau2net.errors import InputError
 from tableau2net.scheme import Equation, Stencil, as_stencil
-from tableau2net.scheme.derivative_letters import letters_of, orders_of
+from tableau2net.scheme.derivative_letters import in_order, sum_of_orders, total_order
 
 CENTRAL = 4  # the order of the stencils that stand for derivatives without one of their own
 Placed = tuple[tuple[int | None, Stencil], ...]  # each along an axis, None of one that has all; their product
@@ -18,18 +18,20 @@ def stencils_used(equation: Equation, order: int = CENTRAL) -> dict[str, Placed]
     """The stencils of each derivative that an equation reads, by its letters; central ones where it names none.
 
     Raises InputError for a stencil of another derivative."""
-    read = {orders: letters_of(orders) for _, orders in equation.derivatives.values() if any(orders)}
-    named = {orders_of(use.of, equation.dimension): use for use in equation.stencils or ()}
+    read = {letters for _, letters in equation.derivatives.values() if letters}
+    named = {in_order(use.of, equation.dimension): use for use in equation.stencils or ()}
     found: dict[str, Placed] = {}
-    for orders, letters in sorted(read.items(), key=lambda each: (sum(each[0]), each[1])):
-        use = named.get(orders)
+    for letters in sorted(read, key=lambda each: (total_order(each), each)):
+        terms = sum_of_orders(letters, equation.dimension)
+        orders, use = terms[0], named.get(letters)
         if use is None:
             found[letters] = tuple((a, as_stencil(f"central-{m}-{order}")) for a, m in enumerate(orders) if m)
             continue
         stencil = (use.inline(equation.dimension) if use.weights else as_stencil(use.stencil)).at_defaults()
         whole = stencil.dimension > 1
         along = ((None, stencil),) if whole else tuple((a, stencil) for a, m in enumerate(orders) if m)
-        if stencil.terms != (orders,) if whole else any(stencil.terms != ((m,),) for m in orders if m):
+        own = tuple(sorted(stencil.terms, reverse=True))
+        if own != terms if whole else len(terms) > 1 or any(own != ((m,),) for m in orders if m):
             raise InputError(f"stencils: {letters}: {stencil.name or 'the stencil'} is of another derivative")
         found[letters] = along
     return found

@@ -14,7 +14,7 @@ from sympy import Expr, S
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
 from tableau2net.scheme import Stencil, as_stencil
-from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
+from tableau2net.scheme.derivative_letters import AXES, Orders, are_letters, letters_of_sum, sum_of_orders
 from tableau2net.scheme.stencil import MAX_DERIVATIVE
 
 Given: TypeAlias = Stencil | str | Path
@@ -25,16 +25,21 @@ Offset = tuple[int, ...]
 class Derivative:
     """∂^o on a grid of d axes: the one stencil of d axes, or the product of stencils along single ones.
 
-    orders: o, along each axis.  parts: each stencil with the axis that it stands along, None of one that has them all;
-    none at all for the identity."""
+    orders: o, along each axis; where derivatives are added, of the first.  parts: each stencil with the axis that it
+    stands along, None of one that has them all; none at all for the identity."""
 
     orders: Offset
     parts: tuple[tuple[int | None, Stencil], ...]
 
     @property
     def name(self) -> str:
-        """``xy``; empty for the identity."""
-        return letters_of(self.orders)
+        """``xy``, ``lap``; empty for the identity."""
+        return letters_of_sum(self.terms)
+
+    @property
+    def terms(self) -> tuple[Orders, ...]:
+        """The derivatives that are added, each by its orders along the axes: one, but for a Laplacian and its like."""
+        return self.parts[0][1].terms if self.parts and self.parts[0][0] is None else (self.orders,)
 
     @property
     def points(self) -> dict[Offset, Expr]:
@@ -105,10 +110,7 @@ def derivatives_of(given: object, dimension: int | None) -> dict[str, Derivative
 
 def _taken(given: object) -> Stencil:
     """A stencil as it is named or given, with its parameters at their declared values."""
-    stencil = as_stencil(given).at_defaults()  # type: ignore[arg-type]
-    if len(stencil.terms) > 1:
-        raise InputError(f"{stencil.name or 'stencil'}: of a sum of derivatives; a field takes them one by one")
-    return stencil
+    return as_stencil(given).at_defaults()  # type: ignore[arg-type]
 
 
 def _everywhere(stencil: Stencil, dimension: int) -> Iterator[Derivative]:
@@ -123,9 +125,9 @@ def _everywhere(stencil: Stencil, dimension: int) -> Iterator[Derivative]:
 
 def _by_letters(given: Mapping[object, object], dimension: int | None) -> dict[str, Derivative]:
     for letters in given:
-        if not isinstance(letters, str) or not letters or set(letters) - set(AXES):
-            raise InputError(f"field: {letters!r} names no derivative; write letters of the axes, x, xx, xy")
-    reach = max((AXES.index(c) + 1 for letters in given for c in str(letters)), default=1)
+        if not isinstance(letters, str) or not are_letters(letters):
+            raise InputError(f"field: {letters!r} names no derivative; write letters of the axes, x, xx, xy, or lap")
+    reach = max((AXES.index(c) + 1 for letters in given for c in str(letters) if c in AXES), default=1)
     many = [s.dimension for entry in given.values() if not _is_list(entry) for s in [_taken(entry)]]
     d = dimension or max([reach, *many])
     if reach > d:
@@ -140,7 +142,8 @@ def _by_letters(given: Mapping[object, object], dimension: int | None) -> dict[s
 
 
 def _of_letters(letters: str, entry: object, dimension: int) -> Derivative:
-    orders = orders_of(letters, dimension)
+    terms = sum_of_orders(letters, dimension)
+    orders = terms[0]
     axes = [axis for axis, order in enumerate(orders) if order]
     if _is_list(entry):
         stencils = [_taken(each) for each in entry]  # type: ignore[attr-defined]
@@ -153,8 +156,8 @@ def _of_letters(letters: str, entry: object, dimension: int) -> Derivative:
             found = Derivative(stencil.orders, ((None, stencil),))
         else:
             found = _along([(axis, stencil) for axis in axes], dimension)
-    if found.orders != orders:
-        raise InputError(f"field: {letters}: the stencil given is of {letters_of(found.orders) or 'no derivative'}")
+    if tuple(sorted(found.terms, reverse=True)) != terms:
+        raise InputError(f"field: {letters}: the stencil given is of {found.name or 'no derivative'}")
     return found
 
 

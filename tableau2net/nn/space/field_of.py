@@ -24,8 +24,8 @@ from tableau2net.nn.space.right_side import Split, WrittenFunction, split_of, su
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.nn.space.stencil_weights import Learn, StencilWeights
 from tableau2net.scheme import CoefficientTable, Parameter, load
-from tableau2net.scheme.derivative_letters import AXES, letters_of, orders_of
-from tableau2net.scheme.equation import Equation, Orders, boundaries, names_in
+from tableau2net.scheme.derivative_letters import AXES, sum_of_orders, total_order
+from tableau2net.scheme.equation import Equation, UsedStencil, boundaries, names_in
 
 Part = Literal["all", "linear", "rest"]
 
@@ -156,7 +156,8 @@ def _declared(given: object) -> Equation | None:
 def used_by(equation: Equation, order: int) -> dict[str, Derivative]:
     """The stencils of an equation, by the letters of the derivatives."""
     placed = stencils_used(equation, order)
-    return {letters: Derivative(orders_of(letters, equation.dimension), parts) for letters, parts in placed.items()}
+    d = equation.dimension
+    return {letters: Derivative(sum_of_orders(letters, d)[0], parts) for letters, parts in placed.items()}
 
 
 def _texted(
@@ -177,8 +178,15 @@ def _texted(
     listed = [texts] if isinstance(texts, str) else list(texts)
     names = [name for name in names_in(listed, states) if name not in given]
     parameters = [Parameter(name, 1) for name in (*given, *names)]
-    made = Equation(listed, states, len(ends), ends, parameters=parameters)
+    sums = [_used(letters, each) for letters, each in found.items() if len(each.terms) > 1]
+    made = Equation(listed, states, len(ends), ends, sums, parameters=parameters)
     return made, {**given, **dict.fromkeys(names, LEARNABLE)}
+
+
+def _used(letters: str, derivative: Derivative) -> UsedStencil:
+    """The one stencil that derivatives are added by, as an equation has it."""
+    ((_, stencil),) = derivative.parts
+    return UsedStencil(letters, weights=stencil.weights, centre=stencil.centre)
 
 
 def _of_equation(
@@ -201,17 +209,14 @@ def _of_equation(
         raise InputError(f"part={part!r}: {asked.name or 'the equation'} has no such terms")
     steps = _steps(h, equation.dimension)
     split = on_grid(split, equation, coefficients, steps, shape)
-    read = {orders for name, (_, orders) in equation.derivatives.items() if name in split.reads}
-    read |= {orders for _, _, orders in split.linear}
+    read = {letters for name, (_, letters) in equation.derivatives.items() if name in split.reads}
+    read |= {letters for _, _, letters in split.linear}
     known = {**used_by(equation, order), **found}
-    used = [_taken(orders, known) for orders in sorted(read, key=lambda o: (sum(o), [-m for m in o]))]
-    used = [each for each in used if each.parts or any(o == each.orders for _, _, o in split.linear)]
-    weights = learning.weights(used or [identity(equation.dimension)])
+    itself = identity(equation.dimension)
+    used = [known[o] if o else itself for o in sorted(read, key=lambda o: (total_order(o), o))]
+    used = [each for each in used if each.parts or any(not letters for _, _, letters in split.linear)]
+    weights = learning.weights(used or [itself])
     return SpaceField(equation.states, weights, steps, equation.boundary, coefficients, split, equation)
-
-
-def _taken(orders: Orders, known: Mapping[str, Derivative]) -> Derivative:
-    return known[letters_of(orders)] if any(orders) else identity(len(orders))
 
 
 def on_grid(

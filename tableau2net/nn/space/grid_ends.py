@@ -57,7 +57,7 @@ def end_rows(derivatives: Sequence[Derivative], axis: int, right: bool) -> Doubl
 
 
 def _rows(derivative: Derivative, axis: int, right: bool) -> list[list[float]]:
-    if not derivative.orders[axis]:
+    if not any(orders[axis] for orders in derivative.terms):
         return []
     (_, stencil), *more = derivative.parts
     if more or stencil.dimension > 1:

@@ -12,6 +12,7 @@ from tableau2net.analysis.space.moments import moment_name
 from tableau2net.exact.text import symbol
 from tableau2net.nn.space.order_set import moment_basis
 from tableau2net.nn.space.space_field import SpaceField
+from tableau2net.scheme.derivative_letters import total_order
 
 
 def unknown_order(field: SpaceField) -> int:
@@ -19,8 +20,8 @@ def unknown_order(field: SpaceField) -> int:
     if field.split is None or field.equation is None:
         return max(sum(each.orders) for each in field.stencils.derivatives)
     learnt = {symbol(name) for name in field.coefficients.learnt}
-    orders = {symbol(name): sum(at) for name, (_, at) in field.equation.derivatives.items()}
-    linear = (sum(at) for (_, _, at), c in field.split.linear.items() if c.free_symbols & learnt)
+    orders = {symbol(name): total_order(letters) for name, (_, letters) in field.equation.derivatives.items()}
+    linear = (total_order(letters) for (_, _, letters), c in field.split.linear.items() if c.free_symbols & learnt)
     terms = (what for rest in field.split.rest for what, c in rest.items() if c.free_symbols & learnt)
     return max([0, *linear, *(orders.get(x, 0) for what in terms for x in what.free_symbols)])
 

@@ -61,7 +61,7 @@ def _of_field(name: str, field: SpaceField) -> Iterator[LearntStencil]:
         signed, kept = held.signed, held.keep_order[i] if held.learn == "constrained" else None
         points = _decimals(held, i, rows[i]) if signed or kept is None else _member(held, i)
         digits = digits_of(list(points.values()), rows.dtype) if signed else None
-        yield LearntStencil(name, derivative.name, True, kept, _stencil(derivative.orders, points, digits=digits))
+        yield LearntStencil(name, derivative.name, True, kept, _stencil(derivative.terms, points, digits=digits))
 
 
 def _member(held: StencilWeights, i: int) -> dict[Offset, Expr]:
@@ -90,19 +90,20 @@ def as_one(derivative: Derivative) -> Stencil:
     """A derivative on a grid as one stencil: the one that it is made of, or their product."""
     if len(derivative.parts) == 1:
         return derivative.parts[0][1]
-    return _stencil(derivative.orders, derivative.points)
+    return _stencil(derivative.terms, derivative.points)
 
 
-def _stencil(orders: Offset, points: dict[Offset, Expr], *, digits: int | None = None) -> Stencil:
+def _stencil(terms: tuple[Offset, ...], points: dict[Offset, Expr], *, digits: int | None = None) -> Stencil:
     """A stencil of these weights: along one axis where it reaches along no other."""
-    axes = [a for a in range(len(orders)) if orders[a] or any(at[a] for at in points)]
+    orders = terms[0]
+    axes = [a for a in range(len(orders)) if any(o[a] for o in terms) or any(at[a] for at in points)]
     if len(axes) == 1:
         (axis,) = axes
         line = {at[axis]: w for at, w in sorted(points.items())}
         return Stencil(orders[axis], tuple(line.values()), tuple(line), digits=digits)
     low = [min(0, *(at[a] for at in points)) for a in range(len(orders))]
     high = [max(0, *(at[a] for at in points)) for a in range(len(orders))]
-    return Stencil(orders, _nested(points, low, high), centre=tuple(-a for a in low), digits=digits)
+    return Stencil(terms, _nested(points, low, high), centre=tuple(-a for a in low), digits=digits)
 
 
 def _nested(points: dict[Offset, Expr], low: list[int], high: list[int], at: Offset = ()) -> Any:

@@ -17,17 +17,17 @@ from torch import nn
 
 from tableau2net.codegen.expressions import scalar
 from tableau2net.exact.text import symbol
-from tableau2net.scheme.equation import Equation, Orders
+from tableau2net.scheme.equation import Equation
 
 
 @dataclass(frozen=True)
 class Split:
     """An equation taken apart.
 
-    linear: by state and derivative (state, the state that is read, orders) the coefficient, in `scalars` alone.
+    linear: by state and derivative (state, the state that is read, letters) the coefficient, in `scalars` alone.
     rest: of each state the other terms, each what is multiplied and its coefficient."""
 
-    linear: Mapping[tuple[int, int, Orders], Expr]
+    linear: Mapping[tuple[int, int, str], Expr]
     rest: tuple[Mapping[Expr, Expr], ...]
 
     @property
@@ -46,18 +46,18 @@ def split_of(equation: Equation, scalars: Iterable[str]) -> Split:
     to it where there is a derivative beside it."""
     known = {symbol(name) for name in scalars}
     derivatives = equation.derivatives
-    linear: dict[tuple[int, int, Orders], Expr] = {}
+    linear: dict[tuple[int, int, str], Expr] = {}
     rests: list[dict[Expr, Expr]] = []
     for i, terms in enumerate(equation.terms.values()):
         rest = {}
         for what, coefficient in terms.items():
             if what.is_Symbol and what.name in derivatives and coefficient.free_symbols <= known:
-                state, orders = derivatives[what.name]
-                linear[i, equation.states.index(state), orders] = coefficient
+                state, letters = derivatives[what.name]
+                linear[i, equation.states.index(state), letters] = coefficient
             else:
                 rest[what] = coefficient
         rests.append(rest)
-    if not any(sum(orders) for _, _, orders in linear):  # nothing to convolve
+    if not any(letters for _, _, letters in linear):  # nothing to convolve
         for (i, j, _), coefficient in linear.items():
             rests[i][symbol(equation.states[j])] = coefficient
         linear = {}

@@ -22,11 +22,11 @@ from tableau2net.nn.space.grid_waves import symbols
 from tableau2net.nn.space.linear_solves import solved
 from tableau2net.nn.space.right_side import Split, WrittenFunction, renamed, safe_names, sum_of
 from tableau2net.nn.space.stencil_weights import ExactBuffers, StencilWeights
-from tableau2net.scheme.derivative_letters import AXES, letters_of
-from tableau2net.scheme.equation import Equation, Orders
+from tableau2net.scheme.derivative_letters import AXES
+from tableau2net.scheme.equation import Equation
 
 CONVOLUTIONS: tuple[Callable[..., Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
-Channel = tuple[int, Orders]  # a state, and a derivative of it
+Channel = tuple[int, str]  # a state, and the letters of a derivative of it
 
 
 class SpaceField(ExactBuffers):
@@ -60,18 +60,21 @@ class SpaceField(ExactBuffers):
         super().__init__()
         self.states, self.h, self.boundary = tuple(states), tuple(h), tuple(boundary)
         self.stencils, self.coefficients, self.equation = stencils, coefficients, equation
-        self._scales = [prod(step**-m for step, m in zip(self.h, orders, strict=True)) for orders in self._orders]
+        derivatives = stencils.derivatives
+        self._scales = [prod(step**-m for step, m in zip(self.h, o.orders, strict=True)) for o in derivatives]
+        if len(set(self.h)) > 1 and (added := [each.name for each in derivatives if len(each.terms) > 1]):
+            raise InputError(f"h: the stencil of {added[0]} adds derivatives on a grid of equal steps; write one step")
         self.split: Split | None = None
         self.linear_rows: tuple[int, ...] = ()
         if isinstance(right, Split):
             assert equation is not None
             self.split = right
-            read = [at for name, at in equation.derivatives.items() if name in right.reads and any(at[1])]
-            self.channels: tuple[Channel, ...] = tuple((self.states.index(state), orders) for state, orders in read)
+            read = [at for name, at in equation.derivatives.items() if name in right.reads and at[1]]
+            self.channels: tuple[Channel, ...] = tuple((self.states.index(state), letters) for state, letters in read)
             self.linear_rows = tuple(sorted({i for i, _, _ in right.linear}))
             self.right = self._written(right)
         else:
-            self.channels = tuple(product(range(len(self.states)), self._orders))
+            self.channels = tuple(product(range(len(self.states)), self._letters))
             self.right = right
         self.names = tuple(self._name(channel) for channel in self.channels)
         self._mix()
@@ -100,11 +103,11 @@ class SpaceField(ExactBuffers):
         return self
 
     @property
-    def _orders(self) -> list[Orders]:
-        return [each.orders for each in self.stencils.derivatives]
+    def _letters(self) -> list[str]:
+        return [each.name for each in self.stencils.derivatives]
 
     def _name(self, channel: Channel) -> str:
-        state, letters = self.states[channel[0]], letters_of(channel[1])
+        state, letters = self.states[channel[0]], channel[1]
         return f"{state}_{letters}" if letters else state
 
     @property
@@ -126,20 +129,20 @@ class SpaceField(ExactBuffers):
 
     def _mix(self) -> None:
         """How each channel that the convolution gives is made of the derivatives of each state: (channels·S, n)."""
-        s, orders = len(self.states), self._orders
+        s, names = len(self.states), self._letters
         rows = len(self.channels) + len(self.linear_rows)
-        mixing = np.zeros((rows, s, len(orders)))
+        mixing = np.zeros((rows, s, len(names)))
         for k, (state, o) in enumerate(self.channels):
-            i = orders.index(o)
+            i = names.index(o)
             mixing[k, state, i] = self._scales[i]
         learnt: list[tuple[int, int, Expr]] = []
         for (equation, state, o), coefficient in (self.split.linear if self.split else {}).items():
-            row, i = len(self.channels) + self.linear_rows.index(equation), orders.index(o)
+            row, i = len(self.channels) + self.linear_rows.index(equation), names.index(o)
             if coefficient.is_number:
                 mixing[row, state, i] = float_of(coefficient) * self._scales[i]
             else:
                 learnt.append((row * s + state, i, coefficient))
-        self.hold("mixing", mixing.reshape(rows * s, len(orders)))
+        self.hold("mixing", mixing.reshape(rows * s, len(names)))
         self.weighing = None
         if learnt:
             names = sorted({x.name for _, _, c in learnt for x in c.free_symbols})

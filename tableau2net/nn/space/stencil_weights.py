@@ -196,7 +196,7 @@ def _points(derivative: Derivative, learn: Learn, size: int | None, signed: bool
     """The points that the weights of a derivative may stand on."""
     points = derivative.points
     axes = [a for a, m in enumerate(derivative.orders) if m]
-    if signed and len(axes) > 1:
+    if signed and (len(axes) > 1 or len(derivative.terms) > 1):
         raise InputError(f"keep_dissipative: {derivative.name} is along several axes, where its symbol has no one sign")
     if learn == "frozen" or not derivative.parts:
         return tuple(points)
