@@ -6,10 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sympy import lambdify
 
 from tableau2net.discovery.cole_hopf import cole_hopf
 from tableau2net.discovery.problems import PROBLEMS, Drawn, convection
 from tableau2net.discovery.spectral import Box, march
+from tableau2net.scheme import Equation, load
+
+AS_DATA = {  # the file that says the same equation, and values of its parameters
+    "advection": ("advection", {"a": 1}),
+    "heat": ("heat", {"kappa": "1/10"}),
+    "burgers-1d": ("burgers", {"nu": "1/10"}),
+    "burgers-2d": ("burgers-2d", {"nu": "1/20"}),
+    "convection-diffusion": ("pde-net-a", {}),
+    "reaction-diffusion": ("pde-net-b", {}),
+}
 
 
 def drawn(name, trajectories=2, steps=3, **asked):
@@ -34,6 +45,23 @@ def waves(u, at, highest):
     for k in range(-highest, highest + 1):
         total += np.mean(u * np.exp(-1j * k * x)) * np.exp(1j * k * at)
     return total.real
+
+
+@pytest.mark.parametrize("name", PROBLEMS.keys() - {"convection-diffusion-reaction"})
+def test_truths_are_those_of_the_equations_that_are_files(name):
+    problem, (file, values) = PROBLEMS[name], AS_DATA[name]
+    equation = load(file, Equation).with_values(**values)
+    assert (equation.states, equation.dimension) == (problem.states, problem.axes)
+    x, y = (torch.rand(5, generator=torch.Generator().manual_seed(n), dtype=torch.float64) * 6 for n in (0, 1))
+    for state, terms in equation.terms.items():
+        named = {tuple(sorted(str(what).split("*"))): c for what, c in terms.items()}
+        truth = {tuple(sorted(term.split())): c for term, c in problem.terms[state].items()}
+        assert named.keys() == truth.keys()
+        for term, exact in named.items():
+            places = sorted(exact.free_symbols, key=str)
+            wanted = lambdify(places, exact, "numpy")(*({"x": x, "y": y}[str(each)].numpy() for each in places))
+            found = truth[term](x, y).numpy() if callable(truth[term]) else truth[term]
+            assert found == pytest.approx(wanted, rel=1e-14)
 
 
 def test_advection_is_a_shift():
