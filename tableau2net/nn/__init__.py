@@ -1,4 +1,9 @@
-"""Fields, transitions, networks and their registry."""
+"""Fields, transitions, networks and their registry.
+
+What concerns space is imported when it is first used: it waits for the analysis of stencils, networks do not.
+"""
+
+from typing import TYPE_CHECKING
 
 from tableau2net.codegen import CompiledBlock
 from tableau2net.nn.around.depths import sort_depths
@@ -22,7 +27,11 @@ from tableau2net.nn.registry import create_model, list_models, model_name
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
-from tableau2net.nn.space import SpaceField, field, stencils_of
+
+if TYPE_CHECKING:
+    from tableau2net.nn.space import SpaceField as SpaceField
+    from tableau2net.nn.space import field as field
+    from tableau2net.nn.space import stencils_of as stencils_of
 
 __all__ = [
     "CompiledBlock",
@@ -55,3 +64,16 @@ __all__ = [
     "steps_taken",
     "summary",
 ]
+
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would believe in every name
+
+    def __getattr__(name):
+        if name not in ("SpaceField", "field", "stencils_of"):
+            raise AttributeError(f"module 'tableau2net.nn' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module("tableau2net.nn.space"), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
