@@ -15,9 +15,11 @@ from functools import cache, reduce
 import torch
 from torch import Tensor, nn
 
+from tableau2net.analysis.space.order_set import moment_basis
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.constructed.stencils import interpolating
 from tableau2net.scheme.constructed.stencils import upwind as upwind_table
+from tableau2net.scheme.derivative_letters import letters_of
 
 Order = tuple[int, ...]  # of a derivative along each axis
 
@@ -30,17 +32,7 @@ def orders_up_to(total: int, axes: int) -> list[Order]:
 
 def name_of(state: str, order: Order) -> str:
     """u, u_x, u_xxy."""
-    letters = "".join(axis * k for axis, k in zip("xyz", order, strict=False))
-    return f"{state}_{letters}" if letters else state
-
-
-def moments_to_weights(points: int) -> Tensor:
-    """The inverse of the matrix (j^k / k!) with rows k and columns j = −r … r: weights along an axis from moments."""
-    reach = points // 2
-    j = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    moments = torch.stack([j**k / math.factorial(k) for k in range(points)])
-    inverse: Tensor = torch.linalg.inv(moments)
-    return inverse
+    return f"{state}_{letters_of(order)}" if any(order) else state
 
 
 @cache
@@ -81,7 +73,9 @@ class Differences(nn.Module):
         self.register_buffer("start", torch.stack([self._start(order) for order in self.orders]))
         free = [[self._is_free(order, k) for k in self._moments] for order in self.orders]
         self.register_buffer("free", torch.tensor(free).reshape(self.start.shape))
-        self.register_buffer("inverse", moments_to_weights(points))
+        along = moment_basis(tuple((j,) for j in range(-(points // 2), points // 2 + 1)))
+        inverse = [[float(entry) for entry in row] for row in along.inverse]  # an axis's weights from its moments
+        self.register_buffer("inverse", torch.tensor(inverse, dtype=torch.float64))
         scale = [math.prod(step**-k for step, k in zip(self.h, order, strict=True)) for order in self.orders]
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
         many = int(self.free.sum())

@@ -160,11 +160,11 @@ class CoefficientTable:
                 raise InputError(f"{self.name or self.called()} has no parameter {name!r} (it has: {known})")
         fixed = [replace(p, value=parse(values[p.name])) for p in self.parameters if p.name in values]
         point = {p.symbol: p.value for p in fixed}
-        return self.with_coefficients(
-            {n: substitute(c, point) for n, c in self.coefficients.items()},
-            parameters=tuple(p for p in self.parameters if p.name not in values),
-            claims={},  # they were said of the family
-        )
+        open_ones = tuple(p for p in self.parameters if p.name not in values)
+        return self._substituted(point, parameters=open_ones, claims={})  # these were said of the family
+
+    def _substituted(self, point: dict[Expr, Expr], **changes: Any) -> Self:
+        return self.with_coefficients({n: substitute(c, point) for n, c in self.coefficients.items()}, **changes)
 
     def at_defaults(self) -> Self:
         """The member of the family at the declared parameter values: no parameter is left."""

@@ -234,20 +234,8 @@ class Equation(CoefficientTable):
         rows = {state: tuple((c, _label(rest)) for rest, c in terms.items()) for state, terms in self.terms.items()}
         return tuple(CellGrid((1, 1), (own,), Label(f"{state}_t", f"{state}_t")) for state, own in rows.items())
 
-    def with_values(self, /, **values: object) -> Self:
-        """The equation at values of parameters; the others stay open. Raises InputError as of a scheme."""
-        for name in values:
-            if name not in self.symbols:
-                known = ", ".join(self.symbols) or "none"
-                raise InputError(f"{self.name or 'equation'} has no parameter {name!r} (it has: {known})")
-        fixed = [replace(p, value=parse(values[p.name])) for p in self.parameters if p.name in values]
-        point = {p.symbol: p.value for p in fixed}
-        return replace(
-            self,
-            right=tuple(text_of(substitute(rate, point)) for rate in self.rates),
-            parameters=tuple(p for p in self.parameters if p.name not in values),
-            claims={},
-        )
+    def _substituted(self, point: dict[Expr, Expr], **changes: Any) -> Self:
+        return replace(self, right=tuple(text_of(substitute(rate, point)) for rate in self.rates), **changes)
 
 
 def _label(rest: Expr) -> Label:

@@ -9,8 +9,8 @@ come out as anything.
 from __future__ import annotations
 
 from tableau2net.analysis.space.moments import moment_name
+from tableau2net.analysis.space.order_set import moment_basis
 from tableau2net.exact.text import symbol
-from tableau2net.nn.space.order_set import moment_basis
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.scheme.derivative_letters import total_order
 

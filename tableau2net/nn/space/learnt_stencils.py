@@ -10,10 +10,10 @@ import torch
 from sympy import Expr, Rational, S
 from torch import Tensor, nn
 
+from tableau2net.analysis.space.order_set import moment_basis
 from tableau2net.errors import InputError
 from tableau2net.nn.learnt.schemes import digits_of, shortest
 from tableau2net.nn.space.derivatives import Derivative, Offset
-from tableau2net.nn.space.order_set import moment_basis
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.nn.space.stencil_weights import StencilWeights
 from tableau2net.scheme import Stencil

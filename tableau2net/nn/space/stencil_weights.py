@@ -11,10 +11,10 @@ import torch
 from sympy import S
 from torch import Tensor, nn
 
+from tableau2net.analysis.space.order_set import free_moments, moment_basis
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.nn.space.derivatives import Derivative, Offset
-from tableau2net.nn.space.order_set import free_moments, moment_basis
 from tableau2net.nn.space.sign_kept import Doubles, SignedPart, signed_part
 
 Learn = Literal["frozen", "constrained", "free"]
