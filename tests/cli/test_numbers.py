@@ -12,7 +12,7 @@ GIVEN = {
     "generate": ["multistep", "--order", "1", "--steps", "1"], "compile": ["rk4"], "models": [],
     "summary": ["resnet14"],
     "train": ["--data", "glyphs:20:20", "--epochs", "1", "--depth", "8"], "refine": ["run", "-o", "x"],
-    "table": ["run"], "evaluate": ["run"],
+    "table": ["run"], "evaluate": ["run"], "cfl": ["rk4", "central-1-4"], "discover": ["heat"],
 }  # fmt: skip
 NONE = ("", "nan", "-inf", "1e999", "9" * 30, "-" + "9" * 30, "9" * 5000)
 NUMBERS = [
@@ -46,6 +46,10 @@ REFUSED = {
     ("train", "--num-threads"), ("train", "--size"), ("train", "--workers"), ("table", "--jobs"),
     ("summary", "--num-classes"), ("show", "--terms"), ("generate", "--order"),
     ("generate", "--steps"), ("generate", "--stages"), ("generate", "--embedded"), ("compile", "--keep-order"),
+    ("cfl", "--terms"), ("cfl", "--dimension"), ("discover", "--points"), ("discover", "--keep-order"),
+    ("discover", "--mesh"),
+    ("discover", "--derivatives"), ("discover", "--degree"), ("discover", "--upwind"), ("discover", "--trajectories"),
+    ("discover", "--grid"), ("discover", "--times"), ("discover", "--rollout"),
 }  # fmt: skip
 
 
