@@ -81,6 +81,12 @@ def curve(scheme: Scheme, part: int | None = None, *, embedded: bool = False) ->
     return _curve(scheme, part, embedded)
 
 
+def free_of_parameters(scheme: Scheme) -> bool:
+    """Whether Φ(ζ, z) is known to be the same for all values of a scheme's parameters."""
+    found = None if _many_symbols(prune(lower(scheme))) else _curve(scheme, None, False)
+    return found is not None and found.poly.as_expr().free_symbols <= {Z, ZETA}
+
+
 @cache
 def _curve(scheme: Scheme, part: int | None, embedded: bool) -> Curve | None:
     step = lower(scheme)

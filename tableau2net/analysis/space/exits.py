@@ -47,6 +47,8 @@ def first_exit(line: SymbolLine) -> Exit | None:
     """Where stability that begins at ν = 0 ends: at 0 if there is none; None if it never does. Raises TooMuch."""
     nothing = Exit(Fraction(0), Fraction(0), _known(Fraction(0)))
     if line.excess is None:
+        if line.curve.steps == 1 or all(p.degree() < 1 for p in line.curve.coefficients):
+            return None  # |R| = 1 at every step, or what is zero-stable and does not see z
         if line.stable_at(Fraction(1) / Fraction(max(line.size, 1e-6)).limit_denominator(100)):
             raise TooMuch("all roots stay on the unit circle")
         return nothing

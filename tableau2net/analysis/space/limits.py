@@ -2,7 +2,7 @@
 
 Where the symbol is real and not positive, or imaginary, it covers a segment from 0, and the limit is the scheme's
 stability interval over the largest |ŝ|, in any dimension, and nothing is stable beyond. On one axis the excess
-decides (`exits`). Else floats look.
+decides (`exits`). Else waves along lines of angles are decided so (`angle_lines`), and floats look at the others.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
 
 from tableau2net.analysis.budget import ask
-from tableau2net.analysis.reading.linear import Curve, curve
+from tableau2net.analysis.reading.linear import Curve, curve, free_of_parameters
+from tableau2net.analysis.space.angle_lines import angle_lines
 from tableau2net.analysis.space.certified import certified_limit
 from tableau2net.analysis.space.cosines import largest, never_negative
 from tableau2net.analysis.space.excess import Wave
@@ -51,7 +53,8 @@ class Limit:
 
 def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
     """The largest Δt on u_t = Σ c D u. Raises TooMuch, and InputError for several states."""
-    kind = "declared values" if scheme.parameters or any(t.stencil.parameters for t in terms) else "exact"
+    open_ = [t.stencil for t in terms if t.stencil.parameters] or (scheme.parameters and not _free(scheme))
+    kind = "declared values" if open_ else "exact"
     kind = "decimal" if scheme.digits or any(t.stencil.digits for t in terms) else kind
     fixed = scheme.at_defaults() if scheme.parameters else scheme
     terms = [settled(t) for t in terms]
@@ -68,9 +71,15 @@ def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
     waves = along_axes(terms)
     found = None if waves is None else _of_waves(phi, waves)
     if found is None:
-        return _sampled(fixed, phi, terms)
+        seen = _sampled(fixed, phi, terms)
+        return replace(seen, kind=kind) if seen.kind == "exact" else seen
     assert waves is not None
     return _with_angle(replace(found, kind=kind if found.kind == "exact" else found.kind), phi, waves)
+
+
+def _free(scheme: Scheme) -> bool:
+    """Whether Φ is the same for all values of parameters, as far as that is found in time."""
+    return bool(ask("parameters in Φ", lambda: free_of_parameters(scheme), scheme, silent=True))
 
 
 def _of_waves(phi: Curve, waves: list[Wave]) -> Limit | None:
@@ -186,14 +195,36 @@ def _answer(value: Expr, kind: str) -> Limit:
 
 
 def _sampled(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:
-    """What floats see; proved on boxes of angles, but for growth by less than 1e-10, where that comes to an end."""
+    """0 where waves along a line grow at every small step; else what floats see, which is no more than along any line,
+    proved on boxes of angles, but for growth by less than 1e-10, where that comes to an end."""
+    bound = _along_lines(scheme, terms)
+    if bound.value.is_zero:
+        return replace(bound, later=None)
     low, high = sampled_limit(scheme, terms)
-    if low == float("inf"):
+    least, most = (float(np.nextafter(float(x), side)) for x, side in zip(bound.enclosure, (0, np.inf), strict=True))
+    low, high = min(low, least), min(high, most)
+    if high == float("inf"):
         return Limit(oo, "sampled", (oo, oo), later=None)
     proved = certified_limit(phi, terms, low) if low else None
     kind = "sampled" if proved is None else "to 1e-10"
-    low, high = proved or (low, high)
+    if proved is not None:
+        low, high = proved[0], high if proved[1] == low else proved[1]
     if not low:
         return Limit(S.Zero, kind, (S.Zero, S.Zero), later=None)
     ends = tuple(Rational(*Fraction(x).as_integer_ratio()) for x in (low, high))
     return Limit(Float(low, 10), kind, (ends[0], ends[1]), later=None)
+
+
+def _along_lines(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
+    """The least limit of waves along a line of angles, of those that are decided in time; exact."""
+    found = [_answer(oo, "exact")]
+
+    def decide() -> None:
+        for line in angle_lines(terms) if len({a for t in terms for a in t.axes}) > 1 else ():
+            one = ask("waves along a line", partial(limit, scheme, line), scheme, line, silent=True)
+            found.extend([one] if one else [])
+            if found[-1].value.is_zero:
+                break
+
+    ask("waves along lines", decide, scheme, tuple(terms), silent=True)
+    return min(found, key=lambda each: float(each.enclosure[1]))
