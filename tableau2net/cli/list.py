@@ -1,22 +1,25 @@
-"""`tableau2net list`: the schemes and stencils that can be named."""
+"""`tableau2net list`: the schemes, stencils and equations that can be named."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from tableau2net.cli.streams import print_json
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Equation, Stencil
 from tableau2net.scheme.library import catalogue
+
+OTHERS = {Stencil.family: "stencil", Equation.family: "equation"}  # families that are no schemes
 
 
 def list_(
     pattern: Annotated[str, typer.Argument(help="A shell pattern, such as 'ssprk*'.")] = "*",
     json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
 ) -> None:
-    """List the schemes and the stencils of the library.
+    """List the schemes, the stencils and the equations of the library.
 
     Of families that exist for any number, such as gauss-S, bdf-K and central-M-P, the first few are listed. The order
     shown is the one each claims; `check` proves it.
@@ -45,6 +48,7 @@ def list_(
     console = Terminal()
     if entries:
         console.print(table)
-    stencils = sum(entry.family == Stencil.family for entry in entries)
-    counts = {"schemes": len(entries) - stencils, "stencils": stencils}
-    console.print(" and ".join(f"{n} {what}" for what, n in counts.items() if n) or "0 schemes")
+    counts = Counter(OTHERS.get(entry.family, "scheme") for entry in entries)
+    told = [f"{n} {kind}{'s' * (n > 1)}" for kind in ("scheme", *OTHERS.values()) if (n := counts[kind])]
+    *first, last = told or ["0 schemes"]
+    console.print(f"{', '.join(first)} and {last}" if first else last)

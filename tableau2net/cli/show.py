@@ -1,4 +1,4 @@
-"""`tableau2net show`: one scheme or stencil, everything known of it."""
+"""`tableau2net show`: one scheme, stencil or equation, everything known of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Stencil, as_scheme, as_table
+from tableau2net.scheme import CoefficientTable, Equation, Stencil, as_scheme, as_table
 
 
 def show(
-    scheme: Annotated[str, typer.Argument(help="A name, or the path of a file, of a scheme or a stencil.")],
+    scheme: Annotated[
+        str, typer.Argument(help="A name, or the path of a file, of a scheme, a stencil or an equation.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, numbers exact.")] = False,
     terms: Annotated[
         int,
@@ -26,7 +28,7 @@ def show(
         bool, typer.Option("--latex", help="The tableau or formula, and the step or operator, for a paper.")
     ] = False,
 ) -> None:
-    """Show a scheme or a stencil: its coefficients, and what follows from them exactly."""
+    """Show a scheme, a stencil or an equation: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
     loaded = as_table(scheme, CoefficientTable)
@@ -50,6 +52,10 @@ def _document(table: CoefficientTable) -> str:
         from tableau2net.scheme.typeset.difference import document as of_stencil
 
         return of_stencil(table)
+    if isinstance(table, Equation):
+        from tableau2net.scheme.typeset.rates import document as of_equation
+
+        return of_equation(table)
     from tableau2net.step.typeset_step import document
 
     return document(as_scheme(table))

@@ -17,8 +17,13 @@ def register_step_check(kind: type, check: Check) -> None:
     _checks[kind] = check
 
 
+def said_of_steps(function: object, scheme: Scheme, size: float) -> str:
+    """What a field has to say of steps of this size; empty where it is of no class that is asked."""
+    found = (check(function, scheme, abs(size)) for kind, check in _checks.items() if isinstance(function, kind))
+    return next(filter(None, found), "")
+
+
 def warn_of_steps(function: object, scheme: Scheme, size: float) -> None:
-    """Warn, where a field is of a class that is asked, and has something to say."""
-    for kind, check in _checks.items():
-        if isinstance(function, kind) and (told := check(function, scheme, abs(size))):
-            warnings.warn(told, RuntimeWarning, stacklevel=5)
+    """Warn, where a field has something to say."""
+    if told := said_of_steps(function, scheme, size):
+        warnings.warn(told, RuntimeWarning, stacklevel=5)

@@ -1,6 +1,7 @@
 """The commands that take stencils: beside schemes where that makes sense, refused in one line where it does not."""
 
 import json
+import re
 
 import pytest
 
@@ -38,11 +39,22 @@ def test_check_takes_stencils_and_schemes_together(run, tmp_path):
     assert record[0]["failing"][0]["moment"] == [4]
 
 
-def test_list_counts_both(run):
+def test_list_counts_each_kind(run):
     code, out, _ = run("list", "central-1-*")
     assert (code, out.splitlines()[-1].endswith("stencils")) == (0, True)
     assert {entry["family"] for entry in json.loads(run("list", "*-1-2", "--json")[1])} == {"stencil"}
-    assert " schemes and " in run("list", "*-2*")[1].splitlines()[-1]
+    last = run("list", "*-2*")[1].splitlines()[-1]
+    assert re.fullmatch(r"\d+ schemes, \d+ stencils and 1 equation", last)
+    assert run("list", "burgers*")[1].splitlines()[-1] == "2 equations"
+
+
+def test_an_equation_is_typeset(run):
+    out = run("show", "burgers", "--latex")[1]
+    assert r"\partial_t u &= \nu u_{xx} - u u_{x}" in out
+    two = run("show", "gray-scott", "--latex")[1].splitlines()
+    assert two[-3].startswith(r"\partial_t u &= \mathit{du} \left(u_{xx} + u_{yy}\right)")
+    assert two[-2].startswith(r"\partial_t v &=")
+    assert r"- 2 \Delta u - \Delta^{2} u" in run("show", "swift-hohenberg", "--latex")[1]
 
 
 def test_compare_of_stencils(run):

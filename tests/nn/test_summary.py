@@ -300,3 +300,20 @@ def test_layer_parallel_on_the_command_line(run: Any) -> None:
     assert "\nlayer-parallel 2:2:FCF:2,1: modelled speed; serial steps: 1 " in out  # in one line, from the left
     status, out, err = run("summary", "resnet38", "--layer-parallel", "two")
     assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_step_beyond_the_limit_of_an_equation_is_a_warning() -> None:
+    """u_t = u_xx with central-2-4: euler is stable to 3/8 h² = 0.09375; each line once, for all fields of a block."""
+
+    def told(block: nn.Module) -> list[str]:
+        return [text for text in summary(block, (1, 16)).warnings if "with frozen coefficients" in text]
+
+    def heat() -> nn.Module:
+        return t2n.field(["central-2-4"], h=0.5)
+
+    assert told(t2n.compile("euler")([heat(), heat()], h=0.093)) == []
+    (line,) = told(t2n.compile("euler")([heat(), heat()], h=0.1))
+    assert line.startswith("the network: euler with steps of 0.1 is unstable on u_t")
+    assert "0.09375" in line
+    parts = [t2n.field("burgers", h=0.5, part=part) for part in ("rest", "linear")]
+    assert told(t2n.compile("ars-222", solver="resolvent")([parts], h=9.0)) == []  # a limit is of one field

@@ -13,6 +13,7 @@ from tableau2net.analysis.stability import stability
 from tableau2net.codegen.compile_options import Backward
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
+from tableau2net.integration.step_checks import said_of_steps
 from tableau2net.multigrid import Plan
 from tableau2net.nn.around.gates import gates_of
 from tableau2net.nn.around.stochastic import noise, sense
@@ -28,6 +29,7 @@ from tableau2net.nn.overview.norms import norm_of
 from tableau2net.nn.overview.probes import flops, lipschitz, receptive_field, saved_bytes
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import Scheme
+from tableau2net.step.lower import lower
 
 # that of "adjoint" is of something else
 WAYS: tuple[Backward, ...] = tuple(way for way in get_args(Backward) if way != "adjoint")
@@ -151,6 +153,7 @@ def _block(
     raw, residual = made.coefficients, residual_of(block, inputs, named)
     warnings = (
         *implicit_warnings(made, steepness, residual),
+        *_step_warnings(made, fields_of(block)),
         *(coarse_warnings(made.h, steepness, plan, real) if plan else ()),
         *(_stability_warnings(made.h, steepness, real, imaginary) if made.order >= 0 else ()),
         *(f"coefficient {n} has no gradient: nothing that is learnt moves it" for n in raw if _full(name, n) in silent),
@@ -219,6 +222,12 @@ def _intervals(scheme: Scheme) -> tuple[float | None, float | None]:
         for x in (found.real_interval, found.imaginary_interval)
     )
     return real, imaginary
+
+
+def _step_warnings(made: Specification, fields: Sequence[nn.Module]) -> Iterator[str]:
+    """What fields that know how large a step may be say of these, each line once; of schemes with one field."""
+    if lower(made.scheme).parts == 1:
+        yield from dict.fromkeys(filter(None, (said_of_steps(field, made.scheme, made.h) for field in fields)))
 
 
 def _stability_warnings(h: float, steepness: float | None, real: float | None, imaginary: float | None) -> list[str]:
