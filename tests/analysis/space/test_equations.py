@@ -32,10 +32,12 @@ def test_an_order_is_that_of_the_least_stencil():
         factor = sympy.S.One
         for axis, stencil in placed:
             rate = (a, b)[axis]
-            factor *= sum(w * sympy.exp(j * h * rate) for (j,), w in stencil.points.items()) / h ** stencil.orders[0]
+            wave = sum(
+                w * (j * h * rate) ** k / sympy.factorial(k) for (j,), w in stencil.points.items() for k in range(9)
+            )
+            factor *= sympy.expand(wave / h ** stencil.orders[0])
         found += factor - a ** letters.count("x") * b ** letters.count("y")
-    series = sympy.series(found, h, 0, 5).removeO()
-    assert sympy.Poly(sympy.expand(series), h).monoms()[-1] == (3,)
+    assert sympy.Poly(sympy.expand(found), h).monoms()[-1] == (3,)
     assert equation_order(equation).order == 3
     assert "x (upwind-3)" in str(equation_order(equation).failing[0])
 
