@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import Ending, IntegrationError
-from tableau2net.integration.system import States, System
+from tableau2net.integration.system import States, System, slope_of
 
 WIDTH = 4  # units in the last place between which a zero is found
 MOST = 100  # turns of a search: twice what halving a float's interval takes
@@ -58,6 +58,7 @@ class Watch:
         self.forward = t1 >= t0
         self.members = system.states[0].shape[:1]
         self.batched = False
+        self.looked = 0  # how often, of all events
         self.values = self._values(t0, system.states)
         self.signs = self.values.sign()
         self.ends: list[tuple[float, int, States] | None] = [None] * self.values.shape[1]
@@ -125,9 +126,17 @@ class Watch:
 
     def _called(self, event: Event, t: float, states: States) -> Tensor:
         """Of an event, for each member, as part of a graph."""
-        found = event.function(t, *states)
-        value = found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
-        if not value.is_floating_point() or value.shape not in ((), (1,), self.members):
+        found = slope_of(event.function, t, states, thorough=self.looked < len(self.events), name="event")
+        self.looked += 1
+        try:
+            if isinstance(found, bool):
+                raise TypeError
+            value = found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise InputError(
+                f"event gave {type(found).__name__}: a real number is expected; its zero is looked for"
+            ) from None
+        if not value.is_floating_point() or value.is_sparse or value.shape not in ((), (1,), self.members):
             raise InputError(
                 f"event gave {value.dtype} {tuple(value.shape)}: a real number is expected, or one for each entry of "
                 "y's first dimension; its zero is looked for"

@@ -19,7 +19,7 @@ from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
 States = tuple[Tensor, ...]
-CHANGES = "f changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
+CHANGES = "changes its argument in place (y.mul_, y[0] = …, a ReLU with inplace=True): let it return a new tensor"
 
 
 class CountedField:
@@ -50,7 +50,7 @@ class CountedField:
             version = states[0]._version
             slope = self.function(t, *states)
             if states[0]._version != version:
-                raise InputError(CHANGES)
+                raise InputError(f"f {CHANGES}")
         else:
             slope = slope_of(self.function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
@@ -85,26 +85,26 @@ class PartField(CountedField):
         return self._evaluated(self.like, t, *states)
 
 
-def slope_of(function: Callable[..., Any], t: float, states: States, thorough: bool) -> Any:
-    """What a function returns. Raises InputError where it changes the states: by the count of changes that torch
-    keeps, and, where there is none or for a thorough look, by their values."""
+def slope_of(function: Callable[..., Any], t: float, states: States, thorough: bool, name: str = "f") -> Any:
+    """What a function returns, which is called `name`. Raises InputError where it changes the states: by the count of
+    changes that torch keeps, and, where there is none or for a thorough look, by their values."""
     copies = tuple(y.clone() for y in states) if thorough or states[0].is_inference() else None
     versions = () if states[0].is_inference() else tuple(y._version for y in states)
     try:
         found = function(t, *states)
     except TypeError:
         if thorough:
-            _takes(function, t, states)
+            _takes(function, t, states, name)
         raise
     changed = any(y._version != n for y, n in zip(states, versions, strict=False))
     if copies and not changed:
         changed = any(not torch.equal(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
     if changed:
-        raise InputError(CHANGES)
+        raise InputError(f"{name} {CHANGES}")
     return found
 
 
-def _takes(function: Callable[..., Any], t: float, states: States) -> None:
+def _takes(function: Callable[..., Any], t: float, states: States, name: str) -> None:
     """Raises InputError where a function cannot be called with a time and these states."""
     called = function.forward if isinstance(function, torch.nn.Module) else function
     try:
@@ -114,8 +114,8 @@ def _takes(function: Callable[..., Any], t: float, states: States) -> None:
     try:
         signature.bind(t, *states)
     except TypeError as error:
-        wanted = "f(t, y)" if len(states) == 1 else f"f(t, …) with {len(states)} states"
-        raise InputError(f"f is called as {wanted}, which it does not take: {error}") from None
+        wanted = f"{name}(t, y)" if len(states) == 1 else f"{name}(t, …) with {len(states)} states"
+        raise InputError(f"{name} is called as {wanted}, which it does not take: {error}") from None
 
 
 def _memory(slope: Tensor) -> int | None:

@@ -193,6 +193,17 @@ def test_members_of_a_batch_have_gradients_of_their_own():
         (lambda t, y: y > 0, "a real number is expected"),
         (lambda t, y: y[:2], "one for each entry"),
         ((lambda t, y: y[0], lambda t, y: y), "all give one number"),
+        (lambda t, y: "x", "event gave str: a real number"),
+        (lambda t, y: None, "event gave NoneType"),
+        (lambda t, y: [1.0, "a"], "event gave list"),
+        (lambda t, y: 10**400, "event gave int"),
+        (lambda t, y: True, "event gave bool"),
+        (lambda t, y: y[:1].to_sparse(), "a real number is expected"),
+        (lambda t: t, r"event is called as event\(t, y\)"),
+        (lambda t, y: y.mul_(0)[0] + 1 - t, "event changes its argument in place"),
+        (lambda t, y: y.data.mul_(0)[0] + 1 - t, "event changes its argument in place"),
+        ((lambda t, y: t - 9.0, lambda t, y: y.data.mul_(0)[0] + 1 - t), "event changes its argument in place"),
+        (lambda t, y: y.mul_(0)[0] if t > 0.5 else 1.0, "event changes its argument in place"),
     ],
 )
 def test_what_is_no_event_is_said_in_a_line(event, says):
