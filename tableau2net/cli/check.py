@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sympy import Expr, Float
+from sympy import CRootOf, Expr, Float
 
 from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
@@ -24,7 +24,9 @@ from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import is_long
 from tableau2net.scheme import CoefficientTable, as_table
+from tableau2net.scheme.claimable import Printed
 from tableau2net.sinks import printable
+from tableau2net.words import counted
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
 RUN = (RESULT, "model.safetensors")
@@ -151,7 +153,12 @@ def verdict_text(source: str, verdict: Verdict) -> str:
     open_ = not wrong and not verdict.ok
     state = "UNKNOWN" if open_ else "ok" if verdict.ok else "REFUTED"
     lines = [f"{state:8}{verdict.name or source}: {_says(order)}"]
-    lines += [f"{'':8}claims {c.claim} = {_short(c.declared)}, found {_short(c.found)}" for c in wrong]
+    lines += [
+        f"{'':8}claims {c.claim} = {_short(c.declared)}, found {_short(c.found) if c.nearly is None else c.nearly}"
+        for c in wrong
+    ]
+    near = [c for c in verdict.claims if c.ok and c.nearly]
+    lines += [f"{'':8}{c.claim} = {c.declared} to {counted(c.declared.digits, 'decimal')}: {c.nearly}" for c in near]
     lines += [f"{'':8}{c.why}" for c in wrong if c.why]
     if any("order" in c.claim and not c.why for c in wrong):
         shown = order.failing[:3]
@@ -168,7 +175,8 @@ def verdict_text(source: str, verdict: Verdict) -> str:
 
 
 def _short(value: Any) -> str:
-    return number(value) if isinstance(value, Expr) and is_long(value) else str(value)
+    long = isinstance(value, Expr) and (is_long(value) or value.is_infinite or value.has(CRootOf))
+    return number(value) if long else str(value)
 
 
 def _record(source: str, verdict: Verdict) -> dict[str, Any]:
@@ -179,13 +187,26 @@ def _record(source: str, verdict: Verdict) -> dict[str, Any]:
         "order": verdict.order.order,
         "order_kind": verdict.order.kind,
         "claims": [
-            {"claim": c.claim, "declared": json_of(c.declared), "found": json_of(c.found), "ok": c.ok, "kind": c.kind}
+            {
+                "claim": c.claim,
+                "declared": _declared_json(c.declared),
+                "found": json_of(c.found),
+                "ok": c.ok,
+                "kind": c.kind,
+            }
             | ({"undecided": c.undecided} if c.undecided else {})
             for c in verdict.claims
         ],
         "failing": _failing_json(verdict.order),
         "holds_to_decimals": verdict.decimals,
     }
+
+
+def _declared_json(declared: Any) -> Any:
+    """As of a number that is found; of one in decimals, how many beside it."""
+    if not isinstance(declared, Printed):
+        return json_of(declared)
+    return json_of(declared.value) | {"decimals": declared.digits}
 
 
 def _failing_json(order: Order | SpaceOrder) -> list[dict[str, Any]]:

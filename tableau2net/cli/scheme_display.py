@@ -19,6 +19,7 @@ from tableau2net.analysis.report.report import Report
 from tableau2net.exact.text import float_of, is_long, text_of
 from tableau2net.scheme import CoefficientTable
 from tableau2net.scheme.layout import Cell, CellGrid, Label
+from tableau2net.words import counted
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
 BETWEEN = 4  # columns between tables that stand side by side
@@ -79,7 +80,11 @@ def fact_table(found: Iterable[Fact], scheme: CoefficientTable) -> Table:
 def _verdict(claim: Claim) -> Text:
     if claim.undecided:
         return Text(f"not decided: {claim.undecided}", style="yellow")
-    return Text("proved", style="green") if claim.ok else Text(f"refuted: {_value(claim.found)}", style="bold red")
+    found = claim.nearly or _value(claim.found)
+    if not claim.ok:
+        return Text(f"refuted: {found}", style="bold red")
+    nearly = f" to {counted(claim.declared.digits, 'decimal')}: {found}" if claim.nearly else ""
+    return Text(f"proved{nearly}", style="green")
 
 
 def _lines(grid: CellGrid, *, rounded: bool) -> list[str]:

@@ -5,19 +5,49 @@ It stands here, not with the findings, since a file is read without any analysis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from sympy import Expr
+from sympy import Expr, Rational
 
+from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
+
+DECIMAL = re.compile(r"-?\d{1,60}\.\d{1,60}")
 
 KINDS = {
     bool: "true or false",
     int: "a whole number",
-    Expr: "an exact number as text",
-    Mapping: "a table of exact numbers, as text, by the name of a scheme",
+    Expr: "an exact number as text, decimals, or oo",
+    Mapping: "a table of exact numbers or decimals, as text, by the name of a scheme",
 }
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as a source printed it, in decimals: "1.3926" is true of what is within 1e-4 of it, so that numbers can
+    be claimed that have no radicals. Raises InputError for other text."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not DECIMAL.fullmatch(self.text):
+            raise InputError(f"{self.text[:60]!r}: decimals are expected, such as 1.3926")
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def value(self) -> Rational:
+        return Rational(self.text)
+
+    @property
+    def digits(self) -> int:
+        """How many decimals are printed."""
+        return len(self.text.partition(".")[2])
+
 
 _CLAIMS: dict[str, type] = {
     "order": int,

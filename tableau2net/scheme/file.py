@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, oo
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
-from tableau2net.scheme.claimable import KINDS, claims_with
+from tableau2net.scheme.claimable import DECIMAL, KINDS, Printed, claims_with
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.keys import Key
 from tableau2net.scheme.parameters import Distribution, Parameter
@@ -167,14 +167,23 @@ def _claims(table: Any) -> dict[str, Any]:
         if known[key] is Mapping and isinstance(value, dict):
             for name in value:
                 check_name(name, f"claims.{key}")
-            claims[key] = {name: _exact(x, {}, f"claims.{key}.{name}") for name, x in value.items()}
+            claims[key] = {name: _claimed(x, f"claims.{key}.{name}") for name, x in value.items()}
         elif known[key] is Expr:
-            claims[key] = _exact(value, {}, f"claims.{key}")
+            claims[key] = _claimed(value, f"claims.{key}")
         elif type(value) is not known[key]:
             raise InputError(f"claims.{key} = {value!r}: {KINDS[known[key]]} is expected")
         else:
             claims[key] = value
     return claims
+
+
+def _claimed(value: Any, key: str) -> Any:
+    """A number that is claimed: exact, in decimals as they are printed, or infinite."""
+    if value == "oo":
+        return oo
+    if isinstance(value, str) and DECIMAL.fullmatch(value):
+        return Printed(str(value))
+    return _exact(value, {}, key)
 
 
 def _parameters(table: Any) -> tuple[Parameter, ...]:
@@ -257,7 +266,9 @@ def _bare(key: str) -> str:
 
 
 def _claim(value: Any) -> str:
-    return _string(text_of(value)) if isinstance(value, Expr) else json.dumps(value)
+    if isinstance(value, Expr | Printed):
+        return _string(text_of(value) if isinstance(value, Expr) else value.text)
+    return json.dumps(value)
 
 
 def _entry(table: CoefficientTable, key: Key) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import log10
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, Rational
 from sympy.polys.rootoftools import ComplexRootOf
 
 from tableau2net.analysis.budget import TooMuch, ask, left_out
@@ -18,12 +18,15 @@ from tableau2net.analysis.report.catalogue import claimed, in_time_or_space
 from tableau2net.analysis.report.finding import Finding
 from tableau2net.analysis.space.equations import equation_order
 from tableau2net.analysis.space.moments import SpaceOrder, space_order
+from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
+from tableau2net.scheme.claimable import Printed
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
 
 DIGITS, FAR = 30, 1e-15  # computed to so many digits, numbers that are so far apart are different
+MORE = 3  # digits that are told beyond those of a claim in decimals
 ROUNDING = 1e-7  # conditions that are missed by more are not missed by rounding
 
 
@@ -31,8 +34,9 @@ ROUNDING = 1e-7  # conditions that are missed by more are not missed by rounding
 class Claim:
     """One line of a file's [claims]: what it declares, and what is found. `ok` when they are equal.
 
-    kind: how far the verdict reaches: "exact", "all parameters", "decimal" (to the decimals printed), "linear",
-    "declared values" of the parameters, or the region of them, such as "zero-stable exactly where -1 < k <= 1".
+    kind: how far the verdict reaches: "exact", "all parameters", "decimal" (to the decimals printed), "to 1e-4" (what
+    is found is within the last of the decimals declared), "linear", "declared values" of the parameters, or the region
+    of them, such as "zero-stable exactly where -1 < k <= 1".
     undecided: why nothing was found, where that is more work than a report may be; then it is not ok.
     why: what shows that it is refuted, where its number alone does not."""
 
@@ -47,9 +51,36 @@ class Claim:
     def ok(self) -> bool:
         if self.undecided:
             return False
-        if isinstance(self.declared, Expr):
-            return isinstance(self.found, Expr) and _equal(self.declared, self.found)
+        if isinstance(self.declared, Expr | Printed):
+            return bool(_agrees(self.declared, self.found))
         return bool(self.declared == self.found)
+
+    @property
+    def nearly(self) -> str | None:
+        """What is found, to more decimals than are declared; None where it is that very number, or not one."""
+        if not isinstance(self.declared, Printed) or self.found == self.declared.value or self.undecided:
+            return None
+        if not isinstance(self.found, Expr) or not self.found.is_finite:
+            return None if isinstance(self.found, Expr) else str(self.found)
+        return f"≈ {self.found.evalf(len(self.declared.text) + MORE)}"
+
+
+def _agrees(declared: Expr | Printed, found: Any) -> bool | None:
+    """Whether a number is what is claimed; of decimals, within the last. None where it is not known closely enough."""
+    if isinstance(found, Isolated):
+        value = declared.value if isinstance(declared, Printed) else declared
+        within = Rational(1, 10**declared.digits) if isinstance(declared, Printed) else 0
+        apart = (value - found.high > within) or (found.low - value > within)
+        surely = found.high - value < within and value - found.low < within
+        return None if not apart and not surely else bool(surely)
+    if not isinstance(found, Expr):
+        return False
+    if not isinstance(declared, Printed):
+        return _equal(declared, found)
+    if not found.is_finite:
+        return False
+    near = found if isinstance(found, Rational) else Rational(str(found.evalf(DIGITS + len(declared.text))))
+    return bool(abs(near - declared.value) < Rational(1, 10**declared.digits))
 
 
 def _equal(a: Expr, b: Expr) -> bool:
@@ -129,6 +160,11 @@ def _claim(table: CoefficientTable, key: str, declared: Any) -> Claim:
     decided = ask(name, decide)
     if decided is not None:
         found = Claim(key, declared, *decided)
+        if isinstance(declared, Printed) and found.ok and found.found != declared.value:
+            exactly = found.kind in ("exact", "isolated")
+            found = replace(found, kind=f"{'' if exactly else f'{found.kind}, '}to 1e-{declared.digits}")
+        if isinstance(declared, Expr | Printed) and _agrees(declared, found.found) is None:
+            return replace(found, undecided=f"it is known as {found.found}; claim the decimals that are sure")
         return replace(found, why=row.why(table)) if row.why and not found.ok else found
     return Claim(key, declared, None, undecided=[*why, *(x.why for x in left_out() if x.part == name)][0])
 

@@ -1,17 +1,22 @@
 """The report of a stencil: its rows, JSON, HTML, LaTeX, and the claims of files, by hand-known members."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from sympy import Rational, S, sqrt
+from sympy import Rational, S, oo, sqrt
 
 import tableau2net as t2n
 from tableau2net.analysis.report.catalogue import sections, wings
+from tableau2net.analysis.report.claims import _agrees
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.space.symbol import sampled
+from tableau2net.analysis.ssp.supremum import Isolated
+from tableau2net.cli.check import verdict_text
 from tableau2net.errors import InputError
 from tableau2net.scheme import Stencil
+from tableau2net.scheme.claimable import Printed
 from tableau2net.scheme.file import dumps, loads
 from tableau2net.scheme.typeset.difference import difference_latex, difference_text, document
 
@@ -114,6 +119,53 @@ def test_claims_of_a_file_proved_and_refuted():
     assert boundary.why == "boundary order 3 fails at M_3 of row 0 = -43/102, should be 0"
 
 
+def _upwind(claims):
+    head = 'format = 1\nfamily = "stencil"\nderivative = 1\noffsets = [-1, 0]\nweights = [-1, 1]\n'
+    return loads(f"{head}[claims]\norder = 1\n[claims.cfl]\n{claims}")
+
+
+def test_numbers_without_radicals_are_claimed_in_decimals_and_infinity_as_oo():
+    good = _upwind('rk4 = "1.3926"\neuler = "1.0"\nbackward-euler = "oo"\n')
+    assert loads(dumps(good)) == good
+    assert loads(dumps(good)).claims == good.claims
+    verdict = t2n.check(good)
+    assert verdict.ok
+    assert [c.kind for c in verdict.claims] == ["exact", "to 1e-4", "exact", "exact"]
+    told = verdict_text("mine", verdict)
+    assert told.splitlines()[1:] == [" " * 8 + "cfl.rk4 = 1.3926 to 4 decimals: ≈ 1.39264678"]
+    near = verdict.claims[1]
+    for text, ok in (("1.3924", False), ("1.3925", False), ("1.3927", True), ("1.39264", True), ("1.392648", False)):
+        claim = replace(near, declared=Printed(text))
+        assert (claim.ok, claim.nearly[:8]) == (ok, "≈ 1.3926")
+        assert f"cfl.rk4 = {text}" in verdict_text("mine", replace(verdict, claims=(claim,)))
+    wrong = verdict_text("mine", replace(verdict, claims=(replace(near, declared=Rational(7, 5)),)))
+    assert "found ≈ 1.3926 (a root of" in wrong
+    wrong = verdict_text("mine", replace(verdict, claims=(replace(verdict.claims[3], declared=Rational(7)),)))
+    assert "cfl.backward-euler = 7, found ∞" in wrong
+    assert not replace(verdict.claims[2], declared=oo).ok
+    assert not replace(verdict.claims[3], declared=Printed("7.0")).ok
+
+
+def test_an_isolated_number_is_claimed_in_the_decimals_that_are_sure():
+    known = Isolated(Rational("2.55827"), Rational("2.55828"))
+    told = {text: _agrees(Printed(text), known) for text in ("2.558", "2.5583", "2.55827", "2.55", "2.56")}
+    assert told == {"2.558": True, "2.5583": True, "2.55827": None, "2.55": True, "2.56": True}
+    assert _agrees(Printed("2.557"), known) is False
+    assert (_agrees(Rational(3), known), _agrees(Rational("2.558275"), known)) == (False, None)
+
+
+def test_intervals_of_schemes_are_claimed_alike():
+    for claims, holds in (
+        ('a_stable = true\nreal_interval = "oo"', True),
+        ('real_interval = "2.0"', False),
+    ):
+        text = dumps(replace(t2n.load("backward-euler"), claims={})) + f"[claims]\n{claims}\n"
+        assert t2n.check(loads(text)).ok is holds
+    text = dumps(replace(t2n.load("rk4"), claims={})) + '[claims]\nreal_interval = "2.785"\n'
+    (claim,) = t2n.check(loads(text)).claims
+    assert (claim.ok, claim.kind) == (True, "to 1e-3")
+
+
 @pytest.mark.parametrize(
     ("claims", "says"),
     [
@@ -121,10 +173,15 @@ def test_claims_of_a_file_proved_and_refuted():
         ("sbp = true", "does not apply to a stencil"),
         ("boundary_order = 1", "does not apply to a stencil"),
         ("cfl = 1", "a table of exact numbers"),
+        ('[claims.cfl]\nrk4 = "-oo"', "claims.cfl.rk4: "),
         ("[claims.cfl]\nrk4 = 0.5.1", "not valid TOML"),
         ('[claims.cfl]\n"../x" = "1"', "is no name"),
-        ('[claims.cfl]\nno-such = "1"', "is called 'no-such'"),
-        ('[claims.cfl]\ncentral-1-2 = "1"', "is a stencil, where a scheme is needed"),
+        ('[claims.cfl]\nno-such = "1"', "claims.cfl.no-such: .*is called 'no-such'"),
+        ('[claims.cfl]\nbdf-99 = "1"', r"claims\.cfl\.bdf-99: "),
+        (
+            '[claims.cfl]\ncentral-1-2 = "1"',
+            "claims.cfl.central-1-2: .*, where a scheme is needed",
+        ),
     ],
 )
 def test_claims_that_say_nothing(claims, says):

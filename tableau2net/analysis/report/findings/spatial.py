@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sympy import Expr, Float, Poly
+from sympy import Expr, Float, Poly, Rational
 
 from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.order.evidence import KINDS
@@ -44,6 +44,7 @@ from tableau2net.analysis.space.resolution import points_per_wavelength
 from tableau2net.analysis.space.summation import Summation, summation_by_parts
 from tableau2net.analysis.space.symbol import StencilSymbol, symbol
 from tableau2net.analysis.ssp.supremum import Isolated
+from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.typeset.difference import difference_text
@@ -386,8 +387,13 @@ def _part(key: str, attribute: str) -> Finding:
     return _of(key, "", lambda known: known and getattr(known, attribute), of=summation)
 
 
-def _cfl(stencil: Stencil, scheme: str) -> Expr:
-    known = cfl(scheme, stencil)
+def _cfl(stencil: Stencil, scheme: str) -> Expr | Isolated:
+    try:
+        known = cfl(scheme, stencil)
+    except InputError as error:
+        raise InputError(f"claims.cfl.{scheme}: {error}") from None
+    if known.kind == "isolated":
+        return Isolated(*map(Rational, known.enclosure))
     if known.limit.atoms(Float):
         low, high = (float(end) for end in known.enclosure)
         raise TooMuch(f"it is known to lie between {low:.12g} and {high:.12g}, not as a number that a file can write")
