@@ -28,7 +28,7 @@ def read_text(path: Path, most: int) -> str:
     try:
         check_file(path, most)
         with path.open("rb") as file:
-            return file.read(most + 1).decode("utf-8")
+            return file.read(most + 1).decode("utf-8-sig")  # some editors begin a file with a mark
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
@@ -39,8 +39,12 @@ def decode_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[st
     """What a TOML text says. Raises InputError, one line, where it is none, or has whole numbers beyond all use."""
     try:
         found = tomllib.loads(text, parse_float=parse_float)
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"not valid TOML: {error}") from None
+    except ValueError as error:  # Python reads no whole number of more than 4,300 digits
+        long = "int_max_str_digits" in str(error)
+        told = f"a whole number of more than {MAX_BITS} bits is not read" if long else f"not valid TOML: {error}"
+        raise InputError(told) from None
     except RecursionError:
         raise InputError("not valid TOML: nested too deeply") from None
     waiting: list[Any] = [found]

@@ -68,6 +68,11 @@ def plain(text: str, most: int = NAME_LENGTH) -> str:
     return dashed.lstrip("-._")[:most].rstrip("-.") or "scheme"
 
 
+def one(noun: str) -> str:
+    """A stencil, an equation."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def counted(number: int, noun: str) -> str:
     """1 step, 2 steps."""
     return f"{number} {noun}" + "s" * (number != 1)

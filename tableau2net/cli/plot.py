@@ -38,6 +38,8 @@ def plot(
     Draw schemes on stencils: with one of u_x and one of u_xx the steps that are stable on both, with one its symbol.
     Draw training runs, finished or not: loss and errors, learnt coefficients, how long each step is.
 
+    Each figure takes one or several; effective-step takes runs, stability, order-star, convergence and error-constants
+    schemes, dispersion and dissipation stencils; cfl-region one or two stencils beside its schemes.
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
     training takes several runs; those that differ by their seed alone are drawn as mean ± standard deviation.
     """

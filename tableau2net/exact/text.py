@@ -29,6 +29,7 @@ MAX_EXPONENT = 64
 MAX_BITS = 8192  # of any numerator or denominator on the way
 MAX_DECIMALS = 2000
 INEXACT = (sympy.Float, sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
+NOT_FINITE = ("nan", "inf", "infinity", "oo")
 MAX_DIGITS_WRITTEN = 4000  # of a whole number: Python itself reads and writes 4300
 MAX_DEGREE, MAX_TERMS = 64, 2000  # in the parameters
 # what most coefficients are: read without a syntax tree
@@ -101,8 +102,10 @@ def _parse_text(text: str, symbols: Mapping[str, Expr], functions: Mapping[str, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's own about text that is refused in a moment, "1if 1else 2" say
             tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise InputError(f"coefficient {shown!r} is not an arithmetic expression") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        deep = isinstance(error, MemoryError | RecursionError) or "too many nested" in str(error)
+        what = f"nested deeper than {MAX_DEPTH}" if deep else "not an arithmetic expression"
+        raise InputError(f"coefficient {shown!r} is {what}") from None
     try:
         return _Reader(text.strip(), symbols, functions).read(tree.body, 0)
     except InputError as error:
@@ -138,7 +141,8 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name)):
                 known = ", ".join(["sqrt", *self.functions])
                 raise InputError(f"{name}(...) is not allowed, only {known} of one value")
-        raise InputError(f"{type(node).__name__} is not allowed: numbers, parameters, + - * / **, sqrt")
+        known = ", ".join(["sqrt", *self.functions])
+        raise InputError(f"{type(node).__name__} is not allowed: numbers, parameters, + - * / **, {known}")
 
     def _function(self, name: str, argument: Expr) -> Expr:
         """One of the further functions. Nested ones, exp(exp(9)) say, are numbers beyond all bounds."""
@@ -153,6 +157,8 @@ class _Reader:
         return _bounded(Rational(text) if text.isdigit() else Rational(*Decimal(text).as_integer_ratio()), text)
 
     def _name(self, name: str) -> Expr:
+        if name not in self.symbols and name.lower() in NOT_FINITE:
+            raise InputError(f"{name} is not a finite number")
         if name not in self.symbols:
             known = ", ".join(sorted(self.symbols)) or "none"
             raise InputError(f"undeclared symbol {name!r} (declared: {known}); add [parameters.{name}]")

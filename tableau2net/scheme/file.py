@@ -17,7 +17,7 @@ from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.keys import Key
 from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.registered import COMMON, family_called
-from tableau2net.words import check_name, plain
+from tableau2net.words import check_name, one, plain
 
 MAX_BYTES = 256 * 1024
 FORMAT = 1
@@ -37,7 +37,7 @@ def read(path: str | Path) -> CoefficientTable:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES // 1024} KiB, this is not a scheme file")
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -67,7 +67,7 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     required = [key.name for key in keys if key.required]
     for name in required:
         if name not in table:
-            raise InputError(f"key {name} is missing: a {family.called()} has {', '.join(required)}")
+            raise InputError(f"key {name} is missing: {one(family.called())} has {', '.join(required)}")
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")

@@ -24,7 +24,7 @@ from tableau2net.scheme.registered import family_called
 from tableau2net.scheme.runge_kutta import RungeKutta
 from tableau2net.scheme.stencil import Stencil
 from tableau2net.sinks import one_line
-from tableau2net.words import check_name
+from tableau2net.words import check_name, one
 
 Table = TypeVar("Table", bound=CoefficientTable)
 
@@ -193,13 +193,9 @@ def as_table(source: CoefficientTable | str | Path, kind: type[Table]) -> Table:
 
 def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:
     if not isinstance(found, kind):
-        told = f"{source or 'this'} is {_a(found.called())}, where {_a(kind.__name__.lower())} is needed"
+        told = f"{source or 'this'} is {one(found.called())}, where {one(kind.__name__.lower())} is needed"
         raise InputError(f"{told}; `tableau2net list` shows both")
     return found
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @cache

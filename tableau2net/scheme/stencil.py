@@ -7,8 +7,9 @@ interval it is D = H⁻¹Q, mirrored at the right end (Strand 1994).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack
 
 from sympy import Expr, S
 
@@ -23,6 +24,7 @@ from tableau2net.scheme.stencil_grid import boundary_grid, inner_grids
 
 MAX_DERIVATIVE = 16
 MAX_TERMS = 32
+Inner = TypeVar("Inner", bound=CoefficientTable)
 Offset = tuple[int, ...]  # along each axis
 
 
@@ -92,7 +94,7 @@ class Stencil(CoefficientTable):
             weights: Any,
             offsets: Any = None,
             centre: Any = None,
-            left: Side | None = None,
+            left: Side | Mapping[str, Any] | None = None,
             norm: Numbers | None = None,
             boundary: Any = None,
             **about: Unpack[About],
@@ -117,11 +119,12 @@ class Stencil(CoefficientTable):
         if self.centre is not None:
             raise InputError("centre: on one axis write offsets = [-1, 0, 1], one for each weight, instead")
         object.__setattr__(self, "offsets", _offsets(self.offsets, len(self.weights)))
-        for key, kind in (("left", Side), ("boundary", BoundaryRow)):
-            value = getattr(self, key)
-            rows = () if value is None else (value,) if key == "left" else as_list(value, f"{key}: a list is expected")
-            if not all(isinstance(row, kind) for row in rows):
-                raise InputError(f"{key}: {kind.__name__} is expected")
+        if self.left is not None:
+            object.__setattr__(self, "left", self._inner(self.left, Side, "left"))
+        if self.boundary is not None:
+            rows = as_list(self.boundary, "boundary: a list is expected")
+            held = tuple(self._inner(row, BoundaryRow, f"boundary[{i}]") for i, row in enumerate(rows))
+            object.__setattr__(self, "boundary", held)
         if self.left is not None:
             object.__setattr__(self, "left", replace(self.left, parameters=self.parameters))
         ends = tuple(replace(row, parameters=self.parameters) for row in self.boundary or ())
@@ -130,6 +133,18 @@ class Stencil(CoefficientTable):
             raise InputError("left: a compact formula has no boundary rows here; drop left or boundary and norm")
         if self.norm and not self.boundary:
             raise InputError("norm: it belongs to boundary rows; write [[boundary]] weights = …")
+
+    def _inner(self, given: Any, kind: type[Inner], key: str) -> Inner:
+        """A table within this one, or the keys of one, as a file has them."""
+        wanted = [own.name for own in kind.file_keys()]
+        if isinstance(given, Mapping) and set(given) == set(wanted):
+            try:
+                return kind(**given, parameters=self.parameters)
+            except InputError as error:
+                raise InputError(f"{key}: {error}") from None
+        if not isinstance(given, kind):
+            raise InputError(f"{key}: write a table of {' and '.join(wanted)}, as a file has it")
+        return given
 
     def _check_axes(self) -> None:
         for key in ("offsets", "left", "norm", "boundary"):

@@ -24,6 +24,7 @@ from tableau2net.exact.domain import domain_of
 from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
 from tableau2net.scheme.claimable import Printed
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
+from tableau2net.words import one
 
 DIGITS, FAR = 30, 1e-15  # computed to so many digits, numbers that are so far apart are different
 MORE = 3  # digits that are told beyond those of a claim in decimals
@@ -197,7 +198,7 @@ def _found(row: Finding, table: CoefficientTable, declared: Any) -> Any:
     if found is None and any(not x.part.startswith("claim") for x in left_out()):
         raise TooMuch(f"{next(x for x in reversed(left_out()) if not x.part.startswith('claim'))}")
     if found is None:
-        raise InputError(f"claims.{row.claim or row.short} does not apply to a {table.called()}; drop the claim")
+        raise InputError(f"claims.{row.claim or row.short} does not apply to {one(table.called())}; drop the claim")
     return found
 
 

@@ -10,7 +10,7 @@ from sympy import Expr, Float, Poly, Rational
 from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.order.evidence import KINDS
 from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, Words, json_of, piece, silent
-from tableau2net.analysis.report.pieces import SUPERSCRIPTS, Fact, Piece, number, polynomial, yes
+from tableau2net.analysis.report.pieces import SUPERSCRIPTS, Fact, Piece, decimal, number, polynomial, yes
 from tableau2net.analysis.space.cfl import cfl
 from tableau2net.analysis.space.damping import (
     barrier,
@@ -79,7 +79,13 @@ def _misses(order: SpaceOrder) -> Iterator[Fact]:
     pieces: list[Piece] = []
     for residual in order.failing[:SHOWN_RESIDUALS]:
         of = f" of {residual.of}" if residual.of else ""
-        pieces += [", " * bool(pieces), f"{residual.name}{of} = ", residual.found, ", should be ", residual.should]
+        pieces += [
+            ", " * bool(pieces),
+            f"{residual.name}{of} {_is_equal(residual.found)}",
+            residual.found,
+            ", should be ",
+            residual.should,
+        ]
     if (more := len(order.failing) - SHOWN_RESIDUALS) > 0:
         pieces.append(f", {more} more")
     if pieces:
@@ -107,7 +113,10 @@ def _series(terms: dict[Index, Expr], orders: Index) -> Iterator[Piece]:
         minus = not factor.is_Add and factor.could_extract_minus_sign()
         size = -factor if minus else factor
         yield (" − " if minus else " + ") if i else ("−" if minus else "")
-        yield from () if size == 1 else ("(", size, ") ") if size.is_Add else (size, " ")
+        if number(size).startswith("≈"):
+            yield f"{decimal(size)}… "
+        else:
+            yield from () if size == 1 else ("(", size, ") ") if size.is_Add else (size, " ")
         yield f"{_power(sum(k) - sum(orders))}{derivative_text(k).removeprefix('1')}u"
 
 
@@ -196,8 +205,9 @@ def _symbol(found: StencilSymbol) -> Words:
     pieces: list[Piece] = []
     for axes, p in sorted(found.parts.items(), key=lambda part: (len(part[0]), part[0])):
         sines = " ".join(f"sin {names[k]}" for k in axes)
-        pieces += [" + " * bool(pieces), f"{SINES[len(axes) % 4]}{sines}{' · ' * bool(axes)}"]
-        pieces += [_flat(p)] if alone and not axes else _in_brackets(p)
+        plain = bool(axes) and p == 1
+        pieces += [" + " * bool(pieces), f"{SINES[len(axes) % 4]}{sines}{' · ' * bool(axes and not plain)}"]
+        pieces += [] if plain else [_flat(p)] if alone and not axes else _in_brackets(p)
     if found.denominator != 1:
         pieces = ["[", *pieces, "] / ", *_in_brackets(found.denominator)]
     cosines = ", ".join(f"{x} = cos {name}" for x, name in zip("xyz", names, strict=False))
@@ -239,7 +249,12 @@ def _turning(cosines: tuple[Expr, ...]) -> Words:
 
 
 def _equals(cosine: Expr) -> str:
-    return "cos θ " if number(cosine).startswith("≈") else "cos θ = "
+    return f"cos θ {_is_equal(cosine)}"
+
+
+def _is_equal(value: Expr) -> str:
+    """What stands before a number, which may be written as ≈ and decimals."""
+    return "" if number(value).startswith("≈") else "= "
 
 
 def _velocity(found: tuple[Poly, Poly]) -> Words:
