@@ -53,7 +53,7 @@ class Claim:
         if self.undecided:
             return False
         if isinstance(self.declared, Expr | Printed):
-            return bool(_agrees(self.declared, self.found))
+            return bool(agrees(self.declared, self.found))
         return bool(self.declared == self.found)
 
     @property
@@ -66,7 +66,7 @@ class Claim:
         return f"≈ {self.found.evalf(len(self.declared.text) + MORE)}"
 
 
-def _agrees(declared: Expr | Printed, found: Any) -> bool | None:
+def agrees(declared: Expr | Printed, found: Any) -> bool | None:
     """Whether a number is what is claimed; of decimals, within the last. None where it is not known closely enough."""
     if isinstance(found, Isolated):
         value = declared.value if isinstance(declared, Printed) else declared
@@ -164,7 +164,7 @@ def _claim(table: CoefficientTable, key: str, declared: Any) -> Claim:
         if isinstance(declared, Printed) and found.ok and found.found != declared.value:
             exactly = found.kind in ("exact", "isolated")
             found = replace(found, kind=f"{'' if exactly else f'{found.kind}, '}to 1e-{declared.digits}")
-        if isinstance(declared, Expr | Printed) and _agrees(declared, found.found) is None:
+        if isinstance(declared, Expr | Printed) and agrees(declared, found.found) is None:
             return replace(found, undecided=f"it is known as {found.found}; claim the decimals that are sure")
         return replace(found, why=row.why(table)) if row.why and not found.ok else found
     return Claim(key, declared, None, undecided=[*why, *(x.why for x in left_out() if x.part == name)][0])

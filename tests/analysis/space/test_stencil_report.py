@@ -9,7 +9,7 @@ from sympy import Rational, S, oo, sqrt
 
 import tableau2net as t2n
 from tableau2net.analysis.report.catalogue import sections, wings
-from tableau2net.analysis.report.claims import _agrees
+from tableau2net.analysis.report.claims import agrees
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.space.symbol import sampled
 from tableau2net.analysis.ssp.supremum import Isolated
@@ -148,10 +148,10 @@ def test_numbers_without_radicals_are_claimed_in_decimals_and_infinity_as_oo():
 
 def test_an_isolated_number_is_claimed_in_the_decimals_that_are_sure():
     known = Isolated(Rational("2.55827"), Rational("2.55828"))
-    told = {text: _agrees(Printed(text), known) for text in ("2.558", "2.5583", "2.55827", "2.55", "2.56")}
+    told = {text: agrees(Printed(text), known) for text in ("2.558", "2.5583", "2.55827", "2.55", "2.56")}
     assert told == {"2.558": True, "2.5583": True, "2.55827": None, "2.55": True, "2.56": True}
-    assert _agrees(Printed("2.557"), known) is False
-    assert (_agrees(Rational(3), known), _agrees(Rational("2.558275"), known)) == (False, None)
+    assert agrees(Printed("2.557"), known) is False
+    assert (agrees(Rational(3), known), agrees(Rational("2.558275"), known)) == (False, None)
 
 
 def test_intervals_of_schemes_are_claimed_alike():
