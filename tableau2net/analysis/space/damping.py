@@ -45,7 +45,8 @@ def damped(stencil: Stencil) -> Signs:
         return signs
     if real.keys() != {()}:
         raise TooMuch("the sign of a real part with products of sines is not decided")
-    return tuple(sign for sign in signs if _never_positive(real[()] * sign))
+    below = found.denominator if found.dimension == 1 else 1  # which changes its sign where the left side vanishes
+    return tuple(sign for sign in signs if _never_positive(real[()] * below * sign))
 
 
 def dissipative(stencil: Stencil) -> bool | None:

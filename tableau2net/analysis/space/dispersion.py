@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from sympy import Expr, Poly, Rational, S, acos, pi
+from sympy import Expr, Poly, Rational, S, acos, oo, pi
 
 from tableau2net.analysis.space.cosines import largest, never_negative, roots_between
 from tableau2net.analysis.space.symbol import StencilSymbol, symbol
+from tableau2net.analysis.space.terms import vanishes
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.exact.polynomials import RealRoot, X
 from tableau2net.exact.root_arithmetic import larger
@@ -48,25 +49,41 @@ def stray_modes(stencil: Stencil) -> tuple[Mode, ...] | None:
     parts = [p for p in (found.real, found.imaginary) if not p.is_zero]
     common = parts[0] if len(parts) == 1 else parts[0].gcd(parts[1])
     inside = [Mode(root.expression()) for root in reversed(roots_between(common))] if common.degree() > 0 else []
-    sawtooth = [Mode(S.NegativeOne)] if found.real.eval(-1) == 0 else []
+    sawtooth = [Mode(S.NegativeOne)] if found.real.eval(-1) == 0 and found.denominator.eval(-1) else []
     return (*inside, *sawtooth)
 
 
-def largest_real(stencil: Stencil) -> Expr | Isolated | None:
-    """max |Re ŝ| over θ: h^m times the largest rate at which a wave is damped, or grows. None where it has no bound."""
+def poles(stencil: Stencil) -> tuple[Mode, ...] | None:
+    """The waves at which ŝ has no bound, for the left side of a compact stencil vanishes and the right one does not;
+    longest first. None on several axes."""
     found = on_one_axis(stencil)
     if found is None:
         return None
-    p, below = found.real, found.denominator
+    below = found.denominator
+    inside = [root.expression() for root in reversed(roots_between(below))] if below.degree() > 0 else []
+    ends = [[S(x)] * (not below.eval(x)) for x in (1, -1)]
+    return tuple(map(Mode, (*ends[0], *inside, *ends[1])))
+
+
+def largest_real(stencil: Stencil) -> Expr | Isolated | None:
+    """max |Re ŝ| over θ: h^m times the largest rate at which a wave is damped, or grows; infinite
+    where it has no bound, None where it is not decided."""
+    found = on_one_axis(stencil)
+    if found is None:
+        return None
+    p, below = _lowest(found.real, found.denominator)
+    if vanishes(below):
+        return oo
     if 2 * p.degree() > EXACT_DEGREE:
         return _isolated(p**2, below**2)
     sides = [largest(side, below) for side in (p, -p) if not never_negative(-side)]
     known = [root for root in sides if root is not None]
-    return None if len(known) < len(sides) else reduce(larger, known).expression() if known else S.Zero
+    return reduce(larger, known).expression() if known else S.Zero
 
 
 def largest_imaginary(stencil: Stencil) -> Expr | Isolated | None:
-    """max |Im ŝ| over θ: for a first derivative the largest modified wavenumber. None where it has no bound."""
+    """max |Im ŝ| over θ: for a first derivative the largest modified wavenumber; infinite where it has
+    no bound, None where it is not decided."""
     found = on_one_axis(stencil)
     if found is None:
         return None
@@ -78,10 +95,19 @@ def _largest_root(square: Poly, below: Poly) -> Expr | Isolated | None:
     """√ of the largest value of a quotient of squares."""
     if square.is_zero:
         return S.Zero
+    square, below = _lowest(square, below)
+    if vanishes(below):
+        return oo
     if square.degree() > EXACT_DEGREE:
         return _isolated(square, below)
     root: RealRoot | None = largest(square, below)
     return root and root.square_root()
+
+
+def _lowest(above: Poly, below: Poly) -> tuple[Poly, Poly]:
+    """A quotient without common factors."""
+    common = above.gcd(below)
+    return (above.quo(common), below.quo(common)) if common.degree() > 0 else (above, below)
 
 
 def _isolated(square: Poly, below: Poly) -> Isolated | None:

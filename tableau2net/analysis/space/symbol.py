@@ -57,7 +57,7 @@ class StencilSymbol:
 
     parts: the polynomials P_S, in the cosines `COSINES` of the angles, zeros left out.
     denominator: what each is over: 1 of an explicit stencil; of a compact one the left side where that is real, else
-    its |·|². It may vanish where the left side does: then Du = … has no solution there."""
+    its |·|², on one axis without what all have in common. Where it vanishes ŝ has no bound: see `poles`."""
 
     dimension: int
     parts: Mapping[Axes, Poly]
@@ -103,10 +103,21 @@ def symbol(stencil: Stencil) -> StencilSymbol:
     above, below = waves(points, stencil.dimension, domain), waves(left, stencil.dimension, domain)
     if below.parts.keys() != {()}:
         above, below = above * below.conjugate(), below * below.conjugate()
-    denominator = below.parts[()]
+    above, denominator = _reduced(above, below.parts[()])
     if domain.domain.is_QQ and not denominator.eval(dict.fromkeys(denominator.gens, 1)) > 0:
         above, denominator = Waves({axes: -p for axes, p in above.parts.items()}), -denominator
     return StencilSymbol(stencil.dimension, above.parts, denominator)
+
+
+def _reduced(above: Waves, below: Poly) -> tuple[Waves, Poly]:
+    """The quotient on one axis, without common factors in x: (−2 + 2x²)/(1 + x) is −2 + 2x, and has no pole."""
+    common = reduce(Poly.gcd, above.parts.values(), below) if len(below.gens) == 1 and below.degree() > 0 else below
+    if len(below.gens) > 1 or common.degree() < 1 or not above.parts:
+        return above, below
+    parts, left = {axes: p.quo(common) for axes, p in above.parts.items()}, below.quo(common)
+    if left.degree() < 1:
+        return Waves({axes: p.quo(left) for axes, p in parts.items()}), left.one
+    return Waves(parts), left
 
 
 def waves(points: Points, dimension: int, domain: Domain) -> Waves:

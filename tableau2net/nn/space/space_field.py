@@ -18,7 +18,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
 from tableau2net.nn.space.grid_coefficients import GridCoefficients
 from tableau2net.nn.space.grid_ends import continued, end_rows, pads
-from tableau2net.nn.space.grid_waves import symbols
+from tableau2net.nn.space.grid_waves import check_left, symbols
 from tableau2net.nn.space.linear_solves import solved
 from tableau2net.nn.space.right_side import Split, WrittenFunction, renamed, safe_names, sum_of
 from tableau2net.nn.space.stencil_weights import ExactBuffers, StencilWeights
@@ -269,6 +269,9 @@ class SpaceField(ExactBuffers):
     def _left_symbols(self, grid: Sequence[int], half: bool, like: Tensor) -> Tensor:
         found = []
         for each in self.stencils.derivatives:
+            for axis, stencil in each.parts:
+                if axis is not None:
+                    check_left(stencil, grid[axis])
             points = each.left_points
             low = tuple(min(at[a] for at in points) for a in range(len(grid)))
             box = tuple(max(at[a] for at in points) - low[a] + 1 for a in range(len(grid)))

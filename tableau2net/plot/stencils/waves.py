@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tableau2net.analysis.report.pieces import SUPERSCRIPTS
 from tableau2net.analysis.space.damping import damped, damps_nothing, equation_signs
+from tableau2net.analysis.space.dispersion import poles
 from tableau2net.analysis.space.resolution import points_per_wavelength
 from tableau2net.analysis.space.symbol import sampled
 from tableau2net.errors import InputError
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 POINTS = 721
 SHARES = (0, 0.25, 0.5, 0.75, 1)  # of π, where angles are marked
 LONGEST_WAVE, LEAST = 64, 1e-6  # points a wave, and the error, at the ends of the axes
+CUT = 2  # times the derivative at θ = π
 ANGLES = np.linspace(0, np.pi, POINTS)
 
 
@@ -111,8 +113,13 @@ def _order(stencils: Mapping[str, Stencil]) -> int:
 
 
 def _symbol(stencil: Stencil, angles: Floats) -> NDArray[np.complex128]:
+    """ŝ; what has no bound is cut off at a few times the derivative itself."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sampled(stencil.at_defaults(), angles)
+        found = sampled(stencil.at_defaults(), angles)
+    for mode in poles(stencil) or ():
+        at = np.isclose(np.cos(angles), float(mode.cosine))
+        found[at | (np.abs(found) > CUT * np.pi ** stencil.orders[0])] = complex(np.nan, np.nan)
+    return found
 
 
 def principal(stencil: Stencil, angles: Floats) -> Floats:

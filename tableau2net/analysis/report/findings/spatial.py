@@ -26,6 +26,7 @@ from tableau2net.analysis.space.dispersion import (
     group_velocity,
     largest_imaginary,
     largest_real,
+    poles,
     sawtooth_velocity,
     stray_modes,
     turning_cosines,
@@ -219,7 +220,8 @@ def _flat(p: Poly) -> Piece:
 
 
 def _in_brackets(p: Poly) -> tuple[Piece, ...]:
-    return ("(", _flat(p), ")") if len(p.terms()) > 1 or polynomial(p).startswith("−") else (_flat(p),)
+    several = len(p.terms()) > 1 or (p.is_ground and p.LC().is_Add) or polynomial(p).startswith("−")
+    return ("(", _flat(p), ")") if several else (_flat(p),)
 
 
 def _symbol_json(found: StencilSymbol) -> Json:
@@ -235,6 +237,10 @@ def _modes(modes: tuple[Mode, ...]) -> Words:
         pieces.append(", " * bool(pieces))
         pieces += ["the sawtooth"] if mode.cosine == -1 else [_equals(mode.cosine), mode.cosine]
     return tuple(pieces)
+
+
+def _poles(modes: tuple[Mode, ...]) -> Words:
+    return (*_modes(modes), ": the left side vanishes there")
 
 
 def _resolved(found: Isolated) -> Words:
@@ -280,6 +286,13 @@ WAVES = (
         "max |Im ŝ|",
         largest_imaginary,
         tell=lambda value, _: _nonzero(value, "max |Im ŝ|"),
+    ),
+    _of(
+        "waves.poles",
+        "no bound at",
+        lambda stencil: poles(stencil) or None,
+        words=_poles,
+        json=lambda modes: modes and [json_of(mode.cosine) for mode in modes],
     ),
     _of("waves.points_per_wavelength", "points a wave for 1 %", points_per_wavelength, words=_resolved),
     _of(
