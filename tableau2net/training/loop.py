@@ -148,8 +148,7 @@ def _ready(
             raise InputError(f"data: images have {data.shape[0]} channels; a network by name takes 3, give a model")
         settled = run.network.settled()
         made = network.made(settled, network.said_by(data), run.seed)
-        if not data.classes:
-            check_network_fits(made.model, data)
+        check_network_fits(made.model, data, made.facts["model"])
     else:
         check_network_fits(model, data)
         made = network.ReadyNetwork(model, network.own_facts(model), None)

@@ -225,6 +225,7 @@ def test_what_is_no_data_at_all(data: Any, tmp_path: Path) -> None:
         (nn.Sequential(nn.Flatten(), nn.Linear(432, 6), nn.Unflatten(1, (2, 3))), "it must give scores (2, 3)"),
         (nn.Sequential(nn.Flatten(), nn.Linear(432, 2)), "float32 (2, 2); it must give scores (2, 3)"),
         (nn.Conv2d(3, 3, 3), "it must give scores"),
+        (nn.Conv2d(3, 3, 3, padding=1), "a Conv2d gives images, not scores of 3 classes; write --task denoise"),
         ("resnet20", "model: is a str"),
         (nn.Linear, "model: is a type"),
     ],

@@ -220,7 +220,9 @@ def test_another_noise_is_another_run(tmp_path: Path) -> None:
         ({"loss": "huber"}, "--loss huber: must be mse or l1"),
         ({"patch": 64}, "--patch 64: .* has an image of 24×30 pixels; write a number of pixels up to 24"),
         ({"patch": 0}, "--patch 0: .* has images of 24×30 and of 30×36 pixels"),
-        ({"model_name": "resnet20"}, r"a ResidualNetwork does not take images \(2, 1, 16, 16\)"),
+        ({"model_name": "resnet20"}, r"resnet20 does not take images \(2, 1, 16, 16\); write --model tnrd5_5x5, say"),
+        ({"model_name": None, "scheme": "rk4", "depth": 8}, r"resnet8 does not take .*; write --model tnrd5_5x5, say"),
+        ({"model_name": "neural_ode_euler_10"}, r"must give as many values; write --model tnrd5_5x5"),
         ({"model_name": None, "model": nn.Conv2d(1, 2, 3)}, r"a Conv2d answers \(2, 1, 16, 16\) with float32 \(2, 2"),
         ({"limit_train": 7}, "--limit-train 7: .* has 6 images to train on"),
         ({"data": "nowhere"}, "--data nowhere: expected"),
@@ -230,6 +232,12 @@ def test_what_cannot_be_is_said_in_a_line(own: dict[str, Any], said: str, tmp_pa
     with pytest.raises(InputError, match=said) as raised:
         train(out=tmp_path / "run", **asked(tmp_path / "data", **own))
     assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_gives_images_is_no_classifier(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tnrd1_3x3 gives images, not scores of 10 classes; write --task denoise"):
+        train(model_name="tnrd1_3x3", data="glyphs:20:10", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
