@@ -33,6 +33,9 @@ def cfl_command(
     ] = None,
     diffusion: Annotated[str | None, typer.Option(help="d of u_t + a u_x = d u_xx, exact.")] = None,
     step: Annotated[str, typer.Option(help="h of the grid, with --convection and --diffusion.")] = "1",
+    part: Annotated[
+        int | None, typer.Option(help="Of an additive scheme: the field that one stencil is in, 1 (which it is) or 2.")
+    ] = None,
     terms: Annotated[
         int, typer.Option(help=f"Add the equation really solved, so many terms, at most {MAX_TERMS}.")
     ] = 0,
@@ -42,6 +45,7 @@ def cfl_command(
 
     u_t + a u_x = 0 for odd derivatives, u_t = a u_xx, u_t = −a u_xxxx, … for even ones, on a periodic grid. Proved, and
     sampled only for several axes of a mixed kind. It is necessary: coefficients are constant, there is no boundary.
+    Of two stencils and an additive (IMEX) scheme the first is in f1, mostly explicit, the second in f2, implicit.
     """
     both = convection is not None or diffusion is not None
     if both and terms:
@@ -52,9 +56,10 @@ def cfl_command(
     found = cfl(
         method, table, other, speed=_exact("speed", speed), dimension=dimension, step=_exact("step", step),
         convection=_exact("convection", convection), diffusion=_exact("diffusion", diffusion),
+        part=None if part is None else part - 1,
     )  # fmt: skip
     sign = None if not sum(table.orders) % 2 else -1 if parse(speed).is_positive else 1
-    equation = modified_symbol(method, table, terms, sign=sign) if terms else ()
+    equation = modified_symbol(method, table, terms, sign=sign, part=(part or 1) - 1) if terms else ()
     if json:
         print_json({"scheme": method.name, "stencil": table.name} | found.to_dict() | _equation_json(equation))
         return

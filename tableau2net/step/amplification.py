@@ -28,17 +28,17 @@ def check_region(scheme: Scheme) -> None:
         raise InputError(f"{scheme.name or 'scheme'}: several fields or states, so there is no region in one hλ")
 
 
-def amplification(scheme: Scheme, z: NDArray[Any]) -> NDArray[np.float64]:
+def amplification(scheme: Scheme, *z: NDArray[Any]) -> NDArray[np.float64]:
     """The largest |ζ| by which a solution of y' = λ y grows a step, at z = hλ: |R(z)|, or the spectral radius of
-    the matrix that hands one step's history on to the next."""
+    the matrix that hands one step's history on to the next. z: one array for all fields, or one for each."""
     step = lower(scheme.at_defaults())
-    flat = np.asarray(z, dtype=complex).ravel()
+    flat = np.stack([np.asarray(each, dtype=complex).ravel() for each in z])
     batch = max(1, ENTRIES // _entries(step))
     found = [np.empty(0)]
-    for start in range(0, len(flat), batch):
-        matrices = _matrices(step, flat[start : start + batch])
+    for start in range(0, flat.shape[1], batch):
+        matrices = _matrices(step, flat[:, start : start + batch])
         found.append(np.abs(matrices[:, 0, 0]) if matrices.shape[1] == 1 else _radius(matrices))
-    return np.concatenate(found).reshape(np.shape(z))
+    return np.concatenate(found).reshape(np.shape(z[0]))
 
 
 def coarser(schemes: Iterable[Scheme], points: int) -> float:
@@ -74,13 +74,15 @@ def _radius(matrices: Complex) -> NDArray[np.float64]:
 
 
 def _matrices(step: Step, z: Complex) -> Complex:
-    """For each z the matrix from inputs to outputs: V + zB(I − zA)^{-1}U, group by group."""
+    """For each column of z, of one row for all fields or one each, the matrix from inputs to outputs: V + zB(I −
+    zA)^{-1}U, group by group."""
     form = linear_form(step, Plain(float_of))
     if form is None:
         raise InputError("several states, so there is no region in one hλ")
-    taken = dict(enumerate(np.eye(form.size, dtype=complex)[:, :, None] * np.ones(len(z))))
+    taken = dict(enumerate(np.eye(form.size, dtype=complex)[:, :, None] * np.ones(z.shape[1])))
     made: dict[int, Complex] = {}  # F by number
-    zero = np.zeros((form.size, len(z)), dtype=complex)
+    zero = np.zeros((form.size, z.shape[1]), dtype=complex)
+    rows = [z[field if len(z) > 1 else 0] for field in form.fields]
 
     def value(fields: Row, given: Row) -> Complex:
         """What is known of a value."""
@@ -89,9 +91,9 @@ def _matrices(step: Step, z: Complex) -> Complex:
 
     with np.errstate(all="ignore"):
         for group in form.groups:
-            known = [z * value(form.A[j], form.U[j]) for j in group]
-            made |= zip(group, _solved(form, group, known, z), strict=True)
-        return np.stack([value(*rows) for rows in zip(form.B, form.V, strict=True)]).transpose(2, 0, 1)
+            known = [rows[j] * value(form.A[j], form.U[j]) for j in group]
+            made |= zip(group, _solved(form, group, known, np.stack([rows[j] for j in group], 1)), strict=True)
+        return np.stack([value(*pair) for pair in zip(form.B, form.V, strict=True)]).transpose(2, 0, 1)
 
 
 def _solved(form: LinearForm, group: tuple[int, ...], known: list[Complex], z: Complex) -> Iterable[Complex]:
@@ -99,7 +101,7 @@ def _solved(form: LinearForm, group: tuple[int, ...], known: list[Complex], z: C
     A = np.array([[form.A[i].get(j, 0.0) for j in group] for i in group])
     if not A.any():
         return known
-    matrix = np.eye(len(group)) - z[:, None, None] * A
+    matrix = np.eye(len(group)) - z[:, :, None] * A
     right = np.stack(known).transpose(2, 0, 1)
     try:
         solved = np.linalg.solve(matrix, right)

@@ -10,7 +10,7 @@ the general linear form (HW II, V.4), so that x⁺ = (V + zB(I − zA)^{-1}U) x.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -105,11 +105,19 @@ class LinearForm:
             groups=tuple(group for group in groups if group),
         )
 
+    def weighted(self, weights: Sequence[Element]) -> LinearForm:
+        """The same step where each field's z is so many times z: F = zwY is w times what is called F here."""
+        A, B = (
+            tuple({j: x * weights[self.fields[j]] for j, x in row.items()} for row in rows) for rows in (self.A, self.B)
+        )
+        return replace(self, A=A, B=B)
 
-def linear_form(step: Step, arithmetic: Arithmetic | None = None) -> LinearForm | None:
+
+def linear_form(step: Step, arithmetic: Arithmetic | None = None, weights: Sequence[Expr] = ()) -> LinearForm | None:
     """The step where f is linear; None where a field depends on several states, or an operation is not linear then.
 
-    arithmetic: left out, the exact domain of the coefficients. Raises InputError where states define each other."""
+    arithmetic: left out, the exact domain of the coefficients. weights: one a field of an additive method, whose z is
+    then so many times z. Raises InputError where states define each other."""
     groups: list[list[Assignment]] = []
     for op in step.operations:
         comes_to = [member.on_linear() for member in op.members]
@@ -120,7 +128,7 @@ def linear_form(step: Step, arithmetic: Arithmetic | None = None) -> LinearForm 
     calls = [op for op in operations if isinstance(op, Call)]
     if len(step.states) != 1 or any(len(op.values) != 1 for op in calls):
         return None
-    arithmetic = arithmetic or domain_of(c for op in operations for c in op.coefficients)
+    arithmetic = arithmetic or domain_of([*(c for op in operations for c in op.coefficients), *weights])
     known = forms(operations, arithmetic)
     inputs = {given.name: i for i, given in enumerate(step.inputs)}
     column = {op.target: j for j, op in enumerate(calls)}
@@ -133,9 +141,10 @@ def linear_form(step: Step, arithmetic: Arithmetic | None = None) -> LinearForm 
     A, U = rows(op.value for op in calls)
     B, V = rows(step.outputs)
     together = (tuple([column[op.target] for op in group if isinstance(op, Call)]) for group in groups)
-    return LinearForm(
+    form = LinearForm(
         arithmetic, A, U, B, V, fields=tuple(op.part for op in calls), groups=tuple(filter(None, together))
     )
+    return form.weighted([arithmetic.convert(w) for w in weights]) if weights else form
 
 
 def _columns(row: Mapping[Any, Element], kept: Mapping[Any, int]) -> Row:

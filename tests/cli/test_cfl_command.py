@@ -20,6 +20,17 @@ WRONG = {
     ("rk4", "upwind-3", "--convection", "1", "--diffusion", "-1"): "diffusion = -1",
     ("rk4", "central-3-2", "--diffusion", "1"): "one stencil of u_x and one of u_xx",
     ("rk4", "upwind-3", "--diffusion", "1", "--terms", "2"): "--terms",
+    ("rk4", "upwind-3", "--part", "1"): "no additive scheme",
+    ("ars-222", "upwind-3", "--part", "0"): "one of its 2 fields",
+    (
+        "ars-222",
+        "upwind-3",
+        "central-2-2",
+        "--diffusion",
+        "1",
+        "--part",
+        "2",
+    ): "the first stencil is in the first field",
     ("rk4", "upwind-3", "--terms", "99"): "terms = 99",
     ("rk4", "upwind-3", "--diffusion", "1", "--step", "0"): "step",
 }
@@ -40,6 +51,18 @@ def test_it_tells_the_number_and_what_is_proved(run):
     assert "proved" in out
     assert "dispersion" in out
     assert "what it does not say" in out
+
+
+def test_it_says_which_field_of_an_imex_scheme_a_stencil_is_in(run):
+    _, out, _ = run(
+        "cfl", "ars-111", "central-1-2", "central-2-2", "--convection", "1", "--diffusion", "1/10", "--json"
+    )
+    found = json.loads(out)
+    assert found["limit"]["exact"] == "1/5"
+    assert "central-1-2 in f1 (explicit) and central-2-2 in f2 (implicit)" in found["equation"]
+    _, out, _ = run("cfl", "ars-111", "central-2-2", "--part", "2")
+    assert "all of it in f2 (implicit)" in out
+    assert "∞" in out
 
 
 def test_it_says_that_waves_the_other_way_are_unstable(run):

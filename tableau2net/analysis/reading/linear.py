@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
-from sympy import QQ, Poly, Symbol
+from sympy import QQ, Expr, Poly, Symbol
 
 from tableau2net.errors import InputError
 from tableau2net.exact.balls import Balls
@@ -24,6 +24,7 @@ from tableau2net.step.passes import prune
 
 Z = Symbol("z")
 ZETA = Symbol("zeta")
+WEIGHTS = tuple(Symbol(f"w{i}") for i in range(1, 5))  # of z in each field of an additive scheme, where they are open
 MAX_SYMBOLS, MAX_OPEN_STAGES = 8, 8  # beyond these, parameters are set to their declared values
 
 
@@ -88,6 +89,15 @@ def free_of_parameters(scheme: Scheme) -> bool:
 
 
 @cache
+def weighted_curve(scheme: Scheme, weights: tuple[Expr, ...]) -> Curve | None:
+    """Φ(ζ, z) of an additive scheme where z of each field is so many times z, parameters at their declared values;
+    where the weights are `WEIGHTS`, they stay open: c z^{a+b} w_1^a w_2^b stands for c z_1^a z_2^b."""
+    fixed = scheme.at_defaults()
+    digits = None if any(w.free_symbols for w in weights) else fixed.digits
+    return curve_of(prune(lower(fixed)), digits=digits, weights=weights)
+
+
+@cache
 def _curve(scheme: Scheme, part: int | None, embedded: bool) -> Curve | None:
     step = lower(scheme)
     if embedded:
@@ -107,12 +117,14 @@ def _many_symbols(step: Step) -> bool:
     return len(step.parameters) > MAX_SYMBOLS or bool(step.parameters and step.evaluations > MAX_OPEN_STAGES)
 
 
-def curve_of(step: Step, part: int | None = None, digits: int | None = None) -> Curve | None:
+def curve_of(
+    step: Step, part: int | None = None, digits: int | None = None, weights: tuple[Expr, ...] = ()
+) -> Curve | None:
     """Φ(ζ, z) of a step program."""
-    reading = linear_form(step)
+    reading = linear_form(step, weights=weights)
     if reading is None:
         return None
-    rough = linear_form(step, Balls(digits)) if digits else None
+    rough = linear_form(step, Balls(digits), weights) if digits else None
     if part is not None:
         reading, rough = reading.alone(part), rough and rough.alone(part)
     exact = _Transfer(reading)

@@ -14,6 +14,7 @@ from typing import Any
 from sympy import Expr, sign
 
 from tableau2net.analysis.budget import ask, budget, left_out
+from tableau2net.analysis.reading.linear import curve
 from tableau2net.analysis.report.pieces import SUPERSCRIPTS
 from tableau2net.analysis.space.damping import equation_signs
 from tableau2net.analysis.space.limits import limit
@@ -69,7 +70,10 @@ class CFL:
         if self.kind == "sampled":
             return "as floats see it at many angles: not proved"
         if self.kind == "to 1e-10":
-            return "proved at this step, at smaller ones as floats see it: no wave grows by more than 1e-10"
+            return (
+                "proved: at this very step no wave grows by more than 1e-10; not proved: that none does at a smaller "
+                "step, where floats see none, and that one does right beyond, where floats see it"
+            )
         if self.limit.is_infinite:
             found = "proved: no wave grows, however large the step"
         elif self.limit.is_zero:
@@ -109,7 +113,7 @@ class CFL:
 
 def cfl(
     scheme: Scheme | str,
-    stencil: Stencil | str,
+    stencil: Stencil | str | Sequence[Stencil | str],
     other: Stencil | str | None = None,
     *,
     speed: Any = 1,
@@ -117,6 +121,7 @@ def cfl(
     convection: Any = None,
     diffusion: Any = None,
     step: Any = 1,
+    part: int | None = None,
 ) -> CFL:
     """The largest ν at which a scheme is stable with a stencil on a periodic grid, exactly.
 
@@ -126,22 +131,38 @@ def cfl(
     and ν = a Δt²/h^m. dimension: on so many axes, the same stencil and ν on each.
 
     convection, diffusion: instead, the largest Δt on u_t + convection·u_x = diffusion·u_xx at a grid of step `step`,
-    exactly for that ratio; `other` is the second stencil, by default the central one of the same order. Raises
-    InputError for several states, for what has no such equation, and in one line where it is too much work."""
+    exactly for that ratio; `other` is the second stencil, by default the central one of the same order. The two may be
+    given as a list.
+
+    Of an additive scheme the first stencil is in the first field, which in nearly all is explicit, and the second one
+    in the second, implicit. part: of one stencil alone the field that it is in, from 0, by default the first.
+
+    Raises InputError for several states, for what has no such equation, and in one line where it is too much work."""
+    if isinstance(stencil, list | tuple):
+        if len(stencil) != 2 or other is not None:
+            raise InputError("stencils: one, or two of which one is of u_x and one of u_xx; see limit_of_terms")
+        stencil, other = stencil
+    assert isinstance(stencil, Stencil | str)
     method, found = as_scheme(scheme), as_stencil(stencil)
+    parts = lower(method).parts
+    if part is not None and not (isinstance(part, int) and 0 <= part < parts and parts > 1):
+        many = f"one of its {parts} fields" if parts > 1 else "no additive scheme, so there is one field"
+        raise InputError(f"part: {method.name or 'the scheme'}: {many}")
     if not (isinstance(dimension, int) and dimension >= 1 and dimension * found.dimension <= MAX_AXES):
         raise InputError(f"dimension = {dimension}: a whole number from 1, and {MAX_AXES} axes at most in all")
     if convection is not None or diffusion is not None:
+        if part is not None:
+            raise InputError("part: of convection and diffusion the first stencil is in the first field")
         pair = _pair(found, other)
         return _of_both(method, pair, (0 if x is None else x for x in (convection, diffusion)), step, dimension)
     if other is not None:
         raise InputError("a second stencil: say which coefficients they have, convection and diffusion")
     if step != 1:
         raise InputError("step: ν = |a| Δt/h^m is the limit for every h; it goes with convection and diffusion")
-    return _of_one(method, found, speed, dimension)
+    return _of_one(method, found, speed, dimension, part or 0)
 
 
-def _of_one(scheme: Scheme, stencil: Stencil, speed: Any, dimension: int) -> CFL:
+def _of_one(scheme: Scheme, stencil: Stencil, speed: Any, dimension: int, part: int) -> CFL:
     signs = equation_signs(stencil)
     if not signs:
         told = "a filter" if not sum(stencil.orders) else "a mixed derivative"
@@ -155,11 +176,12 @@ def _of_one(scheme: Scheme, stencil: Stencil, speed: Any, dimension: int) -> CFL
     directions = [signs[-1] * sign(a)]
     if len(signs) > 1 and not symbol(stencil.at_defaults()).is_imaginary:
         directions.append(-directions[0])
-    limits = [limit_of_terms(scheme, [StencilTerm(d, stencil, 1, axis) for axis in axes]) for d in directions]
+    limits = [limit_of_terms(scheme, [StencilTerm(d, stencil, 1, axis, part) for axis in axes]) for d in directions]
     return replace(
         limits[0],
         against=limits[1].limit if len(limits) > 1 else None,
-        equation=_equation(scheme, stencil, a),
+        equation=_equation(scheme, stencil, a)
+        + (f", all of it in {field_text(scheme, part)}" if lower(scheme).parts > 1 else ""),
         step=_ratio(scheme, stencil),
     )
 
@@ -174,6 +196,13 @@ def _equation(scheme: Scheme, stencil: Stencil, a: Expr) -> str:
     return f"{time} = {'' if sum(stencil.orders) % 4 else '−'}a {space}"
 
 
+def field_text(scheme: Scheme, part: int) -> str:
+    """``f1 (explicit)``, of an additive scheme's fields from 0."""
+    phi = curve(scheme.at_defaults(), part)
+    solved = phi is not None and phi.coefficients[-1].degree() > 0
+    return f"f{part + 1} ({'implicit' if solved else 'explicit'})"
+
+
 def _ratio(scheme: Scheme, stencil: Stencil) -> str:
     """``|a| Δt/h``."""
     m = str(sum(stencil.orders)).translate(SUPERSCRIPTS)
@@ -182,23 +211,24 @@ def _ratio(scheme: Scheme, stencil: Stencil) -> str:
 
 
 def _pair(stencil: Stencil, other: Stencil | str | None) -> tuple[Stencil, Stencil]:
-    """The stencils of u_x and of u_xx, the second by default the central one of the same order."""
+    """The stencils of u_x and of u_xx, as given: the second by default the central one of the same order."""
     if stencil.dimension > 1:
         raise InputError(f"{stencil.name or 'stencil'}: convection and diffusion take stencils of one axis")
     if other is None:
         order = max(2, space_order(stencil).order)
         other = f"central-{2 if stencil.orders == (1,) else 1}-{order + order % 2}"
-    pair = sorted((stencil, as_stencil(other)), key=lambda s: s.orders)
-    if [s.orders for s in pair] != [(1,), (2,)]:
+    pair = stencil, as_stencil(other)
+    if sorted(s.orders for s in pair) != [(1,), (2,)]:
         raise InputError("convection and diffusion: one stencil of u_x and one of u_xx are expected")
-    return pair[0], pair[1]
+    return pair
 
 
 def _of_both(
     scheme: Scheme, pair: tuple[Stencil, Stencil], coefficients: Iterable[Any], step: Any, dimension: int
 ) -> CFL:
-    first, second = pair
-    a, d = (StencilTerm(c, s, step) for c, s in zip(coefficients, pair, strict=True))
+    fields = (0, 1) if lower(scheme).parts > 1 else (0, 0)
+    placed = sorted(zip(pair, fields, strict=True), key=lambda each: each[0].orders)
+    a, d = (StencilTerm(c, s, step, 0, part) for c, (s, part) in zip(coefficients, placed, strict=True))
     if d.coefficient.is_negative:
         raise InputError(
             f"diffusion = {d.coefficient}: a negative one lets every wave grow; a positive one is expected"
@@ -209,9 +239,10 @@ def _of_both(
         for t, c in ((a, -a.coefficient), (d, d.coefficient))
     ]
     h = text_of(a.step[0])
-    told = (
-        f"u_t + {text_of(a.coefficient)} u_x = {text_of(d.coefficient)} u_xx, {first.name} and {second.name}, h = {h}"
-    )
+    named = [s.name or "a stencil" for s, _ in placed]
+    if fields[1]:
+        named = [f"{name} in {field_text(scheme, part)}" for name, (_, part) in zip(named, placed, strict=True)]
+    told = f"u_t + {text_of(a.coefficient)} u_x = {text_of(d.coefficient)} u_xx, {' and '.join(named)}, h = {h}"
     return replace(limit_of_terms(scheme, terms), equation=told)
 
 
@@ -220,8 +251,9 @@ def limit_of_terms(scheme: Scheme | str, terms: Iterable[StencilTerm | Sequence[
 
     terms: each a `StencilTerm`, or (coefficient, stencil, h), (coefficient, stencil, (h_0, h_1)) or (coefficient,
     stencil, h, axis), where Δt has no other bound than that no Fourier mode grows. A term in u itself is (c, identity
-    stencil, 1). Of variable coefficients ask for the values at each place, or at the corners of their range, and take
-    the least. Raises InputError for several states, and, in one line, where it is too much work."""
+    stencil, 1). Of an additive scheme each term is in one field, (coefficient, stencil, h, axis, part), the first if
+    it is left out. Of variable coefficients ask for the values at each place, or at the corners of their range, and
+    take the least. Raises InputError for several states, and, in one line, where it is too much work."""
     method = as_scheme(scheme)
     known = terms_of(terms)
     with budget(SECONDS):

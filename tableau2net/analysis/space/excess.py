@@ -86,6 +86,11 @@ def excess(curve: Curve, wave: Wave) -> Excess | None:
             f"a polynomial of {(top + 1) * (top * wave.width + 1):,} terms in ν and cos θ, at most {MAX_TERMS:,}"
         )
     rows = _rows(terms, wave, domain, top)
+    return of_rows(rows, domain)
+
+
+def of_rows(rows: Grid, domain: Any) -> Excess:
+    """The polynomial by powers of ν and y, whole numbers where the domain is ℚ."""
     return _bounded(_reduced(rows), domain)
 
 

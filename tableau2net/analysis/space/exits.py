@@ -73,16 +73,14 @@ def _guesses(line: SymbolLine) -> Iterator[float | None]:
     assert line.excess is not None
     places = {float(r.within(r.high / 2**40).high) for y in (0, 2) for r in _roots_at(line.excess, y)}
     nu = line.grid()
-    grown = line.grows(nu, ANGLES[line.curve.steps == 1])
+    grown = line.grows(nu, ANGLES[line.steps == 1])
     if grown.any():
         first = int(np.argmax(grown))
         low, high = float(nu[first - 1]) if first else 0.0, float(nu[first])
         for _ in range(24):
             middle = (low + high) / 2
             low, high = (
-                (low, middle)
-                if line.grows(np.array([middle]), 2049 if line.curve.steps == 1 else 513)[0]
-                else (middle, high)
+                (low, middle) if line.grows(np.array([middle]), 2049 if line.steps == 1 else 513)[0] else (middle, high)
             )
         places = {p for p in places if p < high * (1 - 1e-9)} | {high}
     yield from sorted(places)
@@ -110,7 +108,7 @@ def later(line: SymbolLine, after: Fraction) -> tuple[tuple[float, float], ...]:
         return ()
     nu = line.grid()
     nu = nu[nu > float(after) * (1 + 1e-3) + nu[0]]
-    calm = ~line.grows(nu, ANGLES[line.curve.steps == 1])
+    calm = ~line.grows(nu, ANGLES[line.steps == 1])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], calm, [False]]).astype(int)))
     found: list[tuple[float, float]] = []
     for first, last in zip(edges[::2], edges[1::2], strict=True):

@@ -7,22 +7,24 @@ decides (`exits`). Else waves along lines of angles are decided so (`angle_lines
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Float, Poly, Rational, S, oo, sqrt
+from numpy.typing import NDArray
+from sympy import QQ, Expr, Float, Poly, Rational, S, oo, radsimp, sqrt
 
 from tableau2net.analysis.budget import ask
-from tableau2net.analysis.reading.linear import Curve, curve, free_of_parameters
+from tableau2net.analysis.reading.linear import WEIGHTS, Curve, curve, free_of_parameters, weighted_curve
 from tableau2net.analysis.space.angle_lines import angle_lines
 from tableau2net.analysis.space.certified import certified_limit
 from tableau2net.analysis.space.cosines import largest, never_negative
 from tableau2net.analysis.space.excess import Wave
 from tableau2net.analysis.space.exits import first_exit, later
+from tableau2net.analysis.space.parts_line import PartsLine
 from tableau2net.analysis.space.sampling import sampled_limit
 from tableau2net.analysis.space.symbol_line import SymbolLine, radius
 from tableau2net.analysis.space.terms import StencilTerm, along_axes, settled
@@ -37,6 +39,7 @@ from tableau2net.step import lower
 
 MAX_BITS = 40_000  # of the polynomial of a quotient, about
 BEYOND = 1e-3  # how far beyond the limit the angle that grows is looked for, relative
+NOTHING = Wave(Poly(0, X, domain=QQ), Poly(0, X, domain=QQ), Poly(1, X, domain=QQ))
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,27 @@ def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
     kind = "declared values" if open_ else "exact"
     kind = "decimal" if scheme.digits or any(t.stencil.digits for t in terms) else kind
     fixed = scheme.at_defaults() if scheme.parameters else scheme
-    terms = [settled(t) for t in terms]
-    phi = curve(fixed)
+    terms, step = [settled(t) for t in terms], lower(fixed)
+    if any(t.part >= step.parts for t in terms):
+        raise InputError(f"{scheme.name or 'scheme'}: part: a term for each of its fields, {step.parts}, is expected")
+    weights = _weights(terms, step.parts)
+    phi = weighted_curve(fixed, weights or WEIGHTS[: step.parts]) if step.parts > 1 else curve(fixed)
     if phi is None:
         raise InputError(f"{scheme.name or 'scheme'}: several states, so there is no single z = Δt ŝ(θ)")
-    step = lower(fixed)
-    if step.history and fixed.digits:
-        phi = meant(phi, step.derivative, step.parts)
+    if step.history and fixed.digits and weights:
+        phi = meant(phi, step.derivative, 1 if step.parts > 1 else step.parts)
     if not zero_stable(fixed):
         return _answer(S.Zero, kind)
     if not terms:
         return _answer(oo, kind)
-    waves = along_axes(terms)
+    if weights is None:
+        alone = _of_parts(fixed, phi, terms)
+        return replace(alone, kind=kind) if alone.kind == "exact" else alone
+    shared = [t for t in terms if t.part == terms[0].part]
+    waves = along_axes(shared)
     found = None if waves is None else _of_waves(phi, waves)
     if found is None:
-        seen = _sampled(fixed, phi, terms)
+        seen = _sampled(fixed, phi, terms, shared)
         return replace(seen, kind=kind) if seen.kind == "exact" else seen
     assert waves is not None
     return _with_angle(replace(found, kind=kind if found.kind == "exact" else found.kind), phi, waves)
@@ -80,6 +89,32 @@ def limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> Limit:
 def _free(scheme: Scheme) -> bool:
     """Whether Φ is the same for all values of parameters, as far as that is found in time."""
     return bool(ask("parameters in Φ", lambda: free_of_parameters(scheme), scheme, silent=True))
+
+
+def _weights(terms: Sequence[StencilTerm], parts: int) -> tuple[Expr, ...] | None:
+    """The symbol of each field over that of the first term's, where that is one number for all waves."""
+    fields: dict[int, dict[tuple[Any, ...], Expr]] = {}
+    for t in terms:
+        field, place = fields.setdefault(t.part, {}), (t.stencil, t.step, t.axis)
+        field[place] = field.get(place, S.Zero) + t.coefficient
+    found: list[Expr] = [S.Zero] * parts
+    for part, field in fields.items():
+        first = fields[terms[0].part]
+        ratios = {radsimp(c / first[at]) for at, c in field.items() if first.get(at)}
+        if field.keys() != first.keys() or len(ratios) != 1 or not all(first.values()):
+            return None
+        found[part] = ratios.pop()
+    return tuple(found) if terms else (S.One,) * parts
+
+
+def _of_parts(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:
+    """The limit where fields have symbols of their own."""
+    axes = {a for t in terms for a in t.axes}
+    if len(axes) > 1 or scheme.digits:
+        return _sampled(scheme, None, terms)
+    waves = [(along_axes([t for t in terms if t.part == p]) or [NOTHING])[0] for p in range(lower(scheme).parts)]
+    lines = [PartsLine(p, waves) for p in phi.factors or (phi,)]
+    return _beyond(_first(lines), lambda nu, angles: np.max([s.radius(nu, angles) for s in lines], axis=0))
 
 
 def _of_waves(phi: Curve, waves: list[Wave]) -> Limit | None:
@@ -96,10 +131,16 @@ def _of_waves(phi: Curve, waves: list[Wave]) -> Limit | None:
 
 def _with_angle(found: Limit, phi: Curve, waves: Sequence[Wave]) -> Limit:
     """With the angle at which floats see most growth right beyond."""
-    if len({(w.real, w.imaginary, w.below) for w in waves}) != 1 or not 0 < found.value < oo:
+    if len({(w.real, w.imaginary, w.below) for w in waves}) != 1:
         return found
-    nu, angles = float(found.value) * len(waves) * (1 + BEYOND), 2049
-    place = int(np.nan_to_num(radius(phi, nu * waves[0].sampled(angles)), nan=np.inf).argmax())
+    return _beyond(found, lambda nu, angles: radius(phi, len(waves) * nu[:, None] * waves[0].sampled(angles)))
+
+
+def _beyond(found: Limit, radius_at: Callable[[NDArray[np.float64], int], NDArray[np.float64]]) -> Limit:
+    if not 0 < found.value < oo:
+        return found
+    nu, angles = np.array([float(found.value) * (1 + BEYOND)]), 2049
+    place = int(np.nan_to_num(radius_at(nu, angles), nan=np.inf).argmax())
     return replace(found, angle=float(np.pi * place / (angles - 1)))
 
 
@@ -177,7 +218,11 @@ def _rational(x: Any) -> Rational:
 
 def _along(phi: Curve, wave: Wave) -> Limit:
     """The limit on a symbol along one axis, of any kind."""
-    lines = [SymbolLine(p, wave) for p in phi.factors or (phi,)]
+    return _first([SymbolLine(p, wave) for p in phi.factors or (phi,)])
+
+
+def _first(lines: Sequence[SymbolLine]) -> Limit:
+    """The least of the limits of all factors."""
     bounded = [e for e in map(first_exit, lines) if e is not None]
     if not bounded:
         return _answer(oo, "exact")
@@ -194,9 +239,12 @@ def _answer(value: Expr, kind: str) -> Limit:
     return Limit(value, kind, (value, value))
 
 
-def _sampled(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:
+def _sampled(
+    scheme: Scheme, phi: Curve | None, terms: Sequence[StencilTerm], shared: Sequence[StencilTerm] = ()
+) -> Limit:
     """0 where waves along a line grow at every small step; else what floats see, which is no more than along any line,
-    proved on boxes of angles, but for growth by less than 1e-10, where that comes to an end."""
+    proved on boxes of angles, but for growth by less than 1e-10, where that comes to an end: if all fields share one
+    symbol, whose terms are then given."""
     bound = _along_lines(scheme, terms)
     if bound.value.is_zero:
         return replace(bound, later=None)
@@ -205,7 +253,7 @@ def _sampled(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:
     low, high = min(low, least), min(high, most)
     if high == float("inf"):
         return Limit(oo, "sampled", (oo, oo), later=None)
-    proved = certified_limit(phi, terms, low) if low else None
+    proved = certified_limit(phi, shared, low) if low and phi is not None else None
     kind = "sampled" if proved is None else "to 1e-10"
     if proved is not None:
         low, high = proved[0], high if proved[1] == low else proved[1]

@@ -43,12 +43,12 @@ class ModifiedTerm:
 
 
 def modified_symbol(
-    scheme: Scheme | str, stencil: Stencil | str, terms: int = 2, *, sign: int | None = None
+    scheme: Scheme | str, stencil: Stencil | str, terms: int = 2, *, sign: int | None = None, part: int = 0
 ) -> tuple[ModifiedTerm, ...]:
     """The first terms of the equation that a scheme on a stencil solves, beginning with the one that is meant.
 
     u_t = σ D u with ν = Δt/h^m and σ as `cfl` has it (−1 of odd derivatives), or as given. Parameters are at their
-    declared values.
+    declared values; of an additive scheme all of D is in one field, `part`, from 0.
     terms: how many there are after the first; those that vanish for all ν are passed over, and the search ends at
     h^40. Raises InputError for several axes or states, and where constants or the history do not stay."""
     method, found = as_scheme(scheme).at_defaults(), meant_stencil(as_stencil(stencil).at_defaults())
@@ -56,14 +56,15 @@ def modified_symbol(
         raise InputError(f"terms = {terms}: 0 to {MAX_TERMS} are read")
     if found.dimension > 1:
         raise InputError(f"{found.name or 'stencil'}: the modified equation is of one axis")
-    phi = curve(method)
+    parts = lower(method).parts
+    phi = curve(method, part if parts > 1 else None)
     if phi is None or lower(method).derivative != 1:
         raise InputError(f"{method.name or 'scheme'}: the modified equation is of one state and y' = f")
     signs = equation_signs(found)
     if sign is None and not signs:
         raise InputError(f"{found.name or 'stencil'}: derivative = 0 is a filter, of which u_t = D u is no equation")
     if method.digits:
-        phi = meant(phi, 1, lower(method).parts)
+        phi = meant(phi, 1, 1)
     told: tuple[ModifiedTerm, ...] = ()
     for degree in DEGREES:
         told = _terms(phi, found, signs[-1] if sign is None else sign, degree)

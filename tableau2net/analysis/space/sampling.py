@@ -8,8 +8,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from tableau2net.analysis.space.terms import StencilTerm, sampled_sum
+from tableau2net.analysis.space.terms import StencilTerm, sampled_parts
 from tableau2net.scheme import Scheme
+from tableau2net.step import lower
 from tableau2net.step.amplification import amplification
 
 POINTS = {1: 513, 2: 49, 3: 17}  # angles an axis
@@ -26,7 +27,7 @@ def sampled_limit(scheme: Scheme, terms: Sequence[StencilTerm]) -> tuple[float, 
     n = POINTS[axes]
     sides = [np.linspace(0 if k == 0 else -np.pi, np.pi, n) for k in range(axes)]
     grid = np.stack([a.ravel() for a in np.meshgrid(*sides, indexing="ij")])
-    symbol = sampled_sum(terms, *grid)
+    symbol = sampled_parts(terms, lower(scheme).parts, *grid)
     size = float(np.abs(symbol).max())
     if not size:
         return float("inf"), float("inf")
@@ -60,8 +61,8 @@ def peaks(values: Floats, axes: int) -> NDArray[np.intp]:
 
 
 def growth(scheme: Scheme, z: NDArray[np.complex128]) -> Floats:
-    """max |ζ| at each z; infinite where a step overflows."""
-    found = amplification(scheme, z)
+    """max |ζ| at each z, of which there is a row for each field; infinite where a step overflows."""
+    found = amplification(scheme, *z)
     return np.where(np.isfinite(found), found, np.inf)
 
 
@@ -83,7 +84,8 @@ def most(
     width = spacing
     for _ in range(LOOKS):
         around = places[:, :, None] + width[:, None, None] * offsets[:, None, :]
-        near = growth(scheme, step * sampled_sum(terms, *around.reshape(len(grid), -1))).reshape(around.shape[1:])
+        z = step * sampled_parts(terms, len(symbol), *around.reshape(len(grid), -1))
+        near = growth(scheme, z).reshape(around.shape[1:])
         best = max(best, float(near.max()))
         if best > 1 + GROWN:
             return best

@@ -3,6 +3,7 @@ and where floats see growth."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property, reduce
 from typing import Any
@@ -26,7 +27,7 @@ class SymbolLine:
     """A factor of Φ on a symbol: z = ν ŝ(θ)."""
 
     def __init__(self, curve: Curve, wave: Wave) -> None:
-        self.curve, self.wave = curve, wave
+        self.curve, self.wave, self.steps = curve, wave, curve.steps
         self.excess: Excess | None = excess(curve, wave)
 
     def stable_at(self, nu: Fraction) -> bool:
@@ -36,7 +37,7 @@ class SymbolLine:
             found = non_positive(moved(values, 0, Fraction(0), Fraction(2)))
             if not (_never_positive(values) if found is None else found):
                 return False
-        return (self.excess is not None and self.curve.steps == 1) or self.inside(nu, Fraction(1, 3))
+        return (self.excess is not None and self.steps == 1) or self.inside(nu, Fraction(1, 3))
 
     def below(self, low: Fraction, high: Fraction | None) -> bool | None:
         """Whether the excess is nowhere positive for low ≤ ν ≤ high, and for all ν ≥ low where that is None."""
@@ -57,11 +58,15 @@ class SymbolLine:
 
     def grows(self, nu: NDArray[np.float64], angles: int) -> NDArray[np.bool_]:
         """Whether floats see some growth, for each ν."""
-        return np.asarray((radius(self.curve, nu[:, None] * self.wave.sampled(angles)) > 1 + GROWN).any(axis=1))
+        return np.asarray((self.radius(nu, angles) > 1 + GROWN).any(axis=1))
+
+    def radius(self, nu: NDArray[np.float64], angles: int) -> NDArray[np.float64]:
+        """The largest |ζ| for each ν, at so many angles from 0 to π, in floats."""
+        return radius(self.curve, nu[:, None] * self.wave.sampled(angles))
 
     def grid(self) -> NDArray[np.float64]:
         """The ν at which floats look."""
-        step = 0.01 if self.curve.steps == 1 else 0.05
+        step = 0.01 if self.steps == 1 else 0.05
         return np.asarray(np.exp(np.arange(np.log(1e-3), np.log(1e4), step)) / self.size)
 
     @cached_property
@@ -110,11 +115,17 @@ def _complex(p: Poly, a: Any, w: Any, domain: Any) -> tuple[Any, Any]:
 def radius(curve: Curve, z: NDArray[np.complex128]) -> NDArray[np.float64]:
     """The largest |ζ| at each z, in floats."""
     with np.errstate(all="ignore"):
-        c = [np.polyval([float(x) for x in p.all_coeffs()], z) for p in curve.coefficients]
-        if curve.steps == 1:
+        values = (np.polyval([float(x) for x in p.all_coeffs()], z) for p in curve.coefficients)
+        return largest_root([np.asarray(v, dtype=np.complex128) for v in values])
+
+
+def largest_root(c: Sequence[NDArray[np.complex128]]) -> NDArray[np.float64]:
+    """The largest |ζ| with Σ c_j ζ^j = 0, in floats."""
+    with np.errstate(all="ignore"):
+        k = len(c) - 1
+        if k == 1:
             return np.asarray(np.abs(c[0] / c[1]))
-        k = curve.steps
-        companion = np.zeros((*z.shape, k, k), dtype=complex)
+        companion = np.zeros((*c[0].shape, k, k), dtype=complex)
         companion[..., np.arange(1, k), np.arange(k - 1)] = 1
         companion[..., :, k - 1] = -np.stack([x / c[-1] for x in c[:-1]], axis=-1)
         companion[~np.isfinite(companion)] = 1e30

@@ -18,13 +18,14 @@ from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.polynomials import X, count_real_roots
 from tableau2net.exact.text import float_of, parse
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Stencil, as_stencil
 
 
 @dataclass(frozen=True)
 class StencilTerm:
-    """c D u of an equation u_t = Σ c D u on a grid: coefficient, stencil, the step h (one number, or one an axis of
-    the stencil), and the first axis of the grid that the stencil acts along.
+    """c D u of an equation u_t = Σ c D u on a grid: coefficient, stencil (a table, a name or a path), the step
+    h (one number, or one an axis of the stencil), the first axis of the grid that the stencil acts along, and which
+    field of an additive scheme it is in, from 0: of most the first is explicit and the second implicit.
 
     Numbers are exact: whole numbers, fractions, sympy numbers or text; a float is the binary fraction that it is."""
 
@@ -32,8 +33,10 @@ class StencilTerm:
     stencil: Stencil
     step: Any = 1
     axis: int = 0
+    part: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stencil", as_stencil(self.stencil))
         object.__setattr__(self, "coefficient", _number(self.coefficient, "coefficient"))
         given = self.step if isinstance(self.step, list | tuple) else (self.step,) * self.stencil.dimension
         steps = tuple(_number(h, "step") for h in given)
@@ -44,6 +47,8 @@ class StencilTerm:
         object.__setattr__(self, "step", steps)
         if not isinstance(self.axis, int) or self.axis < 0:
             raise InputError("axis: a whole number from 0 is expected")
+        if not isinstance(self.part, int) or self.part < 0:
+            raise InputError("part: a whole number from 0 is expected, the field of an additive scheme")
 
     @property
     def factor(self) -> Expr:
@@ -141,6 +146,13 @@ def vanishes(p: Poly) -> bool:
     if not all(p.eval(end) for end in (-1, 1)):
         return True
     return count_real_roots(p.quo(p.gcd(p.diff())), QQ(-1), QQ(1)) > 0
+
+
+def sampled_parts(terms: Sequence[StencilTerm], parts: int, *angles: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """`sampled_sum` for each field of a scheme of so many, along a first axis."""
+    whole = np.broadcast_shapes(*(a.shape for a in angles))
+    sums = (sampled_sum([t for t in terms if t.part == p], *angles) for p in range(parts))
+    return np.stack([np.broadcast_to(each, whole) for each in sums])
 
 
 def sampled_sum(terms: Sequence[StencilTerm], *angles: NDArray[np.float64]) -> NDArray[np.complex128]:

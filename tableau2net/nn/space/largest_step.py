@@ -14,7 +14,7 @@ from sympy import Expr, Rational
 
 from tableau2net.analysis.space.cfl import CFL, limit_of_terms
 from tableau2net.analysis.space.sampling import growth
-from tableau2net.analysis.space.terms import StencilTerm, sampled_sum
+from tableau2net.analysis.space.terms import StencilTerm, sampled_parts
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, symbol
 from tableau2net.integration.step_checks import register_step_check
@@ -22,6 +22,7 @@ from tableau2net.nn.space.derivatives import Derivative
 from tableau2net.nn.space.learnt_stencils import as_one, stencils_of
 from tableau2net.nn.space.space_field import SpaceField
 from tableau2net.scheme import Scheme, Stencil
+from tableau2net.step import lower
 
 ANGLES = {1: 256, 2: 48, 3: 16}  # along each axis, where waves are looked at in floats first
 GROWS = 1e-7
@@ -112,11 +113,12 @@ def _waves(scheme: Scheme, terms: list[StencilTerm], step: float, dimension: int
     """Whether waves grow that the equation itself does not make grow, and whether there are some that it does."""
     n = ANGLES[dimension]
     angles = np.meshgrid(*[np.fft.fftfreq(n, 1 / (2 * np.pi))] * dimension, indexing="ij", sparse=True)
-    z = step * np.broadcast_to(sampled_sum(terms, *angles), (n,) * dimension)
-    own = np.broadcast_to(_rate(terms, angles), z.shape) > 0
+    z = step * sampled_parts(terms, lower(scheme).parts, *angles)
+    own = np.broadcast_to(_rate(terms, angles), z.shape[1:]) > 0
     if own.any():  # about the last of them stencils are a little off
-        own = own | (z.real > 0)
-    return bool(((growth(scheme, z.ravel()) > 1 + GROWS) & ~own.ravel()).any()), bool(own.any())
+        own = own | (z.sum(axis=0).real > 0)
+    grows = growth(scheme, z.reshape(len(z), -1)) > 1 + GROWS
+    return bool((grows & ~own.ravel()).any()), bool(own.any())
 
 
 def _rate(terms: Sequence[StencilTerm], angles: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
