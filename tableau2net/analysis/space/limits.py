@@ -93,6 +93,9 @@ def _free(scheme: Scheme) -> bool:
 
 def _weights(terms: Sequence[StencilTerm], parts: int) -> tuple[Expr, ...] | None:
     """The symbol of each field over that of the first term's, where that is one number for all waves."""
+    used = {t.part for t in terms}
+    if len(used) < 2:
+        return tuple(S.One if not terms or part in used else S.Zero for part in range(parts))
     fields: dict[int, dict[tuple[Any, ...], Expr]] = {}
     for t in terms:
         field, place = fields.setdefault(t.part, {}), (t.stencil, t.step, t.axis)
@@ -104,7 +107,7 @@ def _weights(terms: Sequence[StencilTerm], parts: int) -> tuple[Expr, ...] | Non
         if field.keys() != first.keys() or len(ratios) != 1 or not all(first.values()):
             return None
         found[part] = ratios.pop()
-    return tuple(found) if terms else (S.One,) * parts
+    return tuple(found)
 
 
 def _of_parts(scheme: Scheme, phi: Curve, terms: Sequence[StencilTerm]) -> Limit:

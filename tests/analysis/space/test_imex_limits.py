@@ -59,7 +59,6 @@ MORE = [
     *((name, ("1/10", "central-2-2"), (-1, "upwind-3")) for name in ("ars-222", "ars-233")),
     ("sbdf-2", (-1, "central-1-4"), ("1/4", "central-2-4")),
     ("ars-222", (-1, "compact-1-4"), ("1/3", "compact-2-4")),
-    ("sbdf-3", (-1, "upwind-3"), ("1/5", "central-2-2")),
 ]
 
 
@@ -69,7 +68,7 @@ def check_matrix(name, *terms):
     assert 0 < found.limit < oo
     scheme = t2n.load(name).at_defaults()
     tables = [(Rational(c), t2n.load(stencil)) for c, stencil in terms]
-    dt, theta = float(found), np.linspace(0, np.pi, 2**13 + 1)
+    dt, theta = float(found), np.linspace(0, np.pi, 2**11 + 1)
     angle = theta[np.argmax(at_angles(scheme, tables, dt * (1 + 1e-6), theta))]
     assert angle > 0.05
     n = grid_for(angle)
@@ -109,6 +108,9 @@ def test_limits_known_from_paper():
     assert both("ars-111", 0, "1/3").limit == oo
     assert t2n.cfl("ars-111", "central-2-2").limit == Rational(1, 2)
     assert t2n.cfl("ars-111", "central-2-2", part=1).limit == oo
+    gone = [(c, "central-2-2", 1, 0, 0) for c in (1, -1)]
+    assert limit_of_terms("ars-111", gone).limit == oo
+    assert limit_of_terms("ars-111", [*gone, (1, "central-2-2", 1, 0, 1)]).limit == oo
 
 
 def test_no_limit_is_proved_where_the_implicit_field_damps_all():
@@ -153,7 +155,7 @@ def test_several_axes_with_a_symbol_for_each_field_are_looked_at_in_floats():
     ]
     found = limit_of_terms("ars-222", terms)
     assert found.kind == "sampled"
-    theta = np.linspace(-np.pi, np.pi, 33)
+    theta = np.linspace(-np.pi, np.pi, 25)
     first, second = (
         c * np.add.outer(*[symbol(t2n.load(s), theta)] * 2).ravel()[:, None, None]
         for c, s in ((-1, "upwind-1"), (0.2, "central-2-2"))
@@ -216,7 +218,7 @@ NAMES = ("upwind-1", "upwind-3", "central-1-2", "central-2-2", "central-2-4", "c
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     additive(),
     st.tuples(*[st.sampled_from(NAMES)] * 2),
