@@ -22,3 +22,24 @@ def function(scheme, z):
     ones = np.ones((*z.shape, len(b), 1))
     stages = np.linalg.solve(np.eye(len(b)) - z[..., None, None] * A, ones)[..., 0]
     return 1 + z * (stages @ b)
+
+
+def operator(stencil, n, sign):
+    """The matrix of D on a periodic grid of n points with h = 1."""
+
+    def circulant(points):
+        matrix = np.zeros((n, n))
+        for (j,), w in points.items():
+            matrix[np.arange(n), (np.arange(n) + j) % n] += float(w)
+        return matrix
+
+    return sign * np.linalg.solve(circulant(stencil.left_points), circulant(stencil.points))
+
+
+def grid_for(theta):
+    """The smallest periodic grid that has a mode within 1e-4 of an angle, or else a large one that has one near."""
+
+    def distance(n):
+        return abs(theta - 2 * np.pi / n * round(theta * n / (2 * np.pi)))
+
+    return next((n for n in range(8, 400) if distance(n) < 1e-4), min(range(200, 400), key=distance))

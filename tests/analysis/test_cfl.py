@@ -16,7 +16,7 @@ from tableau2net.plot.stencils.cfl_region import reach
 from tableau2net.scheme import Side, Stencil
 from tableau2net.step.amplification import amplification
 from tests.strategies import explicit_runge_kutta, implicit_runge_kutta, multistep
-from tests.waves import full, function, symbol
+from tests.waves import full, function, grid_for, operator, symbol
 
 KNOWN = [  # worked out on paper
     ("euler", "upwind-1", 1),
@@ -55,18 +55,6 @@ def test_limit_of_degree_24():
 # a step in floats, by the stages and not by a polynomial
 
 
-def operator(stencil, n, sign):
-    """The matrix of D on a periodic grid of n points with h = 1."""
-
-    def circulant(points):
-        matrix = np.zeros((n, n))
-        for (j,), w in points.items():
-            matrix[np.arange(n), (np.arange(n) + j) % n] += float(w)
-        return matrix
-
-    return sign * np.linalg.solve(circulant(stencil.left_points), circulant(stencil.points))
-
-
 def stepped(scheme, L):
     """The matrix of one explicit Runge–Kutta step on u' = Lu, stage by stage."""
     one, slopes = np.eye(len(L)), []
@@ -95,15 +83,6 @@ MORE = [
         for stencil in ("upwind-2", "upwind-3", "central-1-2", "central-2-6", "central-4-2")
     ),
 ]
-
-
-def grid_for(theta):
-    """The smallest periodic grid that has a mode within 1e-4 of an angle, or else a large one that has one near."""
-
-    def distance(n):
-        return abs(theta - 2 * np.pi / n * round(theta * n / (2 * np.pi)))
-
-    return next((n for n in range(8, 400) if distance(n) < 1e-4), min(range(200, 400), key=distance))
 
 
 def check_matrix(scheme, stencil):

@@ -11,8 +11,7 @@ import tableau2net as t2n
 from tableau2net.analysis import limit_of_terms
 from tableau2net.errors import InputError
 from tableau2net.scheme import AdditiveMultistep, AdditiveRungeKutta
-from tests.analysis.test_cfl import grid_for, operator
-from tests.waves import full, symbol
+from tests.waves import full, grid_for, operator, symbol
 
 
 def stepped(scheme, first, second):
