@@ -28,7 +28,10 @@ def key_value(text: str, taken: Container[str] = ()) -> tuple[str, Any]:
     Raises InputError where there is no key, or one that is taken."""
     key, equals, value = text.partition("=")
     if key in taken:
-        raise InputError(f"--option {text[:60]!r}: {key} is said elsewhere, see --help; write KEY=VALUE of another key")
+        own = f"--{key.replace('_', '-')}"
+        raise InputError(
+            f"--option {text[:60]!r}: {key} is said elsewhere, see --help on {own}; write KEY=VALUE of another key"
+        )
     if not equals or not key.isidentifier():
         raise InputError(f"--option {text[:60]!r}: write KEY=VALUE with the key an option of the network")
     try:

@@ -48,6 +48,10 @@ def _arrays(path: Path, checks: Mapping[str, Check], optional: Collection[str]) 
     check_file(path, 2**40)
     with zipfile.ZipFile(path) as archive:
         total, there = 0, archive.namelist()
+        if optional and (unknown := {name.removesuffix(".npy") for name in there} - set(checks)):
+            raise InputError(
+                f"{path}: has {min(unknown)[:40]!r}, which means nothing; it may hold {', '.join(checks)}, leave it out"
+            )
         wanted = [key for key in checks if key not in optional or not {key, f"{key}.npy"}.isdisjoint(there)]
         needed = [key for key in checks if key not in optional]
         for key in wanted:

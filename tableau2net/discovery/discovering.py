@@ -20,7 +20,7 @@ from tableau2net.discovery.monomials import Monomial, evaluate, monomial_of, mon
 from tableau2net.discovery.observations import Observations
 from tableau2net.discovery.pde_net import PDENet, SumOfTerms
 from tableau2net.discovery.rollouts import roll_out
-from tableau2net.discovery.sparse import normal_equations, sparse
+from tableau2net.discovery.sparse import alike, normal_equations, sparse
 from tableau2net.discovery.step_limit import StepLimit, step_limit
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
@@ -49,10 +49,11 @@ def discover(observations: Observations, plan: DiscoveryPlan, said: Said = lambd
     check_plan(observations, plan)
     schemes = plan.tables()
     method = METHODS[plan.equation](observations, plan)
-    method.begin()
+    warnings = method.begin()
+    for line in warnings:
+        said(f"warning: {line}")
     truth = method.linear_truth()
     limits: list[StepLimit | None] = []
-    warnings = []
     for scheme in schemes:
         limit = step_limit(scheme, method.differences, truth, observations.dt)
         limits.append(limit)
@@ -107,8 +108,9 @@ class _Method:
         data = self.observations
         return Differences(self.orders, self.plan.points, data.h, data.boundary, keep_order, upwind)
 
-    def begin(self) -> None:
-        """What is to be known of the states before a scheme is fitted: nothing."""
+    def begin(self) -> list[str]:
+        """What is to be known of the states before a scheme is fitted: nothing. Gives warnings."""
+        return []
 
     def curriculum(self, scaled: bool) -> Curriculum:
         return Curriculum(self.plan.blocks, self.plan.pairs, self.plan.iterations, scaled)
@@ -289,7 +291,7 @@ class _Library(_Polynomial):
         self.true_polynomials()
         self.terms = terms
 
-    def begin(self) -> None:
+    def begin(self) -> list[str]:
         """The terms, by least squares on all of them."""
         data, terms = self.observations, self.terms
         normal = normal_equations(self.central, terms, data.windows(data.u.shape[1] - 1, len(data.u)), data.dt)
@@ -299,6 +301,15 @@ class _Library(_Polynomial):
             raise InputError(
                 f"{data.name}: no term explains a share of {self.plan.threshold:g} of the rates; lower --threshold"
             )
+        groups = alike(normal, sorted({n for kept, _ in self.kept for n in kept}))
+        if not groups:
+            return []
+        text = "; ".join(" and ".join(text_of_monomial(terms[n], self.channels.names) for n in g) for g in groups[:3])
+        more = f"; and {len(groups) - 3} more" if len(groups) > 3 else ""
+        return [
+            f"terms that these data do not tell apart: {text}{more}: how much of a rate is whose is arbitrary; leave a "
+            "state out, or give data that differ"
+        ]
 
     def fit(self, scheme: Scheme, said: Callable[[FittedBlock], None]) -> tuple[nn.Module, list[FittedBlock]]:
         channels = Channels(

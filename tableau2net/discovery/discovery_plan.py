@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from tableau2net.discovery.fields_found import FUNCTIONS
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, load
 
@@ -66,6 +67,11 @@ class DiscoveryPlan:
             raise InputError("mesh: coefficients depend on the place in a linear equation; write --equation linear")
         if self.upwind > 3 and self.points < 7:
             raise InputError(f"upwind {self.upwind}: its table does not fit into {self.points} points")
+        for name in self.functions:
+            if name not in FUNCTIONS:
+                raise InputError(f"--function {name[:40]}: write {' or '.join(FUNCTIONS)}")
+        if len(set(self.functions)) < len(self.functions):
+            raise InputError(f"--function {', '.join(self.functions)}: one is named twice")
         if not self.blocks or max(self.blocks) > MAX_BLOCK:
             raise InputError(f"blocks: numbers of steps from 0, the warm-up, to {MAX_BLOCK}")
 

@@ -18,6 +18,7 @@ from tableau2net.discovery.problems import PROBLEMS, Drawn, KnownEquation, known
 from tableau2net.errors import InputError
 
 MAX_AXES, MAX_STATES, LEAST_POINTS = 3, 8, 8
+SIZES = (1e-25, 1e25)  # of states: of degree 4, and squared, they are numbers still
 BOUNDARIES = ("periodic", "dirichlet")
 _STATE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 
@@ -135,7 +136,8 @@ def read_observations(path: Path, asked: Asked) -> Observations:
     h = tuple(float(step) for step in np.atleast_1d(found["h"]))
     named = "states" in found
     axes = len(h) if found["h"].ndim else u.ndim - 2 - named
-    if u.ndim == 2 + axes and not named:
+    axes = max(axes, 1)
+    if u.ndim == 2 + axes:  # without an axis of states: it holds one
         u = u[:, :, None]
     if u.ndim != 3 + axes or not 1 <= axes <= MAX_AXES:
         raise InputError(
@@ -157,10 +159,13 @@ def _names(path: Path, given: NDArray[Any] | None, many: int) -> tuple[str, ...]
         )
     usual = ("u", "v", "w")[:many] if many <= 3 else tuple(f"u{n + 1}" for n in range(many))
     names = usual if given is None else tuple(map(str, np.atleast_1d(given)))
-    if len(names) != many or len(set(names)) < many or not all(_STATE.fullmatch(name) for name in names):
-        raise InputError(
-            f"{path}: states names {len(names)} of {many}; write {many} different names of letters and digits"
-        )
+    if len(names) != many:
+        raise InputError(f"{path}: states names {len(names)}, u holds {many}; write a name for each")
+    for n, name in enumerate(names):
+        if name in names[:n] or not _STATE.fullmatch(name):
+            raise InputError(
+                f"{path}: states {name[:40]!r}: write {many} different names of letters and digits, a letter first"
+            )
     return names
 
 
@@ -180,6 +185,15 @@ def _check_numbers(path: Path, u: NDArray[Any], dt: float, h: tuple[float, ...],
         raise InputError(f"{path}: u holds numbers that are not finite; leave those trajectories out")
     if not np.ptp(u):
         raise InputError(f"{path}: u is one number everywhere; nothing is to be found in it")
+    if not np.ptp(u, axis=1).any():
+        raise InputError(f"{path}: u does not change in time; nothing is to be found in it")
+    for n in range(u.shape[2]):
+        size = float(np.abs(u[:, :, n]).max())
+        if size and not SIZES[0] <= size <= SIZES[1]:
+            raise InputError(
+                f"{path}: u is of size {size:.1e}, squares of terms leave what numbers can be; give it in other units, "
+                f"from {SIZES[0]:g} to {SIZES[1]:g}"
+            )
 
 
 def _split(u: Tensor, rollout: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from tableau2net.discovery.fields_found import Channels
 from tableau2net.discovery.monomials import Monomial, evaluate
 
+ALIKE = 1e-10  # the square of a singular value of terms of length 1: what rounding leaves of 0
 CHUNK = 1 << 22  # numbers of a piece of the library's values
 
 
@@ -70,3 +71,21 @@ def sparse(normal: Normal, state: int, threshold: float) -> tuple[list[int], Ten
         if len(stays) == len(kept) or not stays:
             return (kept, found) if stays else ([], found[:0])
         kept = stays
+
+
+def alike(normal: Normal, kept: Sequence[int]) -> list[list[int]]:
+    """Terms that the data do not tell apart: pairs that are one function but for a factor, and of those that are kept
+    the ones of a sum that is all but zero."""
+    size = normal.gram.diagonal().sqrt()
+    there = (size > 0).nonzero().flatten()
+    scaled = normal.gram[there][:, there] / size[there][:, None] / size[there]
+    pairs = (scaled.abs().triu(1) > 1 - ALIKE).nonzero()
+    found = [there[pair].tolist() for pair in pairs]
+    at = torch.tensor([int((there == n).nonzero()) for n in kept], dtype=torch.long)
+    if len(at) > 1:
+        values, vectors = torch.linalg.eigh(scaled[at][:, at])
+        for vector in vectors[:, values < ALIKE].T:
+            group = sorted(kept[n] for n in (vector.abs() > 0.1).nonzero().flatten().tolist())
+            if len(group) > 2:
+                found.append(group)
+    return found

@@ -15,6 +15,7 @@ from tableau2net.integration.solution import Ending, IntegrationError
 from tableau2net.integration.system import States, System, slope_of
 
 WIDTH = 4  # units in the last place between which a zero is found
+NEAR = 16  # units in the last place: a zero so close behind a step's beginning is there
 MOST = 100  # turns of a search: twice what halving a float's interval takes
 
 
@@ -81,6 +82,8 @@ class Watch:
                 ]
                 if found:
                     time, e = min(found) if self.forward else max(found, key=lambda x: (x[0], -x[1]))
+                    if abs(time - begin) <= NEAR * math.ulp(max(abs(begin), abs(end))):
+                        time = begin  # rounding alone kept the step before from ending at its zero
                     self.ends[m] = (time, e, states if time == end else inside(time))
         self.t, self.values = end, new
         self.signs = torch.where(new != 0, new.sign(), self.signs)

@@ -170,6 +170,18 @@ def test_gauss_newton_finds_what_made_the_states():
     assert (start.coefficients - truth).abs().max() < 1e-8
 
 
+def test_terms_that_are_one_function_on_the_data_are_named(tmp_path):
+    plan = DiscoveryPlan(degree=1, blocks=(0,))
+    one = np.load(saved(tmp_path))["u"]
+    alone = discover(observe(str(saved(tmp_path, u=one[:, :, None] ** 2)), Asked()), plan)
+    assert not any("tell apart" in line for line in alone.warnings)
+    told: list[str] = []
+    twice = np.stack([one, 2 * one], 2) ** 2 * [[1], [0.5]]
+    both = discover(observe(str(saved(tmp_path, u=twice, states=["u", "w"])), Asked()), plan, told.append)
+    assert "do not tell apart: u and w; " in both.warnings[0]
+    assert told[0] == f"warning: {both.warnings[0]}"
+
+
 def test_symnet_is_trained_and_expanded():
     data = observe("heat", asked(points=8, noise=0.0))
     (found,) = discover(data, DiscoveryPlan("symnet", blocks=(0,), iterations=25, pairs=8, symbols=2)).found
@@ -220,7 +232,12 @@ def test_states_have_names_and_one_trajectory_is_split_in_time(tmp_path):
         ({"h": np.nan}, "h = nan: a positive number"),
         ({"h": [0.1, 0.1, 0.1]}, "is not (trajectories, times, [states,] *space) with 3 axes"),
         ({"boundary": "open"}, "boundary 'open': write periodic or dirichlet"),
-        ({"states": ["u", "u_x"]}, "is not (trajectories, times, [states,] *space)"),
+        ({"states": ["u", "v"]}, "states names 2, u holds 1"),
+        ({"states": ["x_x"]}, "states 'x_x': write 1 different"),
+        ({"boundry": "dirichlet"}, "has 'boundry', which means nothing"),
+        ({"u": 1e-300 * np.random.default_rng(0).standard_normal((2, 4, 16))}, "u is of size"),
+        ({"u": 1e300 * np.ones((2, 4, 1)) * np.sin(np.arange(16))}, "u does not change in time"),
+        ({"u": 1e300 * np.random.default_rng(0).standard_normal((2, 4, 16))}, "give it in other units"),
         ({"u": np.zeros((2, 2, 16))}, "trajectories of 2 times"),
         ({"u": np.zeros((2, 4, 5))}, "5 points along an axis"),
     ],
@@ -234,6 +251,8 @@ def test_what_does_not_fit_is_one_line(tmp_path, arrays, line):
 @pytest.mark.parametrize(
     ("plan", "line"),
     [
+        ({"functions": ("tan",)}, "--function tan: write sin or cos"),
+        ({"functions": ("sin", "sin")}, "one is named twice"),
         ({"equation": "net"}, "equation 'net'"),
         ({"points": 4}, "points 4: an odd number"),
         ({"derivatives": 5}, "derivatives 5: from 1 to 4"),

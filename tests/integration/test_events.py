@@ -140,6 +140,14 @@ def test_at_the_very_end_of_a_step_and_of_the_interval():
         assert (*found.t, found.y.item()) == pytest.approx((when, level), abs=1e-15)
 
 
+def test_a_zero_on_a_point_of_the_grid_ends_there():
+    found = t2n.integrate(
+        "rk4", lambda t, y: torch.ones_like(y), torch.zeros(1), 0, 2, steps=4, event=lambda t, y: y[0] - 1, full=True
+    )
+    assert found.grid == (0, 0.5, 1)
+    assert found.y.item() == pytest.approx(1)
+
+
 def test_several_states_and_second_derivatives():
     q, p = torch.tensor([1.0], dtype=D), torch.tensor([0.0], dtype=D)
     fields = (lambda t, p: p, lambda t, q: -q)

@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import brentq, minimize_scalar
 
 import tableau2net as t2n
+from tableau2net.errors import InputError
 from tableau2net.nn.endpoints.noise import noise_level
 from tableau2net.nn.endpoints.policies import ByLevel, Continue, Fixed, Flow, Learnt, Morozov, Oracle
 from tests.pictures import pictures
@@ -193,3 +194,12 @@ def test_an_image_ends_by_itself():
         assert ends.max() - ends.min() > 1
         torch.testing.assert_close(net(f), path.at(ends), rtol=0, atol=1e-6)
         assert len(net.path(f, most=9).times) == 10
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
+def test_numbers_of_policies(wrong):
+    with pytest.raises(InputError, match="a positive number"):
+        Morozov(wrong)
+    if wrong:
+        with pytest.raises(InputError, match="finite numbers"):
+            ByLevel([0.1, 0.2], [1.0, wrong])

@@ -164,3 +164,11 @@ def test_as_it_is_made_it_goes_on_to_the_end():
     with torch.no_grad():
         torch.testing.assert_close(net(x), net.network(x))
     assert set(net.ends(x).tolist()) == {6}
+
+
+@pytest.mark.parametrize("beta", [0, -1, math.nan, math.inf])
+def test_a_temperature_is_a_positive_number(beta):
+    losses, scores = torch.ones(3, 2), torch.zeros(2, 2)
+    for wrong in (oracle_posterior, marginal_loss, lambda losses, beta: stopping_loss(scores, losses, beta)):
+        with pytest.raises(InputError, match="a positive number"):
+            wrong(losses, beta)

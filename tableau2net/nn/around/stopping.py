@@ -26,12 +26,18 @@ WIDTH = 64  # of the policy
 
 def oracle_posterior(losses: Tensor, beta: float = 1.0) -> Tensor:
     """q*(t), (T, N), of losses (T, N): where to stop if the truth were known."""
-    return (-losses / beta).softmax(0)
+    return (-losses / _positive(beta)).softmax(0)
+
+
+def _positive(beta: float) -> float:
+    if not (isinstance(beta, int | float) and 0 < beta < math.inf):
+        raise InputError(f"beta = {beta!r}: a positive number is expected")
+    return beta
 
 
 def marginal_loss(losses: Tensor, beta: float = 1.0) -> Tensor:
     """−β log of the mean over t of exp(−ℓ_t/β), (N,): what the steps themselves are trained by."""
-    return -beta * ((-losses / beta).logsumexp(0) - math.log(len(losses)))
+    return -_positive(beta) * ((-losses / beta).logsumexp(0) - math.log(len(losses)))
 
 
 def log_stopping(scores: Tensor) -> Tensor:
@@ -46,7 +52,7 @@ def stopping_loss(scores: Tensor, losses: Tensor, beta: float = 1.0, divergence:
     count as constants."""
     if divergence not in ("forward", "reverse"):
         raise InputError(f"divergence={divergence!r}: write 'forward' or 'reverse'")
-    best, log_q = (-losses.detach() / beta).log_softmax(0), log_stopping(scores)
+    best, log_q = (-losses.detach() / _positive(beta)).log_softmax(0), log_stopping(scores)
     one, other = (best, log_q) if divergence == "forward" else (log_q, best)
     return (one.exp() * (one - other)).sum(0).mean()
 
@@ -140,6 +146,7 @@ class Stopping(nn.Module):
         """`stopping_loss` of the policy on images; nothing else gets a gradient. It keeps how often images end where.
 
         The steps are in evaluation mode for the while."""
+        _positive(beta)
         training = self.training
         with torch.no_grad():
             answers = self.eval().answers(x)

@@ -5,6 +5,7 @@ A policy sees a `Flow`, which has no clean image in it; `Oracle` alone is given 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,8 @@ class ByLevel(nn.Module):
         super().__init__()
         if len(levels) < 2 or len(levels) != len(times) or sorted(set(levels)) != [*levels]:
             raise InputError("levels, times: two or more levels that rise, and a time for each")
+        if not all(0 <= number < math.inf for number in (*levels, *times)):
+            raise InputError("levels, times: finite numbers from 0 are expected")
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float32))
         self.register_buffer("times", torch.tensor(times, dtype=torch.float32))
 
@@ -96,6 +99,10 @@ class Morozov:
     principle). Exact on the line between two images; the last time where it is never so large."""
 
     factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < math.inf:
+            raise InputError(f"factor = {self.factor!r}: a positive number is expected")
 
     def excess(self, u: Tensor, f: Tensor) -> Tensor:
         """mean (u − f)² − (factor·σ̂)², (N,): the event of an integrator whose rise through 0 is the end."""

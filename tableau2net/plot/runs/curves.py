@@ -53,7 +53,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], before: Mapping[str, Any], ti
 def _draw(axis: Axes, name: str, epochs: Sequence[int], series: Mapping[str, Sequence[float]]) -> None:
     """Lines over the epochs; the legend gives each its last value, the highest first as in the figure."""
     for key in sorted(series, key=lambda key: -series[key][-1]):
-        label = f"{key}  {series[key][-1]:.3g}"
+        label = f"{key}  {series[key][-1]:.4g}"
         axis.plot(epochs, series[key], color=COLOURS[key], label=label, lw=1.7, **dots(len(epochs)))
     over_epochs(axis, name)
     if series:
