@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tableau2net.data.arrays import Arrays
-from tableau2net.data.colour import FORMATS, decode, reason
+from tableau2net.data.colour import FORMATS, decode
 from tableau2net.data.listing import ENDINGS, images_below
 from tableau2net.data.noisy import Bytes, NoisyData
 from tableau2net.data.npz import machine_memory, read_arrays
@@ -28,9 +28,8 @@ def load_noisy(request: SourceRequest, task: TaskSpec) -> NoisyData:
     """Clean images to train and to test on, with the noise of a task.
 
     Raises InputError, one line, where they cannot be found, read or split that way."""
-    for option in ("size", "workers"):
-        if getattr(request, option) != getattr(SourceRequest, option):
-            raise InputError(f"--{option}: is of labelled images that are read as they are wanted; leave it out")
+    if request.size != SourceRequest.size:
+        raise InputError("--size: is of labelled images that are read as they are wanted; leave it out")
     train, test = _images(request, task)
     grey = task.grey or all(_is_grey(image) for image in (*train, *test))
     train, test = ([_grey(image) if grey else image for image in images] for images in (train, test))
@@ -101,7 +100,8 @@ def _decoded(path: Path) -> Bytes:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path}: cannot be read as an image ({reason(error)}); mend it, or remove it")
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"{path}: cannot be read as an image ({reason}); mend it, or remove it")
 
 
 def _is_grey(image: Bytes) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 # Readers of the kinds that are listed, and of what goes by their names. Pillow has others, and one of them starts
 # another program (Ghostscript): the content of a file would choose it, whatever the file is called.
@@ -89,10 +89,3 @@ def _brightest(image: Image.Image) -> int:
     if getattr(image, "format", None) == "PPM":  # scaled by what its header says
         return SIXTEEN
     raise ValueError("its values are whole numbers of 32 bits, or with a sign; save it with 8 or 16 bits")
-
-
-def reason(error: Exception) -> str:
-    """Why an image cannot be read, in a few words that do not name its path again."""
-    if isinstance(error, UnidentifiedImageError):
-        return "in no format that is known"
-    return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from tableau2net.data.colour import coloured, decode, reason
+from tableau2net.data.colour import coloured, decode
 from tableau2net.data.given import short
 from tableau2net.data.loading import Batch
 from tableau2net.errors import InputError
@@ -91,7 +91,8 @@ class Decoder:
         except InputError:
             raise
         except Exception as error:  # whatever a decoder makes of a stranger's file, or a stranger's code of its own
-            raise InputError(f"{what}: cannot be read as an image ({reason(error)}); mend it, or remove it") from error
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{what}: cannot be read as an image ({reason}); mend it, or remove it") from error
 
     @cached_property
     def _transform(self) -> Any:
