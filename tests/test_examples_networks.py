@@ -234,6 +234,8 @@ def test_the_table_of_networks_names_every_family_and_its_counts():
     page = (FOLDER.parent / "docs/networks.md").read_text()
     table = page.partition("\n|---")[2].partition("\n\n")[0]
     for entry in entries():
+        if not entry.build.__module__.startswith("tableau2net."):
+            continue  # of another test
         assert f"`{re.match('[a-z_]+', entry.pattern)[0]}" in table, entry.about
     counts = re.findall(r"`([a-z]\w+\d\w*|dynamic\w+)`(?:, `shortcut=\"(\w+)\"`)?: ([\d,]{6,})", table)
     assert len(counts) == 9

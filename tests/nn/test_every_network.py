@@ -102,7 +102,9 @@ def seen(net, x):
 
 def test_no_entry_lacks_a_network():
     taken = {find_model(name)[0].pattern for name in NETWORKS}
-    assert taken == {entry.pattern for entry in entries()}
+    assert taken == {
+        entry.pattern for entry in entries() if entry.build.__module__.startswith("tableau2net.")
+    }  # not those of other tests
 
 
 def without_gradient(name):
