@@ -238,7 +238,7 @@ def test_the_table_of_networks_names_every_family_and_its_counts():
             continue  # of another test
         assert f"`{re.match('[a-z_]+', entry.pattern)[0]}" in table, entry.about
     counts = re.findall(r"`([a-z]\w+\d\w*|dynamic\w+)`(?:, `shortcut=\"(\w+)\"`)?: ([\d,]{6,})", table)
-    assert len(counts) == 9
+    assert len(counts) == 10
     for name, shortcut, count in counts:
         with torch.device("meta"):
             net = t2n.create_model(name, **({"shortcut": shortcut} if shortcut else {}))
