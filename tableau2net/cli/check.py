@@ -17,7 +17,7 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.order.evidence import KINDS, Order, Residual
 from tableau2net.analysis.report.finding import json_of
 from tableau2net.analysis.report.findings.orders import residuals_json
-from tableau2net.analysis.report.findings.spatial import moments_json
+from tableau2net.analysis.report.findings.stencil_accuracy import moments_json
 from tableau2net.analysis.report.pieces import LONGEST, number
 from tableau2net.analysis.space.moments import MomentResidual, SpaceOrder
 from tableau2net.cli.streams import print_json

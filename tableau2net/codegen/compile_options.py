@@ -31,11 +31,13 @@ KEPT = ("keep_order", "keep_stable", "keep_range")  # what learnt coefficients m
 
 def check_names(given: Iterable[str], own: Iterable[str] = ()) -> None:
     """InputError, with the nearest names, where one is no option: neither of a compilation nor one of the `own`."""
+    own = tuple(own)
     known = [*own, *Options.__dataclass_fields__]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+            every = f"{', '.join(own)}, and the options of t2n.compile" if own else ", ".join(known)
+            hint = f"did you mean {', '.join(near)}?" if near else f"known: {every}"
             raise InputError(f"{name[:60]}: unknown option; {hint}")
 
 

@@ -47,6 +47,7 @@ class CoefficientTable:
     true "to 1e-digits", not exactly. None where the coefficients are meant as they stand."""
 
     family: ClassVar[str]
+    stands_for: ClassVar[str] = "field"  # what there is one of for each, where a table has a list of them
     first: ClassVar[int] = 1  # the index of a vector's first entry, in the names of coefficients
 
     name: str = ""

@@ -48,6 +48,7 @@ class UsedStencil(CoefficientTable):
     stencil: the name of one, or the path of a file.  offsets, weights, centre: inline, as of a `Stencil`."""
 
     family: ClassVar[str] = "used stencil"
+    stands_for: ClassVar[str] = "derivative"
 
     of: str
     stencil: str = ""

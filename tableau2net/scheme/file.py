@@ -123,7 +123,8 @@ def _tables(
             raise InputError(f"{where}: write a table, [{where}], with {' and '.join(required)}")
         return _inner(value, key.table, parameters, symbols, where)
     if not isinstance(value, list) or not value or not all(isinstance(part, dict) for part in value):
-        raise InputError(f"{where}: write a table for each, [[{where}]], with {' and '.join(required)}")
+        each = f"a table for each {key.table.stands_for}"
+        raise InputError(f"{where}: write {each}, [[{where}]], with {' and '.join(required)}")
     return tuple(_inner(part, key.table, parameters, symbols, f"{where}[{i}]") for i, part in enumerate(value))
 
 

@@ -53,6 +53,7 @@ class BoundaryRow(CoefficientTable):
     """The formula of a node near the left end: weights on the nodes 0, 1, …"""
 
     family: ClassVar[str] = "boundary row"
+    stands_for: ClassVar[str] = "node"
 
     weights: tuple[Expr, ...]
 

@@ -336,7 +336,7 @@ def test_every_family_goes_through_a_file(data):
     ("text", "message"),
     [
         ('family = "additive-runge-kutta"', "key parts is missing"),
-        ('family = "additive-runge-kutta"\nparts = 3', r"write a table for each, \[\[parts\]\]"),
+        ('family = "additive-runge-kutta"\nparts = 3', r"write a table for each field, \[\[parts\]\]"),
         ('family = "additive-runge-kutta"\n[[parts]]\nb = ["1"]', r"parts\[0\].A is missing"),
         (
             'family = "additive-runge-kutta"\n[[parts]]\nA=[["1"]]\nb=["1"]\n[[parts]]\nA=[[],[]]\nb=["1","0"]',

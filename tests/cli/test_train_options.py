@@ -78,7 +78,7 @@ def test_what_no_run_can_have(option, run, tmp_path):
         assert (code, out, len(err.splitlines())) == (2, "", 1), value[:40]
         if option in BY_OPTION:
             assert option in err
-        assert len(err) < (1100 if option == "--out" else 500), value[:40]
+        assert len(err) < (1100 if option == "--out" else 420), value[:40]
         assert not (tmp_path / "run").exists(), value[:40]
 
 

@@ -9,8 +9,10 @@ from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
-from tableau2net.analysis.report.findings.spatial import ACCURACY, BOUNDARY, CLAIMED, FORMULA, SIGNS, WAVES, operators
 from tableau2net.analysis.report.findings.stability import STABILITY, STRONG_STABILITY
+from tableau2net.analysis.report.findings.stencil_accuracy import ACCURACY, FORMULA, operators
+from tableau2net.analysis.report.findings.stencil_structure import BOUNDARY, CLAIMED, SIGNS
+from tableau2net.analysis.report.findings.stencil_waves import WAVES
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
