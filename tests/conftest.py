@@ -43,6 +43,16 @@ def run(monkeypatch, capsys):
     return call
 
 
+@pytest.fixture
+def doubles():
+    """Double precision by itself."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 @pytest.fixture(scope="session")
 def data():
     """330 digits to train on, 30 held out, 60 to test on."""

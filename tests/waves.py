@@ -1,4 +1,4 @@
-"""Runge–Kutta steps and symbols in floats, from the coefficients as they are."""
+"""Runge–Kutta steps, stencils and symbols in floats, from the coefficients as they are."""
 
 import numpy as np
 
@@ -43,3 +43,10 @@ def grid_for(theta):
         return abs(theta - 2 * np.pi / n * round(theta * n / (2 * np.pi)))
 
     return next((n for n in range(8, 400) if distance(n) < 1e-4), min(range(200, 400), key=distance))
+
+
+def rolled(stencil, u, axes, h):
+    """Σ w_j u_{i+j}/h^m by numpy's rolls, over an axis or over as many as the stencil has."""
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    total = sum(float(w) * np.roll(u, [-j for j in at], axes) for at, w in stencil.points.items())
+    return total / h ** sum(stencil.orders)

@@ -12,23 +12,17 @@ from tableau2net import InputError
 from tableau2net.nn.space import largest_step
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
+from tests.waves import rolled
 
 PI = 2 * math.pi
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
-def rolled(name, u, h):
-    """Σ w_j u_{i+j}/h^m by numpy's rolls over the last axes."""
+def by_rolls(name, u, h):
     stencil = t2n.load(name, Stencil).at_defaults()
-    axes = tuple(range(-stencil.dimension, 0))
-    total = sum(float(w) * np.roll(u, [-j for j in at], axes) for at, w in stencil.points.items())
-    return total / h ** sum(stencil.orders)
+    return rolled(stencil, u, tuple(range(-stencil.dimension, 0)), h)
 
 
 def plane(n):
@@ -44,12 +38,12 @@ def test_a_sum_of_derivatives_is_a_derivative_like_others(name):
     d = t2n.load(name, Stencil).dimension
     y = rng.standard_normal((2, 2, *(6, 7, 8)[:d]))
     np.testing.assert_allclose(
-        t2n.field([name], h=0.5)(torch.from_numpy(y)).numpy(), rolled(name, y, 0.5), rtol=1e-11, atol=1e-10
+        t2n.field([name], h=0.5)(torch.from_numpy(y)).numpy(), by_rolls(name, y, 0.5), rtol=1e-11, atol=1e-10
     )
     texts = [f"3*v_{letters} - u*u_{letters}", f"2*u_{letters} - v"]
     field = t2n.field({letters: name}, texts, states=("u", "v"), h=0.5)
     u, v = y[:, 0], y[:, 1]
-    lap_u, lap_v = (rolled(name, w, 0.5) for w in (u, v))
+    lap_u, lap_v = (by_rolls(name, w, 0.5) for w in (u, v))
     wanted = np.stack([3 * lap_v - u * lap_u, 2 * lap_u - v], 1)
     np.testing.assert_allclose(field(torch.from_numpy(y)).numpy(), wanted, rtol=1e-11, atol=1e-10)
 

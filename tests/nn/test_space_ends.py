@@ -19,11 +19,7 @@ def matrix(stencil, n):
     return found
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 @pytest.mark.parametrize("name", BOUNDED)

@@ -15,21 +15,12 @@ import tableau2net as t2n
 from tableau2net import InputError
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
+from tests.waves import rolled
 
 PI = 2 * math.pi
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def rolled(stencil, u, axis, h):
-    """Σ w_j u_{i+j}/h^m by numpy's rolls."""
-    total = sum(float(w) * np.roll(u, -j, axis) for (j,), w in stencil.points.items())
-    return total / h ** stencil.orders[0]
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def drawn(rng, derivative=1):
