@@ -97,7 +97,17 @@ def by_these_formulas(scheme):
     return isinstance(scheme, RungeKutta | Multistep) and scheme.explicit and getattr(scheme, "derivative", 1) == 1
 
 
-@pytest.mark.parametrize("name", [n for n in list_schemes() if by_these_formulas(load(n))])
+EXPLICIT = [scheme for scheme in map(load, list_schemes()) if by_these_formulas(scheme)]
+MANY_STAGES = 14  # long formulas, and of the same kind: a second each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(s.name, marks=pytest.mark.slow) if getattr(s, "stages", 0) > MANY_STAGES else s.name
+        for s in EXPLICIT
+    ],
+)
 def test_every_shipped_explicit_scheme(name):
     torch.manual_seed(0)
     scheme = load(name).at_defaults()

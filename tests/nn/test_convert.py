@@ -30,7 +30,8 @@ NETWORKS: dict[str, tuple[Any, int, list[int], str]] = {  # make, image size, st
 }
 
 
-ALIKE = ("resnext50_32x4d", "wide_resnet50_2", "swin_t")  # resnet50's blocks, in groups or wider; vit's
+# resnet50's blocks, in groups or wider; vit's; mobilenet_v2 is converted in test_converted_names.py too
+ALIKE = ("resnext50_32x4d", "wide_resnet50_2", "swin_t", "mobilenet_v2")
 
 
 @pytest.mark.parametrize(
