@@ -4,8 +4,8 @@ import numpy as np
 
 
 def full(scheme):
-    s = len(scheme.b)
-    return [[*map(float, row), *[0.0] * (s - len(row))] for row in scheme.A]
+    s, A = len(scheme.b), scheme.at_defaults().A
+    return [[*map(float, row), *[0.0] * (s - len(row))] for row in A]
 
 
 def symbol(stencil, theta):
@@ -18,7 +18,7 @@ def symbol(stencil, theta):
 
 def function(scheme, z):
     """R(z) = 1 + z b·(1 − zA)⁻¹1."""
-    A, b = np.array(full(scheme)), np.array(scheme.b, dtype=float)
+    A, b = np.array(full(scheme)), np.array(scheme.at_defaults().b, dtype=float)
     ones = np.ones((*z.shape, len(b), 1))
     stages = np.linalg.solve(np.eye(len(b)) - z[..., None, None] * A, ones)[..., 0]
     return 1 + z * (stages @ b)
