@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from sympy import Expr
+from sympy import Expr, S
 
+from tableau2net.scheme.matrix_functions import MatrixFunction
+
+Operator = Literal["linear", "jacobian", "matrix"]
 Terms = Iterable[tuple[Expr, str]]
 
 
@@ -54,6 +57,28 @@ class StepWriter(Protocol):
         """``name = f(t_n + time·h, at)``, with the weights of a stage (from 0).
 
         part: which field.  reads: which component of the system each of the states `at` is."""
+
+    def along(
+        self,
+        name: str,
+        at: str | tuple[str, ...],
+        direction: str | None,
+        time: Expr,
+        stage: int = 0,
+        *,
+        moved: Expr = S.Zero,
+        part: int = 0,
+        reads: tuple[int, ...] = (0,),
+    ) -> str:
+        """``name = f_y(t_n + time·h, at)·direction + moved·h·f_t(t_n + time·h, at)``, a field value.
+
+        direction: an increment or a field value, which counts with h; None for none. Along the field value at the same
+        place, with moved = 1, it is h times the second derivative of the solution."""
+
+    def transform(
+        self, name: str, function: MatrixFunction, value: str, *, operator: Operator = "linear", part: int = 0
+    ) -> str:
+        """``name = g(hA) value``, of a state or an increment; operator, part: what A is, see `step.transform`."""
 
     def apply(self, operation: Any) -> str:
         """An operation of a kind of its own, an `Assignment` (see step/operation.py); the name is its target."""

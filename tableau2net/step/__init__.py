@@ -1,5 +1,6 @@
 """The step program: what a scheme does in one step, the lowering of each family to it, and the passes over it."""
 
+from tableau2net.step.along import Along
 from tableau2net.step.combine import Combine
 from tableau2net.step.cost import Cost, cost
 from tableau2net.step.evaluate import Evaluate
@@ -9,8 +10,10 @@ from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve
 from tableau2net.step.optimise import Passed, optimise
 from tableau2net.step.passes import arrange, fsal, isolate, prune, rename, share, unify
 from tableau2net.step.program import Input, Step
+from tableau2net.step.transform import Transform
 
 __all__ = [
+    "Along",
     "Assignment",
     "Call",
     "Combine",
@@ -22,6 +25,7 @@ __all__ = [
     "Passed",
     "Solve",
     "Step",
+    "Transform",
     "arrange",
     "cost",
     "fsal",

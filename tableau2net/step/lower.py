@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from sympy import Expr, Float
+from sympy import Expr, Float, S
 
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.scheme.exact_rows import exact_number
-from tableau2net.scheme.lowering import Terms
+from tableau2net.scheme.lowering import Operator, Terms
+from tableau2net.scheme.matrix_functions import MatrixFunction
+from tableau2net.step.along import Along
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
-from tableau2net.step.operation import Assignment
+from tableau2net.step.operation import Assignment, Call
 from tableau2net.step.program import Input, Step
 from tableau2net.step.schedule import in_order, scheduled
+from tableau2net.step.transform import Transform
 from tableau2net.words import quoted
 
 LONGEST = 40  # letters of a name
@@ -91,6 +94,27 @@ class Writer:
         self.operations.append(Evaluate(name, values, c, stage, part, reads))
         return name
 
+    def along(
+        self,
+        name: str,
+        at: str | tuple[str, ...],
+        direction: str | None,
+        time: Expr,
+        stage: int = 0,
+        *,
+        moved: Expr = S.Zero,
+        part: int = 0,
+        reads: tuple[int, ...] = (0,),
+    ) -> str:
+        values = (at,) if isinstance(at, str) else at
+        c, on = _exact(time, name), _exact(moved, name)
+        return self.apply(Along(name, values, c, stage, part, reads, direction=direction or "", moved=on))
+
+    def transform(
+        self, name: str, function: MatrixFunction, value: str, *, operator: Operator = "linear", part: int = 0
+    ) -> str:
+        return self.apply(Transform(name, function, value, operator, part))
+
     def apply(self, operation: Assignment) -> str:
         self.operations.append(operation)
         return operation.target
@@ -115,8 +139,10 @@ class Writer:
             if value not in kinds:
                 yield f"{told}, which it tells nowhere"
         for op in self.operations:
-            if isinstance(op, Evaluate) and any(kinds[v] != "y" for v in op.values):
+            if isinstance(op, Call) and any(kinds[v] != "y" for v in op.values):
                 yield f"evaluates {op.target} at a field value: a field is evaluated at states"
+            if isinstance(op, Transform) and kinds[op.value] != "y":
+                yield f"transforms the field value {op.value} as {op.target}: combine it to an increment first"
         for given in self.inputs:
             if given.name not in self.outputs:
                 yield f"hands nothing on in the place of {given.name}"

@@ -14,10 +14,12 @@ from typing import Literal
 
 from sympy import Expr
 
+from tableau2net.scheme.lowering import Operator
 from tableau2net.scheme.parameters import Parameter
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms
+from tableau2net.step.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,21 @@ class Step:
     @property
     def parts(self) -> int:
         """How many fields the system has."""
-        return 1 + max([op.part for op in self.calls], default=0)
+        return 1 + max([op.part for op in self.calls] + [*self.operators("linear")], default=0)
+
+    @property
+    def colours(self) -> int:
+        """How many colours its trees have: those of its fields, and of matrices that are none of them."""
+        return max(self.parts, 1 + max(self.operators("matrix"), default=0))
+
+    def operators(self, kind: Operator) -> frozenset[int]:
+        """The parts of the operators of a kind that are applied as they are, without a field being called."""
+        return self._operators.get(kind, frozenset())
+
+    @cached_property
+    def _operators(self) -> dict[Operator, frozenset[int]]:
+        applied = {(op.operator, op.part) for op in self.flat() if isinstance(op, Transform)}
+        return {kind: frozenset(part for k, part in applied if k == kind) for kind, _ in applied}
 
     @property
     def reads(self) -> tuple[tuple[int, ...], ...] | None:

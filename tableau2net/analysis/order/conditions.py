@@ -15,7 +15,7 @@ from tableau2net.analysis.order.evidence import Order, Residual, kind_of
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.bseries import reading as shared
 from tableau2net.analysis.reading.linear import stability_function
-from tableau2net.analysis.reading.trees import Forest, forest
+from tableau2net.analysis.reading.trees import Forest, forest, forest_of
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
 from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_scheme
@@ -96,7 +96,7 @@ def search_order(
 ) -> Order:
     step = lower(scheme)
     kind = kind_of(scheme)
-    grown = forest(with_time=with_time, bushy=quadrature, colours=step.parts, reads=step.reads)
+    grown = forest_of(step, with_time=with_time, bushy=quadrature)
     reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
     checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
     delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
@@ -178,7 +178,7 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
     if not step.plain:
         return False  # what another operation does where time runs with the state is its own
     # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
-    grown = forest(with_time=False, bushy=False, colours=step.parts, reads=None)
+    grown = forest(with_time=False, bushy=False, colours=step.colours, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
     reading.extend(1)
     used = {op.target for op in prune(step).flat()}

@@ -17,7 +17,7 @@ from typing import Any
 from sympy import S
 
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
-from tableau2net.analysis.reading.trees import Forest, bracket, forest
+from tableau2net.analysis.reading.trees import Forest, bracket, forest_of
 from tableau2net.exact.domain import Element, domain_of
 from tableau2net.step import Assignment, Call, Combine, Evaluate, Input, Step, rename
 from tableau2net.step.forms import Form, forms, nonzero
@@ -132,7 +132,7 @@ def _reads(step: Step, part: int) -> tuple[int, ...]:
 
 
 def difference_of_series(both: Step, pairs: Pairs, order: int) -> tuple[int, Difference | None]:
-    grown = forest(with_time=True, colours=both.parts, reads=both.reads)
+    grown = forest_of(both, with_time=True)
     reading = Reading(both, grown)
     for left, right in pairs:
         if reading.empty[left] != reading.empty[right]:

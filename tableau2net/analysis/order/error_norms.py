@@ -11,7 +11,7 @@ from sympy import Expr, Float, Rational, S
 
 from tableau2net.analysis.budget import TooMuch
 from tableau2net.analysis.reading.bseries import reading
-from tableau2net.analysis.reading.trees import forest
+from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.step import Step
 
@@ -57,7 +57,7 @@ class Sizes:
 
     def __init__(self, step: Step, order: int, *, with_time: bool, digits: int | None) -> None:
         self.step, self._several = step, len(step.states) > 1
-        self.forest = forest(with_time=with_time, colours=step.parts, reads=step.reads)
+        self.forest = forest_of(step, with_time=with_time)
         self.reading = reading(step, self.forest, digits=digits)
         if digits is None and self.reading.length * (order + 1) > LONGEST:
             digits = ENOUGH

@@ -108,6 +108,10 @@ class Reading:
         read = dict(zip(call.reads, call.values, strict=True))
         return [self.series[read[colour]] if colour in read else [] for colour in range(self.forest.colours)]
 
+    def rest(self, value: str) -> Element:
+        """The coefficient of y itself."""
+        return self.empty[value]
+
     def factor(self, coefficient: Expr, value: str) -> Element:
         """A field value counts with h, so with the scale; a state does not."""
         if not isinstance(self._arithmetic, Scaled):
@@ -196,7 +200,7 @@ class Reading:
 
     def _exact(self, given: Input, tree: int, time: int) -> Element:
         """What an input stands for at the time `time`·h: the solution, time^|t|/γ(t), and its derivatives."""
-        if self._elsewhere(given, tree):
+        if self.forest.strange[tree] or self._elsewhere(given, tree):
             return self._arithmetic.zero
         n, gamma = self.forest.order[tree], self.forest.gamma[tree]
         if given.nordsieck is not None:
@@ -238,6 +242,8 @@ class Reading:
     def _difference(self, name: str, tree: int, given: Input | None) -> Element:
         """γ(t) times the residual, times scale^|t|."""
         gamma, found = self.forest.gamma[tree], self.series[name][tree]
+        if self.forest.strange[tree]:
+            return found * gamma
         if given is None or given in self.step.states:
             return found * gamma - self._arithmetic.one * self.scale ** self.forest.order[tree]
         return (found - self._exact(given, tree, 1)) * self.domain.rational(gamma, 1)

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import count
 
 from tableau2net.analysis.budget import BUILT
+from tableau2net.step import Step
 
 TIME = -1  # the tail that stands for ∂/∂t
 
@@ -28,6 +29,9 @@ class Forest:
     colours: how many fields there are.
     reads: for each colour the colours that its branches may have; all of them when left out.
     bushy: only the trees whose branches are leaves, all of the first colour: the quadrature conditions.
+    linear: the colours of linear operators, whose nodes have one branch at most.
+    foreign: those of operators that the system knows nothing of, a Rosenbrock method's matrix say: the solution has no
+        trees with them, and they stand on a branch. strange: whether a tree has one.
     order, gamma, sigma, head, tail, colour: lists by tree number (head and tail of single nodes are never read).
     """
 
@@ -38,8 +42,12 @@ class Forest:
         bushy: bool = False,
         colours: int = 1,
         reads: tuple[tuple[int, ...], ...] | None = None,
+        linear: frozenset[int] = frozenset(),
+        foreign: frozenset[int] = frozenset(),
     ) -> None:
         self.with_time = with_time
+        self.linear, self._foreign = linear | foreign, foreign
+        self.strange = [colour in foreign for colour in range(colours)]
         self.bushy = bushy
         self.colours = colours
         self._reads = [set(r) for r in reads] if reads else [set(range(colours))] * colours
@@ -63,6 +71,8 @@ class Forest:
 
     def _euler(self, colour: int, m: int) -> int:
         """m E(m) = Σ_k (Σ_(d|k) d B(d)) E(m − k), with B branches and E multisets of them, by nodes."""
+        if colour in self.linear:
+            return self._branches(colour, m)
         weights = [sum(d * self._branches(colour, d) for d in range(1, k + 1) if k % d == 0) for k in range(1, m + 1)]
         return sum(w * self._below[colour][m - k] for k, w in enumerate(weights, 1)) // m
 
@@ -70,7 +80,9 @@ class Forest:
         """How many branches of n nodes a root of this colour may have."""
         if self.bushy:
             return int(n == 1 and 0 in self._reads[colour])
-        return sum(self._below[c][n - 1] for c in self._reads[colour]) + (self.with_time and n == 1)
+        bare = len(self._foreign & self._reads[colour]) if n == 1 else 0
+        timed = self.with_time and n == 1 and colour not in self.linear
+        return sum(self._below[c][n - 1] for c in self._reads[colour]) - bare + timed
 
     def of_order(self, n: int) -> range:
         """The numbers of the trees with n nodes."""
@@ -84,11 +96,17 @@ class Forest:
             tails = self._tails(n - m)
             for head in range(self._starts[m], self._starts[m + 1]):
                 last = TIME if head < self.colours else self.tail[head]
-                allowed = self._reads[self.colour[head]]
                 for tail in tails:
-                    if tail >= last and (tail == TIME or self.colour[tail] in allowed):
+                    if tail >= last and self._fits(head, tail):
                         self._add(head, tail, n)
         self._starts.append(len(self.order))
+
+    def _fits(self, head: int, tail: int) -> bool:
+        """Whether a branch may be grafted onto a tree."""
+        root = self.colour[head]
+        if root in self.linear and (head >= self.colours or tail == TIME):
+            return False
+        return tail == TIME or (self.colour[tail] in self._reads[root] and tail not in self._foreign)
 
     def _tails(self, n: int) -> list[int]:
         if self.bushy:
@@ -105,6 +123,7 @@ class Forest:
         self.gamma.append(n * (self.gamma[head] // self.order[head]) * gamma)
         self.sigma.append(self.sigma[head] * sigma * repeats)
         self.colour.append(self.colour[head])
+        self.strange.append(self.strange[head] or (tail != TIME and self.strange[tail]))
         self._repeats.append(repeats)
 
     def branches(self, tree: int) -> list[int]:
@@ -140,9 +159,23 @@ def forest(
     bushy: bool = False,
     colours: int = 1,
     reads: tuple[tuple[int, ...], ...] | None = None,
+    linear: frozenset[int] = frozenset(),
+    foreign: frozenset[int] = frozenset(),
 ) -> Forest:
     """The shared forest of a kind: trees grown for one scheme serve the next."""
-    return Forest(with_time=with_time, bushy=bushy, colours=colours, reads=reads)
+    return Forest(with_time=with_time, bushy=bushy, colours=colours, reads=reads, linear=linear, foreign=foreign)
+
+
+def forest_of(step: Step, *, with_time: bool = False, bushy: bool = False) -> Forest:
+    """The trees that a step is read over: a colour for each field and each operator of it."""
+    return forest(
+        with_time=with_time,
+        bushy=bushy,
+        colours=step.colours,
+        reads=step.reads,
+        linear=step.operators("linear"),
+        foreign=step.operators("matrix"),
+    )
 
 
 BUILT.append(forest.cache_clear)

@@ -10,7 +10,7 @@ from sympy import Expr, Matrix, Poly, Rational
 from sympy.polys.matrices import DomainMatrix
 
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
-from tableau2net.analysis.reading.trees import forest
+from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain
 from tableau2net.exact.text import float_of
@@ -53,7 +53,7 @@ def order_polynomials(scheme: Scheme, order: int) -> tuple[Poly, ...] | None:
     if step.history:
         return None
     with_time = not (isinstance(scheme, RungeKutta) and _row_sums(scheme))  # else they are there already
-    grown = forest(with_time=with_time, colours=step.parts, reads=step.reads)
+    grown = forest_of(step, with_time=with_time)
     reading = Reading(step, grown)
     found: dict[Poly, None] = {}
     terms = 0
