@@ -13,6 +13,7 @@ from tableau2net.analysis.report.findings.stability import STABILITY, STRONG_STA
 from tableau2net.analysis.report.findings.stencil_accuracy import ACCURACY, FORMULA, operators
 from tableau2net.analysis.report.findings.stencil_structure import BOUNDARY, CLAIMED, SIGNS
 from tableau2net.analysis.report.findings.stencil_waves import WAVES
+from tableau2net.analysis.report.findings.stiffness import STIFF
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
@@ -21,7 +22,7 @@ from tableau2net.scheme.claimable import CLAIMS, add_claim
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
     "scheme": (*ABOUT, *FORMULA),
-    "order": (*ORDER, *ACCURACY),
+    "order": (*ORDER, *STIFF, *ACCURACY),
     "error": ERROR,
     "stability": STABILITY,
     "ssp": STRONG_STABILITY,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tableau2net.analysis.order.assumptions import nodes
 from tableau2net.analysis.order.conditions import order
+from tableau2net.analysis.reading.tables import Matrix
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, domain_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.exact.series import Ring, determinant
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme
 
 
-def _arithmetic(scheme: RungeKutta) -> Domain | Balls:
+def arithmetic(scheme: Scheme) -> Domain | Balls:
     """The exact domain of the coefficients, or balls where they are decimals."""
     return domain_of(scheme.coefficients.values()) if scheme.digits is None else Balls(scheme.digits)
 
@@ -20,7 +22,7 @@ def stage_order(scheme: Scheme) -> int | None:
     where a source printed decimals. None for families without stages."""
     if not isinstance(scheme, RungeKutta):
         return None
-    domain = _arithmetic(scheme)
+    domain = arithmetic(scheme)
     A = [[domain.convert(a) for a in row] for row in scheme.A]
     c = nodes(scheme, domain)
     p = order(scheme)
@@ -39,8 +41,45 @@ def stiffly_accurate(scheme: Scheme) -> bool | None:
     decimals where a source printed decimals. None without stages."""
     if not isinstance(scheme, RungeKutta):
         return None
-    domain = _arithmetic(scheme)
-    return all(not (domain.convert(a) - domain.convert(b)) for a, b in zip(scheme.A[-1], scheme.b, strict=True))
+    return _ends_in_its_last_stage(scheme, arithmetic(scheme))
+
+
+def _ends_in_its_last_stage(table: RungeKutta, domain: Domain | Balls) -> bool:
+    return all(not (domain.convert(a) - domain.convert(b)) for a, b in zip(table.A[-1], table.b, strict=True))
+
+
+def globally_stiffly_accurate(scheme: Scheme) -> bool | None:
+    """Whether the result of an additive method is its last stage: in every table b is the last row of A (Boscarino,
+    Pareschi & Russo 2013, Definition 3), to the decimals where a source printed decimals. None for other families."""
+    if not isinstance(scheme, AdditiveRungeKutta):
+        return None
+    domain = arithmetic(scheme)
+    return all(_ends_in_its_last_stage(table, domain) for table in scheme.parts)
+
+
+def imex_type(scheme: Scheme) -> str | None:
+    """What a pair of an explicit and an implicit table is where the implicit part is stiff (Boscarino & Russo 2009;
+    Kennedy & Carpenter 2003): "A" (I) where the implicit matrix is regular; "CK" (II) where its first row is zero
+    and the rest regular, "ARS" where its first column and b_1 are zero too; "none" of these; None for what is no such
+    pair."""
+    if not isinstance(scheme, AdditiveRungeKutta) or [part.explicit for part in scheme.parts].count(True) != 1:
+        return None
+    implicit = [part for part in scheme.parts if not part.explicit]
+    if len(implicit) != 1:
+        return None
+    domain = arithmetic(scheme)
+    A = [[domain.convert(a) for a in row] for row in implicit[0].A]
+    if _regular(A, domain):
+        return "A"
+    if any(A[0]) or not _regular([row[1:] for row in A[1:]], domain):
+        return "none"
+    return "CK" if any(row[0] for row in A) or domain.convert(implicit[0].b[0]) else "ARS"
+
+
+def _regular(A: Matrix, domain: Domain | Balls) -> bool:
+    """Whether det A ≠ 0: the last coefficient of det(I − zA)."""
+    found = determinant(A, Ring(domain, len(A)))
+    return len(found) > len(A) and bool(found[len(A)])
 
 
 def fsal(scheme: Scheme) -> bool | None:

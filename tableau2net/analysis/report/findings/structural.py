@@ -11,7 +11,7 @@ from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
 from tableau2net.analysis.structure.reducible import Reducible, reducible
 from tableau2net.analysis.structure.symmetric import symmetric
 from tableau2net.analysis.structure.symplectic import symplectic, symplectic_separable
-from tableau2net.analysis.structure.tableau import fsal, stiffly_accurate
+from tableau2net.analysis.structure.tableau import fsal, globally_stiffly_accurate, imex_type, stiffly_accurate
 from tableau2net.scheme import RungeKutta
 from tableau2net.step import lower
 from tableau2net.step.inverse import Inverse, inverted
@@ -61,11 +61,19 @@ def _invertible_json(inverse: Inverse | None) -> Json | None:
     return {"recovers": list(inverse.recovers), "amplification": json_of(inverse.amplification)}
 
 
+IMEX_TYPES = {
+    "A": "A (I): the implicit matrix is regular",
+    "CK": "CK (II): the first stage is explicit, the others regular",
+    "ARS": "ARS: CK (II), and no implicit stage reads the first",
+    "none": "none: the implicit matrix is singular beyond an explicit first stage",
+}
 STRUCTURE = (
     Finding("structure.symplectic", "symplectic", symplectic, tell=_symplectic),
     Finding("structure.symplectic_separable", "symplectic for separable systems", symplectic_separable, tell=silent),
     Finding("structure.symmetric", "symmetric", symmetric),
     Finding("structure.stiffly_accurate", "stiffly accurate", stiffly_accurate),
+    Finding("structure.globally_stiffly_accurate", "globally stiffly accurate", globally_stiffly_accurate),
+    Finding("structure.imex_type", "IMEX type", imex_type, words=IMEX_TYPES.__getitem__),
     Finding("structure.fsal", "first same as last", fsal),
     Finding("structure.reducible", "reducible", reducible, tell=_reducible, json=_reducible_json),
     Finding(
