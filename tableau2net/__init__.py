@@ -23,9 +23,13 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net import scheme as scheme
     from tableau2net import step as step
     from tableau2net import training as training
+    from tableau2net.analysis import BSeries as BSeries
     from tableau2net.analysis import Report as Report
+    from tableau2net.analysis import RootedTree as RootedTree
+    from tableau2net.analysis import bseries as bseries
     from tableau2net.analysis import cfl as cfl
     from tableau2net.analysis import check as check
+    from tableau2net.analysis import exact_series as exact_series
     from tableau2net.analysis import order as order
     from tableau2net.analysis import register_finding as register_finding
     from tableau2net.analysis import report as report
@@ -68,7 +72,10 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
 
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
 _EXPORTS = {  # module: the names that come from it
-    "analysis": ("Report", "cfl", "check", "order", "register_finding", "report", "zero_stable"),
+    "analysis": (
+        *("BSeries", "Report", "RootedTree", "bseries", "cfl", "check", "exact_series", "order"),
+        *("register_finding", "report", "zero_stable"),
+    ),
     "codegen": ("compile",),
     "errors": ("InputError",),
     "integration": ("Event", "IntegrationError", "Solution", "integrate"),

@@ -8,11 +8,14 @@ from tableau2net.analysis.order.error_constants import errors
 from tableau2net.analysis.order.evidence import Order, Residual
 from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.reading.linear import characteristic_polynomial, stability_function
+from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.region import Region, a_stable_region, region_text, zero_stable_region
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
+from tableau2net.analysis.series.b_series import BSeries, exact_series
+from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
 from tableau2net.analysis.space.damping import positivity_limit
 from tableau2net.analysis.space.modified_symbol import modified_symbol
@@ -28,16 +31,19 @@ from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_a
 __all__ = [
     "CFL",
     "SSP",
+    "BSeries",
     "Claim",
     "Order",
     "Region",
     "Report",
     "Residual",
+    "RootedTree",
     "Stability",
     "StencilTerm",
     "Structure",
     "Verdict",
     "a_stable_region",
+    "bseries",
     "cfl",
     "characteristic_polynomial",
     "check",
@@ -45,6 +51,7 @@ __all__ = [
     "discovery_stable",
     "effective_step",
     "errors",
+    "exact_series",
     "fsal",
     "generate_imex_multistep",
     "generate_multistep",

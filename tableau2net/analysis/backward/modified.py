@@ -124,7 +124,7 @@ def _terms(scheme: Scheme, terms: int, find: Callable[[Scheme, int], _Field | No
 def _equation(scheme: Scheme, terms: int) -> _Field | None:
     if formula := scheme.formula():
         return _smooth(formula, terms)
-    series = _series(scheme, terms)
+    series = step_series(scheme, terms)
     if series is None:
         return None
     grown, domain, method = series
@@ -135,7 +135,7 @@ def _equation(scheme: Scheme, terms: int) -> _Field | None:
 def _integrator(scheme: Scheme, terms: int) -> _Field | None:
     if formula := scheme.formula():
         return _smoothing(formula, terms)
-    series = _series(scheme, terms)
+    series = step_series(scheme, terms)
     if series is None:
         return None
     grown, domain, method = series
@@ -150,14 +150,14 @@ def _flow(grown: Forest, domain: Domain) -> Series:
     return lambda tree: domain.rational(1, grown.gamma[tree])
 
 
-def _series(scheme: Scheme, order: int) -> tuple[Forest, Domain, dict[int, Element]] | None:
+def step_series(scheme: Scheme, order: int) -> tuple[Forest, Domain, dict[int, Element]] | None:
     """The B-series of one step of a method without memory, each tree in the state that it belongs to.
 
     Of a table with `digits`, a condition that holds as far as the printed decimals go is taken to hold."""
     if isinstance(scheme, PartitionedRungeKutta):
         scheme = replace(scheme, reads=None)  # a modified field reads more states than the field does
     step = lower(scheme)
-    if step.history or step.derivative != 1:
+    if step.history or step.derivative != 1 or step.colours > step.parts:  # trees of operators are cut otherwise
         return None
     grown, domain = forest(colours=step.parts), domain_of(step.coefficients())
     trees = trees_up_to(grown, order)

@@ -136,6 +136,22 @@ def solve(
     return field
 
 
+def substituted(forest: Forest, domain: Domain, order: int, series: Series, field: Series) -> list[Element]:
+    """The series over a field with the coefficients b, at the trees of up to `order` nodes; b(∅) is 0.
+
+    Raises InputError where there are too many trees."""
+    found: list[Element] = []
+    for tree in trees_up_to(forest, order):
+        total = domain.zero
+        for (root, skeleton, pieces), times in cuts(forest).of(tree).items():
+            product = times * series(skeleton) * field(root)
+            for piece in pieces:
+                product = product * field(piece)
+            total = total + product
+        found.append(total)
+    return found
+
+
 def size(domain: Domain, element: Element) -> int:
     """How many monomials an element has, in a ring of polynomials or rational functions; 0 for a number."""
     if domain.domain.is_PolynomialRing:

@@ -1,0 +1,1 @@
+"""B-series as objects, what is found by them, and their trees drawn."""
