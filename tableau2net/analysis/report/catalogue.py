@@ -9,7 +9,7 @@ from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
-from tableau2net.analysis.report.findings.stability import STABILITY, STRONG_STABILITY
+from tableau2net.analysis.report.findings.stability import PHASE, STABILITY, STRONG_STABILITY
 from tableau2net.analysis.report.findings.stencil_accuracy import ACCURACY, FORMULA, operators
 from tableau2net.analysis.report.findings.stencil_structure import BOUNDARY, CLAIMED, SIGNS
 from tableau2net.analysis.report.findings.stencil_waves import WAVES
@@ -25,6 +25,7 @@ WINGS: Mapping[str, tuple[Finding, ...]] = {
     "order": (*ORDER, *STIFF, *ACCURACY),
     "error": ERROR,
     "stability": STABILITY,
+    "phase": PHASE,
     "ssp": STRONG_STABILITY,
     "structure": (*STRUCTURE, *SIGNS, *BOUNDARY),
     "waves": WAVES,

@@ -1,9 +1,16 @@
-"""Algebraic stability (B-stability) of Runge–Kutta methods, decided exactly."""
+"""Algebraic stability (B-stability) of Runge–Kutta methods, and contractivity on circles, decided exactly."""
 
 from __future__ import annotations
 
-from tableau2net.analysis.reading.tables import Matrix, SignedDomain, tables
+from fractions import Fraction
+
+from sympy import QQ, Expr, Poly, Rational, S, Symbol, oo
+from sympy.polys.matrices import DomainMatrix
+
+from tableau2net.analysis.reading.tables import ExactTableau, Matrix, SignedDomain, tables
+from tableau2net.analysis.ssp.supremum import simplest
 from tableau2net.analysis.structure.reducible import main
+from tableau2net.exact.polynomials import evaluate, positive_roots
 from tableau2net.scheme import RungeKutta, Scheme
 
 
@@ -13,11 +20,42 @@ def algebraically_stable(scheme: Scheme) -> bool | None:
     if not isinstance(scheme, RungeKutta):
         return None
     numbers, (t,) = tables(scheme, [main(scheme)])
-    if any(numbers.sign(x) < 0 for x in t.b):
-        return False
+    return _never_grows(numbers, t)
+
+
+def circle_contractivity(scheme: Scheme) -> Expr | None:
+    """The largest r for which no two solutions drift apart where |f(y) − f(u) + ρ(y − u)| ≤ ρ|y − u| and h ≤ r/ρ, in
+    the norm of an inner product: b > 0 and M + B/r positive semidefinite, B = diag b, of the irreducible method at the
+    declared parameter values (Dahlquist & Jeltsch 1979, Theorem 3.1; 2006). The disk |z + r| ≤ r then lies in the
+    stability region. 0 where there is none, oo where it is algebraically stable; None for other families."""
+    if not isinstance(scheme, RungeKutta):
+        return None
+    numbers, (t,) = tables(scheme, [main(scheme)])
+    if _never_grows(numbers, t):
+        return oo
+    if any(numbers.sign(x) <= 0 for x in t.b):  # where b_i = 0 row i of M is not, or nothing reads stage i
+        return S.Zero
+    rows = [[-x / b for x in row] for b, row in zip(t.b, _form(t), strict=True)]
+    size, domain = t.stages, numbers.domain.domain
+    turned = DomainMatrix(rows, (size, size), domain).charpoly()[::-1]  # det(B + rM)/Π b_i by r, from a root 1/r
+    polynomial = Poly(turned, Symbol("r"), domain=domain)
+    nearest = positive_roots([polynomial])[0].within(QQ(1, 2**60))
+    if scheme.digits:
+        return nearest.decimal().n(min(scheme.digits, 30))
+    ends = (Fraction(int(x.numerator), int(x.denominator)) for x in (nearest.low, nearest.high))
+    likely = simplest(*ends)  # a norm may be too long to be factored
+    return nearest.expression() if evaluate(polynomial, likely) else Rational(likely)
+
+
+def _never_grows(numbers: SignedDomain, t: ExactTableau) -> bool:
+    """b ≥ 0, and M positive semidefinite."""
+    return all(numbers.sign(x) >= 0 for x in t.b) and semidefinite(numbers, _form(t))
+
+
+def _form(t: ExactTableau) -> Matrix:
+    """M."""
     s = range(t.stages)
-    M = [[t.b[i] * t.A[i][j] + t.b[j] * t.A[j][i] - t.b[i] * t.b[j] for j in s] for i in s]
-    return semidefinite(numbers, M)
+    return [[t.b[i] * t.A[i][j] + t.b[j] * t.A[j][i] - t.b[i] * t.b[j] for j in s] for i in s]
 
 
 def semidefinite(numbers: SignedDomain, M: Matrix) -> bool:

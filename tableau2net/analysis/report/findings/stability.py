@@ -13,8 +13,9 @@ from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json,
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
 from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
 from tableau2net.analysis.stability.discovery import discovery_stable
+from tableau2net.analysis.stability.phase import Phase, phase
 from tableau2net.analysis.stability.verdicts import Stability, stability, zero_stable
-from tableau2net.analysis.structure.algebraic import algebraically_stable
+from tableau2net.analysis.structure.algebraic import algebraically_stable, circle_contractivity
 from tableau2net.scheme import Scheme
 
 REAL = ("[−{}, 0]", "(−∞, 0]")  # an interval that ends, and one that does not
@@ -109,6 +110,31 @@ def _part_json(part: Stability) -> Json:
     return {key: value for key, value in found.items() if value is not ABSENT}
 
 
+def _lag(_: Expr | None, found: Findings) -> Iterator[Fact]:
+    known: Phase = found.evidence[phase]
+    if known.lag_term is not None:
+        yield Fact("phase lag", (known.lag_term, f" + …, dispersion of order {known.dispersion_order}"))
+
+
+def _damping(order: int | Expr | None, found: Findings) -> Iterator[Fact]:
+    known: Phase = found.evidence[phase]
+    if known.damping_term is not None:
+        yield Fact("dissipation", (known.damping_term, f" + …, of order {order}"))
+    elif order is not None:
+        yield Fact("dissipation", ("none",))
+
+
+def _phase(key: str, **row: Any) -> Finding:
+    """A row that is an attribute of the `Phase` of a scheme."""
+    return Finding(f"phase.{key}", "", attrgetter(key), of=phase, **row)
+
+
+PHASE = (
+    _phase("dispersion_order"),
+    _phase("lag", tell=_lag),
+    _phase("dissipation_order", tell=_damping),
+    _phase("damping"),
+)
 VERDICTS = (_decided("a_stable", "A-stable"), _decided("l_stable", "L-stable"), _decided("i_stable", "I-stable"))
 STABILITY = (
     _decided("kind", tell=_decided_at),
@@ -139,7 +165,15 @@ STABILITY = (
     ),
 )
 
+
+def _circle(radius: Expr | None, _: Findings) -> Iterator[Fact]:
+    """What is algebraically stable has its own line."""
+    if radius is not None and radius != oo:
+        yield Fact("circle contractivity", (radius,))
+
+
 STRONG_STABILITY = (
     Finding("ssp.coefficient", "SSP coefficient", lambda value: value, of=ssp_coefficient, claim="ssp"),
     Finding("ssp.linear", "linear threshold", attrgetter("linear"), of=ssp),
+    Finding("ssp.circle_contractivity", "circle contractivity", circle_contractivity, tell=_circle),
 )
