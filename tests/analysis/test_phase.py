@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, oo, sqrt
 
+import tableau2net as t2n
 from tableau2net.analysis.stability.phase import phase, phase_series
 from tableau2net.analysis.structure.algebraic import circle_contractivity
 from tableau2net.scheme import Multistep, RungeKutta, load
@@ -57,6 +58,13 @@ def test_known_ones():
     assert phase_series(load("euler"), 4) == (0, 0, -Rational(1, 2), Rational(1, 3))
     surd = RungeKutta(A=[[sqrt(2) / 2]], b=["1"])
     assert phase(surd).damping == sqrt(2) / 2 - Rational(1, 2)
+
+
+def test_of_a_method_that_carries_its_error_along_it_is_that_of_the_solution():
+    for name in ("glee-rk32g1", "glee-exrk2a", "almost-runge-kutta-3", "nordsieck-bdf-4"):
+        found = phase(load(name))
+        assert min(found.dispersion_order, found.dissipation_order) == t2n.order(load(name))
+    assert phase(load("glee-23")).lag is None  # two roots begin as 1, in one factor
 
 
 def test_what_has_none():

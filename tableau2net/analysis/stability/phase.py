@@ -106,10 +106,24 @@ class _Principal:
         step, phi = lower(fixed), curve(fixed)
         if phi is None or order(fixed) < 1 or (scheme.digits and step.history):
             return None
-        arithmetic = Balls(scheme.digits) if phi.rough is not None and scheme.digits else _domain(phi)
+        every = (cls._of(part, step.derivative, scheme.digits) for part in (phi, *phi.factors))
+        return next((known for known in every if known._begins()), None)
+
+    @classmethod
+    def _of(cls, phi: Curve, derivative: int, digits: int | None) -> _Principal:
+        arithmetic = Balls(digits) if phi.rough is not None and digits else _domain(phi)
         rows = phi.rough if phi.rough is not None else [p.rep.to_list()[::-1] for p in phi.coefficients]
-        degree = max(p.degree() for p in phi.coefficients) * step.derivative
-        return cls(tuple(rows), step.derivative, arithmetic, int(2 * phi.steps * degree))
+        degree = max(p.degree() for p in phi.coefficients) * derivative
+        return cls(tuple(rows), derivative, arithmetic, int(2 * phi.steps * degree))
+
+    def _begins(self) -> bool:
+        """Whether there is one root that begins as e^x: G(0, 1) = 0, and G_η(0, 1) ≠ 0. Values that are carried along may
+        have a root 1 of their own: then it is looked for in the factor of Φ that belongs to the solution."""
+        if len(self.coefficients) < 2:
+            return False
+        ring = Ring(self.arithmetic, self.derivative)
+        start = self._at([ring.one, ring.one], ring)
+        return bool(self._slope()) and not any(start)
 
     def defects(self, terms: int) -> Series:
         """log ζ(x) − x, so many coefficients."""
