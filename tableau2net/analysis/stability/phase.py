@@ -117,7 +117,7 @@ class _Principal:
         return cls(tuple(rows), derivative, arithmetic, int(2 * phi.steps * degree))
 
     def _begins(self) -> bool:
-        """Whether there is one root that begins as e^x: G(0, 1) = 0, and G_η(0, 1) ≠ 0. Values that are carried along may
+        """Whether there is one root that begins as e^x: G(0, 1) = 0, and G_η(0, 1) ≠ 0. What is carried along may
         have a root 1 of their own: then it is looked for in the factor of Φ that belongs to the solution."""
         if len(self.coefficients) < 2:
             return False
