@@ -57,9 +57,13 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import Multistep as Multistep
     from tableau2net.scheme import Parameter as Parameter
     from tableau2net.scheme import PartitionedRungeKutta as PartitionedRungeKutta
+    from tableau2net.scheme import Rosenbrock as Rosenbrock
     from tableau2net.scheme import RungeKutta as RungeKutta
     from tableau2net.scheme import Scheme as Scheme
     from tableau2net.scheme import Stencil as Stencil
+    from tableau2net.scheme import TransformedRosenbrock as TransformedRosenbrock
+    from tableau2net.scheme import TwoDerivativeMultistep as TwoDerivativeMultistep
+    from tableau2net.scheme import TwoDerivativeRungeKutta as TwoDerivativeRungeKutta
     from tableau2net.scheme import adjoint as adjoint
     from tableau2net.scheme import compose as compose
     from tableau2net.scheme import costate as costate
@@ -94,6 +98,7 @@ _EXPORTS = {  # module: the names that come from it
     "scheme": (
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
+        *("Rosenbrock", "TransformedRosenbrock", "TwoDerivativeMultistep", "TwoDerivativeRungeKutta"),
         *("Equation", "Stencil", "list_stencils"),
         "register_scheme_family",
     ),

@@ -219,7 +219,11 @@ def test_columns_of_a_fractal_are_those_that_there_are():
 
 @pytest.mark.parametrize(
     "page",
-    ["networks", *(pytest.param(page, marks=pytest.mark.slow) for page in ("convert", "control", "restoration"))],
+    [
+        "networks",
+        "rosenbrock",
+        *(pytest.param(page, marks=pytest.mark.slow) for page in ("convert", "control", "restoration")),
+    ],
 )
 def test_the_pages_are_true(page):
     """Their code runs and prints what they say."""

@@ -7,6 +7,8 @@ from tableau2net.scheme.runge_kutta import RungeKutta  # families are named in t
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
+from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
+from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
@@ -40,12 +42,16 @@ __all__ = [
     "Multistep",
     "Parameter",
     "PartitionedRungeKutta",
+    "Rosenbrock",
     "RungeKutta",
     "Scheme",
     "SchemePattern",
     "Side",
     "Stencil",
     "StepWriter",
+    "TransformedRosenbrock",
+    "TwoDerivativeMultistep",
+    "TwoDerivativeRungeKutta",
     "UsedStencil",
     "adjoint",
     "as_scheme",

@@ -58,6 +58,8 @@ _CLAIMS: dict[str, type] = {
     "stiff_order": int,
     "dispersion_order": int,
     "dissipation_order": int,
+    "w_order": int,
+    "jacobian_order": int,
     "explicit": bool,
     "zero_stable": bool,
     "discovery_stable": bool,

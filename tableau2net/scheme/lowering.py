@@ -91,5 +91,5 @@ def aged(letter: str, age: int) -> str:
     """``y_new``, ``y``, ``y_prev``, ``y_prev2``, … and ``f_new``, ``f_n``, ``f_prev``, …: the value that is `age` steps
     old, −1 at the end of the step."""
     if age == 0:
-        return "y" if letter == "y" else "f_n"
+        return "y" if letter == "y" else f"{letter}_n"
     return f"{letter}_new" if age < 0 else f"{letter}_prev{age if age > 1 else ''}"

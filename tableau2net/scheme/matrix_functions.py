@@ -40,6 +40,18 @@ class Resolvent(MatrixFunction):
 
 
 @dataclass(frozen=True)
+class Identity(MatrixFunction):
+    """g(z) = z: the operator itself, times h."""
+
+    def taylor(self, k: int) -> Expr:
+        return S.One if k == 1 else S.Zero
+
+    @property
+    def coefficients(self) -> tuple[Expr, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
 class Phi:
     """A term ``weight · φ_index(scale · z)``, φ_0(z) = e^z, φ_{k+1}(z) = (φ_k(z) − 1/k!)/z, φ_k(0) = 1/k! (Hochbruck
     & Ostermann, Acta Numerica 19, 2010, eq. 2.10)."""

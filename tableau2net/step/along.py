@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
+import mpmath
 from sympy import Expr, Rational, S
 
 from tableau2net.exact.typeset_numbers import latex_number
@@ -77,18 +78,19 @@ class Along(Call):
         return at
 
     def on_numbers(self, numbers: NumberValues) -> Vector:
-        """By central differences, which in fifty digits have thirty."""
-        tiny = Rational(1, 10**15)
+        """By central differences, in twice the digits that are wanted."""
         (y,) = map(numbers.of, self.values)
-        step = numbers.sum(((S.One, self.direction),)) if self.direction else [0 * x for x in y]
-        ahead, behind = (
-            numbers.field(
-                replace(self, time=self.time + s * tiny * self.moved),
-                ([a + s * b / 10**15 for a, b in zip(y, step, strict=True)],),
+        u = numbers.sum(((S.One, self.direction),)) if self.direction else [0 * x for x in y]
+        inverse = 10 ** (mpmath.mp.dps // 2)
+        with mpmath.workdps(2 * mpmath.mp.dps):
+            ahead, behind = (
+                numbers.field(
+                    replace(self, time=self.time + self.moved * Rational(s, inverse)),
+                    ([a + s * b / inverse for a, b in zip(y, u, strict=True)],),
+                )
+                for s in (1, -1)
             )
-            for s in (1, -1)
-        )
-        return [(a - b) * 10**15 / 2 for a, b in zip(ahead, behind, strict=True)]
+            return [(a - b) * inverse / 2 for a, b in zip(ahead, behind, strict=True)]
 
     def written(self, notation: Notation) -> str:
         at, field = ", ".join(map(notation.name, self.values)), notation.field(self)

@@ -7,8 +7,9 @@ start is given exactly.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import mpmath
@@ -17,6 +18,7 @@ from sympy import Expr, Rational
 
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
+from tableau2net.scheme.lowering import Operator
 from tableau2net.step import Call, Input, Solve, Step, lower
 from tableau2net.step.operation import Terms
 
@@ -60,6 +62,7 @@ def _derivative(t: Any, k: int) -> Vector:
 
 
 LINEAR = (("-0.9", "0.7"), ("-0.6", "-0.4"))
+MATRIX = (("0.3", "-0.5"), ("0.8", "-0.2"))
 QUADRATIC = (("0.5", "0.8"), ("-0.7", "0.3"))
 
 
@@ -132,6 +135,22 @@ class _Run:
         t = self.time + _number(call.time) * self.h
         return self._part(t, self._state(call, t, values), call.part)
 
+    def operator(self, kind: Operator, part: int) -> Callable[[Vector], Vector]:
+        """h ∂f/∂y at the step's beginning, by central differences, or h times a matrix that is not of f."""
+        if kind == "linear":
+            raise InputError("the test problem is not split into a linear part and the rest")
+        if kind == "matrix":
+            rows = [[self.h * mpf(x) for x in row] for row in MATRIX]
+            return lambda v: [sum((a * x for a, x in zip(row, v, strict=True)), mpf(0)) for row in rows]
+        return partial(self._along, self.values[self.step.states[0].name], part)
+
+    def _along(self, y: Vector, part: int, v: Vector) -> Vector:
+        tiny = mpf(10) ** -(DIGITS // 2)
+        with mpmath.workdps(2 * DIGITS):
+            moved = ([a + s * tiny * b for a, b in zip(y, v, strict=True)] for s in (1, -1))
+            ahead, behind = (self._part(self.time, each, part) for each in moved)
+            return [self.h * (a - b) / (2 * tiny) for a, b in zip(ahead, behind, strict=True)]
+
     def _solve(self, op: Solve) -> None:
         """Sweep until nothing changes: with a small step each sweep wins digits."""
         values = self.values
@@ -179,4 +198,4 @@ def _whole(components: list[Vector]) -> Vector:
 def _number(value: Expr) -> Any:
     if isinstance(value, Rational):
         return mpf(int(value.p)) / int(value.q)
-    return mpmath.mpmathify(value.evalf(DIGITS + 5))
+    return mpmath.mpmathify(value.evalf(2 * DIGITS + 5))

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 from sympy import Expr, Symbol
 
+from tableau2net.scheme.lowering import Operator
+
 Kind = Literal["y", "f"]
 Terms = tuple[tuple[Expr, str], ...]
 Element = Any  # of the arithmetic of a reading: supports + and *
@@ -57,13 +59,16 @@ class SeriesValues(Protocol):
 
 
 class NumberValues(Protocol):
-    """What an operation acts on where values are vectors of numbers."""
+    """What an operation acts on where values are vectors of numbers.
+
+    operator: v ↦ hA v, of an operator as `Transform` names it."""
 
     h: Any
 
     def of(self, value: str) -> Vector: ...
     def sum(self, terms: Terms) -> Vector: ...
     def field(self, call: Call, values: tuple[Vector, ...]) -> Vector: ...
+    def operator(self, kind: Operator, part: int) -> Callable[[Vector], Vector]: ...
 
 
 class Notation(Protocol):

@@ -109,8 +109,8 @@ class Step:
 
     @property
     def explicit(self) -> bool:
-        """Whether no operation has to be solved for."""
-        return not any(isinstance(op, Solve) for op in self.operations)
+        """Whether no equation has to be solved, a linear one neither."""
+        return not any(isinstance(op, Solve) or (isinstance(op, Transform) and op.solves) for op in self.operations)
 
     @cached_property
     def plain(self) -> bool:

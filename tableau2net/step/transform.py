@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import mpmath
 from sympy import Expr, S
 
 from tableau2net.errors import InputError
 from tableau2net.scheme.lowering import Operator
-from tableau2net.scheme.matrix_functions import MatrixFunction, Resolvent
+from tableau2net.scheme.matrix_functions import Identity, MatrixFunction, Resolvent
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Element, Kind, Notation, NumberValues, SeriesValues, Terms, Vector
@@ -34,6 +35,11 @@ class Transform(Assignment):
     part: int
 
     @property
+    def solves(self) -> bool:
+        """Whether it is the solution of a linear system."""
+        return isinstance(self.function, Resolvent)
+
+    @property
     def operands(self) -> tuple[str, ...]:
         return (self.value,)
 
@@ -53,11 +59,13 @@ class Transform(Assignment):
         return ((self.function.taylor(0), self.value),)
 
     def on_linear(self) -> tuple[Assignment, ...] | None:
-        """target = value + γ z target, where the function is a resolvent; A is then the whole field, or its part."""
+        """target = value + γ z target of a resolvent, z value of the operator itself; A is then the whole field, or its
+        part."""
+        part, inner = 0 if self.operator == "matrix" else self.part, f"{self.target}_z"
+        if isinstance(self.function, Identity):
+            return Evaluate(inner, (self.value,), S.Zero, 0, part), Combine(self.target, ((S.One, inner),))
         if not isinstance(self.function, Resolvent):
             return None
-        part = 0 if self.operator == "matrix" else self.part
-        inner = f"{self.target}_z"
         return (
             Evaluate(inner, (self.target,), S.Zero, 0, part),
             Combine(self.target, ((S.One, self.value), (self.function.gamma, inner))),
@@ -91,7 +99,15 @@ class Transform(Assignment):
         return at
 
     def on_numbers(self, numbers: NumberValues) -> Vector:
-        raise InputError("the test problem is not split into a linear part and the rest")
+        value, product = numbers.of(self.value), numbers.operator(self.operator, self.part)
+        if isinstance(self.function, Identity):
+            return product(value)
+        if not isinstance(self.function, Resolvent):
+            raise InputError("the test problem has no functions of an operator but its resolvent")
+        gamma, size = mpmath.mpmathify(self.function.gamma.evalf(mpmath.mp.dps + 5)), range(len(value))
+        columns = [product([mpmath.mpf(i == j) for i in size]) for j in size]
+        system = mpmath.matrix([[(i == j) - gamma * columns[j][i] for j in size] for i in size])
+        return list(mpmath.lu_solve(system, mpmath.matrix(value)))
 
     def written(self, notation: Notation) -> str:
         if notation.language == "torch":

@@ -14,18 +14,24 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, Protocol
 
-from sympy import Expr
+from sympy import Expr, S
 
+from tableau2net.errors import InputError
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
     GeneralLinear,
     Multistep,
     PartitionedRungeKutta,
+    Rosenbrock,
     RungeKutta,
     Scheme,
+    TransformedRosenbrock,
+    TwoDerivativeMultistep,
+    TwoDerivativeRungeKutta,
 )
 from tableau2net.scheme.general_linear import age_of
+from tableau2net.scheme.lowering import Operator
 from tableau2net.step import Call, Input, Operation, Solve, Step, lower
 from tableau2net.step.operation import Assignment, Terms
 
@@ -52,6 +58,12 @@ class Given(Protocol):
 
     def field(self, part: int, time: Any, states: list[State], stage: int = 0) -> State:
         """f^part at t_n + time·h and the states, one a component; stages may have fields of their own."""
+
+    def along(self, time: Any, state: State, u: State, moved: Any) -> State:
+        """h (f_y u + moved f_t) at t_n + time·h and a state, u and moved in units of their own."""
+
+    def matrix(self, u: State) -> State:
+        """h times the matrix of a W-method, times u."""
 
     def y(self, component: int, age: int) -> State:
         """A state `age` steps ago."""
@@ -188,6 +200,84 @@ def _general_linear(scheme: GeneralLinear, at: Given) -> Advanced:
     return Advanced([new[0]], external=new, stages=tuple(k))
 
 
+@advance.register(Rosenbrock)
+@advance.register(TransformedRosenbrock)
+def _rosenbrock(scheme: Rosenbrock | TransformedRosenbrock, at: Given) -> Advanced:
+    """k_i = h f(t + c_i h, y + Σ α_ij k_j) + hJ Σ γ_ij k_j + d_i h² f_t, swept."""
+    method = scheme if isinstance(scheme, Rosenbrock) else scheme.expanded()
+    y = at.y(0, 0)
+    ks: list[State] = []
+    alpha, Gamma = ([[at.number(x) for x in row] for row in rows] for rows in (method.alpha, method.Gamma))
+    timed = at.h * at.along(0, y, 0 * y, 1)
+    for i in range(method.stages):
+        slope = at.h * at.field(0, at.number(method.c[i]), [_sum(y, alpha[i], ks)], i)
+        slope = slope + at.number(method.d[i]) * timed
+
+        def sweep(new: list[State], row: list[Any] = Gamma[i], slope: State = slope, known: State = ks) -> list[State]:
+            inner = _sum(0 * y, row, [*known, *new])
+            return [slope + (at.along(0, y, inner, 0) if method.jacobian == "exact" else at.matrix(inner))]
+
+        ks += _settle(at, sweep, [slope])
+    weights = [None if row is None else [at.number(x) for x in row] for row in (method.b, method.b_hat)]
+    new, embedded = (None if row is None else _sum(y, row, ks) for row in weights)
+    return Advanced([new], embedded)
+
+
+def _sum(start: State, weights: list[Any], values: list[State]) -> State:
+    for weight, value in zip(weights, values, strict=False):
+        start = start + weight * value
+    return start
+
+
+@advance.register
+def _two_derivative(scheme: TwoDerivativeRungeKutta, at: Given) -> Advanced:
+    """Y_i = y + h Σ a_ij f(Y_j) + h² Σ ȧ_ij g(Y_j), g = f_t + f_y f."""
+    y, s = at.y(0, 0), range(scheme.stages)
+    A, Adot = ([[at.number(x) for x in row] for row in rows] for rows in (scheme.A, scheme.Adot))
+    c = [at.number(x) for x in scheme.c]
+
+    def total(weights: list[Any], derived: list[Any], ks: list[State]) -> State:
+        return _sum(_sum(y, [at.h * x for x in weights], ks), [at.h * x for x in derived], ks[len(s) :])
+
+    def sweep(ks: list[State]) -> list[State]:
+        ks = list(ks)
+        for i in s:
+            stage = total(A[i], Adot[i], ks)
+            ks[i] = at.field(0, c[i], [stage], i)
+            ks[len(s) + i] = at.along(c[i], stage, ks[i], 1)
+        return ks
+
+    k = at.field(0, 0, [y])
+    ks = _settle(at, sweep, [k] * len(s) + [0 * y] * len(s), once=scheme.explicit)
+    b, bdot = ([at.number(x) for x in row] for row in (scheme.b, scheme.bdot))
+    new = total(b, bdot, ks)
+    if scheme.b_hat is None and scheme.bdot_hat is None:
+        return Advanced([new])
+    nothing = [S.Zero] * len(s)
+    b, bdot = ([at.number(x) for x in row or nothing] for row in (scheme.b_hat, scheme.bdot_hat))
+    return Advanced([new], total(b, bdot, ks))
+
+
+@advance.register
+def _two_derivative_multistep(scheme: TwoDerivativeMultistep, at: Given) -> Advanced:
+    """Σ α_j y_{n+j} = h Σ β_j f_{n+j} + h² Σ γ_j g_{n+j}; n + k − 1 is now."""
+    k, known = scheme.steps, 0 * at.y(0, 0)
+    for j in range(k):
+        age = k - 1 - j
+        known = known + (-at.number(scheme.alpha[j])) * at.y(0, age)
+        if not (scheme.beta[j].is_zero and scheme.gamma[j].is_zero):
+            f = at.f(0, age)
+            known = known + (at.h * at.number(scheme.beta[j])) * f
+            known = known + (at.h * at.number(scheme.gamma[j])) * at.along(-age, at.y(0, age), f, 1)
+
+    def sweep(new: list[State]) -> list[State]:
+        f = at.field(0, 1, new)
+        derived = at.along(1, new[0], f, 1)
+        return [known + (at.h * at.number(scheme.beta[k])) * f + (at.h * at.number(scheme.gamma[k])) * derived]
+
+    return Advanced([known] if scheme.explicit else _settle(at, sweep, [known]))
+
+
 def _external(meaning: str | tuple[Expr, ...], at: Given) -> State:
     if not isinstance(meaning, str):
         return at.nordsieck(meaning)
@@ -237,6 +327,10 @@ class _Values:
         if given.kind == "f":
             return self.at.f(given.part, given.age)
         return self.at.y(given.component, given.age)
+
+    def operator(self, kind: Operator, part: int) -> Callable[[State], State]:
+        """Of a Jacobian or a matrix, which states of any kind have not."""
+        raise InputError("a step that solves linear systems is compared with a formula: register one, advance.register")
 
     def of(self, value: str) -> State:
         return self.known[value]

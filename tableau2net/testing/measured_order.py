@@ -24,6 +24,7 @@ TOLERANCE = 0.1  # of a slope
 DECIMAL_TOLERANCE = 0.5  # of one where printed decimals keep the step large
 SETTLED = 0.25  # how much a settled slope changes from h to h/2
 SPARE_DIGITS = 25
+MATRIX = (("0.3", "-0.5"), ("0.8", "-0.2"))  # of a W-method, of no field
 
 
 @dataclass
@@ -47,6 +48,22 @@ class ExactStart:
 
     def field(self, part: int, time: Any, states: list[PreciseVector], stage: int = 0) -> PreciseVector:
         return self.problem.field(part, self.t + time * self.h, states)
+
+    def along(self, time: Any, state: PreciseVector, u: PreciseVector, moved: Any) -> PreciseVector:
+        """By central differences, in twice the digits."""
+        tiny = mpf(10) ** -(mpmath.mp.dps // 2)
+        with mpmath.workdps(2 * mpmath.mp.dps):
+            at, size = self.t + time * self.h, max(u.size, mpf(moved))
+            if not size:
+                return u
+            ahead, behind = (
+                self.problem.field(0, at + s * tiny * moved / size, [state + (s * tiny / size) * u]) for s in (1, -1)
+            )
+            found: PreciseVector = (self.h * size / (2 * tiny)) * (ahead - behind)
+            return found
+
+    def matrix(self, u: PreciseVector) -> PreciseVector:
+        return PreciseVector(self.h * sum((mpf(a) * x for a, x in zip(row, u, strict=True)), mpf(0)) for row in MATRIX)
 
     def y(self, component: int, age: int) -> PreciseVector:
         return self.problem.solution(component, self.t - age * self.h)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy
+import torch
 from sympy import Expr
 from torch import Tensor
 
@@ -88,6 +89,15 @@ class _At:
         f = self.network.fields(self.n, part, stage)
         result: Tensor = f(self.time + time * self.h, *chosen)
         return result
+
+    def along(self, time: Any, state: Tensor, u: Tensor, moved: Any) -> Tensor:
+        at, f = state.new_tensor(self.time + time * self.h), self.network.fields(self.n, 0, 0)
+        tangents = (state.new_tensor(float(moved)), u)
+        result: Tensor = torch.func.jvp(f, (at, state), tangents)[1]
+        return self.h * result
+
+    def matrix(self, u: Tensor) -> Tensor:
+        return self.along(0, self.states[0], u, 0)
 
     def y(self, component: int, age: int) -> Tensor:
         return self.states[component] if age == 0 else self.known["y", age, 0]

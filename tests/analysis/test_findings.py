@@ -16,6 +16,7 @@ from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.errors import InputError
+from tableau2net.scheme import Rosenbrock
 from tableau2net.scheme.claimable import CLAIMS
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,10 @@ def test_each_finding_stands_once_and_is_told_once():
 
 def test_what_a_file_may_claim_is_a_finding_and_in_the_page_about_files():
     rows = {
-        row.claim or row.short for kind in (t2n.Scheme, t2n.Stencil) for rows in wings(0, kind).values() for row in rows
+        row.claim or row.short
+        for kind in (t2n.Scheme, Rosenbrock, t2n.Stencil)
+        for rows in wings(0, kind).values()
+        for row in rows
     }
     assert set(CLAIMS) <= rows
     for name in ("order", "explicit", "symmetric"):  # of both

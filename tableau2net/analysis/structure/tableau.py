@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from sympy import Expr, S
+
 from tableau2net.analysis.order.assumptions import nodes
 from tableau2net.analysis.order.conditions import order
 from tableau2net.analysis.reading.tables import Matrix
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.series import Ring, determinant
-from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme
+from tableau2net.scheme import (
+    AdditiveRungeKutta,
+    Rosenbrock,
+    RungeKutta,
+    Scheme,
+    TransformedRosenbrock,
+    TwoDerivativeRungeKutta,
+)
+
+Rows = tuple[tuple[Expr, ...], ...]
 
 
 def arithmetic(scheme: Scheme) -> Domain | Balls:
@@ -37,15 +48,35 @@ def stage_order(scheme: Scheme) -> int | None:
 
 
 def stiffly_accurate(scheme: Scheme) -> bool | None:
-    """Whether the result is the last stage: b is the last row of A (HW II, IV.3), of the table as it is written; to the
-    decimals where a source printed decimals. None without stages."""
-    if not isinstance(scheme, RungeKutta):
+    """Whether the result is the last stage: b is the last row of A (HW II, IV.3), or for a Rosenbrock method of
+    (α_ij + γ_ij) (IV.15), of the table as it is written; to the decimals where a source printed decimals. None
+    without stages."""
+    rows = _last_rows(scheme)
+    if rows is None:
         return None
-    return _ends_in_its_last_stage(scheme, arithmetic(scheme))
+    return _ends_in_its_last_stage(rows, arithmetic(scheme))
 
 
-def _ends_in_its_last_stage(table: RungeKutta, domain: Domain | Balls) -> bool:
-    return all(not (domain.convert(a) - domain.convert(b)) for a, b in zip(table.A[-1], table.b, strict=True))
+def _ends_in_its_last_stage(rows: Rows, domain: Domain | Balls) -> bool:
+    """Whether the last of some rows is the sum of the others."""
+    *last, weights = rows
+    return all(
+        not (sum(map(domain.convert, entries), domain.zero) - domain.convert(b))
+        for *entries, b in zip(*last, weights, strict=True)
+    )
+
+
+def _last_rows(scheme: Scheme) -> Rows | None:
+    """The weights, behind the rows whose sum they are where the result is the last stage."""
+    if isinstance(scheme, RungeKutta):
+        return scheme.A[-1], scheme.b
+    if isinstance(scheme, Rosenbrock):
+        return scheme.alpha[-1], scheme.Gamma[-1], scheme.b
+    if isinstance(scheme, TransformedRosenbrock):
+        return (*scheme.a[-1][:-1], S.One), scheme.m  # y⁺ is the last stage's state and u_s
+    if isinstance(scheme, TwoDerivativeRungeKutta):
+        return (*scheme.A[-1], *scheme.Adot[-1]), (*scheme.b, *scheme.bdot)
+    return None
 
 
 def globally_stiffly_accurate(scheme: Scheme) -> bool | None:
@@ -54,7 +85,7 @@ def globally_stiffly_accurate(scheme: Scheme) -> bool | None:
     if not isinstance(scheme, AdditiveRungeKutta):
         return None
     domain = arithmetic(scheme)
-    return all(_ends_in_its_last_stage(table, domain) for table in scheme.parts)
+    return all(_ends_in_its_last_stage((table.A[-1], table.b), domain) for table in scheme.parts)
 
 
 def imex_type(scheme: Scheme) -> str | None:

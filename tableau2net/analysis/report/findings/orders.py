@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -24,7 +25,7 @@ from tableau2net.analysis.stability.verdicts import effective_step
 from tableau2net.analysis.structure.tableau import stage_order
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Rosenbrock, Scheme, TransformedRosenbrock
 from tableau2net.step import lower
 
 SHOWN_RESIDUALS = 4
@@ -119,6 +120,44 @@ def _claimed_embedded(scheme: Scheme, declared: int) -> int:
     return claimed_order(scheme, declared, embedded=True).order
 
 
+def _with_jacobian(scheme: Scheme, jacobian: str) -> Scheme | None:
+    """A Rosenbrock method with another Jacobian; None of a scheme that has none, or has this one."""
+    if not isinstance(scheme, Rosenbrock | TransformedRosenbrock) or scheme.jacobian == jacobian:
+        return None
+    return replace(scheme, jacobian=jacobian, name="", title="", reference="", claims={})
+
+
+def order_with_any_jacobian(scheme: Scheme) -> int | None:
+    """The order that a Rosenbrock method keeps where J is any matrix (a W-method's; HW II, IV.7)."""
+    other = _with_jacobian(scheme, "any")
+    return None if other is None else order_conditions(other).order
+
+
+def order_with_exact_jacobian(scheme: Scheme) -> int | None:
+    """The order of a W-method where J is ∂f/∂y."""
+    other = _with_jacobian(scheme, "exact")
+    return None if other is None else order_conditions(other).order
+
+
+def _with_other_jacobians(family: type[Scheme]) -> tuple[Finding, ...]:
+    return (
+        Finding(
+            "w_order",
+            "order, any Jacobian",
+            order_with_any_jacobian,
+            reads=family,
+            claimed=lambda scheme, declared: order_with_any_jacobian(scheme),
+        ),
+        Finding(
+            "jacobian_order",
+            "order, exact Jacobian",
+            order_with_exact_jacobian,
+            reads=family,
+            claimed=lambda scheme, declared: order_with_exact_jacobian(scheme),
+        ),
+    )
+
+
 def residuals_json(residuals: tuple[Residual, ...]) -> list[Json]:
     """Failing conditions as ``[{"tree": [1, 2, 2], "residual": {"exact", "value"}}]``; with several fields, the
     colours of the nodes beside; with several values handed on, which of them misses it."""
@@ -171,6 +210,7 @@ ORDER = (
         json=lambda failing: failing and residuals_json(failing),
     ),
     Finding("no_control_order", "", lambda control: (control and control.why) or None, of=control_order),
+    *(row for family in (Rosenbrock, TransformedRosenbrock) for row in _with_other_jacobians(family)),
     Finding("stage_order", "stage order", stage_order),
     Finding(
         "simplifying",
