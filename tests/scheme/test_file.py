@@ -60,7 +60,7 @@ def test_toml_numbers_are_read_exactly():
     [
         ("format = 1", "format = 2", "format = 2"),
         ("format = 1", "", "format"),
-        ('"multistep"', '"rosenbrock"', "runge-kutta, multistep"),
+        ('"multistep"', '"no-such-family"', "runge-kutta, multistep"),
         ("[claims]", "colour = 1\n[claims]", "unknown key colour"),
         ("order = 0", "oder = 0", "unknown key claims.oder"),
         ("order = 0", 'order = "4"', "claims.order"),
