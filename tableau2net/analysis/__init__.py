@@ -26,6 +26,8 @@ from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
+from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
+from tableau2net.analysis.stability.phase import phase_series
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 
 __all__ = [
@@ -57,6 +59,8 @@ __all__ = [
     "generate_multistep",
     "generate_runge_kutta",
     "independent_order",
+    "internal_amplification",
+    "internal_polynomials",
     "limit_of_terms",
     "modified_equation",
     "modified_symbol",
@@ -64,6 +68,7 @@ __all__ = [
     "moments",
     "order",
     "order_conditions",
+    "phase_series",
     "points_per_wavelength",
     "positivity_limit",
     "reduced",

@@ -24,6 +24,9 @@ def show(
             help="Add modified equation and modifying integrator, or the operator of a stencil, to this order."
         ),
     ] = 0,
+    further: Annotated[
+        bool, typer.Option("--further", help="Add what takes longer, such as how far errors in stages are amplified.")
+    ] = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The tableau or formula, and the step or operator, for a paper.")
     ] = False,
@@ -36,7 +39,7 @@ def show(
         print(_document(loaded))
         return
     with budget():
-        found = report(loaded, terms)
+        found = report(loaded, terms, further=further)
         if json:
             print_json(found.to_dict())
             return

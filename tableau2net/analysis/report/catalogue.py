@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tableau2net.analysis.report.finding import Finding
 from tableau2net.analysis.report.findings.about import ABOUT
+from tableau2net.analysis.report.findings.further import further
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
@@ -37,11 +38,14 @@ LEFT_OUT = "left_out"
 _added: dict[str, Finding] = {}
 
 
-def wings(terms: int = 0, kind: type[CoefficientTable] = Scheme) -> dict[str, tuple[Finding, ...]]:
+def wings(
+    terms: int = 0, kind: type[CoefficientTable] = Scheme, *, more: bool = False
+) -> dict[str, tuple[Finding, ...]]:
     """The findings of a kind of table by wing, in the order of the JSON. terms: the order up to which modified
-    equations are asked for."""
+    equations are asked for.  more: whether what takes longer is asked for."""
     load_extensions("findings")
-    every = {**WINGS, "modified": (*equations(terms), *operators(terms)), "added": tuple(_added.values())}
+    open_ended = {"modified": (*equations(terms), *operators(terms)), "further": further(more)}
+    every = {**WINGS, **open_ended, "added": tuple(_added.values())}
     return {name: tuple(row for row in rows if issubclass(kind, row.reads)) for name, rows in every.items()}
 
 
@@ -82,9 +86,11 @@ def in_time_or_space(table: CoefficientTable) -> CoefficientTable:
 
 def known_keys() -> set[str]:
     """The keys of all findings that there are so far, and of what else stands in the JSON beside them."""
-    return {row.key for rows in (*WINGS.values(), equations(0), operators(0), _added.values()) for row in rows} | {
-        LEFT_OUT
-    }
+    return {
+        row.key
+        for rows in (*WINGS.values(), equations(0), operators(0), further(False), _added.values())
+        for row in rows
+    } | {LEFT_OUT}
 
 
 def add(row: Finding, claim: type | None) -> None:

@@ -91,18 +91,19 @@ class Report(Findings):
         return latex(self)
 
 
-def report(table: CoefficientTable, terms: int = 0) -> Report:
+def report(table: CoefficientTable, terms: int = 0, *, further: bool = False) -> Report:
     """Analyse a scheme or a stencil.
 
     terms: the order up to which the modified equation and the modifying integrator are given, of a stencil the operator
         that it is; 0 leaves them out.
+    further: whether to add what takes longer (internal stability, step control, strong stability of pairs).
     Each part has its share of a `budget`, and what does not fit is left out and said.
     Raises InputError when its coefficients lie outside what can be computed exactly, or `terms` is out of bounds.
     """
     in_time_or_space(table)
     with budget():
         evidence: dict[Evidence, Any] = {}
-        rows = [row for rows in wings(terms, type(table)).values() for row in rows]
+        rows = [row for rows in wings(terms, type(table), more=further).values() for row in rows]
         return Report(table, {row.key: row.asked(table, evidence) for row in rows}, evidence, left_out())
 
 
