@@ -16,6 +16,7 @@ from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
 from tableau2net.analysis.series.b_series import BSeries, exact_series
 from tableau2net.analysis.series.of_scheme import bseries
+from tableau2net.analysis.series.order_code import order_conditions_of
 from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
 from tableau2net.analysis.space.damping import positivity_limit
 from tableau2net.analysis.space.modified_symbol import modified_symbol
@@ -68,6 +69,7 @@ __all__ = [
     "moments",
     "order",
     "order_conditions",
+    "order_conditions_of",
     "phase_series",
     "points_per_wavelength",
     "positivity_limit",

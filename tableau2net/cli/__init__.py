@@ -29,6 +29,7 @@ from tableau2net.cli.summary import summary
 from tableau2net.cli.table import table
 from tableau2net.cli.together import leave_to_first, together
 from tableau2net.cli.train import train
+from tableau2net.cli.tree_table import trees_command
 from tableau2net.errors import InputError
 from tableau2net.sinks import one_line
 
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.command("list")(list_)
 app.command("cfl")(bounded(cfl_command))
+app.command("trees")(bounded(trees_command))
 for command in (
     show,
     check,
