@@ -18,7 +18,7 @@ from tableau2net.scheme.parameters import Parameter, as_parameters, substitute
 from tableau2net.scheme.typeset import html, latex
 from tableau2net.words import check_line, check_name
 
-MAX_DIGITS = 60
+MAX_DIGITS = 85
 
 
 class About(TypedDict, total=False):

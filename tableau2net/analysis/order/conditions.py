@@ -11,6 +11,7 @@ from sympy import Expr, Rational, S, expand, factor
 
 from tableau2net.analysis.budget import ask
 from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
+from tableau2net.analysis.order.by_spans import proved_by_spans
 from tableau2net.analysis.order.evidence import Order, Residual, kind_of
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.bseries import reading as shared
@@ -24,6 +25,7 @@ from tableau2net.step.passes import prune
 
 DEFAULT_LIMIT = 12
 FEW_TREES = 8  # from this order on, an order that Butcher's simplifying assumptions prove is not searched for by trees
+MANY_TREES = 9  # the same of an order that vectors prove, which span what its trees ask
 MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some seconds
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
@@ -79,6 +81,10 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
         proved = proved_by_simplifying(scheme, embedded=embedded, least=FEW_TREES)
         if proved is not None and proved.order >= FEW_TREES and (limit is None or proved.order < limit):
+            return proved
+    if (limit is None or limit > MANY_TREES) and 2 * getattr(scheme, "stages", 0) >= MANY_TREES:
+        proved = proved_by_spans(scheme, embedded=embedded, least=MANY_TREES)
+        if proved is not None and (limit is None or proved.order < limit):
             return proved
     try:
         found = search_order(scheme, embedded, limit)
