@@ -26,6 +26,7 @@ from tableau2net.analysis.space.summation import summation_by_parts
 from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
+from tableau2net.analysis.ssp.shu_osher import ShuOsher, shu_osher
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
 from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
 from tableau2net.analysis.stability.phase import phase_series
@@ -41,6 +42,7 @@ __all__ = [
     "Report",
     "Residual",
     "RootedTree",
+    "ShuOsher",
     "Stability",
     "StencilTerm",
     "Structure",
@@ -77,6 +79,7 @@ __all__ = [
     "region_text",
     "register_finding",
     "report",
+    "shu_osher",
     "simplifying",
     "ssp",
     "stability",

@@ -10,7 +10,7 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Equation, Stencil, as_scheme, as_table
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, as_scheme, as_table
 
 
 def show(
@@ -30,11 +30,23 @@ def show(
     latex: Annotated[
         bool, typer.Option("--latex", help="The tableau or formula, and the step or operator, for a paper.")
     ] = False,
+    shu_osher: Annotated[
+        bool,
+        typer.Option(
+            "--shu-osher", help="Only its optimal Shu–Osher form: means of forward Euler steps; with --json or --latex."
+        ),
+    ] = False,
+    downwind: Annotated[
+        bool, typer.Option("--downwind", help="The same with steps of a downwind operator, f~, and a larger step.")
+    ] = False,
 ) -> None:
     """Show a scheme, a stencil or an equation: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
     loaded = as_table(scheme, CoefficientTable)
+    if shu_osher or downwind:
+        _print_form(as_scheme(loaded), downwind, json, latex)
+        return
     if latex:
         print(_document(loaded))
         return
@@ -48,6 +60,16 @@ def show(
 
         view = scheme_view(found)
     Terminal().print(view)
+
+
+def _print_form(scheme: Scheme, downwind: bool, json: bool, latex: bool) -> None:
+    from tableau2net.analysis.ssp.shu_osher import shu_osher
+
+    form = shu_osher(scheme, downwind=downwind)
+    if json:
+        print_json(form.to_dict())
+    else:
+        print(form.latex() if latex else form.text())
 
 
 def _document(table: CoefficientTable) -> str:
