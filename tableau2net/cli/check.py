@@ -26,6 +26,7 @@ from tableau2net.exact.text import is_long
 from tableau2net.scheme import CoefficientTable, as_table
 from tableau2net.scheme.claimable import Printed
 from tableau2net.sinks import printable
+from tableau2net.spread import spread
 from tableau2net.words import counted
 
 RESULT = "result.json"  # as in training, which a check of schemes does not wait for
@@ -70,16 +71,30 @@ def _checked(sources: list[str], bad: list[str], write: Path | None) -> Iterator
         except InputError as error:  # a folder that holds nothing to check
             bad.append(_one_line(error))
             continue
-        for source in (*schemes, *runs):
+        for ok, lines, record, said in spread(_of_table, schemes):
+            bad += said
+            if record is not None:
+                yield ok, lines, record
+        for folder in runs:
             try:
-                if source in runs:
-                    yield _run(str(source), write)
-                else:
-                    verdict = _proved(source, bad)
-                    yield verdict.ok, verdict_text(str(source), verdict), _record(str(source), verdict)
+                yield _run(str(folder), write)
             except InputError as error:
-                said = _one_line(error)
-                bad.append(said if said.startswith(str(source)) else f"{source}: {said}")
+                bad.append(_said(folder, error))
+
+
+def _of_table(source: str | Path) -> tuple[bool, str, dict[str, Any] | None, list[str]]:
+    """The verdict of one table as text and as a record, and what could not be checked of it."""
+    bad: list[str] = []
+    try:
+        verdict = _proved(source, bad)
+        return verdict.ok, verdict_text(str(source), verdict), _record(str(source), verdict), bad
+    except InputError as error:
+        return False, "", None, [_said(source, error)]
+
+
+def _said(source: str | Path, error: InputError) -> str:
+    said = _one_line(error)
+    return said if said.startswith(str(source)) else f"{source}: {said}"
 
 
 def _held(given: str) -> tuple[list[Path], list[str | Path]]:

@@ -8,10 +8,13 @@ printed ones do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sympy import Expr, Float, Rational
 
 POINT = 320  # binary digits after the point of a midpoint: far beyond any source's, so that its own rounding is nothing
 UNIT = 1 << POINT
+TINY = 2.0**-POINT
 ROUNDING = 2.0 ** (2 - POINT)
 
 
@@ -23,7 +26,7 @@ class Ball:
     def __init__(self, mid: int, radius: float) -> None:
         self.mid = mid
         self.radius = radius
-        self.size = abs(mid) / UNIT
+        self.size = abs(mid) * TINY
 
     def __add__(self, other: Ball) -> Ball:
         return Ball(self.mid + other.mid, self.radius + other.radius)
@@ -62,6 +65,21 @@ class Balls:
     def rational(self, p: int, q: int) -> Ball:
         """p/q, meant exactly."""
         return Ball(p * UNIT // q, ROUNDING)
+
+    def total(self, factors: Sequence[Ball], elements: Sequence[Ball]) -> Ball:
+        """Σ factor · element, rounded once."""
+        mid, wider, zero = 0, 0.0, self.zero
+        there = [(a, b) for a, b in zip(factors, elements, strict=True) if b is not zero]
+        if not there:
+            return zero
+        for a, b in there:
+            mid += a.mid * b.mid
+            wider += a.size * b.radius + b.size * a.radius + a.radius * b.radius
+        return Ball(mid >> POINT, wider * (1 + 1e-15 * (len(factors) + 3)) + ROUNDING)
+
+    def divided(self, element: Ball, by: int) -> Ball:
+        """element/by."""
+        return element * self.rational(1, by)
 
     def expression(self, element: Ball) -> Expr:
         """The midpoint: a float, 15 digits of it."""

@@ -6,7 +6,7 @@ simplification heuristics.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,14 @@ class Domain:
         """p/q as an element."""
         number = QQ(p, q)
         return number if self._is_rational else self.domain.convert_from(number, QQ)
+
+    def total(self, factors: Sequence[Element], elements: Sequence[Element]) -> Element:
+        """Σ factor · element."""
+        return sum((a * b for a, b in zip(factors, elements, strict=True)), self.zero)
+
+    def divided(self, element: Element, by: int) -> Element:
+        """element/by."""
+        return element * self.rational(1, by)
 
     def expression(self, element: Element) -> Expr:
         """The element as a sympy expression."""

@@ -7,8 +7,9 @@ integers over the powers of θ. No greatest common divisors are taken, which is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import lcm
+from operator import mul
 from typing import Any
 
 from sympy import Expr
@@ -46,6 +47,17 @@ class Scaled:
             return self.domain.rational(element, below)
         field = self.domain.domain
         return field.new([field.dom(c, below) for c in reversed(element.c)])
+
+    def total(self, factors: Sequence[Element], elements: Sequence[Element]) -> Element:
+        """Σ factor · element."""
+        if self._element is None:
+            return sum(map(mul, factors, elements))
+        found: Element = self._element.total(factors, elements)
+        return found
+
+    def divided(self, element: Element, by: int) -> Element:
+        """element/by, which is known to be in the ring."""
+        return element // by
 
     def _parts(self, element: Element) -> list[Any]:
         """Rational coordinates, lowest power of θ first."""
@@ -97,11 +109,17 @@ def _number_ring(modulus: list[Any]) -> Any:
         def __mul__(self, other: AlgebraicInteger | int) -> AlgebraicInteger:
             if isinstance(other, int):
                 return AlgebraicInteger(tuple([a * other for a in self.c]))
+            return AlgebraicInteger.total([self], [other])
+
+        @staticmethod
+        def total(factors: Sequence[AlgebraicInteger | int], elements: Sequence[AlgebraicInteger]) -> AlgebraicInteger:
+            """Σ factor · element, reduced once."""
             product = [0] * (2 * n - 1)
-            for i, a in enumerate(self.c):
-                if a:
-                    for j, b in enumerate(other.c):
-                        product[i + j] += a * b
+            for factor, element in zip(factors, elements, strict=True):
+                for i, a in enumerate((factor,) if isinstance(factor, int) else factor.c):
+                    if a:
+                        for j, b in enumerate(element.c, i):
+                            product[j] += a * b
             low = product[:n]
             for high, row in zip(product[n:], reduction, strict=True):
                 if high:
@@ -110,6 +128,9 @@ def _number_ring(modulus: list[Any]) -> Any:
             return AlgebraicInteger(tuple(low))
 
         __rmul__ = __mul__
+
+        def __floordiv__(self, other: int) -> AlgebraicInteger:
+            return AlgebraicInteger(tuple([a // other for a in self.c]))
 
         def __eq__(self, other: object) -> bool:
             return isinstance(other, AlgebraicInteger) and self.c == other.c

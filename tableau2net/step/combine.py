@@ -50,14 +50,11 @@ class Combine(Assignment):
         return (self,)
 
     def on_series(self, series: SeriesValues) -> Callable[[int], Element]:
-        terms = [(series.factor(c, v), series.of(v)) for c, v in self.terms]
-        zero = series.zero
+        factors, values = [series.factor(c, v) for c, v in self.terms], [series.of(v) for _, v in self.terms]
+        total = series.total
 
         def at(tree: int) -> Element:
-            total = zero
-            for coefficient, value in terms:
-                total = total + coefficient * value[tree]
-            return total
+            return total(factors, [value[tree] for value in values])
 
         return at
 

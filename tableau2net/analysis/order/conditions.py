@@ -87,7 +87,7 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
         if proved is not None and (limit is None or proved.order < limit):
             return proved
     try:
-        found = search_order(scheme, embedded, limit)
+        found = _searched(scheme, embedded, limit)
     except BSeriesError:
         return _linear(scheme)
     if found.order < 1 or nodes_are_row_sums(scheme):
@@ -97,12 +97,28 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     return replace(timed, autonomous=found.order) if timed.complete else found
 
 
+def _searched(scheme: Scheme, embedded: bool, limit: int | None) -> Order:
+    """The order by trees. Where a high one ends at a tree that is a root with leaves, a condition of quadrature, no
+    other trees of its size are read: it is the one that is told."""
+    ended = search_order(scheme, embedded, limit, bushy=True)
+    if ended.order < FEW_TREES or not ended.complete or scheme.parameters:
+        return search_order(scheme, embedded, limit)
+    found = search_order(scheme, embedded, ended.order)
+    return ended if found.order == ended.order else found
+
+
 def search_order(
-    scheme: Scheme, embedded: bool, limit: int | None, *, with_time: bool = False, quadrature: bool = False
+    scheme: Scheme,
+    embedded: bool,
+    limit: int | None,
+    *,
+    with_time: bool = False,
+    bushy: bool = False,
+    quadrature: bool = False,
 ) -> Order:
     step = lower(scheme)
     kind = kind_of(scheme)
-    grown = forest_of(step, with_time=with_time, bushy=quadrature)
+    grown = forest_of(step, with_time=with_time, bushy=bushy or quadrature)
     reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
     checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
     delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)

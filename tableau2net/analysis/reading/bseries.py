@@ -22,6 +22,7 @@ from typing import Any
 from sympy import Expr, Integer, S
 
 from tableau2net.analysis.budget import BUILT
+from tableau2net.analysis.reading.alike import Alike
 from tableau2net.analysis.reading.trees import Forest
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
@@ -73,6 +74,7 @@ class Reading:
         self.length = max(self.scale.bit_length(), 0 if digits is not None else _length(step))
         self.zero: Element = self._arithmetic.zero
         self.one: Element = self._arithmetic.one
+        self.total = self._arithmetic.total
         self._times = {op.target: scaled(op.time - shift) for op in step.calls}
         self._kinds = step.kinds
         self._several = len(step.states) > 1
@@ -86,6 +88,19 @@ class Reading:
         self._at_end = [self._action(op) for op in combined if op.target in last]
         self._at_stages = [self._action(op) for op in combined if op.target not in last]
         self._evaluated = self._ended = self._combined = 0  # orders read so far
+        self._alike = Alike(forest, self._normalised, apart=self._several) if self._tells_alike else None
+
+    @property
+    def _tells_alike(self) -> bool:
+        """Whether trees that are alike are read once: where equal numbers are known as such, and nothing is remembered
+        but the solution."""
+        exact = not isinstance(self._arithmetic, Balls) and not self._quadrature
+        return exact and self.step.plain and not any(i.stage for i in self.step.inputs)
+
+    def _normalised(self, tree: int) -> list[Element]:
+        """γ(t) times the field values at a tree, of which all else is made."""
+        gamma = self.forest.gamma[tree]
+        return [series[tree] * gamma for series, _ in self._later]
 
     def _action(self, op: Assignment) -> Action:
         """What gives the coefficient of an operation's target at a tree, and where it goes."""
@@ -159,9 +174,24 @@ class Reading:
         for n in range(self._evaluated + 1, order + 1):
             self._combine_to(n - 1)
             for tree in self.forest.of_order(n):
-                for series, at in self._later:
-                    series.append(at(tree))
+                alike = self._alike.known(tree) if self._alike else None
+                self._append(self._later, tree, alike)
+                if self._alike and alike is None:
+                    self._alike.read(tree)
             self._evaluated = n
+
+    def _append(self, actions: list[Action], tree: int, alike: int | None = None) -> None:
+        """Read the next tree; where one is like it, γ(alike)/γ(tree) times what that has."""
+        if alike is None or alike == tree:
+            for series, at in actions:
+                series.append(at(tree))
+            return
+        p, q = self.forest.gamma[alike], self.forest.gamma[tree]
+        for series, _ in actions:
+            series.append(self._arithmetic.divided(series[alike] * p, q) if p != q else series[alike])
+
+    def _first(self, tree: int) -> int | None:
+        return self._alike.first(tree) if self._alike else None
 
     def _end_to(self, order: int) -> None:
         """What a step takes and what it hands on. Of the highest order, nothing else is ever asked for."""
@@ -175,16 +205,14 @@ class Reading:
             for tree in self.forest.of_order(n):
                 for given in self.step.inputs:
                     self.series[given.name].append(self._given(given, tree))
-                for series, at in self._at_end:
-                    series.append(at(tree))
+                self._append(self._at_end, tree, self._first(tree))
             self._ended = n
 
     def _combine_to(self, order: int) -> None:
         self._end_to(order)
         for n in range(self._combined + 1, order + 1):
             for tree in self.forest.of_order(n):
-                for series, at in self._at_stages:
-                    series.append(at(tree))
+                self._append(self._at_stages, tree, self._first(tree))
             self._combined = n
 
     def _given(self, given: Input, tree: int) -> Element:

@@ -58,6 +58,7 @@ class Forest:
         self.sigma = [1] * colours
         self.colour = list(range(colours))
         self._repeats = [0] * colours  # how many of the last branches are equal
+        self._levels: dict[int, tuple[int, ...]] = {}  # those that were asked for
         self._starts = [0, 0, colours]  # trees of order n are numbers starts[n] .. starts[n + 1] − 1
         self._below: list[list[int]] = [[1] for _ in range(colours)]  # multisets of branches of n nodes, by colour
 
@@ -138,7 +139,9 @@ class Forest:
         """The level sequence: the depth of each node, root 1, in preorder, largest branches first.
 
         ``(1, 2, 3, 3)`` is the root with one child that has two. A time leaf has its level negative."""
-        return tuple(level for level, _ in self._nodes(tree))
+        if tree not in self._levels:
+            self._levels[tree] = tuple(level for level, _ in self._nodes(tree))
+        return self._levels[tree]
 
     def colouring(self, tree: int) -> tuple[int, ...]:
         """The colour of each node in the order of `levels`, from 1 (0 for a time leaf); () where there is only one."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Expr
 
-from tableau2net.analysis.budget import ask
+from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
@@ -117,7 +117,18 @@ def _claimed_control(scheme: Scheme, declared: int) -> int | None:
 def _claimed_embedded(scheme: Scheme, declared: int) -> int:
     if lower(scheme).estimate is None:
         raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
-    return claimed_order(scheme, declared, embedded=True).order
+    return _settled(claimed_order(scheme, declared, embedded=True), declared)
+
+
+def _claimed_order(scheme: Scheme, declared: int) -> int:
+    return _settled(claimed_order(scheme, declared), declared)
+
+
+def _settled(found: Order, declared: int) -> int:
+    """The order, where it is known well enough to say whether it is the declared one. Raises TooMuch elsewhere."""
+    if not found.complete and found.order <= declared:
+        raise TooMuch(f"it is {found.order} at least, and to know more is more work than a check may be")
+    return found.order
 
 
 def _with_jacobian(scheme: Scheme, jacobian: str) -> Scheme | None:
@@ -176,7 +187,7 @@ ORDER = (
         attrgetter("order"),
         of=order_conditions,
         tell=_order_facts,
-        claimed=lambda scheme, declared: claimed_order(scheme, declared).order,
+        claimed=_claimed_order,
         reach=lambda scheme, declared: claimed_order(scheme, declared).kind,
     ),
     Finding("order_kind", "", attrgetter("kind"), of=order_conditions),
