@@ -15,11 +15,14 @@ from tableau2net.analysis import Verdict
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.budget import budget
 from tableau2net.analysis.order.evidence import KINDS, Order, Residual
+from tableau2net.analysis.report.claims import AnyOrder
 from tableau2net.analysis.report.finding import json_of
+from tableau2net.analysis.report.findings.of_stochastic import conditions_json
 from tableau2net.analysis.report.findings.orders import residuals_json
 from tableau2net.analysis.report.findings.stencil_accuracy import moments_json
 from tableau2net.analysis.report.pieces import LONGEST, number
 from tableau2net.analysis.space.moments import MomentResidual, SpaceOrder
+from tableau2net.analysis.stochastic.stochastic_order import MissedCondition, StochasticOrders
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import is_long
@@ -142,17 +145,19 @@ def _proved(source: str | Path, bad: list[str]) -> Verdict:
     return verdict
 
 
-def _residual(residual: Residual | MomentResidual) -> str:
+def _residual(residual: Residual | MomentResidual | MissedCondition) -> str:
     """A long fraction as a decimal; it is exact in the JSON."""
-    if isinstance(residual, MomentResidual):
+    if isinstance(residual, MomentResidual | MissedCondition):
         return str(residual)
     if len(str(residual)) > LONGEST and residual.value.is_number:
         residual = replace(residual, value=Float(residual.value.evalf(20), 6))
     return f"the tree {residual}"
 
 
-def _says(order: Order | SpaceOrder) -> str:
+def _says(order: AnyOrder) -> str:
     """The order in words."""
+    if isinstance(order, StochasticOrders):
+        return str(order)
     if isinstance(order, Order) and order.order < 0:
         return f"no order: a constant solution is not kept{KINDS[order.kind].behind}"
     says = f"order {'' if order.complete else 'at least '}{order.order}{KINDS[order.kind].behind}"
@@ -224,5 +229,7 @@ def _declared_json(declared: Any) -> Any:
     return json_of(declared.value) | {"decimals": declared.digits}
 
 
-def _failing_json(order: Order | SpaceOrder) -> list[dict[str, Any]]:
+def _failing_json(order: AnyOrder) -> list[dict[str, Any]]:
+    if isinstance(order, StochasticOrders):
+        return conditions_json(order.failing) or []
     return moments_json(order.failing) if isinstance(order, SpaceOrder) else residuals_json(order.failing)

@@ -15,10 +15,10 @@ from tableau2net.analysis.report.report import report
 from tableau2net.cli.options import labelled
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, load
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta, load
 
 MISSING = "–"
-KINDS = {"a scheme": Scheme, "a stencil": Stencil, "an equation": Equation}
+KINDS = {"a scheme": Scheme, "a stencil": Stencil, "an equation": Equation, "a stochastic scheme": StochasticRungeKutta}
 NARROWEST, WIDEST = 16, 36  # characters of a scheme's column
 MOST = 40  # schemes: a full report takes seconds
 

@@ -9,10 +9,14 @@ from typing import Annotated
 import typer
 
 from tableau2net.cli.streams import print_json
-from tableau2net.scheme import Equation, Stencil
+from tableau2net.scheme import Equation, Stencil, StochasticRungeKutta
 from tableau2net.scheme.library import catalogue
 
-OTHERS = {Stencil.family: "stencil", Equation.family: "equation"}  # families that are no schemes
+OTHERS = {  # families that are no schemes for ordinary differential equations
+    Stencil.family: "stencil",
+    Equation.family: "equation",
+    StochasticRungeKutta.family: "stochastic scheme",
+}
 
 
 def list_(

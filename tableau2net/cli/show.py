@@ -10,7 +10,15 @@ from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, as_scheme, as_table
+from tableau2net.scheme import (
+    CoefficientTable,
+    Equation,
+    Scheme,
+    Stencil,
+    StochasticRungeKutta,
+    as_scheme,
+    as_table,
+)
 
 
 def show(
@@ -81,6 +89,10 @@ def _document(table: CoefficientTable) -> str:
         from tableau2net.scheme.typeset.rates import document as of_equation
 
         return of_equation(table)
+    if isinstance(table, StochasticRungeKutta):
+        from tableau2net.scheme.typeset.stochastic_step import document as of_noise
+
+        return of_noise(table)
     from tableau2net.step.typeset_step import document
 
     return document(as_scheme(table))

@@ -9,6 +9,7 @@ from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
+from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
@@ -49,6 +50,7 @@ __all__ = [
     "Side",
     "Stencil",
     "StepWriter",
+    "StochasticRungeKutta",
     "TransformedRosenbrock",
     "TwoDerivativeMultistep",
     "TwoDerivativeRungeKutta",

@@ -82,6 +82,10 @@ _CLAIMS: dict[str, type] = {
     "monotone": bool,
     "sbp": bool,
     "cfl": Mapping,
+    "strong_order": Expr,
+    "weak_order": int,
+    "deterministic_order": int,
+    "mean_square_stable": bool,
 }
 CLAIMS: Mapping[str, type] = MappingProxyType(_CLAIMS)
 

@@ -74,7 +74,7 @@ class CoefficientTable:
         for key in self.file_keys():
             value = getattr(self, key.name)
             if key.kind == "number" and (key.required or not left_out(value)):
-                object.__setattr__(self, key.name, key.exact(value, self.symbols))
+                object.__setattr__(self, key.name, key.exact(value, {**self.letters(), **self.symbols}))
 
     @classmethod
     def called(cls) -> str:
@@ -87,6 +87,11 @@ class CoefficientTable:
 
         Raises TypeError for a field of a type that a file cannot hold."""
         return _keys(cls)  # type: ignore[arg-type]  # a class has a hash of its own, whatever that of its instances
+
+    @classmethod
+    def letters(cls) -> Mapping[str, Expr]:
+        """The symbols that coefficients may hold beside parameters: what is random in a stochastic scheme."""
+        return {}
 
     @property
     def symbols(self) -> dict[str, Expr]:

@@ -72,7 +72,7 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
     parameters = _parameters(table.get("parameters", {}))
-    symbols = {p.name: p.symbol for p in parameters}
+    symbols = {**family.letters(), **{p.name: p.symbol for p in parameters}}
     own = {key.name: _value(table[key.name], key, parameters, symbols) for key in keys if key.name in table}
     return family(
         **own,

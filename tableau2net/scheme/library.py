@@ -23,6 +23,7 @@ from tableau2net.scheme.equation import Equation
 from tableau2net.scheme.registered import family_called
 from tableau2net.scheme.runge_kutta import RungeKutta
 from tableau2net.scheme.stencil import Stencil
+from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.sinks import one_line
 from tableau2net.words import check_name, one
 
@@ -131,7 +132,11 @@ def catalogue(pattern: str = "*") -> list[CatalogueEntry]:
     return [_entry(name) for name in list_tables(pattern)]
 
 
-_FOLDERS = {"stencils": Stencil.family, "equations": Equation.family}  # what is in the others is some scheme
+_FOLDERS = {
+    "stencils": Stencil.family,
+    "equations": Equation.family,
+    "stochastic": StochasticRungeKutta.family,
+}  # what is in the others is some scheme
 
 # what the catalogue needs of a shipped file; reading the tables of all of them as TOML takes ten times as long
 _LINES = {

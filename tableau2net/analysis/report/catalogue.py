@@ -9,6 +9,7 @@ from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.further import further
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
+from tableau2net.analysis.report.findings.of_stochastic import OF_STOCHASTIC
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
 from tableau2net.analysis.report.findings.stability import PHASE, STABILITY, STRONG_STABILITY
 from tableau2net.analysis.report.findings.stencil_accuracy import ACCURACY, FORMULA, operators
@@ -18,7 +19,7 @@ from tableau2net.analysis.report.findings.stiffness import STIFF
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
-from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta
 from tableau2net.scheme.claimable import CLAIMS, add_claim
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
@@ -32,6 +33,7 @@ WINGS: Mapping[str, tuple[Finding, ...]] = {
     "waves": WAVES,
     "claimed": CLAIMED,
     "equation": OF_EQUATIONS,
+    "stochastic": OF_STOCHASTIC,
 }
 LEFT_OUT = "left_out"
 
@@ -66,7 +68,7 @@ def claimed(name: str, kind: type[CoefficientTable] = Scheme) -> Finding:
         load_extensions("findings")
     known = _claims_of(kind)
     if name not in known:
-        what = next((k.family for k in (Stencil, Equation) if issubclass(kind, k)), "scheme")
+        what = next((k.called() for k in (Stencil, Equation, StochasticRungeKutta) if issubclass(kind, k)), "scheme")
         raise InputError(f"claims.{name}: nothing is claimed by this name of a {what}; known here: {', '.join(known)}")
     return known[name]
 
@@ -78,7 +80,7 @@ def _claims_of(kind: type[CoefficientTable]) -> dict[str, Finding]:
 
 def in_time_or_space(table: CoefficientTable) -> CoefficientTable:
     """The table, if there are findings of its kind. Raises InputError."""
-    if not isinstance(table, Scheme | Stencil | Equation):
+    if not isinstance(table, Scheme | Stencil | Equation | StochasticRungeKutta):
         what = f"a {table.called()}; a scheme, a stencil or an equation has a report and claims"
         raise InputError(f"{table.name or 'this'} is {what}")
     return table

@@ -19,14 +19,16 @@ from tableau2net.analysis.report.finding import Finding
 from tableau2net.analysis.space.equations import equation_order
 from tableau2net.analysis.space.moments import SpaceOrder, space_order
 from tableau2net.analysis.ssp.supremum import Isolated
+from tableau2net.analysis.stochastic.stochastic_order import StochasticOrders, stochastic_orders
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta
 from tableau2net.scheme.claimable import Printed
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
 from tableau2net.words import one
 
 DIGITS, FAR = 30, 1e-15  # computed to so many digits, numbers that are so far apart are different
+AnyOrder = Order | SpaceOrder | StochasticOrders
 MORE = 3  # digits that are told beyond those of a claim in decimals
 ROUNDING = 1e-7  # conditions that are missed by more are not missed by rounding
 
@@ -106,7 +108,7 @@ class Verdict:
     decimals: to how many decimals the claimed orders hold, where they are refuted by no more than rounding."""
 
     name: str
-    order: Order | SpaceOrder
+    order: AnyOrder
     claims: tuple[Claim, ...]
     useless_estimate: str | None = None
     decimals: int | None = None
@@ -137,7 +139,9 @@ def _each(claims: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, declared
 
 
-def _order(table: CoefficientTable, declared: int, *, embedded: bool = False) -> Order | SpaceOrder:
+def _order(table: CoefficientTable, declared: int, *, embedded: bool = False) -> AnyOrder:
+    if isinstance(table, StochasticRungeKutta):
+        return stochastic_orders(table)
     if isinstance(table, Stencil):
         return space_order(table)
     if isinstance(table, Equation):
@@ -189,7 +193,7 @@ def _decimals(table: CoefficientTable, claims: tuple[Claim, ...]) -> int | None:
     return None
 
 
-def _evidence(table: CoefficientTable, claim: Claim) -> Order | SpaceOrder:
+def _evidence(table: CoefficientTable, claim: Claim) -> AnyOrder:
     return _order(table, claim.declared, embedded=claim.claim == "embedded_order")
 
 

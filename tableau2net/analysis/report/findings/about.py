@@ -11,7 +11,7 @@ from tableau2net.analysis.report.finding import Finding, Findings, Json, json_of
 from tableau2net.analysis.report.pieces import Fact, Piece
 from tableau2net.analysis.space.moments import derivative_text
 from tableau2net.exact.text import exact_json
-from tableau2net.scheme import CoefficientTable, Equation, Parameter, Scheme, Stencil
+from tableau2net.scheme import CoefficientTable, Equation, Parameter, Scheme, Stencil, StochasticRungeKutta
 from tableau2net.step import lower
 
 
@@ -32,6 +32,11 @@ def _family(family: str, found: Findings) -> Iterator[Fact]:
     if isinstance(found.table, Equation):
         states, d = ", ".join(found.table.states), found.table.dimension
         yield Fact("family", (f"{family}, {states} in {d} dimension{'s' * (d > 1)}",))
+        return
+    if isinstance(found.table, StochasticRungeKutta):
+        of = found.table
+        kind = f"{of.calculus.title()}, {of.noise} noise, {'explicit' if of.explicit else 'implicit'}"
+        yield Fact("family", (f"{family}, {kind}",))
         return
     counts = [(n, what) for what in ("stages", "steps") if (n := found[what]) is not None]
     sizes = [f"{n} {what if n != 1 else what[:-1]}" for n, what in counts]
