@@ -31,6 +31,7 @@ from tableau2net.analysis.stability import Stability, discovery_stable, effectiv
 from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
 from tableau2net.analysis.stability.phase import phase_series
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
+from tableau2net.analysis.structure.stage_graph import stage_graph
 
 __all__ = [
     "CFL",
@@ -84,6 +85,7 @@ __all__ = [
     "ssp",
     "stability",
     "stability_function",
+    "stage_graph",
     "stage_order",
     "stiffly_accurate",
     "structure",

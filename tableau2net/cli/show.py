@@ -35,6 +35,9 @@ def show(
     further: Annotated[
         bool, typer.Option("--further", help="Add what takes longer, such as how far errors in stages are amplified.")
     ] = False,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Only which evaluations of a step can run at once, round by round.")
+    ] = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The tableau or formula, and the step or operator, for a paper.")
     ] = False,
@@ -51,7 +54,15 @@ def show(
     """Show a scheme, a stencil or an equation: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
-    loaded = as_table(scheme, CoefficientTable)
+    if stages and (json or latex or shu_osher or downwind):
+        raise InputError("--stages stands alone: drop the other option")
+    loaded = as_table(scheme, Scheme if stages else CoefficientTable)
+    if stages:
+        from tableau2net.cli.stage_view import stage_view
+        from tableau2net.cli.terminal import Terminal
+
+        Terminal().print(stage_view(as_scheme(loaded)))
+        return
     if shu_osher or downwind:
         _print_form(as_scheme(loaded), downwind, json, latex)
         return

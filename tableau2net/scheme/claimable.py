@@ -56,6 +56,7 @@ _CLAIMS: dict[str, type] = {
     "stage_order": int,
     "weak_stage_order": int,
     "stiff_order": int,
+    "sequential_depth": int,
     "dispersion_order": int,
     "dissipation_order": int,
     "w_order": int,

@@ -34,6 +34,7 @@ MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
         ("order-star", "pdf"),
         ("convergence", "svg"),
         ("error-constants", "png"),
+        ("stage-graph", "png"),
     ],
 )
 def test_every_figure_and_every_format(run, tmp_path, figure, format):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
+from tableau2net.analysis.budget import ask
 from tableau2net.analysis.report.finding import Finding, Findings, Json, Words, json_of, silent
 from tableau2net.analysis.report.pieces import Fact, yes
 from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
 from tableau2net.analysis.structure.reducible import Reducible, reducible
+from tableau2net.analysis.structure.stage_graph import StageGraph, stage_graph
 from tableau2net.analysis.structure.symmetric import symmetric
 from tableau2net.analysis.structure.symplectic import symplectic, symplectic_separable
 from tableau2net.analysis.structure.tableau import fsal, globally_stiffly_accurate, imex_type, stiffly_accurate
-from tableau2net.scheme import RungeKutta
+from tableau2net.scheme import RungeKutta, Scheme
 from tableau2net.step import lower
 from tableau2net.step.inverse import Inverse, inverted
 
@@ -48,6 +51,26 @@ def _low_storage_json(low: LowStorage | None) -> Json | None:
         return None
     coefficients: dict[str, list[Any]] = {n: [json_of(x) for x in row] for n, row in low.coefficients.items()}
     return {"kind": low.kind, "registers": low.registers, "coefficients": coefficients}
+
+
+def _depth(depth: int, found: Findings) -> Iterator[Fact]:
+    """Told where something can run at once."""
+    graph: StageGraph = found.evidence[asked_graph]
+    if graph is not None and depth < len(graph.tasks):
+        yield Fact("sequential depth", (str(graph),))
+
+
+def asked_graph(scheme: Scheme) -> StageGraph | None:
+    """The graph of a scheme, as a part of a report."""
+    return ask("stage graph", lambda: stage_graph(scheme))
+
+
+def _of_graph(key: str, find: Callable[[StageGraph], Any], **row: Any) -> Finding:
+    return Finding(f"structure.{key}", "", lambda graph: graph and find(graph), of=asked_graph, **row)
+
+
+def _rounds(graph: StageGraph) -> list[list[str]]:
+    return [[name for task in tasks for name in graph.tasks[task]] for tasks in graph.rounds]
 
 
 def _invertible(inverse: Inverse) -> Words:
@@ -90,4 +113,7 @@ STRUCTURE = (
         words=_invertible,
         json=_invertible_json,
     ),
+    _of_graph("sequential_depth", attrgetter("depth"), tell=_depth),
+    _of_graph("processors", attrgetter("processors"), tell=silent),
+    _of_graph("rounds", _rounds, tell=silent),
 )
