@@ -33,8 +33,10 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import order as order
     from tableau2net.analysis import order_conditions_of as order_conditions_of
     from tableau2net.analysis import register_finding as register_finding
+    from tableau2net.analysis import repairs as repairs
     from tableau2net.analysis import report as report
     from tableau2net.analysis import shu_osher as shu_osher
+    from tableau2net.analysis import solve_order as solve_order
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
     from tableau2net.errors import InputError as InputError
@@ -81,6 +83,7 @@ _EXPORTS = {  # module: the names that come from it
     "analysis": (
         *("BSeries", "Report", "RootedTree", "bseries", "cfl", "check", "exact_series", "order"),
         *("order_conditions_of", "register_finding", "report", "shu_osher", "zero_stable"),
+        *("repairs", "solve_order"),
     ),
     "codegen": ("compile",),
     "errors": ("InputError",),

@@ -14,6 +14,8 @@ from tableau2net.analysis.region import Region, a_stable_region, region_text, ze
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
+from tableau2net.analysis.search.repairs import Repair, Repairs, repairs
+from tableau2net.analysis.search.solve_order import OrderSolution, solve_order
 from tableau2net.analysis.series.b_series import BSeries, exact_series
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.analysis.series.order_code import order_conditions_of
@@ -39,7 +41,10 @@ __all__ = [
     "BSeries",
     "Claim",
     "Order",
+    "OrderSolution",
     "Region",
+    "Repair",
+    "Repairs",
     "Report",
     "Residual",
     "RootedTree",
@@ -79,9 +84,11 @@ __all__ = [
     "reduced",
     "region_text",
     "register_finding",
+    "repairs",
     "report",
     "shu_osher",
     "simplifying",
+    "solve_order",
     "ssp",
     "stability",
     "stability_function",

@@ -40,14 +40,26 @@ def check(
     sources: Annotated[list[str], typer.Argument(help="Names, scheme files, training runs, and folders of these.")],
     json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
     write: Annotated[
-        Path | None, typer.Option("--write", help="A folder for the schemes that a training run has learnt.")
+        Path | None,
+        typer.Option(
+            "--write", help="A folder for the schemes that a training run has learnt; with --repair, a file to write."
+        ),
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Which changes make refuted orders true: single entries exactly, exchanges."),
+    ] = False,
 ) -> None:
     """Check schemes and stencils: their exact order, and each claim. Of a training run: what its schemes have become.
 
     Exit status 0: every claim is true. 1: one is refuted, or a run has not kept what it was to keep. 2: a source
-    cannot be read; the others are still checked.
+    cannot be read; the others are still checked. With --repair: what mends a refuted order, the likeliest first;
+    --write FILE writes the table with the first of these.
     """
+    if repair:
+        from tableau2net.cli.mend import mend
+
+        raise typer.Exit(mend(sources, json=json, write=write))
     bad: list[str] = []
     done: list[tuple[bool, dict[str, Any]]] = []
     for ok, lines, record in _checked(sources, bad, write):

@@ -50,11 +50,15 @@ def show(
     downwind: Annotated[
         bool, typer.Option("--downwind", help="The same with steps of a downwind operator, f~, and a larger step.")
     ] = False,
+    solve_order: Annotated[
+        int | None,
+        typer.Option(help="Instead: the values of the parameters that give this order, all of them, exactly."),
+    ] = None,
 ) -> None:
     """Show a scheme, a stencil or an equation: its coefficients, and what follows from them exactly."""
     if json and latex:
         raise InputError("--json and --latex: choose one")
-    if stages and (json or latex or shu_osher or downwind):
+    if stages and (json or latex or shu_osher or downwind or solve_order is not None):
         raise InputError("--stages stands alone: drop the other option")
     loaded = as_table(scheme, Scheme if stages else CoefficientTable)
     if stages:
@@ -62,6 +66,13 @@ def show(
         from tableau2net.cli.terminal import Terminal
 
         Terminal().print(stage_view(as_scheme(loaded)))
+        return
+    if solve_order is not None:
+        from tableau2net.cli.solved_order import print_solved
+
+        if latex or terms or further or shu_osher or downwind:
+            raise InputError("--solve-order: alone, or with --json")
+        print_solved(loaded, solve_order, json)
         return
     if shu_osher or downwind:
         _print_form(as_scheme(loaded), downwind, json, latex)
