@@ -73,7 +73,7 @@ class CoefficientTable:
         object.__setattr__(self, "claims", dict(self.claims))
         for key in self.file_keys():
             value = getattr(self, key.name)
-            if key.kind == "number" and (key.required or not left_out(value)):
+            if key.kind == "number" and ((key.required and not key.instead) or not left_out(value)):
                 object.__setattr__(self, key.name, key.exact(value, {**self.letters(), **self.symbols}))
 
     @classmethod

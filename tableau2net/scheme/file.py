@@ -64,10 +64,11 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     family = family_called(table.get("family"))
     keys = family.file_keys()
     _known_keys(table, (*COMMON, *(key.name for key in keys)), "")
-    required = [key.name for key in keys if key.required]
-    for name in required:
-        if name not in table:
-            raise InputError(f"key {name} is missing: {one(family.called())} has {', '.join(required)}")
+    required = [key for key in keys if key.required]
+    for key in required:
+        if key.name not in table and key.instead not in table:
+            names = ", ".join(key.name for key in required)
+            raise InputError(f"key {key.name} is missing: {one(family.called())} has {names}")
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")
@@ -139,7 +140,7 @@ def _inner(
     keys = family.file_keys()
     _known_keys(part, tuple(own.name for own in keys), f"{where}.")
     for own in keys:
-        if own.required and own.name not in part:
+        if own.required and own.name not in part and own.instead not in part:
             raise InputError(f"key {where}.{own.name} is missing")
     held = {own.name: _value(part[own.name], own, parameters, symbols, f"{where}.") for own in keys if own.name in part}
     try:
@@ -275,6 +276,8 @@ def _claim(value: Any) -> str:
 def _entry(table: CoefficientTable, key: Key) -> list[str]:
     """The line of a key, none where there is nothing to say."""
     value = getattr(table, key.name)
+    if key.instead and getattr(table, key.instead) is not None:
+        return []
     if value is None or (isinstance(value, int | tuple) and value == key.default):
         return []
     return [f"{key.name} = {_array(value)}"]

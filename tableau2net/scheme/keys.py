@@ -34,17 +34,19 @@ class Key:
 
     kind: exact numbers, what is kept as it is, words among vectors, or tables of another family.
     depth: how many lists the values stand in, ANY_DEPTH for those of a `Grid`.
-    default: MISSING where the key must be there.  table: that family."""
+    default: MISSING where the key must be there.  table: that family.
+    instead: the key that may be given in its place."""
 
     name: str
     kind: Kind
     depth: int
     default: Any = MISSING
     table: Any = None
+    instead: str = ""
 
     @property
     def required(self) -> bool:
-        return self.default is MISSING
+        return self.default is MISSING or bool(self.instead)
 
     def exact(self, value: object, symbols: Mapping[str, Expr]) -> Any:
         """Numbers as they are handed to the family, read. Raises InputError."""
@@ -98,7 +100,7 @@ def key_of(field: Field[Any], annotation: Any) -> Key:
     kind, depth, table = _kind(annotation, field.name)
     if kind == "number" and depth > 2:
         raise TypeError(f"{field.name}: numbers in {depth} lists; a number, a vector or a matrix is read")
-    return Key(field.name, kind, depth, default, table)
+    return Key(field.name, kind, depth, default, table, field.metadata.get("instead", ""))
 
 
 def _kind(annotation: Any, name: str) -> tuple[Kind, int, Any]:

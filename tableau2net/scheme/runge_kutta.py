@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from sympy import Expr, S, expand
 
@@ -12,10 +12,12 @@ from tableau2net.errors import InputError
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import About, declared
 from tableau2net.scheme.exact_rows import left_out
-from tableau2net.scheme.keys import Matrix, Numbers
+from tableau2net.scheme.keys import Key, Matrix, Numbers
 from tableau2net.scheme.layout import CellGrid, Label, Row
 from tableau2net.scheme.lowering import StepWriter
+from tableau2net.scheme.parameters import substitute
 from tableau2net.scheme.registered import register_scheme_family
+from tableau2net.scheme.shu_osher_form import as_form, butcher, differ, lower_form, strictly_lower
 
 
 @register_scheme_family
@@ -25,30 +27,39 @@ class RungeKutta(Scheme):
 
     A: s rows of coefficients; a row may stop early, the rest is 0.
     b: the s weights.  c: the s nodes; the row sums of A when left out.  b_hat: the weights of an embedded method.
+    alpha, beta: in the place of A and b the Shu–Osher form Y_i = (1 − Σ_j α_ij) y + Σ_j α_ij Y_j + h Σ_j β_ij f(Y_j), s
+        rows for the stages and one for y⁺. A and b follow; where α is strictly lower triangular, a step is told, and
+        code written, as the form has it.
     Entries are text, integers, fractions, decimals or sympy numbers, in lists, tuples or arrays; floats are refused.
     Raises InputError on a wrong shape.
     """
 
     family: ClassVar[str] = "runge-kutta"
 
-    A: Matrix
-    b: tuple[Expr, ...]
+    A: Matrix = field(default=(), metadata={"instead": "alpha"})
+    b: tuple[Expr, ...] = field(default=(), metadata={"instead": "beta"})
     c: tuple[Expr, ...] = ()
     b_hat: tuple[Expr, ...] | None = None
+    alpha: Matrix | None = None
+    beta: Matrix | None = None
 
     if TYPE_CHECKING:
 
         def __init__(
             self,
-            A: Iterable[Numbers],
-            b: Numbers,
+            A: Iterable[Numbers] = (),
+            b: Numbers = (),
             c: Numbers = (),
             b_hat: Numbers | None = None,
+            alpha: Iterable[Numbers] | None = None,
+            beta: Iterable[Numbers] | None = None,
             **about: Unpack[About],
         ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.alpha is not None or self.beta is not None:
+            self._take_form()
         s = len(self.b)
         if not s:
             raise InputError("b: a method has at least one stage")
@@ -63,6 +74,19 @@ class RungeKutta(Scheme):
         for key, vector in (("c", self.c), ("b_hat", self.b_hat)):
             if vector is not None and len(vector) != s:
                 raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
+
+    def _take_form(self) -> None:
+        """A and b from alpha and beta, which A and b must agree with where they are given too."""
+        alpha, beta = as_form(self.alpha, self.beta)
+        A, b = butcher(alpha, beta)
+        if not left_out(self.b) and differ((*self.A, self.b), (*A, b)):
+            raise InputError("alpha, beta: A and b are given too and are not what these say; leave out one of the two")
+        for key, value in (("alpha", alpha), ("beta", beta), ("A", A), ("b", b)):
+            object.__setattr__(self, key, value)
+
+    def without_form(self) -> Self:
+        """The method by A and b alone, where it was given in Shu–Osher form."""
+        return self if self.alpha is None else replace(self, alpha=None, beta=None)
 
     @property
     def stages(self) -> int:
@@ -81,7 +105,10 @@ class RungeKutta(Scheme):
         return named | nodes
 
     def lower(self, step: StepWriter) -> None:
-        lower_additive(step, (self,))
+        if self.alpha is None or self.beta is None or not strictly_lower(self.alpha):
+            lower_additive(step, (self,))
+        else:
+            lower_form(step, self.alpha, self.beta, self.c, self.b_hat)
 
     def reflected(self) -> Self:
         """a*_ij = b_{s+1−j} − a_{s+1−i,s+1−j}, b*_j = b_{s+1−j}, c*_i = 1 − c_{s+1−i} (HLW II.3, Theorem 3.3)."""
@@ -89,7 +116,7 @@ class RungeKutta(Scheme):
             tuple(expand(b - a) for a, b in zip(reversed(row), reversed(self.b), strict=True))
             for row in reversed(self.A)
         )
-        return replace(self, A=A, b=self.b[::-1], c=tuple(expand(1 - x) for x in reversed(self.c)), b_hat=None)
+        return replace(self, A=A, b=self.b[::-1], c=tuple(expand(1 - x) for x in reversed(self.c)), **NO_MORE)
 
     @classmethod
     def composed(cls, schemes: Sequence[Self], weights: Sequence[Expr]) -> Self:
@@ -122,6 +149,25 @@ class RungeKutta(Scheme):
 
     def following(self) -> list[str]:
         return ["c"] if self.c == _row_sums(self.A) else []
+
+    def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
+        return super().with_coefficients(coefficients, **({"alpha": None, "beta": None} | changes))
+
+    def _numbers(self) -> list[tuple[Key, Any]]:
+        """The coefficients are those of the tableau, in whatever form it was given."""
+        return [(key, value) for key, value in super()._numbers() if key.name not in ("alpha", "beta")]
+
+    def _substituted(self, point: dict[Expr, Expr], **changes: Any) -> Self:
+        if self.alpha is None or self.beta is None:
+            return super()._substituted(point, **changes)
+        form = {
+            key: tuple(tuple(substitute(x, point) for x in row) for row in rows)
+            for key, rows in (("alpha", self.alpha), ("beta", self.beta))
+        }
+        return super()._substituted(point, **(form | changes))
+
+
+NO_MORE: dict[str, Any] = {"b_hat": None, "alpha": None, "beta": None}  # what an adjoint leaves out
 
 
 def lower_additive(step: StepWriter, parts: Sequence[RungeKutta]) -> None:
