@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import bseries as bseries
     from tableau2net.analysis import cfl as cfl
     from tableau2net.analysis import check as check
+    from tableau2net.analysis import effective_order as effective_order
     from tableau2net.analysis import exact_series as exact_series
     from tableau2net.analysis import order as order
     from tableau2net.analysis import order_conditions_of as order_conditions_of
@@ -81,7 +82,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
 _PACKAGES = ("analysis", "codegen", "errors", "integration", "nn", "plot", "scheme", "step", "training")
 _EXPORTS = {  # module: the names that come from it
     "analysis": (
-        *("BSeries", "Report", "RootedTree", "bseries", "cfl", "check", "exact_series", "order"),
+        *("BSeries", "Report", "RootedTree", "bseries", "cfl", "check", "effective_order", "exact_series", "order"),
         *("order_conditions_of", "register_finding", "report", "shu_osher", "zero_stable"),
         *("repairs", "solve_order"),
     ),

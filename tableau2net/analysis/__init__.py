@@ -17,6 +17,13 @@ from tableau2net.analysis.report.report import Report, Structure, report, struct
 from tableau2net.analysis.search.repairs import Repair, Repairs, repairs
 from tableau2net.analysis.search.solve_order import OrderSolution, solve_order
 from tableau2net.analysis.series.b_series import BSeries, exact_series
+from tableau2net.analysis.series.conjugacy import (
+    conjugate_energy_order,
+    conjugate_symplectic_order,
+    effective_order,
+    energy_order,
+    symplectic_order,
+)
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.analysis.series.order_code import order_conditions_of
 from tableau2net.analysis.space.cfl import CFL, cfl, limit_of_terms
@@ -58,9 +65,13 @@ __all__ = [
     "cfl",
     "characteristic_polynomial",
     "check",
+    "conjugate_energy_order",
+    "conjugate_symplectic_order",
     "differential_form",
     "discovery_stable",
+    "effective_order",
     "effective_step",
+    "energy_order",
     "errors",
     "exact_series",
     "fsal",
@@ -98,6 +109,7 @@ __all__ = [
     "structure",
     "summation_by_parts",
     "symbol",
+    "symplectic_order",
     "trees",
     "zero_stable",
     "zero_stable_region",

@@ -108,7 +108,7 @@ def _terms(scheme: Scheme, terms: int, find: Callable[[Scheme, int], _Field | No
     found = find(scheme, terms)
     if found is None:
         return None
-    grown, reads = found.forest, _reads(scheme)
+    grown, reads = found.forest, states_read(scheme)
 
     def shown(value: Expr) -> Expr:
         return value if scheme.digits is None or value.is_Integer else value.evalf(15)
@@ -116,7 +116,7 @@ def _terms(scheme: Scheme, terms: int, find: Callable[[Scheme, int], _Field | No
     return tuple(
         Term(grown.levels(tree), shown(found.coefficient(tree)), grown.sigma[tree], grown.colouring(tree))
         for tree, value in found.scaled.items()
-        if value and (reads is None or _drawn(grown, tree, reads))
+        if value and (reads is None or is_drawn(grown, tree, reads))
     )
 
 
@@ -182,15 +182,15 @@ def step_series(scheme: Scheme, order: int) -> tuple[Forest, Domain, dict[int, E
     return grown, domain, {tree: coefficient(tree) for tree in trees}
 
 
-def _reads(scheme: Scheme) -> tuple[tuple[int, ...], ...] | None:
+def states_read(scheme: Scheme) -> tuple[tuple[int, ...], ...] | None:
     """For each field the states that it depends on, from 1, where the scheme says so."""
     return scheme.reads if isinstance(scheme, PartitionedRungeKutta) else None
 
 
-def _drawn(grown: Forest, tree: int, reads: tuple[tuple[int, ...], ...]) -> bool:
+def is_drawn(grown: Forest, tree: int, reads: tuple[tuple[int, ...], ...]) -> bool:
     """Whether no field is differentiated by a state that it does not read."""
     return all(
-        grown.colour[branch] + 1 in reads[grown.colour[tree]] and _drawn(grown, branch, reads)
+        grown.colour[branch] + 1 in reads[grown.colour[tree]] and is_drawn(grown, branch, reads)
         for branch in grown.branches(tree)
     )
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from tableau2net.analysis.order.conditions import order
 from tableau2net.analysis.report.finding import ABSENT, Finding, Json, Words, json_of
+from tableau2net.analysis.series.conjugacy import (
+    Reached,
+    conjugate_symplectic_order,
+    effective_order,
+    energy_order,
+    symplectic_order,
+)
 from tableau2net.analysis.stability.internal import Amplification, internal_amplification
+from tableau2net.errors import InputError
 from tableau2net.scheme import RungeKutta, Scheme
+
+BEYOND, HIGHEST = 2, 8  # orders that properties of the flow are looked for at
 
 
 def further(asked: bool) -> tuple[Finding, ...]:
@@ -24,7 +36,37 @@ def further(asked: bool) -> tuple[Finding, ...]:
             words=_amplified,
             json=lambda found: ABSENT if found is None else _amplified_json(found),
         ),
+        *(
+            row(
+                key,
+                name,
+                partial(_reached, find),
+                words=str,
+                json=lambda found: ABSENT if found is None else _far(found),
+            )
+            for key, name, find in (
+                ("effective_order", "effective order", effective_order),
+                ("symplectic_order", "symplectic to order", symplectic_order),
+                ("conjugate_symplectic_order", "symplectic in other coordinates", conjugate_symplectic_order),
+                ("energy_order", "energy kept to order", energy_order),
+            )
+        ),
     )
+
+
+def _reached(find: Callable[[Scheme, int], Reached], scheme: Scheme) -> Reached | None:
+    """How far a property goes, looked for two orders beyond the scheme's own; None where it is not told."""
+    own = order(scheme)
+    if own < 1:
+        return None
+    try:
+        return find(scheme, min(own + BEYOND, HIGHEST))
+    except InputError:  # its step is no B-series, or not of one field
+        return None
+
+
+def _far(found: Reached | None) -> Json | object:
+    return ABSENT if found is None else {"order": found.order, "complete": found.complete}
 
 
 def _internal(scheme: Scheme) -> Amplification | None:
