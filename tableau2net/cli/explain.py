@@ -164,7 +164,7 @@ class _Letters:
         return {"0": "t", "1": "t + h", "-1": "t - h"}.get(str(call.time), f"t + {_factor(call.time)} h")
 
     def evaluation(self, call: Call) -> str:
-        return f"{self.field(call)}({self.time(call)}, {', '.join(call.values)})"
+        return f"{self.field(call)}({self.time(call)}, {', '.join(self.step.written_at(call))})"
 
 
 def _factor(value: Expr) -> str:

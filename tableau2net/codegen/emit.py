@@ -26,6 +26,7 @@ class Emission:
     solver: the text of the `Solver` for implicit stages; empty where the fields solve them; FIELD where they are
         handed to what a field has as its `solver`.
     asked: whether that solver is told if slopes are not wanted, which it then need not find.
+    derivative: 2 where a field of y'' = f that depends on y' as well is called with it: the step has h·y'.
     """
 
     field: Callable[[Call], str]
@@ -33,6 +34,7 @@ class Emission:
     time_dependent: bool = False
     solver: str = ""
     asked: bool = False
+    derivative: int = 1
 
     def lines(self, step: Step, keep: Sequence[str] = ()) -> Iterator[str]:
         """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
@@ -155,7 +157,10 @@ class Torch:
         return f"{self.emission.time(call)}, " if self.emission.time_dependent else ""
 
     def evaluation(self, call: Call) -> str:
-        return f"{self.field(call)}({self.time(call)}{', '.join(map(self.name, call.values))})"
+        values = [self.name(value) for value in call.values]
+        if self.emission.derivative == 2:
+            values[1:] = [f"{value} / h" for value in values[1:]]
+        return f"{self.field(call)}({self.time(call)}{', '.join(values)})"
 
 
 def _begin(sum_: Combine, op: Solve, step: Step) -> str:

@@ -22,6 +22,7 @@ from tableau2net.scheme import Scheme
 from tableau2net.step import Assignment, Call, Combine, Solve, Step, lower, prune
 from tableau2net.step.inverse import ITSELF, Inverse, inverted
 from tableau2net.step.optimise import Passed, optimise
+from tableau2net.step.passes.common import each
 
 H = sympy.Symbol("h")
 
@@ -106,7 +107,7 @@ class Program:
     def opening(self) -> tuple[int, ...]:
         """How often the fields of the first step are evaluated before it; none where they are not."""
         parts = [i.part for i in self.step.history if i.kind == "f" and i.age == 0]
-        if any(slope_weight(i) for i in self.step.history if i.nordsieck not in (None, ITSELF)):
+        if any(slope_weight(i, self.step.derivative) for i in self.step.history if i.nordsieck not in (None, ITSELF)):
             parts.append(0)
         found = [self.first_field(part) for part in parts]
         return tuple(found.count(name) for name in self.field_names) if found else ()
@@ -136,8 +137,9 @@ class Program:
             solver = f"{solver[:-1]}, {o.descent!r})"
         solver = {"resolvent": "", FIELD: FIELD}.get(o.solver, solver)  # the field's own
         combination = Combination(fields, self.factors, h, self.mixed)
+        asked = o.solver == "gradient" and o.gradient == "start"
         choose = (lambda op: self.first_field(op.part)) if first else self.field
-        return Emission(choose, combination, o.time_dependent, solver, o.solver == "gradient" and o.gradient == "start")
+        return Emission(choose, combination, o.time_dependent, solver, asked, step.derivative)
 
     @cached_property
     def factors(self) -> dict[tuple[Expr, bool], str]:
@@ -221,15 +223,14 @@ def _prove(passes: tuple[Passed, ...], name: str, options: Options) -> None:
 
 
 def _with_error(step: Step) -> Step:
-    """The embedded estimate replaced by its distance from the result, "error", in which the state cancels."""
-    if step.estimate is None:
-        return step
+    """The embedded estimate replaced by its distance from the result, "error", in which the state cancels; that of h·y'
+    by "velocity_error"."""
     sums = {op.target: op.terms for op in step.flat() if isinstance(op, Combine)}
-    error = Combine("error", (*sums[step.result], *((-c, v) for c, v in sums[step.estimate])))
-    operations = tuple(
-        error if isinstance(op, Combine) and op.target == step.estimate else op for op in step.operations
-    )
-    return replace(step, operations=operations, estimate=None)
+    errors: dict[str, Assignment] = {}
+    for estimate, (_, result), name in zip(step.estimates, step.arguments, ("error", "velocity_error"), strict=False):
+        errors[estimate] = Combine(name, (*sums[result], *((-c, v) for c, v in sums[estimate])))
+    operations = each(step.operations, lambda op: errors.get(op.target, op))
+    return replace(step, operations=operations).without_estimates()
 
 
 def _factor_name(coefficient: Expr, slope: bool, taken: set[str]) -> str:

@@ -290,14 +290,16 @@ class _Class:
         if vectors:
             missing = " or ".join(f"{given.name} is None" for given in vectors)
             yield f"if ({missing}){there}:" if len(vectors) > 1 else f"if {missing}{there}:"
-            if any(slope_weight(given) for given in vectors):
+            if any(slope_weight(given, self.step.derivative) for given in vectors):
                 yield f"    slope = {self._first_slope(0)}"
             yield from (f"    {line}" for given in vectors for line in wrapped(self._vector(given)))
 
     def _vector(self, given: Input) -> str:
         """A Nordsieck vector that was not handed in, from the state and its slope; derivatives beyond count as 0."""
         assert given.nordsieck is not None
-        known = Combine(given.name, ((given.nordsieck[0], self.states[0]), (slope_weight(given), "slope")))
+        known = Combine(
+            given.name, ((given.nordsieck[0], self.states[0]), (slope_weight(given, self.step.derivative), "slope"))
+        )
         text = Combination(frozenset({"slope"}), {}).text(known.terms, start=self.states[0])
         return f"{given.name} = {given.name} if {given.name} is not None else {text}"
 

@@ -38,9 +38,12 @@ def startup(step: Step, options: Options) -> Step:
     return _Start(step, start).program()
 
 
-def slope_weight(given: Input) -> Expr:
-    """q_1 of an input that stands for Σ q_k h^k y^(k): what is known of it beside y when there is but a state."""
+def slope_weight(given: Input, derivative: int) -> Expr:
+    """q_1 of an input that stands for Σ q_k h^k y^(k): what is known of it beside y when there is but a state. Of
+    y'' = f it is y', which is 0: a network begins at rest."""
     assert given.nordsieck is not None
+    if derivative == 2:
+        return S.Zero
     return given.nordsieck[1] if len(given.nordsieck) > 1 else S.Zero
 
 
@@ -109,7 +112,7 @@ class _Start:
     def _nordsieck(self, given: Input, name: str) -> str:
         """Σ q_k h^k y^(k) at the new state as far as the state and its slope tell it: derivatives beyond count as 0."""
         terms = [(given.nordsieck[0], self.step.result)]  # type: ignore[index]
-        if slope := slope_weight(given):
+        if slope := slope_weight(given, self.step.derivative):
             terms.append((slope, self._evaluated(f"f_{name}", self.step.result, S.One, given.part)))
         target = self._fresh(name)
         self.operations.append(Combine(target, tuple(terms)))

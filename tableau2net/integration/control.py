@@ -187,7 +187,7 @@ def first_step(system: System, tolerance: Tolerance, t0: float, t1: float, state
     Takes two evaluations, of which the first stage of the step can use one."""
     span, sign = abs(t1 - t0), math.copysign(1.0, t1 - t0)
     slopes = system.slopes(t0, states)
-    if len(system.fields) == 1:
+    if len(system.fields) == len(states) == 1:
         system.fields[0].know(t0, states[0], slopes[0])
     value, speed = (tolerance.size(x, states, states) for x in (states, slopes))
     if not math.isfinite(speed) and all(bool(torch.isfinite(k).all()) for k in slopes):

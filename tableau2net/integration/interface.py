@@ -69,9 +69,10 @@ def integrate(
         size; max_steps: how many may be tried. atol may be one for each entry of y, or one for each of several states.
 
     y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
-        scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v).
-    f: a function of a float and tensors like the states, or a tuple of such: one a part of an additive scheme
-        (y' = f_1 + f_2), one a state of a partitioned one, which is called with the states that the scheme reads.
+        scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y' gives both back.
+    f: a function of a float and tensors like the states, for y'' = f of y, and of v too where the scheme is for
+        f(t, y, y'); or a tuple of such: one a part of an additive scheme (y' = f_1 + f_2), one a state of a partitioned
+        one, which is called with the states that the scheme reads.
     at: times from t0 to t1, in order. Inside steps the solution is the tableau's dense output, where that is of the
         scheme's order p or of p − 1; else a shorter step of the same scheme; for schemes with a history, the polynomial
         through p + 1 neighbouring values.
@@ -186,8 +187,10 @@ class _Problem:
 
 
 def one_step(scheme: Scheme) -> bool:
-    """Whether a step starts from the state alone."""
-    return not lower(scheme).history and lower(scheme).derivative == 1
+    """Whether a step starts from the state alone, of y'' = f with its velocity."""
+    step = lower(scheme)
+    known = (step.velocity,) if step.velocity else ()
+    return step.history == known and (step.derivative == 1 or bool(known))
 
 
 def _watch(
@@ -196,7 +199,7 @@ def _watch(
     """What looks for events, where there are any."""
     if not events:
         return None
-    watch = Watch(events, system, t0, t1, moves=system.step.derivative == 1 and order > 0)
+    watch = Watch(events, system, t0, t1, moves=system.moves and order > 0)
     if watch.batched and times is not None:
         raise InputError("at: with an event for each entry of y's first dimension there are no times for all; leave it")
     return watch

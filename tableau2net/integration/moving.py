@@ -25,8 +25,8 @@ class Moving:
         """The system from where it begins. Raises InputError where the solution does not move along f."""
         if self.t0 is self.t1 is None and not any(t is not None for t in self.at):
             return system
-        if system.step.derivative == 2 or order < 1:
-            what = "for y'' = f" if system.step.derivative == 2 else f"of order {order}"
+        if not system.moves or order < 1:
+            what = "for y'' = f that has no velocity" if not system.moves else f"of order {order}"
             raise InputError(f"t0, t1, at: no gradient by times through a scheme {what}; give them detached")
         return system if self.t0 is None else system.at(_moved(system, t0, system.states, self.t0, -1))
 

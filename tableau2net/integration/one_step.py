@@ -12,7 +12,7 @@ from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages
 from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.integration.system import CountedField, States, System
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, RungeKuttaNystrom, Scheme
 from tableau2net.step import lower
 
 HIGHEST = 8  # no table's stages give an interpolant of an order nearly as high as more than this
@@ -52,18 +52,20 @@ class OneStep:
     def __init__(self, scheme: Scheme, system: System, *, controlled: bool = False, output: bool = False) -> None:
         self.scheme, self.system, self.controlled = scheme, system, controlled
         self.order = order(scheme)
-        self.start, self.end = stages_at_ends(scheme) if isinstance(scheme, RungeKutta) else (None, None)
+        self.start, self.end = _stages_at_ends(scheme)
         self.dense = self._interpolant() if output else None
         self._last = self.dense.end if self.dense else self.end
         wanted = {i for i in (self.start, self.end) if i is not None} if controlled or self.dense else set()
         if self.dense is not None:
             wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
         self.revealed = sorted(wanted)
-        reveal = ("error",) * controlled + tuple(f"k{i + 1}" for i in self.revealed)
+        errors = ("error", "velocity_error")[: len(lower(scheme).estimates)] if controlled else ()
+        reveal = errors + tuple(f"k{i + 1}" for i in self.revealed)
         made = generated(scheme, reveal=reveal)
         self._step, self._fields = made.step, called(made, system)
         self._plain = not reveal
-        self._count = len(system.states)
+        self._count, self._errors = len(system.states), len(errors)
+        self._velocity = lower(scheme).velocity is not None
 
     def _interpolant(self) -> Dense | None:
         """The tableau's, where it is nearly as good as its steps."""
@@ -75,15 +77,33 @@ class OneStep:
 
     def take(self, t: float, h: float, states: States) -> TakenStep:
         """A step of size h."""
-        out = self._step(*self._fields, h, t, *states)
-        n = self._count
+        out = self._taken(t, h, states)
         if self._plain:
-            return TakenStep(out if n > 1 else (out,), None, {})
-        error = out[n : n + 1] if self.controlled else None
-        found = dict(zip(self.revealed, out[n + self.controlled :], strict=True))
+            return TakenStep(out, None, {})
+        n, slopes = self._count, len(out) - len(self.revealed)
+        error = out[n:slopes] if self._errors else None
+        found = dict(zip(self.revealed, out[slopes:], strict=True))
         if self.start in found:
             self.system.fields[0].know(t, states[0], found[self.start])
         return TakenStep(out[:n], error, found)
+
+    def _taken(self, t: float, h: float, states: States) -> tuple[Tensor, ...]:
+        """What the generated step gives."""
+        if self._velocity:
+            y, v = states
+            return self._scaled(self._step(*self._fields, h, t, y, v * h), h)
+        out = self._step(*self._fields, h, t, *states)
+        return out if isinstance(out, tuple) else (out,)
+
+    def _scaled(self, out: tuple[Tensor, ...], h: float) -> tuple[Tensor, ...]:
+        """What a step for y'' = f gives, with y' in the place of h·y'. Where y alone is estimated, so is h·y', as 0."""
+        y, hv, *rest = out
+        errors = rest[: self._errors]
+        if len(errors) == 2:
+            rest[1] = rest[1] / h
+        elif errors:
+            rest.insert(1, 0 * hv)
+        return (y, hv / h, *rest)
 
     def ended(self, t: float, taken: TakenStep) -> None:
         """The step that ended at t is kept: its last slope may be the next one's first."""
@@ -128,6 +148,16 @@ class OneStep:
     def error_order(self) -> int:
         """q + 1 for an error estimate of O(h^(q + 1))."""
         return min(self.order, order_conditions(self.scheme, embedded=True).order) + 1
+
+
+def _stages_at_ends(scheme: Scheme) -> tuple[int | None, int | None]:
+    """The stages that are f at y, and at the new one, so that a slope need not be computed twice."""
+    if isinstance(scheme, RungeKutta):
+        return stages_at_ends(scheme)
+    if isinstance(scheme, RungeKuttaNystrom) and scheme.A is None:
+        last = scheme.c[-1] == 1 and scheme.A_bar[-1] == scheme.b_bar
+        return (None if scheme.c[0] or any(scheme.A_bar[0]) else 0), (scheme.stages - 1 if last else None)
+    return None, None
 
 
 class Doubled(OneStep):

@@ -155,7 +155,7 @@ def _unlike(slope: object, y: Tensor) -> InputError:
 class System:
     """The fields and the initial states of a scheme's step.
 
-    velocity: y'(t0), where the scheme is for y'' = f."""
+    velocity: y'(t0), where a scheme for y'' = f hands on none; else that is the second of the states."""
 
     step: Step
     fields: tuple[CountedField, ...]
@@ -173,6 +173,11 @@ class System:
             field.solver = solver
 
     @property
+    def moves(self) -> bool:
+        """Whether the slope of all that is handed on is known."""
+        return self.step.derivative == 1 or self.step.velocity is not None
+
+    @property
     def evaluations(self) -> int:
         """How often fields were evaluated."""
         return sum(field.evaluations for field in self.fields)
@@ -183,6 +188,9 @@ class System:
 
     def slopes(self, t: float, states: States) -> States:
         """y' of each state."""
+        if self.step.velocity is not None:
+            read = 1 + any(1 in op.reads for op in self.step.calls)
+            return states[1], self.fields[0](t, *states[:read])
         if len(self.states) > 1:
             reads = self.step.reads or ()
             return tuple(f(t, *(states[i] for i in read)) for f, read in zip(self.fields, reads, strict=True))
@@ -199,6 +207,8 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
     if step.derivative == 2:
         y, velocity = _several(y0, 2, "y0", "y0 = (y, v), the state and its velocity, for a method for y'' = f")
         states = _tensors((y, velocity))
+        if step.velocity is not None:
+            return System(step, (_second_order(step, _function(f), states[0]),), states)
         return System(step, (CountedField(_function(f)),), states[:1], states[1])
     if len(step.states) > 1:
         n = len(step.states)
@@ -210,6 +220,11 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
         text = f"a tuple of {parts} functions, whose sum is y' ({scheme.name} treats each in its own way)"
         return System(step, tuple(CountedField(_function(g)) for g in _several(f, parts, "f", text)), _tensors((y0,)))
     return System(step, (CountedField(_function(f)),), _tensors((y0,)))
+
+
+def _second_order(step: Step, f: Callable[..., Tensor], y: Tensor) -> CountedField:
+    """The field of y'' = f(t, y), or of f(t, y, y')."""
+    return PartField(f, y) if any(1 in op.reads for op in step.calls) else CountedField(f)
 
 
 def _several(value: Any, n: int, key: str, what: str) -> Sequence[Any]:

@@ -116,6 +116,7 @@ class StateMeasure:
             self._first = sizes
             self._largest = GROWTH_ALLOWED * torch.maximum(sizes, self.layout.sizes(point + residual))
         found = torch.maximum(self._first, torch.minimum(sizes, self._largest))
+        found = torch.where(found > 0, found, self._largest / GROWTH_ALLOWED)  # what is 0, by its first image
         return found.clamp_min_(torch.finfo(found.dtype).tiny)
 
     @property

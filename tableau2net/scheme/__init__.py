@@ -10,6 +10,7 @@ from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
+from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
@@ -45,6 +46,7 @@ __all__ = [
     "PartitionedRungeKutta",
     "Rosenbrock",
     "RungeKutta",
+    "RungeKuttaNystrom",
     "Scheme",
     "SchemePattern",
     "Side",
@@ -65,6 +67,7 @@ __all__ = [
     "list_stencils",
     "list_tables",
     "load",
+    "nystrom_of",
     "register_family",
     "register_scheme_family",
     "register_scheme_folder",

@@ -21,12 +21,14 @@ class StepWriter(Protocol):
 
     derivative: d in y^(d) = f, 1 unless it is set.
     fields: how many fields the system has, where a step need not evaluate all of them.
-    estimate: the name of the state that an embedded method gives, where there is one.
+    estimate: the name of the state that an embedded method gives, where there is one.  velocity_estimate: that of h·y'
+        as it gives it, where a step for y'' = f hands that on.
     """
 
     derivative: int
     fields: int
     estimate: str | None
+    velocity_estimate: str | None
 
     def state(self, name: str, age: int = 0, *, component: int = 0, nordsieck: tuple[Expr, ...] | None = None) -> str:
         """A state that is known when the step begins, `age` steps old.

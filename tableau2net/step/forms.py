@@ -114,7 +114,8 @@ class LinearForm:
 
 
 def linear_form(step: Step, arithmetic: Arithmetic | None = None, weights: Sequence[Expr] = ()) -> LinearForm | None:
-    """The step where f is linear; None where a field depends on several states, or an operation is not linear then.
+    """The step where f is linear, for y'' = f in y alone; None where a field depends on several states, or an operation
+    is not linear then.
 
     arithmetic: left out, the exact domain of the coefficients. weights: one a field of an additive method, whose z is
     then so many times z. Raises InputError where states define each other."""
@@ -126,7 +127,7 @@ def linear_form(step: Step, arithmetic: Arithmetic | None = None, weights: Seque
         groups.append([o for found in comes_to for o in found or ()])
     operations = [op for group in groups for op in group]
     calls = [op for op in operations if isinstance(op, Call)]
-    if len(step.states) != 1 or any(len(op.values) != 1 for op in calls):
+    if len(step.states) != 1 or (step.derivative == 1 and any(len(op.values) != 1 for op in calls)):
         return None
     arithmetic = arithmetic or domain_of([*(c for op in operations for c in op.coefficients), *weights])
     known = forms(operations, arithmetic)
@@ -138,7 +139,7 @@ def linear_form(step: Step, arithmetic: Arithmetic | None = None, weights: Seque
         found = [known.get(name, {name: arithmetic.one}) for name in names]
         return tuple(_columns(form, column) for form in found), tuple(_columns(form, inputs) for form in found)
 
-    A, U = rows(op.value for op in calls)
+    A, U = rows(op.values[0] for op in calls)
     B, V = rows(step.outputs)
     together = (tuple([column[op.target] for op in group if isinstance(op, Call)]) for group in groups)
     form = LinearForm(

@@ -19,7 +19,7 @@ from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.forms import forms
 from tableau2net.step.operation import Assignment
-from tableau2net.step.program import Input, Step
+from tableau2net.step.program import VELOCITY, Input, Step
 
 ITSELF = (S.One,)  # the Nordsieck vector of y alone: a second copy of the state
 MAX_EQUATIONS = 64  # combinations looked at together: a program with more has no inverse as far as is tried
@@ -50,7 +50,7 @@ def inverted(step: Step, *, one_field: bool = True) -> Inverse | None:
     one_field: whether all steps evaluate the same field, so that an older field value can be had by evaluating it at
         an older state. In a network whose steps have weights of their own it cannot: that field is another step's.
     """
-    if not step.plain or any(given.nordsieck not in (None, ITSELF) for given in step.inputs):
+    if not step.plain or any(given.nordsieck not in (None, ITSELF, VELOCITY) for given in step.inputs):
         return None
     run = _Backwards(step, one_field)
     return run.result() if run.recovers_everything() else None
@@ -151,7 +151,7 @@ class _Backwards:
             own = f"{name}_{len(inputs) + 1}" if twice else name
             inputs.append(replace(given, name=own, kind=self.step.kind(name)))
         operations = tuple(self._needed(set(wanted)))
-        backwards = replace(self.step, inputs=tuple(inputs), operations=operations, outputs=wanted, estimate=None)
+        backwards = replace(self.step, inputs=tuple(inputs), operations=operations, outputs=wanted).without_estimates()
         recovers = tuple(name for name in wanted if name not in self.step.outputs and self.step.kind(name) == "y")
         return Inverse(backwards, recovers, self._amplification(recovers))
 

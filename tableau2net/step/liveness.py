@@ -19,7 +19,7 @@ def last_uses(step: Step) -> dict[str, int]:
     for number, op in enumerate(step.operations):
         last |= {name: number for o in op.members for name in (o.target, *o.operands)}
     end = len(step.operations)
-    return last | dict.fromkeys((*step.outputs, *([step.estimate] if step.estimate else [])), end)
+    return last | dict.fromkeys((*step.outputs, *step.estimates), end)
 
 
 def in_place(step: Step, learnt: Collection[Symbol] | None = None, *, keep: Collection[str] = ()) -> dict[str, str]:
@@ -50,7 +50,7 @@ def in_place(step: Step, learnt: Collection[Symbol] | None = None, *, keep: Coll
 
 def held(step: Step, learnt: Collection[Symbol] | None) -> set[str]:
     """Values whose memory something beside the step's combinations may still need."""
-    found = {*step.outputs, *([step.estimate] if step.estimate else []), *(i.name for i in step.inputs)}
+    found = {*step.outputs, *step.estimates, *(i.name for i in step.inputs)}
     for op in step.operations:
         for o in op.members:
             if isinstance(op, Solve) or not isinstance(o, Combine):

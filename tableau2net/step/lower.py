@@ -44,6 +44,7 @@ def lower(scheme: Scheme) -> Step:
         operations=operations,
         outputs=tuple(writer.outputs[given.name] for given in writer.inputs),
         estimate=writer.estimate,
+        velocity_estimate=writer.velocity_estimate,
         parameters=scheme.parameters,
         derivative=writer.derivative,
         fields=writer.fields,
@@ -58,6 +59,7 @@ class Writer:
         self.operations: list[Assignment] = []
         self.outputs: dict[str, str] = {}
         self.estimate: str | None = None
+        self.velocity_estimate: str | None = None
         self.derivative = 1
         self.fields = 1
 
@@ -134,7 +136,10 @@ class Writer:
             elif names.count(name) > 1:
                 yield f"tells {name} twice: give each value a name of its own"
         read = ((v, f"reads {v} for {op.target}") for op in self.operations for v in op.operands)
-        handed = ((v, f"hands on {v}") for v in (*self.outputs.values(), *filter(None, [self.estimate])))
+        handed = (
+            (v, f"hands on {v}")
+            for v in (*self.outputs.values(), *filter(None, [self.estimate, self.velocity_estimate]))
+        )
         for value, told in (*read, *handed):
             if value not in kinds:
                 yield f"{told}, which it tells nowhere"

@@ -8,11 +8,11 @@ or a *field value*, and in a combination a field value counts with a factor h, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from sympy import Expr
+from sympy import Expr, S
 
 from tableau2net.scheme.lowering import Operator
 from tableau2net.scheme.parameters import Parameter
@@ -20,6 +20,8 @@ from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms
 from tableau2net.step.transform import Transform
+
+VELOCITY = (S.Zero, S.One)  # the Nordsieck vector h·y'
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Step:
 
     outputs: for each of the inputs, the value that stands in its place when the next step begins.
     estimate: the state an embedded method gives at the new time, where there is one.
+    velocity_estimate: h·y' as it gives that, where a step for y'' = f hands it on.
     derivative: d in y^(d) = f, so that a field value counts with h^d.
     fields: how many fields the system has at least, those that no step evaluates among them.
     """
@@ -55,6 +58,7 @@ class Step:
     operations: tuple[Operation, ...]
     outputs: tuple[str, ...]
     estimate: str | None = None
+    velocity_estimate: str | None = None
     parameters: tuple[Parameter, ...] = ()
     derivative: int = 1
     fields: int = 1
@@ -91,6 +95,32 @@ class Step:
             return None
         found = {op.part: op.reads for op in self.calls}
         return tuple(found.get(part, (part,)) for part in range(self.parts))
+
+    @property
+    def velocity(self) -> Input | None:
+        """h·y' at y, where a step for y'' = f takes that: y then belongs to the trees of y, this to those of y'."""
+        known = (i for i in self.history if i.nordsieck == VELOCITY)
+        return next(known, None) if self.derivative == 2 else None
+
+    @property
+    def arguments(self) -> tuple[tuple[str, str], ...]:
+        """What a field is a function of, by component: the value at the beginning of the step, and at its end."""
+        known = [*self.states, *([self.velocity] if self.velocity else [])]
+        return tuple((i.name, self.outputs[self.inputs.index(i)]) for i in known)
+
+    def written_at(self, call: Call) -> tuple[str, ...]:
+        """What a field is called with, in letters: of y'' = f with y', where the step has h·y'."""
+        y, *others = call.values
+        return (y, *(f"{v}/h" for v in others)) if self.derivative == 2 else call.values
+
+    @property
+    def estimates(self) -> tuple[str, ...]:
+        """What the embedded method gives."""
+        return tuple(name for name in (self.estimate, self.velocity_estimate) if name)
+
+    def without_estimates(self) -> Step:
+        """The step without its embedded method."""
+        return replace(self, estimate=None, velocity_estimate=None)
 
     @property
     def result(self) -> str:
@@ -179,4 +209,4 @@ class _Plain:
         return f"t + {call.time}·h"
 
     def evaluation(self, call: Call) -> str:
-        return f"{self.field(call)}({self.time(call)}, {', '.join(call.values)})"
+        return f"{self.field(call)}({self.time(call)}, {', '.join(self.step.written_at(call))})"

@@ -53,7 +53,10 @@ class _Latex:
         return _time(call.time)
 
     def evaluation(self, call: Call) -> str:
-        return f"{self.field(call)}\\left({self.time(call)}, {', '.join(map(self.name, call.values))}\\right)"
+        values = [self.name(value) for value in call.values]
+        if self.step.derivative == 2:  # h Y' is what the step has, Y' what the field is called with
+            values[1:] = [value.removeprefix("h ") for value in values[1:]]
+        return f"{self.field(call)}\\left({self.time(call)}, {', '.join(values)}\\right)"
 
 
 def _time(time: Expr) -> str:
@@ -98,6 +101,10 @@ SPELLINGS = (  # of the names that the lowering gives; \1 and \2 are numbers
     (r"y_new", r"y_{n+1}"),
     (r"y(\d+)_new", r"y^{[\1]}_{n+1}"),
     (r"y_hat", r"\\hat{y}_{n+1}"),
+    (r"hv", r"h y'_n"),
+    (r"hv(\d+)", r"h Y'_{\1}"),
+    (r"hv_new", r"h y'_{n+1}"),
+    (r"hv_hat", r"h \\hat{y}'_{n+1}"),
     (r"f_n", r"f_n"),
     (r"f_n_(\d+)", r"f^{[\1]}_n"),
     (r"f_new", r"f_{n+1}"),

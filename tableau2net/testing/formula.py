@@ -9,14 +9,11 @@ tensors to compare a generated module with. Implicit stages are swept until they
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Protocol
+from typing import Any
 
 from sympy import Expr, S
 
-from tableau2net.errors import InputError
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
@@ -25,68 +22,16 @@ from tableau2net.scheme import (
     PartitionedRungeKutta,
     Rosenbrock,
     RungeKutta,
+    RungeKuttaNystrom,
     Scheme,
     TransformedRosenbrock,
     TwoDerivativeMultistep,
     TwoDerivativeRungeKutta,
 )
 from tableau2net.scheme.general_linear import age_of
-from tableau2net.scheme.lowering import Operator
-from tableau2net.step import Call, Input, Operation, Solve, Step, lower
-from tableau2net.step.operation import Assignment, Terms
-
-State = Any
-MAX_SWEEPS = 400
-
-
-class Given(Protocol):
-    """What a step starts from, and how numbers and states are calculated with."""
-
-    @property
-    def h(self) -> Any:
-        """The size of the step."""
-
-    def number(self, value: Expr) -> Any:
-        """An exact coefficient as one that multiplies states."""
-
-    def distance(self, a: State, b: State) -> Any:
-        """How far apart two states are."""
-
-    @property
-    def tolerance(self) -> Any:
-        """Below this, implicit stages have settled."""
-
-    def field(self, part: int, time: Any, states: list[State], stage: int = 0) -> State:
-        """f^part at t_n + time·h and the states, one a component; stages may have fields of their own."""
-
-    def along(self, time: Any, state: State, u: State, moved: Any) -> State:
-        """h (f_y u + moved f_t) at t_n + time·h and a state, u and moved in units of their own."""
-
-    def matrix(self, u: State) -> State:
-        """h times the matrix of a W-method, times u."""
-
-    def y(self, component: int, age: int) -> State:
-        """A state `age` steps ago."""
-
-    def f(self, part: int, age: int) -> State:
-        """The field at the solution `age` steps ago."""
-
-    def nordsieck(self, q: tuple[Expr, ...]) -> State:
-        """Σ q_k h^k y^(k)."""
-
-    def k(self, stage: int) -> State:
-        """The field at a stage (from 0) of the step before."""
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """The end of a step: the states, what the embedded method gives, and for general linear methods what is handed on
-    and the field at the stages."""
-
-    states: list[State]
-    embedded: State | None = None
-    external: tuple[State, ...] = ()
-    stages: tuple[State, ...] = ()
+from tableau2net.step import lower
+from tableau2net.testing.advanced import Advanced, Given, State, settle
+from tableau2net.testing.told_step import told_step
 
 
 @singledispatch
@@ -120,7 +65,7 @@ def _additive(parts: tuple[RungeKutta, ...], at: Given) -> Advanced:
                 k[p * len(s) + i] = at.field(p, c[i], stage[i], i)
         return k
 
-    k = _settle(at, sweep, [at.field(p, 0, [y]) for p in range(len(parts)) for _ in s], all(p.explicit for p in parts))
+    k = settle(at, sweep, [at.field(p, 0, [y]) for p in range(len(parts)) for _ in s], all(p.explicit for p in parts))
     new = _total(at, y, [b for _, _, weights in table for b in weights], k)
     if parts[0].b_hat is None:
         return Advanced([new])
@@ -144,7 +89,7 @@ def _partitioned(scheme: PartitionedRungeKutta, at: Given) -> Advanced:
                 k[p * len(s) + i] = at.field(p, table[p][1][i], stage, i)
         return k
 
-    k = _settle(at, sweep, [at.field(p, 0, y) for p in n for _ in s])
+    k = settle(at, sweep, [at.field(p, 0, y) for p in n for _ in s])
     return Advanced([_total(at, y[p], table[p][2], k[p * len(s) : (p + 1) * len(s)]) for p in n])
 
 
@@ -169,7 +114,7 @@ def _multistep(scheme: Multistep | AdditiveMultistep, at: Given) -> Advanced:
             total = total + factor * at.field(part, 1, new)
         return [total]
 
-    return Advanced(_settle(at, sweep, [known], once=not implicit))
+    return Advanced(settle(at, sweep, [known], once=not implicit))
 
 
 @advance.register
@@ -195,7 +140,7 @@ def _general_linear(scheme: GeneralLinear, at: Given) -> Advanced:
             k[i] = at.field(0, c[i], [_total(at, base[i], A[i], k)], i)
         return k
 
-    k = _settle(at, sweep, [at.field(0, 0, [x[0]])] * len(s), once=scheme.explicit)
+    k = settle(at, sweep, [at.field(0, 0, [x[0]])] * len(s), once=scheme.explicit)
     new = tuple(_total(at, combined(v), b, k) for v, b in zip(scheme.V, B, strict=True))
     return Advanced([new[0]], external=new, stages=tuple(k))
 
@@ -217,7 +162,7 @@ def _rosenbrock(scheme: Rosenbrock | TransformedRosenbrock, at: Given) -> Advanc
             inner = _sum(0 * y, row, [*known, *new])
             return [slope + (at.along(0, y, inner, 0) if method.jacobian == "exact" else at.matrix(inner))]
 
-        ks += _settle(at, sweep, [slope])
+        ks += settle(at, sweep, [slope])
     weights = [None if row is None else [at.number(x) for x in row] for row in (method.b, method.b_hat)]
     new, embedded = (None if row is None else _sum(y, row, ks) for row in weights)
     return Advanced([new], embedded)
@@ -248,7 +193,7 @@ def _two_derivative(scheme: TwoDerivativeRungeKutta, at: Given) -> Advanced:
         return ks
 
     k = at.field(0, 0, [y])
-    ks = _settle(at, sweep, [k] * len(s) + [0 * y] * len(s), once=scheme.explicit)
+    ks = settle(at, sweep, [k] * len(s) + [0 * y] * len(s), once=scheme.explicit)
     b, bdot = ([at.number(x) for x in row] for row in (scheme.b, scheme.bdot))
     new = total(b, bdot, ks)
     if scheme.b_hat is None and scheme.bdot_hat is None:
@@ -275,7 +220,44 @@ def _two_derivative_multistep(scheme: TwoDerivativeMultistep, at: Given) -> Adva
         derived = at.along(1, new[0], f, 1)
         return [known + (at.h * at.number(scheme.beta[k])) * f + (at.h * at.number(scheme.gamma[k])) * derived]
 
-    return Advanced([known] if scheme.explicit else _settle(at, sweep, [known]))
+    return Advanced([known] if scheme.explicit else settle(at, sweep, [known]))
+
+
+@advance.register
+def _nystrom(scheme: RungeKuttaNystrom, at: Given) -> Advanced:
+    """Y_i = y + c_i h v + h² Σ_j ā_ij k_j, V_i = v + h Σ_j a_ij k_j, k_i = f(t + c_i h, Y_i, V_i)."""
+    y, hv, s = at.y(0, 0), at.nordsieck((S.Zero, S.One)), range(scheme.stages)
+    square = at.h * at.h
+
+    def total(start: State, row: tuple[Expr, ...] | None, k: list[State]) -> State:
+        for weight, slope in zip(row or (), k, strict=False):
+            if not weight.is_zero:
+                start = start + (square * at.number(weight)) * slope
+        return start
+
+    def slope(i: int, k: list[State]) -> State:
+        states = [total(y + at.number(scheme.c[i]) * hv, scheme.A_bar[i], k)]
+        if scheme.A is not None:
+            states.append((1 / at.h) * total(hv, scheme.A[i], k))
+        return at.field(0, at.number(scheme.c[i]), states, i)
+
+    def sweep(k: list[State]) -> list[State]:
+        k = list(k)
+        for i in s:
+            k[i] = slope(i, k)
+        return k
+
+    k = settle(at, sweep, [0 * y for _ in s], once=scheme.explicit)
+
+    def ended(start: State, row: tuple[Expr, ...] | None) -> Any:
+        return None if row is None else total(start, row, k)
+
+    return Advanced(
+        [total(y + hv, scheme.b_bar, k)],
+        ended(y + hv, scheme.b_bar_hat),
+        velocity=total(hv, scheme.b, k),
+        embedded_velocity=ended(hv, scheme.b_hat),
+    )
 
 
 def _external(meaning: str | tuple[Expr, ...], at: Given) -> State:
@@ -284,75 +266,6 @@ def _external(meaning: str | tuple[Expr, ...], at: Given) -> State:
     if meaning[0] == "k":
         return at.h * at.k(int(meaning[1:]) - 1)
     return at.y(0, age_of(meaning)) if meaning[0] == "y" else at.h * at.f(0, age_of(meaning))
-
-
-def told_step(step: Step, at: Given) -> Advanced:
-    """One step by its program, operation by operation."""
-    values = _Values(step, at)
-    for operation in step.operations:
-        _carry_out(operation, values, at)
-    after = [values.of(name) for name in step.outputs]
-    embedded = None if step.estimate is None else values.of(step.estimate)
-    return Advanced(after[: len(step.states)], embedded, external=tuple(after))
-
-
-def _carry_out(operation: Operation, values: _Values, at: Given) -> None:
-    if not isinstance(operation, Solve):
-        for op in operation.members:
-            values.known[op.target] = op.on_numbers(values)
-        return
-    for op in operation.members:  # a guess, where an equation begins
-        values.known[op.target] = values.guess(op)
-
-    def sweep(_: list[State]) -> list[State]:
-        for op in operation.members:
-            values.known[op.target] = op.on_numbers(values)
-        return [values.known[op.target] for op in operation.members]
-
-    _settle(at, sweep, [values.known[op.target] for op in operation.members])
-
-
-class _Values:
-    """What each name stands for (a `NumberValues`)."""
-
-    def __init__(self, step: Step, at: Given) -> None:
-        self.step, self.at, self.h = step, at, at.h**step.derivative
-        self.known = {given.name: self._input(given) for given in step.inputs}
-
-    def _input(self, given: Input) -> State:
-        if given.nordsieck is not None:
-            return self.at.nordsieck(given.nordsieck)
-        if given.stage is not None:
-            return self.at.k(next(call.slot for call in self.step.calls if call.target == given.stage))
-        if given.kind == "f":
-            return self.at.f(given.part, given.age)
-        return self.at.y(given.component, given.age)
-
-    def operator(self, kind: Operator, part: int) -> Callable[[State], State]:
-        """Of a Jacobian or a matrix, which states of any kind have not."""
-        raise InputError("a step that solves linear systems is compared with a formula: register one, advance.register")
-
-    def of(self, value: str) -> State:
-        return self.known[value]
-
-    def sum(self, terms: Terms) -> State:
-        factors = {"y": 1, "f": self.h}
-        first, *others = ((self.at.number(c) * factors[self.step.kinds[v]]) * self.known[v] for c, v in terms)
-        return sum(others, first)
-
-    def field(self, call: Call, values: tuple[State, ...]) -> State:
-        states = [state for _, state in sorted(self._current().items())]
-        for component, value in zip(call.reads, values, strict=True):
-            states[component] = value
-        return self.at.field(call.part, self.at.number(call.time), states, call.slot)
-
-    def guess(self, op: Assignment) -> State:
-        """The state as it is, or the field there."""
-        states = self._current()
-        return self.field(op, tuple(states[i] for i in op.reads)) if isinstance(op, Call) else states[0]
-
-    def _current(self) -> dict[int, State]:
-        return {given.component: self.known[given.name] for given in self.step.states}
 
 
 def _numbers(table: RungeKutta, at: Given) -> tuple[list[list[Any]], list[Any], list[Any]]:
@@ -366,18 +279,3 @@ def _total(at: Given, y: State, weights: list[Any], ks: list[State]) -> State:
         if not (isinstance(weight, int) and weight == 0):
             y = y + (at.h * weight) * k
     return y
-
-
-def _settle(
-    at: Given, sweep: Callable[[list[State]], list[State]], start: list[State], once: bool = False
-) -> list[State]:
-    """Sweep until nothing changes; a step h small beside the field wins digits with each."""
-    old = sweep(start)
-    for _ in range(0 if once else MAX_SWEEPS):
-        new = sweep(old)
-        if max(at.distance(a, b) for a, b in zip(new, old, strict=True)) <= at.tolerance:
-            return new
-        old = new
-    if not once:
-        raise ArithmeticError("the implicit stages did not settle")
-    return old

@@ -20,6 +20,7 @@ from tableau2net.scheme import (
     GeneralLinear,
     Multistep,
     PartitionedRungeKutta,
+    RungeKuttaNystrom,
     Scheme,
 )
 from tableau2net.step import lower
@@ -55,13 +56,19 @@ def check_unique(scheme: Scheme, fields: Iterable[SmoothField], h: float) -> Non
     component of a system is read at most once."""
     if lower(scheme).explicit:
         return
-    if not isinstance(scheme, FAMILIES):
+    if not isinstance(scheme, (*FAMILIES, RungeKuttaNystrom)):
         raise ArithmeticError(f"no formula says when the implicit stages of a {scheme.family} scheme have one solution")
     start = scheme.at_defaults()
     steep = max((float(torch.linalg.matrix_norm(f.weight.detach(), 2)) for f in fields), default=0.0)
     if isinstance(start, Multistep | AdditiveMultistep):
         if h**start.derivative * steep * sum(abs(float_of(beta[-1])) for beta in start.betas) >= 1:
             raise ArithmeticError("the implicit stage may have more than one solution")
+        return
+    if isinstance(start, RungeKuttaNystrom):
+        bounds = [sum(abs(float_of(a)) for a in row) * h * h for row in start.A_bar]
+        bounds += [sum(abs(float_of(a)) for a in row) * h for row in start.A or ()]
+        if steep * 2 * max(bounds) >= 1:
+            raise ArithmeticError("the implicit stages may have more than one solution")
         return
     tables: Any = start.parts if isinstance(start, AdditiveRungeKutta | PartitionedRungeKutta) else (start,)
     rows = ([abs(float_of(a)) for table in tables for a in table.A[i]] for i in range(tables[0].stages))
@@ -226,11 +233,13 @@ def differences(scheme: Scheme) -> list[str]:
 
 def _key(name: str) -> Key:
     """``y_prev2`` is the state two steps ago, ``f_n_2`` the second field here, ``k1_prev`` the first stage of the step
-    before, ``z2`` the second external value; ``z`` or ``z1`` is the other state of the coupled form."""
+    before, ``z2`` the second external value, ``hv`` h·y'; ``z`` or ``z1`` is the other state of the coupled form."""
     if found := re.fullmatch(r"y_prev(\d*)", name):
         return ("y", int(found[1] or 1), 0)
     if found := re.fullmatch(r"f_(n|prev)(\d*)(?:_(\d+))?", name):
         return ("f", 0 if found[1] == "n" else int(found[2] or 1), int(found[3] or 1) - 1)
+    if name == "hv":
+        return ("v", 0, 0)
     if found := re.fullmatch(r"k(\d+)_prev", name):
         return ("k", int(found[1]), 0)
     return ("z", int(name[1:] or 1) - 1, 0)

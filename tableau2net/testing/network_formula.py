@@ -23,10 +23,12 @@ from tableau2net.scheme import (
     Multistep,
     PartitionedRungeKutta,
     RungeKutta,
+    RungeKuttaNystrom,
     Scheme,
 )
 from tableau2net.step import lower, prune
-from tableau2net.testing.formula import Advanced, advance
+from tableau2net.testing.advanced import Advanced
+from tableau2net.testing.formula import advance
 
 SETTLED = 1e-15  # of a sweep over implicit stages, relative to the states
 OneStep = RungeKutta | AdditiveRungeKutta
@@ -108,6 +110,8 @@ class _At:
         return self.field(part, 0, [self.states[0]])
 
     def nordsieck(self, q: tuple[Expr, ...]) -> Tensor:
+        if isinstance(self.network.scheme, RungeKuttaNystrom):
+            return self.known["v", 0, 0]
         assert isinstance(self.network.scheme, GeneralLinear)
         return self.known["z", self.network.scheme.external.index(q), 0]
 
@@ -132,10 +136,22 @@ def computed(network: UnrolledNetwork, *y: Tensor) -> tuple[Tensor, ...]:
         return (_multistep(network, scheme, *y),)
     if isinstance(scheme, GeneralLinear):
         return (_general_linear(network, scheme, *y),)
+    if isinstance(scheme, RungeKuttaNystrom):
+        return (_nystrom(network, scheme, *y),)
     if lower(scheme).history:
         raise ArithmeticError(f"no formula says how a {scheme.family} scheme goes on from step to step")
     for n in range(network.steps):
         y = tuple(advance(scheme, _at(network, n, y)).states)
+    return y
+
+
+def _nystrom(network: UnrolledNetwork, scheme: RungeKuttaNystrom, y: Tensor) -> Tensor:
+    """From rest, where nothing else is handed in; h·y' is remembered."""
+    hv = network.past.get(("v", 0, 0), 0 * y)
+    for n in range(network.steps):
+        done = advance(scheme, replace(_at(network, n, (y,)), known={("v", 0, 0): hv}))
+        assert done.velocity is not None
+        (y,), hv = done.states, done.velocity
     return y
 
 

@@ -46,7 +46,7 @@ class Problem:
     """The test problem with some number of fields (on one state) or states (with a field each).
 
     reads: for each state the states that its field depends on; None where several fields act on one state.
-    derivative: 2 for y'' = f(t, y).
+    derivative: 2 for y'' = f(t, y), or f(t, y, y') where that is called with both.
     """
 
     fields: int = 1
@@ -76,6 +76,10 @@ class Problem:
         if part < self.fields - 1:
             return _arbitrary(part, t) + _perturbation(part + 1, t, e)
         value = self.solution(0, t, self.derivative) + _perturbation(0, t, e)
+        for velocity in states[1:]:  # of y'' = f(t, y, y')
+            e_v = velocity - self.solution(0, t, 1)
+            product = PreciseVector(mpmath.sin(a) * mpmath.sin(b) / 2 for a, b in zip(e, e_v, strict=True))
+            value = value + _perturbation(5, t, e_v) + product
         for other in range(self.fields - 1):
             value = value - (_arbitrary(other, t) + _perturbation(other + 1, t, e))
         return value

@@ -61,6 +61,7 @@ NETWORKS = {
     "hamiltonian26": {**TWO, "norm": True, "transition": "conv", "scheme": "stormer-verlet-velocity"},
     "midpoint14": TWO,
     "leapfrog14": TWO,
+    "nystrom14": TWO,
     "imexnet14": TWO,
     "imexnet20": {**TWO, "scheme": "ars-222"},
     "neural_ode_adaptive": {"width": 8},

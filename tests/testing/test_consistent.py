@@ -30,9 +30,10 @@ from tableau2net.testing import (
     runge_kutta,
     schemes_in,
 )
-from tableau2net.testing.formula import advance, told_step
+from tableau2net.testing.formula import advance
 from tableau2net.testing.measured_order import ExactStart
 from tableau2net.testing.problem import Problem
+from tableau2net.testing.told_step import told_step
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_schemes"

@@ -100,6 +100,8 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
 def _searched(scheme: Scheme, embedded: bool, limit: int | None) -> Order:
     """The order by trees. Where a high one ends at a tree that is a root with leaves, a condition of quadrature, no
     other trees of its size are read: it is the one that is told."""
+    if lower(scheme).derivative == 2:
+        return search_order(scheme, embedded, limit)
     ended = search_order(scheme, embedded, limit, bushy=True)
     if ended.order < FEW_TREES or not ended.complete or scheme.parameters:
         return search_order(scheme, embedded, limit)
@@ -120,8 +122,8 @@ def search_order(
     kind = kind_of(scheme)
     grown = forest_of(step, with_time=with_time, bushy=bushy or quadrature)
     reading = shared(step, grown, digits=scheme.digits, quadrature=quadrature)
-    checked = [(step.estimate or "", step.inputs[0])] if embedded else _handed_on(step)
-    delay = step.derivative - 1  # a method for y'' = f of order p keeps y to p + 1 (HNW I, III.10, eq. 10.4)
+    checked = _estimated(step) if embedded else _handed_on(step)
+    delay = 0 if step.velocity else step.derivative - 1  # of order p, without y' y is kept to p + 1 (HNW I, III.10.4)
 
     def order_before(n: int) -> int:
         return max(-1, n - 1 - delay)
@@ -147,14 +149,18 @@ def _handed_on(step: Step) -> list[tuple[str, Input]]:
     return [(name, given) for name, given in zip(step.outputs, step.inputs, strict=True) if not given.stage]
 
 
+def _estimated(step: Step) -> list[tuple[str, Input]]:
+    """What the embedded method gives, and what it stands for."""
+    known = [(step.estimate, step.inputs[0]), (step.velocity_estimate, step.velocity)]
+    return [(name, given) for name, given in known if name and given]
+
+
 def _failing(
     step: Step, reading: Reading, grown: Forest, n: int, checked: list[tuple[str, Input]]
 ) -> Iterator[Residual]:
     for name, given in checked:
         for tree in grown.of_order(n):
-            if len(step.states) > 1 and grown.colour[tree] != given.component:
-                continue  # a tree of another state
-            if not reading.matches(name, tree, given):
+            if reading.asks(given, tree) and not reading.matches(name, tree, given):
                 value = _tidy(reading.residual(name, tree, given))
                 of = "" if given in step.states else name
                 yield Residual(grown.levels(tree), value, grown.colouring(tree), of)
@@ -188,7 +194,7 @@ def _is_quadrature(step: Step) -> bool:
     the result), at their own time: then every condition of one order is the same number, and the bushy tree stands
     for all."""
     times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
-    alone = len(step.states) == 1 and bool(step.history)
+    alone = len(step.states) == 1 and bool(step.history) and step.velocity is None
     return alone and step.plain and all(op.value in times and op.time == times[op.value] for op in step.calls)
 
 
@@ -199,6 +205,8 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
     step = lower(scheme)
     if not step.plain:
         return False  # what another operation does where time runs with the state is its own
+    if step.derivative == 2:
+        return _times_are_those_of_states(scheme)
     # said as the search says it, so that one answer is kept of both; where there are several states, without `reads`
     grown = forest(with_time=False, bushy=False, colours=step.colours, reads=None)
     reading = shared(step, grown, digits=scheme.digits)
@@ -217,3 +225,11 @@ def nodes_are_row_sums(scheme: Scheme) -> bool:
 
     reads = {op.part: op.reads for op in evaluations}
     return all(any(runs_with(part, state) for state in states) for part, states in reads.items())
+
+
+def _times_are_those_of_states(scheme: Scheme) -> bool:
+    """The same for y'' = f: whether each evaluation's time is that of the y that it is made at."""
+    step = prune(lower(scheme))
+    reading = shared(step, forest_of(step), digits=scheme.digits)
+    reading.extend(1)
+    return not any(reading.value(op.values[0], 0) - reading.time(op.target) for op in step.calls)

@@ -95,13 +95,15 @@ def together(before: Step, after: Step, keep: Collection[str]) -> tuple[Step, Pa
     # a field value at y that only the second program takes is, in the first, an evaluation
     taken = [Evaluate(i.name, _read(before, i.part), S.Zero, 0, i.part, _reads(before, i.part)) for i in new]
     pairs = list(zip(before.outputs, _ordered(before, new, after.inputs, other.outputs), strict=True))
-    pairs += [(before.estimate, other.estimate)] if before.estimate and other.estimate else []
+    if len(before.estimates) == len(other.estimates):
+        pairs += zip(before.estimates, other.estimates, strict=True)
     pairs += [(name, mine.get(name, name)) for name in keep]
     both = replace(
         before,
         operations=(*before.flat(), *taken, *other.flat()),
         outputs=tuple(dict.fromkeys(name for pair in pairs for name in pair)),
         estimate=None,
+        velocity_estimate=None,
         parameters=(),
     )
     return both, pairs
@@ -118,13 +120,13 @@ def _handing_on(step: Step, new: list[Input]) -> Step:
     extra = []
     for given in new:
         reads = _reads(step, given.part)
-        values = tuple(step.results[state] for state in reads)
+        values = tuple(step.arguments[state][1] for state in reads)
         extra.append(Evaluate(f"{given.name} handed on", values, S.One, 0, given.part, reads))
     return replace(step, operations=(*step.operations, *extra), outputs=(*step.outputs, *(op.target for op in extra)))
 
 
 def _read(step: Step, part: int) -> tuple[str, ...]:
-    return tuple(step.states[state].name for state in _reads(step, part))
+    return tuple(step.arguments[state][0] for state in _reads(step, part))
 
 
 def _reads(step: Step, part: int) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ With several states, a branch of colour μ is looked up in the state μ.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from math import lcm, perm
 from typing import Any
@@ -83,7 +84,7 @@ class Reading:
         self.empty = self._constant_terms(combined)
         self.series: dict[str, list[Element]] = {name: [] for name in self._kinds}
         self._work = len(later) + sum(len(op.operands) for op in combined)
-        last = _closure(combined, {*step.outputs, *([step.estimate] if step.estimate else [])})
+        last = _closure(combined, {*step.outputs, *step.estimates})
         self._later = list(map(self._action, later))
         self._at_end = [self._action(op) for op in combined if op.target in last]
         self._at_stages = [self._action(op) for op in combined if op.target not in last]
@@ -93,9 +94,9 @@ class Reading:
     @property
     def _tells_alike(self) -> bool:
         """Whether trees that are alike are read once: where equal numbers are known as such, and nothing is remembered
-        but the solution."""
+        but the solution; of y'' = f there are few trees."""
         exact = not isinstance(self._arithmetic, Balls) and not self._quadrature
-        return exact and self.step.plain and not any(i.stage for i in self.step.inputs)
+        return exact and not self.forest.planted and self.step.plain and not any(i.stage for i in self.step.inputs)
 
     def _normalised(self, tree: int) -> list[Element]:
         """γ(t) times the field values at a tree, of which all else is made."""
@@ -106,7 +107,15 @@ class Reading:
         """What gives the coefficient of an operation's target at a tree, and where it goes."""
         if self._quadrature and isinstance(op, Call):
             return self.series[op.target], partial(self._on_solution, op)
+        if self.forest.planted and isinstance(op, Call):
+            return self.series[op.target], self._planted(op)
         return self.series[op.target], op.on_series(self)
+
+    def _planted(self, op: Call) -> Callable[[int], Element]:
+        """h²f: at a tree of y' what h f is there, and at the same tree planted, one of y, the same."""
+        own, at = self.series[op.target], replace(op, part=op.part + 1).on_series(self)
+        colour, tail, zero, nodes = self.forest.colour, self.forest.tail, self.zero, self.forest.colours
+        return lambda tree: at(tree) if colour[tree] else own[tail[tree]] if tree >= nodes else zero
 
     def _on_solution(self, op: Call, tree: int) -> Element:
         """A field value where the state is the solution itself."""
@@ -118,7 +127,7 @@ class Reading:
 
     def states(self, call: Call) -> list[list[Element]]:
         """Those of the states that a call reads, by the colour of a branch."""
-        if not self._several:
+        if not (self._several or self.forest.planted):
             return [self.series[call.value]] * self.forest.colours
         read = dict(zip(call.reads, call.values, strict=True))
         return [self.series[read[colour]] if colour in read else [] for colour in range(self.forest.colours)]
@@ -152,9 +161,14 @@ class Reading:
         """Read every tree with up to `order` nodes. Raises BSeriesError where a field value has no expansion."""
         for op in self.step.calls:
             for value in op.values:
-                if self.empty[value] - self.domain.one:
+                if self.empty[value] - self.domain.one and not self._is_velocity(op, value):
                     raise BSeriesError(f"{value} does not start from y")
         self._end_to(order)
+
+    def _is_velocity(self, op: Call, value: str) -> bool:
+        """Whether a field of y'' = f is called with this value as h·y', and it starts from that."""
+        meant = self.forest.planted and op.reads[op.values.index(value)] == 1
+        return meant and not self.empty[value] and not self.value(value, 0) - self.one
 
     def value(self, name: str, tree: int) -> Element:
         """The coefficient (times scale^|t|) of any value of the step at one tree."""
@@ -224,6 +238,8 @@ class Reading:
     def _elsewhere(self, given: Input, tree: int) -> bool:
         """Whether a tree belongs to another state, or another field, than the input."""
         colour = self.forest.colour[tree]
+        if self.forest.planted:
+            return bool(colour) and given.kind == "y" and given.nordsieck is None
         return colour != (given.component if self._several else given.part if given.kind == "f" else colour)
 
     def _exact(self, given: Input, tree: int, time: int) -> Element:
@@ -232,9 +248,9 @@ class Reading:
             return self._arithmetic.zero
         n, gamma = self.forest.order[tree], self.forest.gamma[tree]
         if given.nordsieck is not None:
-            powers = sum(
-                (q * perm(n, k) * Integer(time) ** (n - k) for k, q in enumerate(given.nordsieck) if k <= n), S.Zero
-            )
+            of_velocity = int(self._of_velocity(tree))  # y' has a derivative less before it
+            known = enumerate(given.nordsieck[of_velocity:])
+            powers = sum((q * perm(n, k) * Integer(time) ** (n - k) for k, q in known if k <= n), S.Zero)
             return self.domain.convert(powers / gamma)
         if given.kind == "f":
             return self._slope(tree, Integer(time - given.age))
@@ -242,12 +258,23 @@ class Reading:
 
     def _slope(self, tree: int, time: Expr) -> Element:
         """h^d times the d-th derivative of the solution at `time`·h."""
-        n, d = self.forest.order[tree], self.step.derivative
+        n, d = self.forest.order[tree], self.step.derivative - self._of_velocity(tree)
         return (
             self._fraction(perm(n, d) * int(time) ** (n - d), self.forest.gamma[tree])
             if n >= d
             else self._arithmetic.zero
         )
+
+    def _of_velocity(self, tree: int) -> bool:
+        """Whether a tree is one of y', where y'' = f."""
+        return self.forest.planted and self.forest.colour[tree] > 0
+
+    def asks(self, given: Input, tree: int) -> bool:
+        """Whether it is a condition on what stands in the place of an input that it is right at a tree: trees of y' are
+        those of h·y'."""
+        if self.forest.planted:
+            return self._of_velocity(tree) == (given == self.step.velocity)
+        return not self._several or self.forest.colour[tree] == given.component
 
     def _fraction(self, p: int, q: int) -> Element:
         return self.domain.rational(p, q) if p else self._arithmetic.zero
@@ -279,7 +306,7 @@ class Reading:
 
 def _arithmetic(step: Step, domain: Domain | Balls) -> Domain | Balls | Scaled:
     """Integers where nothing but field values has a fractional coefficient, else the domain as it is."""
-    if isinstance(domain, Balls) or step.history or not is_integral(domain):
+    if isinstance(domain, Balls) or step.history or step.derivative > 1 or not is_integral(domain):
         return domain
     if not all(op.later or isinstance(op, Combine) for op in step.flat()):
         return domain

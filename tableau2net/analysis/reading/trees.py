@@ -10,6 +10,8 @@ leaf `TIME`, a derivative of the field in t.
 
 Where a system has several fields, nodes are coloured by the field that they stand for (HNW I, II.15): there are then as
 many trees with one node as fields, and a tree is drawn only where a field depends on what its branches change.
+
+Of y'' = f the two colours are those of the system y' = v, v' = f: Nyström's meagre and fat nodes (HNW I, II.14).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class Forest:
     linear: the colours of linear operators, whose nodes have one branch at most.
     foreign: those of operators that the system knows nothing of, a Rosenbrock method's matrix say: the solution has no
         trees with them, and they stand on a branch. strange: whether a tree has one.
+    planted: whether it is that of y'' = f: a tree of y' is then one of y too, planted on a node of the first colour.
     order, gamma, sigma, head, tail, colour: lists by tree number (head and tail of single nodes are never read).
     """
 
@@ -44,8 +47,9 @@ class Forest:
         reads: tuple[tuple[int, ...], ...] | None = None,
         linear: frozenset[int] = frozenset(),
         foreign: frozenset[int] = frozenset(),
+        planted: bool = False,
     ) -> None:
-        self.with_time = with_time
+        self.with_time, self.planted = with_time, planted
         self.linear, self._foreign = linear | foreign, foreign
         self.strange = [colour in foreign for colour in range(colours)]
         self.bushy = bushy
@@ -164,13 +168,26 @@ def forest(
     reads: tuple[tuple[int, ...], ...] | None = None,
     linear: frozenset[int] = frozenset(),
     foreign: frozenset[int] = frozenset(),
+    planted: bool = False,
 ) -> Forest:
     """The shared forest of a kind: trees grown for one scheme serve the next."""
-    return Forest(with_time=with_time, bushy=bushy, colours=colours, reads=reads, linear=linear, foreign=foreign)
+    return Forest(
+        with_time=with_time,
+        bushy=bushy,
+        colours=colours,
+        reads=reads,
+        linear=linear,
+        foreign=foreign,
+        planted=planted,
+    )
 
 
 def forest_of(step: Step, *, with_time: bool = False, bushy: bool = False) -> Forest:
-    """The trees that a step is read over: a colour for each field and each operator of it."""
+    """The trees that a step is read over: a colour for each field and each operator of it; Nyström's for y'' = f."""
+    if step.derivative == 2 and not bushy:
+        of_velocity = any(1 in op.reads for op in step.calls)
+        reads = ((1,), (0, 1) if of_velocity else (0,))
+        return forest(with_time=with_time, colours=2, reads=reads, linear=frozenset({0}), planted=True)
     return forest(
         with_time=with_time,
         bushy=bushy,

@@ -155,6 +155,8 @@ def _crossings(f: tuple[Poly, ...], g: tuple[Poly, ...]) -> tuple[Poly, ...]:
     the circle, so that roots on the circle are common to both."""
     ends = tuple(sum((p * s**j for j, p in enumerate(f)), f[0] * 0) for s in (1, -1))
     lead = f[-1]
+    if len(f) == 3 and g == f[::-1]:  # real, of two roots: a pair is on the circle where its product is 1
+        return tuple(p for p in (*ends, lead, lead - f[0]) if p)
     common = resultant(f, g)
     if not common.is_zero:
         return (*ends, lead, common)

@@ -6,11 +6,13 @@ from collections.abc import Hashable, Sequence
 
 from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
+from tableau2net.analysis.structure.second_order_structure import symmetric_nystrom
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
     AdditiveRungeKutta,
     PartitionedRungeKutta,
     RungeKutta,
+    RungeKuttaNystrom,
     Scheme,
 )
 from tableau2net.scheme.layout import Recurrence
@@ -31,7 +33,7 @@ def symmetric(scheme: Scheme) -> bool | None:
     elif isinstance(point, AdditiveRungeKutta | PartitionedRungeKutta):
         numbers, found = tables(point, point.parts)
     else:
-        return None
+        return symmetric_nystrom(point) if isinstance(point, RungeKuttaNystrom) else None
     if point.digits is not None and _mirrored(numbers, found):
         return True
     reads = point.reads if isinstance(point, PartitionedRungeKutta) else None

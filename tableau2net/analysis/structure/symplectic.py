@@ -8,7 +8,8 @@ from typing import Any
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.analysis.structure.irreducible import Evaluations, irreducible
 from tableau2net.analysis.structure.reducible import main
-from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, Scheme
+from tableau2net.analysis.structure.second_order_structure import symplectic_nystrom
+from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, RungeKuttaNystrom, Scheme
 
 SEPARABLE = ((1,), (0,))  # the states that each field reads
 
@@ -18,10 +19,13 @@ def symplectic(scheme: Scheme) -> bool | None:
 
     Runge–Kutta: b_i a_ij + b_j a_ji = b_i b_j on the irreducible method (HLW, VI.4.3 and VI.7.10). A pair of methods
     for (p, q): b_i â_ij + b̂_j a_ji = b_i b̂_j and b = b̂ (HLW, VI.4.6) on the irreducible pair; the latter is not needed
-    where the fields read only each other's state, so that every Hamiltonian is separable. None for other families."""
+    where the fields read only each other's state, so that every Hamiltonian is separable. Nyström methods: for
+    y'' = −∇U(y), see `symplectic_nystrom`. None for other families."""
     if isinstance(scheme, RungeKutta):
         numbers, (table,) = tables(scheme, [main(scheme)])
         return _of_one(numbers, table)
+    if isinstance(scheme, RungeKuttaNystrom):
+        return symplectic_nystrom(scheme)
     return _of_pair(scheme)
 
 

@@ -27,10 +27,10 @@ def fsal(step: Step, *, keep: Collection[str] = ()) -> Step:
 
 
 def _handed_on(step: Step, part: int, keep: Collection[str]) -> Step:
-    states = tuple(i.name for i in step.states)
+    before, after = zip(*step.arguments, strict=True)
     evaluations = [op for op in step.flat() if isinstance(op, Evaluate) and op.part == part]
-    first = next((op for op in evaluations if op.time == S.Zero and op.values == _at(states, op)), None)
-    last = next((op for op in evaluations if op.time == S.One and op.values == _at(step.results, op)), None)
+    first = next((op for op in evaluations if op.time == S.Zero and op.values == _at(before, op)), None)
+    last = next((op for op in evaluations if op.time == S.One and op.values == _at(after, op)), None)
     if first is None or last is None or first.target == last.target:
         return step
     if any(given.stage == first.target for given in step.inputs):

@@ -16,8 +16,8 @@ def prune(step: Step, estimate: bool = False, keep: Iterable[str] = ()) -> Step:
 
     keep: names of further values that must stay.
     Slots are numbered anew, so that a network gives weights only to the stages that are left."""
-    kept = replace(step, estimate=step.estimate if estimate else None)
-    needed = {*kept.outputs, *([kept.estimate] if kept.estimate else []), *keep}
+    kept = step if estimate else step.without_estimates()
+    needed = {*kept.outputs, *kept.estimates, *keep}
     needed |= {given.stage for given in kept.inputs if given.stage}
     operations: list[Operation] = []
     for op in reversed(kept.operations):

@@ -21,4 +21,5 @@ def rename(step: Step, names: Mapping[str, str]) -> Step:
         operations=each(step.operations, lambda op: op.renamed(new)),
         outputs=tuple(map(new, step.outputs)),
         estimate=new(step.estimate) if step.estimate else None,
+        velocity_estimate=new(step.velocity_estimate) if step.velocity_estimate else None,
     )

@@ -80,7 +80,7 @@ class _Classes:
 
     def names(self) -> dict[str, str]:
         """For every value the name of its class: the one it must bear, else an output's, else the first value's."""
-        wanted = [*self.step.outputs, *([self.step.estimate] if self.step.estimate else [])]
+        wanted = [*self.step.outputs, *self.step.estimates]
         names = dict(self.held)
         for name in wanted:
             names.setdefault(self._of(name), name)

@@ -10,6 +10,7 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.analysis.budget import TooMuch, ask
+from tableau2net.analysis.order.as_nystrom import nystrom_order
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
@@ -19,7 +20,7 @@ from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.order.optimal_control import Control, control_order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.reading.trees import bracket
-from tableau2net.analysis.report.finding import Finding, Findings, Json
+from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal
 from tableau2net.analysis.stability.verdicts import effective_step
 from tableau2net.analysis.structure.tableau import stage_order
@@ -105,6 +106,12 @@ def _control_facts(value: int | None, found: Findings) -> Iterator[Fact]:
     yield Fact("order as optimal control", (words,))
     if lower and control.order.failing:
         yield _next_order(control.order, "control ")
+
+
+def _nystrom_fact(order: int | None, found: Findings) -> Iterator[Fact]:
+    """Told where it is higher than for all separable systems."""
+    if order is not None and order > found["order"]:
+        yield Fact("order for y'' = f(t, y)", (str(order),))
 
 
 def _claimed_control(scheme: Scheme, declared: int) -> int | None:
@@ -222,6 +229,14 @@ ORDER = (
     ),
     Finding("no_control_order", "", lambda control: (control and control.why) or None, of=control_order),
     *(row for family in (Rosenbrock, TransformedRosenbrock) for row in _with_other_jacobians(family)),
+    Finding(
+        "nystrom_order",
+        "order for y'' = f(t, y)",
+        nystrom_order,
+        tell=_nystrom_fact,
+        json=lambda order: ABSENT if order is None else order,
+        after="order",
+    ),
     Finding("stage_order", "stage order", stage_order),
     Finding(
         "simplifying",

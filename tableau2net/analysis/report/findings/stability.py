@@ -9,10 +9,11 @@ from typing import Any
 from sympy import Expr, Rational, oo
 
 from tableau2net.analysis.region.regions import Region, region_text, zero_stable_region
-from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, silent
+from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, json_of, silent
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
 from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
 from tableau2net.analysis.stability.discovery import discovery_stable
+from tableau2net.analysis.stability.periodicity import periodicity
 from tableau2net.analysis.stability.phase import Phase, phase
 from tableau2net.analysis.stability.verdicts import Stability, stability, zero_stable
 from tableau2net.analysis.structure.algebraic import algebraically_stable, circle_contractivity
@@ -129,11 +130,32 @@ def _phase(key: str, **row: Any) -> Finding:
     return Finding(f"phase.{key}", "", attrgetter(key), of=phase, **row)
 
 
+def _periodicity(end: Expr | None, _: Findings) -> Iterator[Fact]:
+    if end == oo:
+        yield Fact("periodicity", ("all (hω)², P-stable",))
+    elif end is not None and end != 0:
+        yield Fact("periodicity", ("(hω)² < ", end))
+
+
 PHASE = (
     _phase("dispersion_order"),
     _phase("lag", tell=_lag),
     _phase("dissipation_order", tell=_damping),
     _phase("damping"),
+    Finding(
+        "phase.periodicity",
+        "periodicity",
+        periodicity,
+        tell=_periodicity,
+        json=lambda end: ABSENT if end is None else json_of(end),
+    ),
+    Finding(
+        "phase.p_stable",
+        "P-stable",
+        lambda scheme: None if (end := periodicity(scheme)) is None else bool(end == oo),
+        tell=silent,
+        json=lambda holds: ABSENT if holds is None else holds,
+    ),
 )
 VERDICTS = (_decided("a_stable", "A-stable"), _decided("l_stable", "L-stable"), _decided("i_stable", "I-stable"))
 STABILITY = (
