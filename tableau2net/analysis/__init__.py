@@ -35,6 +35,7 @@ from tableau2net.analysis.space.summation import summation_by_parts
 from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.space.terms import StencilTerm
 from tableau2net.analysis.ssp import SSP, ssp
+from tableau2net.analysis.ssp.additive import additive_ssp, ssp_region
 from tableau2net.analysis.ssp.shu_osher import ShuOsher, shu_osher
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
 from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
@@ -61,6 +62,7 @@ __all__ = [
     "Structure",
     "Verdict",
     "a_stable_region",
+    "additive_ssp",
     "bseries",
     "cfl",
     "characteristic_polynomial",
@@ -101,6 +103,7 @@ __all__ = [
     "simplifying",
     "solve_order",
     "ssp",
+    "ssp_region",
     "stability",
     "stability_function",
     "stage_graph",

@@ -18,7 +18,7 @@ Draw = Callable[..., bytes]
 
 
 FORMATS = ("png", "svg", "pdf")
-OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants", "stage-graph")
+OF_SCHEMES = ("stability", "order-star", "convergence", "error-constants", "stage-graph", "ssp-region")
 OF_STENCILS = ("dispersion", "dissipation")
 OF_PAIRS = ("cfl-region",)
 OF_RUNS = ("training", "coefficients", "effective-step")
@@ -34,13 +34,14 @@ def plot(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .png, .svg or .pdf.")],
 ) -> None:
     """Draw schemes: where they are stable, their order stars, the error they make, the error that is left, what waits
-    for what.
+    for what, the steps with two fields that keep convex bounds.
     Draw stencils: how fast waves run on them, what damps waves.
     Draw schemes on stencils: with one of u_x and one of u_xx the steps that are stable on both, with one its symbol.
     Draw training runs, finished or not: loss and errors, learnt coefficients, how long each step is.
 
     Each figure takes one or several; effective-step takes runs, stability, order-star, convergence, error-constants
-    and stage-graph schemes, dispersion and dissipation stencils; cfl-region one or two stencils beside its schemes.
+    and stage-graph schemes, ssp-region those for two fields, dispersion and dissipation stencils; cfl-region one or
+    two stencils beside its schemes.
     convergence runs each scheme on a test problem in 50 digits and writes the slope it sees beside the order proved.
     training takes several runs; those that differ by their seed alone are drawn as mean ± standard deviation.
     """
@@ -87,6 +88,10 @@ def _drawing(figure: str) -> Draw:
             from tableau2net.plot.stencils.cfl_region import draw_cfl_region
 
             return draw_cfl_region
+        case "ssp-region":
+            from tableau2net.plot.schemes.ssp_region import draw_ssp_region
+
+            return draw_ssp_region
         case "stage-graph":
             from tableau2net.plot.schemes.rounds import draw_stage_graph
 

@@ -75,6 +75,7 @@ _CLAIMS: dict[str, type] = {
     "symplectic": bool,
     "symmetric": bool,
     "ssp": Expr,
+    "additive_ssp": Expr,
     "circle_contractivity": Expr,
     "periodicity": Expr,
     "p_stable": bool,

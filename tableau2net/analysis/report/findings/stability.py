@@ -11,6 +11,7 @@ from sympy import Expr, Rational, oo
 from tableau2net.analysis.region.regions import Region, region_text, zero_stable_region
 from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, json_of, silent
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
+from tableau2net.analysis.ssp.additive import additive_ssp
 from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
 from tableau2net.analysis.stability.discovery import discovery_stable
 from tableau2net.analysis.stability.periodicity import periodicity
@@ -196,6 +197,7 @@ def _circle(radius: Expr | None, _: Findings) -> Iterator[Fact]:
 
 STRONG_STABILITY = (
     Finding("ssp.coefficient", "SSP coefficient", lambda value: value, of=ssp_coefficient, claim="ssp"),
+    Finding("ssp.additive", "SSP coefficient of the pair", additive_ssp, claim="additive_ssp"),
     Finding("ssp.linear", "linear threshold", attrgetter("linear"), of=ssp),
     Finding("ssp.circle_contractivity", "circle contractivity", circle_contractivity, tell=_circle),
 )
