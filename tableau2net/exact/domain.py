@@ -15,6 +15,7 @@ from sympy import QQ, Expr, Pow, Rational
 from sympy.polys.polyerrors import CoercionFailed, NotAlgebraic
 
 from tableau2net.errors import InputError
+from tableau2net.exact.polynomial_roots import ATOMS, degree
 from tableau2net.exact.square_roots import TooLargeError, square_root_field
 
 MAX_DEGREE = 8  # of a number field: at 16, finding its generator takes sympy a minute
@@ -91,6 +92,7 @@ def domain_of(coefficients: Iterable[Expr]) -> Domain:
                     raise InputError(f"{power}: a root of an open parameter; declare the root itself as the parameter")
                 radicals.add(power)
             poles |= bool(power.free_symbols) and bool(power.exp.is_negative)
+        radicals |= expression.atoms(*ATOMS)
     field, roots = _number_field(frozenset(radicals))
     if not symbols:
         return Domain(field, roots)
@@ -103,7 +105,10 @@ def domain_of(coefficients: Iterable[Expr]) -> Domain:
 @cache
 def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
     """The field that the radicals generate, and each of them in it."""
-    ordered = sorted(radicals, key=lambda r: (sympy.count_ops(r), str(r)))  # inner roots first
+    # what is no radical first, of the largest degree: roots may lie in its field; of radicals, inner ones
+    ordered = sorted(
+        radicals, key=lambda r: (isinstance(r, Pow), sympy.count_ops(r) if isinstance(r, Pow) else -degree(r), str(r))
+    )
     field: Any = QQ
     generators: list[Expr] = []
     try:
@@ -113,7 +118,7 @@ def _number_field(radicals: frozenset[Expr]) -> tuple[Any, dict[Expr, Element]]:
         for radical in ordered:
             if field is not QQ and _holds(field, radical):
                 continue
-            if (1 if field is QQ else field.mod.degree()) * int(radical.exp.q) > MAX_DEGREE:
+            if (1 if field is QQ else field.mod.degree()) * degree(radical) > MAX_DEGREE:
                 raise InputError(f"the roots in the coefficients generate a number field of degree over {MAX_DEGREE}")
             generators.append(radical)
             field = QQ.algebraic_field(*generators)

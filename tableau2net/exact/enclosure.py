@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from mpmath import iv
-from sympy import Expr, Pow, Rational
+from sympy import Expr, Pow, Rational, cos, pi, sin
+from sympy.polys.rootoftools import ComplexRootOf
 
 from tableau2net.errors import InputError
 
@@ -26,7 +27,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def enclose(value: Expr) -> Enclosure:
-    """An interval that holds a real number made of rationals and roots, at the current interval precision.
+    """An interval that holds a real algebraic number as files write them, at the current interval precision.
 
     Raises InputError for anything else, and for a root of something negative."""
     if isinstance(value, Rational):
@@ -48,6 +49,14 @@ def enclose(value: Expr) -> Enclosure:
         if base.a >= 0:
             root = iv.sqrt(base) if q == 2 else iv.exp(iv.log(base) / q)
             return root**p
+    if isinstance(value, cos | sin) and (value.args[0] / pi).is_Rational:
+        angle = iv.pi * enclose(value.args[0] / pi)
+        return iv.cos(angle) if isinstance(value, cos) else iv.sin(angle)
+    if isinstance(value, ComplexRootOf) and value.is_real:
+        near = Rational(1, 2**iv.prec)
+        middle = value.eval_rational(near)
+        low, high = enclose(middle - near), enclose(middle + near)
+        return iv.mpf([low.a, high.b])
     raise InputError(f"{value}: not a real number made of rationals and roots")
 
 

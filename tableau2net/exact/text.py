@@ -1,4 +1,4 @@
-"""Exact numbers as text: ``"1/2"``, ``"(3 - sqrt(3))/6"``, ``"1 - k"``.
+"""Exact numbers as text: ``"1/2"``, ``"(3 - sqrt(3))/6"``, ``"1 - k"``, ``"cos(pi/18)"``, ``"rootof(x**3 - 2, 0)"``.
 
 Scheme files come from strangers, so their text never reaches ``eval`` or ``sympify``. It is parsed by
 Python's grammar into a syntax tree, and only the nodes named here are given a meaning; length, depth, exponents
@@ -22,6 +22,7 @@ import sympy
 from sympy import Expr, Pow, Rational
 
 from tableau2net.errors import InputError
+from tableau2net.exact.polynomial_roots import X, of_angle, root_of
 
 MAX_LENGTH = 2000  # characters of one coefficient: Cooper–Verner's longest needs under 100
 MAX_DEPTH = 60
@@ -48,8 +49,9 @@ def parse(
 ) -> Expr:
     """Read one exact coefficient.
 
-    Text goes through the bounded grammar (numbers, the names in `symbols`, ``+ - * / **``, ``sqrt``, unary minus);
-    integers, fractions, decimals and sympy's exact real numbers are taken as they are; a float is refused, since it is
+    Text goes through the bounded grammar: numbers, the names in `symbols`, ``+ - * / **``, unary minus, ``sqrt``,
+    ``cos`` and ``sin`` of a rational part of pi, ``rootof(polynomial in x, index)`` as in sympy. Integers, fractions,
+    decimals and sympy's exact real numbers are taken as they are; a float is refused, since it is
     not exact. functions: further ones that text may call, of an expression with a symbol and without a function in it.
 
     Raises:
@@ -138,11 +140,22 @@ class _Reader:
                 return self._power(self.read(argument, depth + 1), Rational(1, 2))
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in self.functions:
                 return self._function(name, self.read(argument, depth + 1))
+            case ast.Call(func=ast.Name(id="cos" | "sin" as name), args=[argument], keywords=[]):
+                return of_angle(name, self._within({"pi": sympy.pi}, argument, depth))
+            case ast.Call(func=ast.Name(id="rootof" | "CRootOf"), args=[polynomial, index], keywords=[]):
+                return root_of(self._within({"x": X}, polynomial, depth), self.read(index, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
-                known = ", ".join(["sqrt", *self.functions])
-                raise InputError(f"{name}(...) is not allowed, only {known} of one value")
-        known = ", ".join(["sqrt", *self.functions])
+                known = ", ".join(self._known())
+                raise InputError(f"{name}(...) is not allowed, only {known} of one value and rootof(polynomial, index)")
+        known = ", ".join([*self._known(), "rootof"])
         raise InputError(f"{type(node).__name__} is not allowed: numbers, parameters, + - * / **, {known}")
+
+    def _known(self) -> list[str]:
+        return list(dict.fromkeys(["sqrt", *self.functions, "cos", "sin"]))
+
+    def _within(self, symbols: Mapping[str, Expr], node: ast.expr, depth: int) -> Expr:
+        """What stands inside a call that has names of its own."""
+        return _Reader(self.text, symbols, {}).read(node, depth + 1)
 
     def _function(self, name: str, argument: Expr) -> Expr:
         """One of the further functions. Nested ones, exp(exp(9)) say, are numbers beyond all bounds."""

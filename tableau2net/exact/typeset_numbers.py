@@ -8,18 +8,31 @@ from typing import Any
 from sympy import Expr, Integer, Pow, S, StrPrinter
 from sympy.printing.latex import LatexPrinter
 
+DECIMALS = 8  # digits of a root that no radicals give; it is exact in the plain text
+
 
 def _number_first(terms: list[Any]) -> list[Any]:
     """A positive number first: 1 − k, not −k + 1."""
     return sorted(terms, key=lambda term: not (term.is_Rational and term.is_positive))
 
 
+def _decimals(root: Any) -> str:
+    """A root that is not written in radicals: its first decimals."""
+    return str(root.evalf(DECIMALS))
+
+
 class _Latex(LatexPrinter):
+    def _print_ComplexRootOf(self, expr: Any) -> str:
+        return rf"{_decimals(expr)}\ldots"
+
     def _as_ordered_terms(self, expr: Any, order: str | None = None) -> list[Any]:
         return _number_first(super()._as_ordered_terms(expr, order=order))
 
 
 class _Html(StrPrinter):
+    def _print_ComplexRootOf(self, expr: Any) -> str:
+        return f"{_decimals(expr)}…"
+
     def _as_ordered_terms(self, expr: Any, order: str | None = None) -> list[Any]:
         return _number_first(super()._as_ordered_terms(expr, order=order))
 
