@@ -57,6 +57,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import summary as summary
     from tableau2net.scheme import AdditiveMultistep as AdditiveMultistep
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
+    from tableau2net.scheme import ContinuousRungeKutta as ContinuousRungeKutta
     from tableau2net.scheme import Equation as Equation
     from tableau2net.scheme import GeneralLinear as GeneralLinear
     from tableau2net.scheme import Multistep as Multistep
@@ -105,7 +106,7 @@ _EXPORTS = {  # module: the names that come from it
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
         *("Rosenbrock", "TransformedRosenbrock", "TwoDerivativeMultistep", "TwoDerivativeRungeKutta"),
-        *("Equation", "Stencil", "list_stencils"),
+        *("ContinuousRungeKutta", "Equation", "Stencil", "list_stencils"),
         "register_scheme_family",
     ),
     "training": ("register_source", "train"),

@@ -6,6 +6,7 @@ from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.runge_kutta import RungeKutta  # families are named in this order
 from tableau2net.scheme.multistep import AdditiveMultistep, Multistep
 from tableau2net.scheme.parts import AdditiveRungeKutta, PartitionedRungeKutta
+from tableau2net.scheme.continuous_stage import ContinuousRungeKutta
 from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
@@ -37,6 +38,7 @@ __all__ = [
     "AdditiveRungeKutta",
     "BoundaryRow",
     "CoefficientTable",
+    "ContinuousRungeKutta",
     "Distribution",
     "Equation",
     "GeneralLinear",

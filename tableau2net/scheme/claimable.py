@@ -73,6 +73,7 @@ _CLAIMS: dict[str, type] = {
     "i_stable": bool,
     "algebraically_stable": bool,
     "symplectic": bool,
+    "energy_preserving": bool,
     "symmetric": bool,
     "ssp": Expr,
     "additive_ssp": Expr,

@@ -17,6 +17,7 @@ from sympy import Expr, S
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
+    ContinuousRungeKutta,
     GeneralLinear,
     Multistep,
     PartitionedRungeKutta,
@@ -43,6 +44,11 @@ def advance(scheme: Scheme, at: Given) -> Advanced:
 @advance.register
 def _runge_kutta(scheme: RungeKutta, at: Given) -> Advanced:
     return _additive((scheme,), at)
+
+
+@advance.register
+def _continuous(scheme: ContinuousRungeKutta, at: Given) -> Advanced:
+    return _additive((scheme.table,), at)
 
 
 @advance.register

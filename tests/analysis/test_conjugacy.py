@@ -70,7 +70,13 @@ def test_what_is_made_by_a_change_of_coordinates_is_found(data):
 
 @pytest.mark.parametrize(
     ("name", "order", "own"),
-    [("implicit-midpoint", 6, 6), ("lobatto-iiia-2", 6, 2), ("gauss-2", 6, 6), ("lobatto-iiia-3", 6, 4), ("rk4", 4, 4)],
+    [
+        ("implicit-midpoint", 6, 6),
+        ("lobatto-iiia-2", 6, 2),
+        pytest.param("gauss-2", 6, 6, marks=pytest.mark.slow),
+        ("lobatto-iiia-3", 6, 4),
+        ("rk4", 4, 4),
+    ],
 )
 def test_conjugate_symplecticity(name, order, own):
     """The trapezoidal rule is the midpoint rule in other coordinates (HLW VI.8)."""
@@ -98,10 +104,12 @@ def test_a_processed_method_is_as_good_as_what_it_is_made_of():
 @pytest.mark.parametrize(
     ("scheme", "order"),
     [
-        (RungeKutta(A=[[], ["1/3"], ["-5/48", "15/16"]], b=["1/10", "1/2", "2/5"]), 4),
         (RungeKutta(A=[[], ["2/3"]], b=["1/4", "3/4"]), 3),
-        (load("rk4"), 4),
-        (BUTCHER, 4),
+        pytest.param(
+            RungeKutta(A=[[], ["1/3"], ["-5/48", "15/16"]], b=["1/10", "1/2", "2/5"]), 4, marks=pytest.mark.slow
+        ),
+        pytest.param(load("rk4"), 4, marks=pytest.mark.slow),
+        pytest.param(BUTCHER, 4, marks=pytest.mark.slow),
     ],
 )
 def test_energy_orders_as_printed(scheme, order):

@@ -16,8 +16,8 @@ from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.cli.scheme_display import scheme_view
 from tableau2net.errors import InputError
-from tableau2net.scheme import Rosenbrock
 from tableau2net.scheme.claimable import CLAIMS
+from tableau2net.scheme.registered import families
 
 ROOT = Path(__file__).parents[2]
 KEPT = json.loads(Path(__file__).with_name("reports.json").read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def test_each_finding_stands_once_and_is_told_once():
 def test_what_a_file_may_claim_is_a_finding_and_in_the_page_about_files():
     rows = {
         row.claim or row.short
-        for kind in (t2n.Scheme, Rosenbrock, t2n.Stencil)
+        for kind in (t2n.Scheme, *families().values())
         for rows in wings(0, kind).values()
         for row in rows
     }

@@ -281,7 +281,7 @@ class BSeries:
         """Both in one domain, a(∅) last, as far as both are known."""
         if not isinstance(other, BSeries):
             raise InputError("a B-series is expected beside a B-series")
-        if self.forest is not other.forest or self.states != other.states:
+        if (self.colours, self.states) != (other.colours, other.states):  # trees are numbered alike in both
             raise InputError(f"these B-series have {self.colours} and {other.colours} fields, or other states")
         order = min(self.order, other.order)
         count = len(trees_up_to(self.forest, order))

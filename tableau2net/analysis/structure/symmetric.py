@@ -10,6 +10,7 @@ from tableau2net.analysis.structure.second_order_structure import symmetric_nyst
 from tableau2net.exact.domain import Element
 from tableau2net.scheme import (
     AdditiveRungeKutta,
+    ContinuousRungeKutta,
     PartitionedRungeKutta,
     RungeKutta,
     RungeKuttaNystrom,
@@ -28,6 +29,8 @@ def symmetric(scheme: Scheme) -> bool | None:
     point = scheme.at_defaults() if scheme.parameters else scheme
     if formula := point.formula():
         return _multistep(formula, point.digits)
+    if isinstance(point, ContinuousRungeKutta):
+        point = point.table
     if isinstance(point, RungeKutta):
         numbers, found = tables(point, [point])
     elif isinstance(point, AdditiveRungeKutta | PartitionedRungeKutta):

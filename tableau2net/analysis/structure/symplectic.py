@@ -9,7 +9,7 @@ from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tabl
 from tableau2net.analysis.structure.irreducible import Evaluations, irreducible
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.analysis.structure.second_order_structure import symplectic_nystrom
-from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, RungeKuttaNystrom, Scheme
+from tableau2net.scheme import ContinuousRungeKutta, PartitionedRungeKutta, RungeKutta, RungeKuttaNystrom, Scheme
 
 SEPARABLE = ((1,), (0,))  # the states that each field reads
 
@@ -21,6 +21,8 @@ def symplectic(scheme: Scheme) -> bool | None:
     for (p, q): b_i â_ij + b̂_j a_ji = b_i b̂_j and b = b̂ (HLW, VI.4.6) on the irreducible pair; the latter is not needed
     where the fields read only each other's state, so that every Hamiltonian is separable. Nyström methods: for
     y'' = −∇U(y), see `symplectic_nystrom`. None for other families."""
+    if isinstance(scheme, ContinuousRungeKutta):
+        scheme = scheme.table
     if isinstance(scheme, RungeKutta):
         numbers, (table,) = tables(scheme, [main(scheme)])
         return _of_one(numbers, table)

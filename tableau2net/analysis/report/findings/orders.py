@@ -22,11 +22,12 @@ from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.reading.trees import bracket
 from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal
+from tableau2net.analysis.series.exact_integrals import continuous_order
 from tableau2net.analysis.stability.verdicts import effective_step
 from tableau2net.analysis.structure.tableau import stage_order
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json
-from tableau2net.scheme import Rosenbrock, Scheme, TransformedRosenbrock
+from tableau2net.scheme import ContinuousRungeKutta, Rosenbrock, Scheme, TransformedRosenbrock
 from tableau2net.step import lower
 
 SHOWN_RESIDUALS = 4
@@ -197,6 +198,7 @@ ORDER = (
         claimed=_claimed_order,
         reach=lambda scheme, declared: claimed_order(scheme, declared).kind,
     ),
+    Finding("continuous_order", "order, exact integrals", continuous_order, reads=ContinuousRungeKutta),
     Finding("order_kind", "", attrgetter("kind"), of=order_conditions),
     Finding("order_complete", "", attrgetter("complete"), of=order_conditions),
     Finding("autonomous_order", "", attrgetter("autonomous"), of=order_conditions),

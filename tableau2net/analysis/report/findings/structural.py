@@ -9,13 +9,14 @@ from typing import Any
 from tableau2net.analysis.budget import ask
 from tableau2net.analysis.report.finding import Finding, Findings, Json, Words, json_of, silent
 from tableau2net.analysis.report.pieces import Fact, yes
+from tableau2net.analysis.series.exact_integrals import energy_preserving, kept_degree
 from tableau2net.analysis.structure.low_storage import LowStorage, low_storage
 from tableau2net.analysis.structure.reducible import Reducible, reducible
 from tableau2net.analysis.structure.stage_graph import StageGraph, stage_graph
 from tableau2net.analysis.structure.symmetric import symmetric
 from tableau2net.analysis.structure.symplectic import symplectic, symplectic_separable
 from tableau2net.analysis.structure.tableau import fsal, globally_stiffly_accurate, imex_type, stiffly_accurate
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import ContinuousRungeKutta, RungeKutta, Scheme
 from tableau2net.step import lower
 from tableau2net.step.inverse import Inverse, inverted
 
@@ -25,6 +26,14 @@ def _symplectic(holds: bool | None, found: Findings) -> Iterator[Fact]:
         yield Fact("symplectic", ("for separable systems y₁' = f₁(y₂), y₂' = f₂(y₁)",))
     elif holds is not None:
         yield Fact("symplectic", (yes(holds),))
+
+
+def _energy(holds: bool | None, found: Findings) -> Iterator[Fact]:
+    """With exact integrals, and what is left of it with those of code."""
+    scheme: ContinuousRungeKutta = found.table  # type: ignore[assignment]  # what the row reads
+    if holds is not None:
+        kept = f"; with {scheme.gauss} Gauss nodes where H is a polynomial of degree {kept_degree(scheme)} at most"
+        yield Fact("energy preserving", (yes(holds), " with exact integrals", kept * holds))
 
 
 def _reducible(redundant: Reducible | None, found: Findings) -> Iterator[Fact]:
@@ -94,6 +103,9 @@ STRUCTURE = (
     Finding("structure.symplectic", "symplectic", symplectic, tell=_symplectic),
     Finding("structure.symplectic_separable", "symplectic for separable systems", symplectic_separable, tell=silent),
     Finding("structure.symmetric", "symmetric", symmetric),
+    Finding(
+        "structure.energy_preserving", "energy preserving", energy_preserving, reads=ContinuousRungeKutta, tell=_energy
+    ),
     Finding("structure.stiffly_accurate", "stiffly accurate", stiffly_accurate),
     Finding("structure.globally_stiffly_accurate", "globally stiffly accurate", globally_stiffly_accurate),
     Finding("structure.imex_type", "IMEX type", imex_type, words=IMEX_TYPES.__getitem__),
