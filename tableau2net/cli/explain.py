@@ -19,9 +19,11 @@ from tableau2net.codegen.emitted import program
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of, text_of
 from tableau2net.scheme import Scheme
+from tableau2net.scheme.lowering import Operator
 from tableau2net.step import Call, Cost, Passed, Solve, Step, cost, in_place
 from tableau2net.step.operation import Terms
 from tableau2net.step.passes.share import MAX_TERMS, terms
+from tableau2net.step.transform import LETTERS
 
 STATE = (128, 16, 32, 32)  # a state whose bytes are told, in float32
 BYTES = 4
@@ -165,6 +167,12 @@ class _Letters:
 
     def evaluation(self, call: Call) -> str:
         return f"{self.field(call)}({self.time(call)}, {', '.join(self.step.written_at(call))})"
+
+    def scaled(self, coefficient: Expr) -> str:
+        return f"{_factor(coefficient)} h"
+
+    def operator(self, kind: Operator, part: int) -> str:
+        return LETTERS[kind]
 
 
 def _factor(value: Expr) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sympy import Expr, S
+
 from tableau2net.codegen.expressions import Combination, literal, wrapped
 from tableau2net.errors import InputError
-from tableau2net.step import Assignment, Call, Combine, Evaluate, Operation, Solve, Step
+from tableau2net.scheme.lowering import Operator
+from tableau2net.step import Along, Assignment, Call, Combine, Evaluate, Operation, Solve, Step, Transform
 from tableau2net.step.liveness import in_place
 from tableau2net.step.operation import Terms
 from tableau2net.step.schedule import in_order
@@ -27,6 +30,7 @@ class Emission:
         handed to what a field has as its `solver`.
     asked: whether that solver is told if slopes are not wanted, which it then need not find.
     derivative: 2 where a field of y'' = f that depends on y' as well is called with it: the step has h·y'.
+    tolerance: of linear systems that are too large for their matrix.
     """
 
     field: Callable[[Call], str]
@@ -35,6 +39,7 @@ class Emission:
     solver: str = ""
     asked: bool = False
     derivative: int = 1
+    tolerance: float = 0.0
 
     def lines(self, step: Step, keep: Sequence[str] = ()) -> Iterator[str]:
         """An assignment for each operation, in order. A sum that is not needed any more is overwritten where nothing
@@ -44,22 +49,57 @@ class Emission:
         names = _storage(step, bases)
         last = _last(step, names, keep)
         living: list[str] = []  # made here and not yet let go
+        yield from self._linearised(step)
+        together = _together(step.operations)
         for i, op in enumerate(step.operations):
+            if op in together.values():
+                continue
             dead = [name for name in living if last[name] < i and name not in held]
             if dead and not isinstance(op, Combine):
                 yield f"del {', '.join(dead)}"
                 living = [name for name in living if name not in dead]
-            yield from self._operation(op, step, names, bases)
-            living += [n for n in (names[o.target] for o in op.members) if n not in living]
+            yield from self._operation(op, step, names, bases, together.get(op))
+            made = [o.target for each in (op, together.get(op)) if each for o in each.members]
+            living += [n for n in (names[target] for target in made) if n not in living]
 
-    def _operation(self, op: Operation, step: Step, names: dict[str, str], bases: dict[str, str]) -> Iterator[str]:
+    def _linearised(self, step: Step) -> Iterator[str]:
+        """The field's Jacobian at the state that the step begins with, or a matrix in its place, for linear systems."""
+        kinds = dict.fromkeys((op.operator, op.part) for op in step.flat() if isinstance(op, Transform))
+        writer = Torch(self, {}, step.states[0].name)
+        for kind, part in kinds:
+            if kind == "linear":
+                continue
+            own = 0 if kind == "matrix" else part
+            first = min((op.slot for op in step.calls if op.part == own), default=0)
+            call = Evaluate("", (writer.start,), S.Zero, first, own)
+            last = [f"tolerance={self.tolerance!r}"] + ["any_matrix=True"] * (kind == "matrix")
+            arguments = f"{self.field(call)}, {writer.time(call)}{writer.start}, {', '.join(last)}"
+            yield f"{writer.operator(kind, part)} = linearised({arguments})"
+
+    def _operation(
+        self,
+        op: Operation,
+        step: Step,
+        names: dict[str, str],
+        bases: dict[str, str],
+        beside: Assignment | None = None,
+    ) -> Iterator[str]:
         if isinstance(op, Solve):
             yield from self._solve(op, step, names)
+            return
+        if isinstance(beside, Along) and isinstance(op, Evaluate):
+            yield from wrapped(self._both(op, beside, Torch(self, names, step.states[0].name)))
             return
         for o in op.members:
             base = bases.get(o.target)
             text = o.written(Torch(self, names, step.states[0].name, base))
             yield from wrapped(text if base else f"{names[o.target]} = {text}")
+
+    def _both(self, op: Evaluate, along: Along, writer: Torch) -> str:
+        """A slope and the derivative along it, at one place."""
+        targets = f"{writer.name(op.target)}, {writer.name(along.target)}"
+        given = f"{writer.field(op)}, {writer.name(op.value)}, {self.combination.h}{along.in_time(writer)}"
+        return f"{targets} = slope_and_derivative({given})"
 
     def time(self, op: Call) -> str:
         """When an evaluation is made, as text."""
@@ -79,7 +119,13 @@ class Emission:
         pair = "tuple[tuple[Tensor, ...], tuple[Tensor, ...]]"
         yield ""
         yield f"def stages({', '.join(f'{name}: Tensor' for name in states)}) -> {pair}:"
-        yield from (f"    {o.target} = {o.written(writer)}" for o in evaluations)
+        together = _together(evaluations)
+        for o in evaluations:
+            beside = together.get(o)
+            if isinstance(beside, Along) and isinstance(o, Evaluate):
+                yield f"    {self._both(o, beside, writer)}"
+            elif o not in together.values():
+                yield f"    {o.target} = {o.written(writer)}"
         for i, o in enumerate(sums, 1):
             yield from (f"    {line}" for line in wrapped(f"new{i} = {o.written(writer)}"))
         yield f"    return {_tuple(f'new{i}' for i in range(1, len(sums) + 1))}, {_tuple(slopes)}"
@@ -156,11 +202,29 @@ class Torch:
         """The argument before the states, empty where the field is not given the time."""
         return f"{self.emission.time(call)}, " if self.emission.time_dependent else ""
 
+    def scaled(self, coefficient: Expr) -> str:
+        return self.emission.combination.scaled(coefficient)
+
+    def operator(self, kind: Operator, part: int) -> str:
+        return kind if part == (kind == "matrix") else f"{kind}_{part + 1}"
+
     def evaluation(self, call: Call) -> str:
         values = [self.name(value) for value in call.values]
         if self.emission.derivative == 2:
             values[1:] = [f"{value} / h" for value in values[1:]]
         return f"{self.field(call)}({self.time(call)}{', '.join(values)})"
+
+
+def _together(operations: Sequence[Operation]) -> dict[Operation, Along]:
+    """The derivatives along a slope, by the evaluation of that slope at the same place: both come of one call."""
+    slopes = {op.target: op for op in operations if isinstance(op, Evaluate)}
+    found: dict[Operation, Along] = {}
+    for op in operations:
+        if isinstance(op, Along) and op.direction in slopes:
+            slope = slopes[op.direction]
+            if op.place == slope.place and len(slope.values) == 1:
+                found.setdefault(slope, op)
+    return found
 
 
 def _begin(sum_: Combine, op: Solve, step: Step) -> str:

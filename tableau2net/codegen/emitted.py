@@ -19,9 +19,10 @@ from tableau2net.codegen.names import attributes
 from tableau2net.codegen.startup import depth, slope_weight, startup
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Assignment, Call, Combine, Solve, Step, lower, prune
+from tableau2net.step import Along, Assignment, Call, Combine, Solve, Step, lower, prune
 from tableau2net.step.inverse import ITSELF, Inverse, inverted
 from tableau2net.step.optimise import Passed, optimise
+from tableau2net.step.passes import timeless
 from tableau2net.step.passes.common import each
 
 H = sympy.Symbol("h")
@@ -123,7 +124,7 @@ class Program:
             )
             times = self.options.iterations if apart else 1
             for o in op.members:
-                if isinstance(o, Call):
+                if isinstance(o, Call) and not isinstance(o, Along):  # which is that of an evaluation
                     found[self.first_field(o.part) if first else self.field(o)] += times
         return list(found.values())
 
@@ -139,7 +140,7 @@ class Program:
         combination = Combination(fields, self.factors, h, self.mixed)
         asked = o.solver == "gradient" and o.gradient == "start"
         choose = (lambda op: self.first_field(op.part)) if first else self.field
-        return Emission(choose, combination, o.time_dependent, solver, asked, step.derivative)
+        return Emission(choose, combination, o.time_dependent, solver, asked, step.derivative, o.tolerance)
 
     @cached_property
     def factors(self) -> dict[tuple[Expr, bool], str]:
@@ -188,6 +189,7 @@ def program(scheme: Scheme, options: Options) -> Program:
     assert isinstance(options.start, Scheme)  # a name was loaded when the options were made
     learnt, numbers = public.numbered(scheme.name, options.start.name)
     step = _with_error(lower(learnt.scheme)) if "error" in options.reveal else lower(learnt.scheme)
+    step = step if options.time_dependent else timeless(step)
     one_field = options.step_weights == "shared"
     back = None
     if options.backward == "reversible":

@@ -112,6 +112,13 @@ class Combination:
     def _weight(self, weight: Expr) -> str:
         return literal(weight) if weight.is_number else self.learnt[weight, False]
 
+    def scaled(self, coefficient: Expr) -> str:
+        """A coefficient times what a field value counts with."""
+        if not coefficient.is_number:
+            return self.learnt[coefficient, True]
+        number = literal(coefficient)
+        return {"1": self.h, "-1": f"-{self.h}"}.get(number, f"{number} * {self.h}")
+
     def factor(self, coefficient: Expr, value: str) -> str:
         """What a value is multiplied by."""
         return self._factor(coefficient, value) if coefficient.is_number else self.learnt[coefficient, True]
@@ -130,10 +137,7 @@ class Combination:
         return f".add{mark}({value}, alpha={factor})"
 
     def _factor(self, coefficient: Expr, value: str) -> str:
-        number = literal(coefficient)
-        if value not in self.fields:
-            return number
-        return {"1": self.h, "-1": f"-{self.h}"}.get(number, f"{number} * {self.h}")
+        return self.scaled(coefficient) if value in self.fields else literal(coefficient)
 
 
 Term = tuple[Expr, str]

@@ -44,7 +44,8 @@ def reversible_form(step: Step, name: str, coupling: Expr | None, one_field: boo
             )
         return coupled(step, coupling)
     if inverted(step, one_field=one_field) is None:
-        way = "backward='checkpoint'" if step.history or step.derivative != 1 else "coupling='999/1000' too"
+        coupled_too = step.plain and not step.history and step.derivative == 1
+        way = "backward='checkpoint'" if not coupled_too else "coupling='999/1000' too"
         raise InputError(f"backward='reversible': {name} has no inverse that is free of solving; write {way}")
     return step
 

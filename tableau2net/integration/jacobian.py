@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tableau2net.runtime.dense_jacobian import by_autograd
 from tableau2net.runtime.vectors import Layout
 
 DIFFERENCED = 10  # numbers in a state up to which so many evaluations cost less than autograd does
@@ -21,7 +22,7 @@ def jacobian(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor) -> Tenso
     sizes = [abs(x) for x in layout.join((y,)).tolist()]
     exact = len(sizes) > DIFFERENCED or any(0 < x < MIXED * max(sizes) for x in sizes)
     if exact and not torch.is_inference_mode_enabled():
-        found = _by_autograd(field, t, y, layout)
+        found = by_autograd(lambda point: layout.join((field(t, layout.split(point)[0]),)), layout.join((y,)))
         if found is not None:
             return found
     return _by_differences(field, t, y, layout, _steps(sizes, y.shape)).detach()
@@ -33,29 +34,6 @@ def _steps(sizes: list[float], shape: torch.Size) -> list[float]:
     width = len(sizes) // (shape[0] if len(shape) > 1 else 1)
     rows = [1e-3 * max(sizes[i : i + width]) for i in range(0, len(sizes), width)]
     return [max(x, rows[i // width]) or 1.0 for i, x in enumerate(sizes)]
-
-
-def _by_autograd(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor, layout: Layout) -> Tensor | None:
-    with torch.enable_grad():
-        point = layout.join((y,)).clone().requires_grad_()
-        image = layout.join((field(t, layout.split(point)[0]),))
-    if not image.requires_grad:
-        return None
-    rows = torch.eye(len(point), dtype=point.dtype, device=point.device)
-    found: Tensor | None
-    try:
-        (found,) = torch.autograd.grad(image, point, rows, is_grads_batched=True, allow_unused=True, retain_graph=True)
-    except (RuntimeError, NotImplementedError):  # an operation that cannot be batched
-        found = _row_by_row(image, point, rows)
-    return None if found is None else found.detach()
-
-
-def _row_by_row(image: Tensor, point: Tensor, rows: Tensor) -> Tensor | None:
-    try:
-        found = [torch.autograd.grad(image, point, row, retain_graph=True, allow_unused=True)[0] for row in rows]
-    except (RuntimeError, NotImplementedError):  # one that has no derivative
-        return None
-    return None if found[0] is None else torch.stack(found)
 
 
 def _by_differences(

@@ -17,6 +17,7 @@ from tableau2net.step import lower
 
 HIGHEST = 8  # no table's stages give an interpolant of an order nearly as high as more than this
 LARGEST = 1e3  # weight of an interpolant: beyond, what cancels between them is more than it is worth
+LINEAR = 1e-10  # of the linear systems of a step, relative to their right sides, where they are too large for a matrix
 
 
 class TakenStep(NamedTuple):
@@ -32,7 +33,7 @@ def generated(scheme: Scheme, reveal: tuple[str, ...] = ()) -> type[CompiledBloc
     """The class of a scheme whose static `step` is taken; its implicit stages are solved by what fields have for it."""
     options: CompileOptions = {"time_dependent": True, "statistics": "shared", "reveal": reveal}
     if not lower(scheme).explicit:
-        options["solver"] = "field"
+        options |= {"solver": "field", "tolerance": LINEAR}
     return compile(scheme, **options)
 
 

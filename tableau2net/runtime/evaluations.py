@@ -220,6 +220,11 @@ def evaluation(field: Any, number: int) -> Callable[..., Any]:
     return at
 
 
+def last_evaluation(field: Any) -> Callable[..., Any]:
+    """A field at its last evaluation, or where there was none yet at the first; it is not counted."""
+    return partial(field.at, max(0, field.calls - 1)) if isinstance(field, InOrder) else field
+
+
 def in_order(*fields: Any, again: bool = False) -> tuple[Any, ...]:
     """The fields of a step, in it: those that have statistics of their evaluations take them in the order of the calls.
 

@@ -103,7 +103,16 @@ class Along(Call):
             return rf"\left({inside}\right)\left({notation.time(self)}, {at}\right)"
         if notation.language == "text":
             return f"d{field}({notation.time(self)}, {at}; {u or '0'}, {self.moved}·h)"
-        raise NotImplementedError("Along in torch")
+        return f"slope_along({field}, {at}{', ' + u if u else ', None'}{self.in_time(notation)})"
+
+    def in_time(self, notation: Notation) -> str:
+        """The last arguments of its function in code: the time, how far it moves, and h or −h, whichever goes into the
+        step; nothing where time stands still, or fields do not know it."""
+        time = notation.time(self)
+        if not time or self.moved.is_zero:
+            return f", {time[:-2]}" if time else ""
+        inward = S.One if self.time.is_number and self.time <= Rational(1, 2) else S.NegativeOne
+        return f", {time}{notation.scaled(self.moved)}, {notation.scaled(inward)}"
 
     def saved(self, learnt: object) -> Iterable[str]:
         return self.operands

@@ -74,7 +74,9 @@ class NumberValues(Protocol):
 
 
 class Notation(Protocol):
-    """What an operation is written with. language: of the text, so that one may say a thing in its own words."""
+    """What an operation is written with. language: of the text, so that one may say a thing in its own words.
+
+    scaled: a coefficient times h.  operator: what a step's operator is called in code."""
 
     @property
     def language(self) -> Literal["text", "latex", "torch"]: ...
@@ -83,6 +85,8 @@ class Notation(Protocol):
     def field(self, call: Call) -> str: ...
     def time(self, call: Call) -> str: ...
     def evaluation(self, call: Call) -> str: ...
+    def scaled(self, coefficient: Expr) -> str: ...
+    def operator(self, kind: Operator, part: int) -> str: ...
 
 
 class Operation(ABC):
@@ -181,6 +185,11 @@ class Call(Assignment):
     slot: int
     part: int = 0
     reads: tuple[int, ...] = (0,)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where it is called, and which field."""
+        return self.values, self.time, self.slot, self.part, self.reads
 
     @property
     def value(self) -> str:

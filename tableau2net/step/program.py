@@ -19,7 +19,7 @@ from tableau2net.scheme.parameters import Parameter
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Call, Kind, Operation, Solve, Terms
-from tableau2net.step.transform import Transform
+from tableau2net.step.transform import LETTERS, Transform
 
 VELOCITY = (S.Zero, S.One)  # the Nordsieck vector h·y'
 
@@ -207,6 +207,12 @@ class _Plain:
 
     def time(self, call: Call) -> str:
         return f"t + {call.time}·h"
+
+    def scaled(self, coefficient: Expr) -> str:
+        return f"({coefficient})·h"
+
+    def operator(self, kind: Operator, part: int) -> str:
+        return LETTERS[kind]
 
     def evaluation(self, call: Call) -> str:
         return f"{self.field(call)}({self.time(call)}, {', '.join(self.step.written_at(call))})"

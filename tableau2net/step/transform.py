@@ -16,6 +16,8 @@ from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Element, Kind, Notation, NumberValues, SeriesValues, Terms, Vector
 
+LETTERS = {"linear": "L", "jacobian": "J", "matrix": "A"}
+
 
 @dataclass(frozen=True)
 class Transform(Assignment):
@@ -110,7 +112,18 @@ class Transform(Assignment):
         return list(mpmath.lu_solve(system, mpmath.matrix(value)))
 
     def written(self, notation: Notation) -> str:
+        value, operator = notation.name(self.value), notation.operator(self.operator, self.part)
+        scale = self.function.gamma if isinstance(self.function, Resolvent) else S.One
         if notation.language == "torch":
-            raise NotImplementedError("Transform in torch")
-        letter = {"linear": "L", "jacobian": "J", "matrix": "A"}[self.operator]
-        return f"g(h {letter}) {notation.name(self.value)}"
+            method = {Resolvent: "resolvent", Identity: "product"}.get(type(self.function))
+            if method is None or self.operator == "linear":
+                raise NotImplementedError("Transform in torch")
+            return f"{operator}.{method}({notation.scaled(scale)}, {value})"
+        scaled = f"{notation.scaled(scale)} {operator}"
+        if isinstance(self.function, Identity):
+            return f"{scaled} {value}"
+        if not isinstance(self.function, Resolvent):
+            return f"g(h {operator}) {value}"
+        if notation.language == "latex":
+            return rf"\left(I - {scaled}\right)^{{-1}} {value}"
+        return f"(I - {scaled})^-1 {value}"

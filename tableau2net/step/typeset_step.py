@@ -9,11 +9,13 @@ from sympy import Expr
 
 from tableau2net.exact.typeset_numbers import latex_number
 from tableau2net.scheme import Scheme
+from tableau2net.scheme.lowering import Operator
 from tableau2net.scheme.typeset.latex import latex as scheme_latex
 from tableau2net.scheme.typeset.latex import linear_combination
 from tableau2net.step.lower import lower
 from tableau2net.step.operation import Call, Solve, Terms
 from tableau2net.step.program import Step
+from tableau2net.step.transform import LETTERS
 
 
 def latex(step: Step) -> str:
@@ -51,6 +53,12 @@ class _Latex:
 
     def time(self, call: Call) -> str:
         return _time(call.time)
+
+    def scaled(self, coefficient: Expr) -> str:
+        return f"{'' if coefficient == 1 else latex_number(coefficient) + ' '}h"
+
+    def operator(self, kind: Operator, part: int) -> str:
+        return LETTERS[kind]
 
     def evaluation(self, call: Call) -> str:
         values = [self.name(value) for value in call.values]
@@ -95,6 +103,7 @@ def _index(age: int) -> str:
 SPELLINGS = (  # of the names that the lowering gives; \1 and \2 are numbers
     (r"k(\d+)", r"k_{\1}"),
     (r"k(\d+)_(\d+)", r"k^{[\2]}_{\1}"),
+    (r"([guvr])(\d+)", r"\1_{\2}"),
     (r"k(\d+)_prev", r"k^{(n-1)}_{\1}"),
     (r"y(\d+)", r"Y_{\1}"),
     (r"y(\d+)_(\d+)", r"Y^{[\1]}_{\2}"),
@@ -106,6 +115,7 @@ SPELLINGS = (  # of the names that the lowering gives; \1 and \2 are numbers
     (r"hv_new", r"h y'_{n+1}"),
     (r"hv_hat", r"h \\hat{y}'_{n+1}"),
     (r"f_n", r"f_n"),
+    (r"f_t", r"\\dot{f}_n"),
     (r"f_n_(\d+)", r"f^{[\1]}_n"),
     (r"f_new", r"f_{n+1}"),
     (r"f_new_(\d+)", r"f^{[\1]}_{n+1}"),

@@ -6,6 +6,7 @@ from tableau2net.step.passes.isolate import isolate
 from tableau2net.step.passes.prune import prune
 from tableau2net.step.passes.rename import rename
 from tableau2net.step.passes.share import share
+from tableau2net.step.passes.timeless import timeless
 from tableau2net.step.passes.unify import unify
 
-__all__ = ["arrange", "fsal", "isolate", "prune", "rename", "share", "unify"]
+__all__ = ["arrange", "fsal", "isolate", "prune", "rename", "share", "timeless", "unify"]
