@@ -117,7 +117,7 @@ def test_the_matrix_of_a_w_method_may_be_the_fields_own():
     assert not torch.allclose(t2n.compile(exact)([f], h=0.5)(y), got)
 
 
-@pytest.mark.parametrize("scheme", ["ros3p", TDRK])
+@pytest.mark.parametrize("scheme", [pytest.param("ros3p", marks=pytest.mark.slow), TDRK])
 def test_normalised_and_random_fields(scheme):
     """Running statistics count each evaluation once; a mask is the same where one evaluation is made again."""
     f = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5)).double()
@@ -189,7 +189,9 @@ def test_no_time_outside_the_step_is_asked_for():
         t2n.integrate(scheme, only_inside, [1.0], 1, 0, steps=4)
 
 
-@pytest.mark.parametrize("scheme", ["rosenbrock-euler", pytest.param("rodas3", marks=pytest.mark.slow), TDRK])
+@pytest.mark.parametrize(
+    "scheme", ["rosenbrock-euler", *(pytest.param(s, marks=pytest.mark.slow) for s in ("rodas3", TDRK))]
+)
 def test_a_residual_network_by_it_is_trained(scheme):
     net = t2n.create_model("resnet8", scheme=scheme, widths=(4, 4, 4), h=0.1)
     x = torch.randn(2, 3, 8, 8)
