@@ -57,7 +57,7 @@ def source_of(scheme: Scheme, options: Options) -> tuple[str, str]:
 
 SUPPORT = {
     "stage_solve": ("Solver", "solve"),
-    "derivatives": ("slope_along", "slope_and_derivative"),
+    "slope_along": ("slope_along", "slope_and_derivative"),
     "linearised": ("linearised",),
     "resolved": ("own_solver", "resolved"),
     "construction": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),

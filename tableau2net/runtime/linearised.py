@@ -12,11 +12,11 @@ from torch import Tensor
 
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.dense_jacobian import jacobian_matrix
-from tableau2net.runtime.derivatives import draws, tangent
 from tableau2net.runtime.evaluations import last_evaluation
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import Jacobian, gmres
 from tableau2net.runtime.random_state import RandomState
+from tableau2net.runtime.slope_along import draws, tangent
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, adjoint
 from tableau2net.runtime.statistics import frozen_statistics
 from tableau2net.runtime.vectors import Layout

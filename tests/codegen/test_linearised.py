@@ -11,7 +11,7 @@ from torch import nn
 
 import tableau2net as t2n
 from tableau2net.runtime import linearised
-from tableau2net.runtime.derivatives import slope_along
+from tableau2net.runtime.slope_along import slope_along
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 
