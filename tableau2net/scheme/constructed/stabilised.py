@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from sympy import Integer
+from sympy import Rational
 
 from tableau2net.scheme.constructed.fractions import explicit_table
 from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
@@ -100,7 +100,7 @@ def _family(
     recursion: Recursion,
     damping: Fraction | int,
     order: int,
-    interval: Callable[[int], int] | None = None,
+    interval: Callable[[int], Fraction | int | None] = lambda s: None,
 ) -> SchemePattern:
     return SchemePattern(
         pattern=name + "-{}",
@@ -108,11 +108,20 @@ def _family(
         build=partial(method, recursion, Fraction(damping)),
         title=lambda s: f"{title}, {count(s, 'stage')}",
         reference=reference,
-        claims=lambda s: (
-            {"order": order, "explicit": True} | ({} if interval is None else {"real_interval": Integer(interval(s))})
-        ),
+        claims=lambda s: {"order": order, "explicit": True} | _claimed(interval(s)),
         listed=5,
     )
+
+
+def _claimed(interval: Fraction | int | None) -> dict[str, Rational]:
+    """The real interval, where a formula has it."""
+    whole = Fraction(interval or 0)
+    return {"real_interval": Rational(whole.numerator, whole.denominator)} if interval else {}
+
+
+def _even(numerator: Callable[[int], int], below: int) -> Callable[[int], Fraction | None]:
+    """A formula that holds for an even number of stages: with an odd one the interval is longer."""
+    return lambda s: None if s % 2 else Fraction(numerator(s), below)
 
 
 MEYER = "Meyer, Balsara and Aslam 2014, J. Comput. Phys. 257, pp. 594-626"
@@ -136,11 +145,16 @@ register_scheme_patterns(
     _family(
         "rkl1", "Runge–Kutta–Legendre, of order one", MEYER, first_order, legendre, 0, 1, lambda s: s * s + s
     ),
-    _family("rkl2", "Runge–Kutta–Legendre, of order two", MEYER, second_order, legendre, 0, 2),
     _family(
-        "rkg1", "Runge–Kutta–Gegenbauer, of order one", SKARAS, first_order, gegenbauer(Fraction(3, 2)), 0, 1
+        "rkl2", "Runge–Kutta–Legendre, of order two", MEYER, second_order, legendre, 0, 2,
+        _even(lambda s: s * s + s - 2, 2),
     ),
     _family(
-        "rkg2", "Runge–Kutta–Gegenbauer, of order two", SKARAS, second_order, gegenbauer(Fraction(3, 2)), 0, 2
+        "rkg1", "Runge–Kutta–Gegenbauer, of order one", SKARAS, first_order, gegenbauer(Fraction(3, 2)), 0, 1,
+        lambda s: Fraction(s * s + 3 * s, 2),
+    ),
+    _family(
+        "rkg2", "Runge–Kutta–Gegenbauer, of order two", SKARAS, second_order, gegenbauer(Fraction(3, 2)), 0, 2,
+        _even(lambda s: (s + 4) * (s - 1), 3),
     ),
 )  # fmt: skip
