@@ -40,6 +40,7 @@ from tableau2net.analysis.ssp.shu_osher import ShuOsher, shu_osher
 from tableau2net.analysis.stability import Stability, discovery_stable, effective_step, stability, zero_stable
 from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
 from tableau2net.analysis.stability.phase import phase_series
+from tableau2net.analysis.stability.step_control import step_control
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 from tableau2net.analysis.structure.stage_graph import stage_graph
 
@@ -108,6 +109,7 @@ __all__ = [
     "stability_function",
     "stage_graph",
     "stage_order",
+    "step_control",
     "stiffly_accurate",
     "structure",
     "summation_by_parts",

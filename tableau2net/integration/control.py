@@ -10,13 +10,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from tableau2net.analysis.stability.step_control import LAWS
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
 from tableau2net.runtime.vectors import Layout
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0  # of the factor between one step and the next
-BETA = 0.04  # the integral part's share: Gustafsson's stabilisation as in DOPRI5 (HW II, IV.2)
 AFTER_FAILURE = 0.25  # where the error is no number, or stages were not solved
 STAGES = 0.01  # of the tolerance that implicit stages may take
 
@@ -160,7 +160,8 @@ class Controller:
 
     def __init__(self, order: int) -> None:
         """order: q + 1 where the error estimate is O(h^(q + 1))."""
-        self.alpha = 1 / order - 0.75 * BETA
+        first, second = LAWS["PI"].betas(order)
+        self.alpha, self.beta = float(first), -float(second)
         self.plain = 1 / order
         self.old = 1e-4
         self.rejected = False
@@ -168,7 +169,7 @@ class Controller:
     def accepted(self, size: float) -> float:
         """The factor after a step with this error."""
         size = max(size, 1e-10)
-        wanted: float = SAFETY * size**-self.alpha * self.old**BETA
+        wanted: float = SAFETY * size**-self.alpha * self.old**self.beta
         factor = min(LARGEST, max(SMALLEST, wanted))
         if self.rejected:  # a step that has just failed is not tried larger at once
             factor = min(factor, 1.0)

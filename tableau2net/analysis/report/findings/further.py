@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from tableau2net.analysis.series.conjugacy import (
     symplectic_order,
 )
 from tableau2net.analysis.stability.internal import Amplification, internal_amplification
+from tableau2net.analysis.stability.step_control import StepControl, step_control
 from tableau2net.errors import InputError
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -35,6 +36,13 @@ def further(asked: bool) -> tuple[Finding, ...]:
             _internal,
             words=_amplified,
             json=lambda found: ABSENT if found is None else _amplified_json(found),
+        ),
+        row(
+            "step_control",
+            "step control at rest",
+            step_control,
+            words=_resting,
+            json=lambda found: ABSENT if found is None else _control_json(found),
         ),
         *(
             row(
@@ -82,3 +90,26 @@ def _amplified(found: Amplification) -> Words:
 def _amplified_json(found: Amplification) -> Json:
     at = [found.at.real, found.at.imag]
     return {"largest": json_of(found.largest), "at": at, "stage": found.stage}
+
+
+def _resting(found: StepControl) -> Words:
+    """``I at 41, 74–82°; PI everywhere``: where on the boundary of stability, by the angle from the negative axis."""
+    return "; ".join(f"{name} {_where(found, stable)}" for name, stable in found.stable.items())
+
+
+def _where(found: StepControl, stable: Sequence[bool | None]) -> str:
+    if all(stable):
+        return "everywhere"
+    runs: list[list[float]] = []
+    before: bool | None = False
+    for point, holds in zip(found.points, stable, strict=True):
+        if holds:
+            runs = [*runs[:-1], [*runs[-1], point.angle]] if before else [*runs, [point.angle]]
+        before = holds
+    spans = (f"{run[0]:.0f}–{run[-1]:.0f}" if len(run) > 1 else f"{run[0]:.0f}" for run in runs)
+    return f"at {', '.join(spans)}°" if runs else "nowhere"
+
+
+def _control_json(found: StepControl) -> Json:
+    stable = {name: list(row) for name, row in found.stable.items()}
+    return {"order": found.order, "angles": [p.angle for p in found.points], "stable": stable}
