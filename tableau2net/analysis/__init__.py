@@ -14,6 +14,7 @@ from tableau2net.analysis.region import Region, a_stable_region, region_text, ze
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
+from tableau2net.analysis.search.optimise import Optimum, optimise
 from tableau2net.analysis.search.repairs import Repair, Repairs, repairs
 from tableau2net.analysis.search.solve_order import OrderSolution, solve_order
 from tableau2net.analysis.series.b_series import BSeries, exact_series
@@ -49,6 +50,7 @@ __all__ = [
     "SSP",
     "BSeries",
     "Claim",
+    "Optimum",
     "Order",
     "OrderSolution",
     "Region",
@@ -89,6 +91,7 @@ __all__ = [
     "modified_symbol",
     "modifying_integrator",
     "moments",
+    "optimise",
     "order",
     "order_conditions",
     "order_conditions_of",

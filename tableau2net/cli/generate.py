@@ -55,6 +55,15 @@ def generate(
     value: Annotated[list[str] | None, typer.Option(help="PARAMETER=NUMBER: where it starts.")] = None,
     zero_stable: Annotated[bool, typer.Option("--zero-stable", help="Insist on zero-stable members.")] = False,
     a_stable: Annotated[bool, typer.Option("--a-stable", help="Runge–Kutta: insist on A-stable members.")] = False,
+    minimise: Annotated[
+        str | None, typer.Option(help="Runge–Kutta: the member with the least principal-error-norm.")
+    ] = None,
+    maximise: Annotated[
+        str | None, typer.Option(help="Runge–Kutta: that with the largest ssp, real-interval or imaginary-interval.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option(help="PARAMETER=LOW:HIGH: where the best is sought, as in c2=0:1.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the scheme.")] = "",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write. [default: the terminal]")
@@ -70,6 +79,9 @@ def generate(
         "collocation": collocation,
     }
     shape = _one_shape([s for s, chosen in shapes.items() if chosen], explicit)
+    goal, box = _goal(minimise, maximise, bounds), _bounds(bounds or [])
+    if goal is not None and family != "runge-kutta":
+        raise InputError(f"--{'minimise' if minimise else 'maximise'}: is of runge-kutta, not of {family}")
     fixed, values = _pairs(fix or [], "--fix"), _pairs(value or [], "--value")
     space = {"derivative": derivative, "offsets": offsets, "left": left, "symmetric": symmetric or None}
     if family == "stencil":
@@ -112,7 +124,50 @@ def generate(
         )
     else:
         raise InputError(f"family {family!r}: write one of {', '.join(FAMILIES)}")
+    if goal is not None:
+        _optimum(found, goal, box, output, json)
+        return
     _write(found, _regions(found, a_stable), output, json)
+
+
+def _goal(minimise: str | None, maximise: str | None, bounds: list[str] | None) -> str | None:
+    from tableau2net.analysis.search.optimise import MAXIMISED, MINIMISED
+
+    if minimise is not None and maximise is not None:
+        raise InputError("--minimise and --maximise: choose one")
+    for option, asked, known in (("--minimise", minimise, MINIMISED), ("--maximise", maximise, MAXIMISED)):
+        if asked is not None and asked not in known:
+            raise InputError(f"{option} {asked}: one of {', '.join(known)}")
+    if bounds and minimise is None and maximise is None:
+        raise InputError("--bounds: is of --minimise or --maximise; leave it out")
+    return minimise or maximise
+
+
+def _bounds(bounds: list[str]) -> dict[str, tuple[object, object]]:
+    box: dict[str, tuple[object, object]] = {}
+    for name, given in _pairs(bounds, "--bounds").items():
+        low, colon, high = given.partition(":")
+        if not colon:
+            raise InputError(f"--bounds {name}={given}: write the lower and the upper, as in {name}=0:1")
+        box[name] = (low, high)
+    return box
+
+
+def _optimum(
+    family: Scheme, goal: str, bounds: dict[str, tuple[object, object]], output: Path | None, json: bool
+) -> None:
+    """The best member of the family: what it is worth goes to stderr, where the file is not said as JSON."""
+    from tableau2net.analysis.search.optimise import optimise
+
+    best = optimise(family, goal, bounds=bounds)
+    file = f"# {best}\n{dumps(best.table)}"
+    if output is not None:
+        write_atomically(output, file)
+        print(f"{printable(output)}: {best}", file=sys.stderr)
+    if json:
+        print_json(best.to_dict() | {"file": file})
+    elif output is None:
+        print(file, end="")
 
 
 def _stencil(
