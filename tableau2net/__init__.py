@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import check as check
     from tableau2net.analysis import effective_order as effective_order
     from tableau2net.analysis import exact_series as exact_series
+    from tableau2net.analysis import optimal_stability_polynomial as optimal_stability_polynomial
     from tableau2net.analysis import optimise as optimise
     from tableau2net.analysis import order as order
     from tableau2net.analysis import order_conditions_of as order_conditions_of
@@ -86,7 +87,7 @@ _EXPORTS = {  # module: the names that come from it
     "analysis": (
         *("BSeries", "Report", "RootedTree", "bseries", "cfl", "check", "effective_order", "exact_series", "order"),
         *("order_conditions_of", "register_finding", "report", "shu_osher", "zero_stable"),
-        *("optimise", "repairs", "solve_order"),
+        *("optimal_stability_polynomial", "optimise", "repairs", "solve_order"),
     ),
     "codegen": ("compile",),
     "errors": ("InputError",),

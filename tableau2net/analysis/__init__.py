@@ -14,9 +14,14 @@ from tableau2net.analysis.region import Region, a_stable_region, region_text, ze
 from tableau2net.analysis.report.claims import Claim, Verdict, check
 from tableau2net.analysis.report.register import register_finding
 from tableau2net.analysis.report.report import Report, Structure, report, structure
-from tableau2net.analysis.search.optimise import Optimum, optimise
+from tableau2net.analysis.search.best_member import Optimum, optimise
 from tableau2net.analysis.search.repairs import Repair, Repairs, repairs
 from tableau2net.analysis.search.solve_order import OrderSolution, solve_order
+from tableau2net.analysis.search.stability_polynomial import (
+    StabilityPolynomial,
+    optimal_stability_polynomial,
+    realised,
+)
 from tableau2net.analysis.series.b_series import BSeries, exact_series
 from tableau2net.analysis.series.conjugacy import (
     conjugate_energy_order,
@@ -61,6 +66,7 @@ __all__ = [
     "RootedTree",
     "ShuOsher",
     "Stability",
+    "StabilityPolynomial",
     "StencilTerm",
     "Structure",
     "Verdict",
@@ -91,6 +97,7 @@ __all__ = [
     "modified_symbol",
     "modifying_integrator",
     "moments",
+    "optimal_stability_polynomial",
     "optimise",
     "order",
     "order_conditions",
@@ -98,6 +105,7 @@ __all__ = [
     "phase_series",
     "points_per_wavelength",
     "positivity_limit",
+    "realised",
     "reduced",
     "region_text",
     "register_finding",

@@ -131,7 +131,7 @@ def generate(
 
 
 def _goal(minimise: str | None, maximise: str | None, bounds: list[str] | None) -> str | None:
-    from tableau2net.analysis.search.optimise import MAXIMISED, MINIMISED
+    from tableau2net.analysis.search.best_member import MAXIMISED, MINIMISED
 
     if minimise is not None and maximise is not None:
         raise InputError("--minimise and --maximise: choose one")
@@ -157,7 +157,7 @@ def _optimum(
     family: Scheme, goal: str, bounds: dict[str, tuple[object, object]], output: Path | None, json: bool
 ) -> None:
     """The best member of the family: what it is worth goes to stderr, where the file is not said as JSON."""
-    from tableau2net.analysis.search.optimise import optimise
+    from tableau2net.analysis.search.best_member import optimise
 
     best = optimise(family, goal, bounds=bounds)
     file = f"# {best}\n{dumps(best.table)}"

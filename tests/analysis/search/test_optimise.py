@@ -11,7 +11,7 @@ from sympy import Rational, sqrt
 import tableau2net as t2n
 from tableau2net.analysis import errors, ssp, stability
 from tableau2net.analysis.generate import generate_runge_kutta
-from tableau2net.analysis.search import objectives
+from tableau2net.analysis.search import member_worth
 from tableau2net.errors import InputError
 from tableau2net.scheme.file import loads
 
@@ -81,12 +81,12 @@ def test_floats_agree_with_the_exact_findings(c2, c3):
         return
     family = generate_runge_kutta(3, 3, seconds=None)
     member = family.with_values(c2=Rational(c2), c3=Rational(c3))
-    A, b = objectives.tableau_of(family)(np.array([float(c2), float(c3)]))
-    assert -objectives.error_norm(3)(A, b) == pytest.approx(float(errors(member).principal.euclidean), rel=1e-9)
-    assert max(0.0, objectives.ssp_radius(A, b)) == pytest.approx(float(ssp(member).coefficient), abs=1e-6)
+    A, b = member_worth.tableau_of(family)(np.array([float(c2), float(c3)]))
+    assert -member_worth.error_norm(3)(A, b) == pytest.approx(float(errors(member).principal.euclidean), rel=1e-9)
+    assert max(0.0, member_worth.ssp_radius(A, b)) == pytest.approx(float(ssp(member).coefficient), abs=1e-6)
     found = stability(member)
-    assert objectives.real_reach(A, b) == pytest.approx(float(found.real_interval), rel=1e-9)
-    assert objectives.imaginary_reach(A, b) == pytest.approx(float(found.imaginary_interval), rel=1e-9)
+    assert member_worth.real_reach(A, b) == pytest.approx(float(found.real_interval), rel=1e-9)
+    assert member_worth.imaginary_reach(A, b) == pytest.approx(float(found.imaginary_interval), rel=1e-9)
 
 
 def test_bad_input():

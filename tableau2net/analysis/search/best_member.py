@@ -15,8 +15,8 @@ from sympy import CRootOf, Expr, Rational, oo
 from tableau2net.analysis.budget import budget
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.error_constants import errors
-from tableau2net.analysis.search import objectives
-from tableau2net.analysis.search.objectives import Array, Objective, tableau_of
+from tableau2net.analysis.search import member_worth
+from tableau2net.analysis.search.member_worth import Array, Objective, tableau_of
 from tableau2net.analysis.ssp import ssp
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.analysis.stability import stability
@@ -149,11 +149,11 @@ def _box(scheme: RungeKutta, bounds: Mapping[str, tuple[object, object]]) -> lis
 
 def _objective(goal: str, order: int) -> Objective:
     if goal == "principal-error-norm":
-        return objectives.error_norm(order)
+        return member_worth.error_norm(order)
     reach: dict[str, Objective] = {
-        "ssp": objectives.ssp_radius,
-        "real-interval": objectives.real_reach,
-        "imaginary-interval": objectives.imaginary_reach,
+        "ssp": member_worth.ssp_radius,
+        "real-interval": member_worth.real_reach,
+        "imaginary-interval": member_worth.imaginary_reach,
     }
     return reach[goal]
 
