@@ -47,6 +47,10 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import IntegrationError as IntegrationError
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
+    from tableau2net.nn import DenseMatrix as DenseMatrix
+    from tableau2net.nn import Diagonal as Diagonal
+    from tableau2net.nn import Fourier as Fourier
+    from tableau2net.nn import Krylov as Krylov
     from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import field as field
@@ -61,6 +65,8 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import AdditiveRungeKutta as AdditiveRungeKutta
     from tableau2net.scheme import ContinuousRungeKutta as ContinuousRungeKutta
     from tableau2net.scheme import Equation as Equation
+    from tableau2net.scheme import ExponentialMultistep as ExponentialMultistep
+    from tableau2net.scheme import ExponentialRungeKutta as ExponentialRungeKutta
     from tableau2net.scheme import GeneralLinear as GeneralLinear
     from tableau2net.scheme import Multistep as Multistep
     from tableau2net.scheme import Parameter as Parameter
@@ -75,6 +81,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import adjoint as adjoint
     from tableau2net.scheme import compose as compose
     from tableau2net.scheme import costate as costate
+    from tableau2net.scheme import lawson as lawson
     from tableau2net.scheme import list_schemes as list_schemes
     from tableau2net.scheme import list_stencils as list_stencils
     from tableau2net.scheme import load as load
@@ -93,6 +100,7 @@ _EXPORTS = {  # module: the names that come from it
     "errors": ("InputError",),
     "integration": ("Event", "IntegrationError", "Solution", "integrate"),
     "nn": (
+        *("DenseMatrix", "Diagonal", "Fourier", "Krylov"),
         "convert",
         "create_model",
         "field",
@@ -108,7 +116,8 @@ _EXPORTS = {  # module: the names that come from it
         *("AdditiveMultistep", "AdditiveRungeKutta", "GeneralLinear", "Multistep", "PartitionedRungeKutta"),
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
         *("Rosenbrock", "TransformedRosenbrock", "TwoDerivativeMultistep", "TwoDerivativeRungeKutta"),
-        *("ContinuousRungeKutta", "Equation", "Stencil", "list_stencils"),
+        *("ContinuousRungeKutta", "Equation", "ExponentialMultistep", "ExponentialRungeKutta"),
+        *("Stencil", "lawson", "list_stencils"),
         "register_scheme_family",
     ),
     "training": ("register_source", "train"),

@@ -174,6 +174,9 @@ class _Letters:
     def operator(self, kind: Operator, part: int) -> str:
         return LETTERS[kind]
 
+    def number(self, value: Expr) -> str:
+        return _factor(value)
+
 
 def _factor(value: Expr) -> str:
     """The exact number, or where it is long, a few of its digits and an ellipsis."""

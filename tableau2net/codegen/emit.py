@@ -206,6 +206,8 @@ class Torch:
         return self.emission.combination.scaled(coefficient)
 
     def operator(self, kind: Operator, part: int) -> str:
+        if kind == "linear":
+            return linear_field(part)
         return kind if part == (kind == "matrix") else f"{kind}_{part + 1}"
 
     def evaluation(self, call: Call) -> str:
@@ -213,6 +215,15 @@ class Torch:
         if self.emission.derivative == 2:
             values[1:] = [f"{value} / h" for value in values[1:]]
         return f"{self.field(call)}({self.time(call)}{', '.join(values)})"
+
+    def number(self, value: Expr) -> str:
+        """A number that is not in a sum, a learnt one by its name."""
+        return literal(value) if value.is_number else self.emission.combination.learnt[value, False]
+
+
+def linear_field(part: int) -> str:
+    """The name of a linear field, which functions of an operator are of."""
+    return f"f_{part + 1}"
 
 
 def _together(operations: Sequence[Operation]) -> dict[Operation, Along]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 
 import sympy
 from sympy import Expr
@@ -12,14 +13,14 @@ from sympy import Expr
 from tableau2net.analysis import order_conditions
 from tableau2net.analysis.order.equality import changed
 from tableau2net.codegen.compile_options import Options
-from tableau2net.codegen.emit import FIELD, Emission
+from tableau2net.codegen.emit import FIELD, Emission, linear_field
 from tableau2net.codegen.expressions import Combination, mixture_in
 from tableau2net.codegen.learnable import Learning, NumberedNames, learning
 from tableau2net.codegen.names import attributes
 from tableau2net.codegen.startup import depth, slope_weight, startup
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
-from tableau2net.step import Along, Assignment, Call, Combine, Solve, Step, lower, prune
+from tableau2net.step import Along, Assignment, Call, Combine, Solve, Step, Transform, lower, prune
 from tableau2net.step.inverse import ITSELF, Inverse, inverted
 from tableau2net.step.optimise import Passed, optimise
 from tableau2net.step.passes import timeless
@@ -73,8 +74,10 @@ class Program:
     @property
     def field_names(self) -> tuple[str, ...]:
         """The fields of one step: one, or one a part, a stage, or both."""
-        called = (self.field(op) for op in sorted(self.step.calls, key=lambda op: op.part))
-        return tuple(dict.fromkeys(called)) or ("f",)  # a scheme may evaluate nothing
+        called = [(op.part, self.field(op)) for op in self.step.calls]
+        applied = [(part, linear_field(part)) for part in self.step.operators("linear")]
+        names = (name for _, name in sorted([*called, *applied], key=itemgetter(0)))
+        return tuple(dict.fromkeys(names)) or ("f",)  # a scheme may evaluate nothing
 
     @property
     def by_stage(self) -> bool:
@@ -88,6 +91,8 @@ class Program:
 
     def first_field(self, part: int) -> str:
         """The field of a part at its first stage: start-up steps use it throughout."""
+        if part in self.step.operators("linear"):
+            return linear_field(part)
         own = (op for op in self.step.calls if op.part == part)
         first = min(own, key=lambda op: op.slot, default=None)
         return self.field_names[0] if first is None else self.field(first)
@@ -160,7 +165,7 @@ class Program:
         """The coefficients that an operation multiplies by, those that a mixture of states does not need left out;
         times and whatever else is not in a sum count with h."""
         if not isinstance(op, Combine):
-            yield from ((c, True) for c in op.coefficients)
+            yield from ((c, not isinstance(op, Transform)) for c in op.coefficients)
             return
         mixture = mixture_in(op.terms, fields) if self.mixed else None
         yield from ((c, v in fields) for c, v in op.terms if not mixture or (c, v) != mixture[0])

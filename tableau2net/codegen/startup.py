@@ -12,7 +12,7 @@ from sympy import Expr, Rational, S
 
 from tableau2net.codegen.compile_options import Options
 from tableau2net.errors import InputError
-from tableau2net.scheme import AdditiveRungeKutta, RungeKutta
+from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, Scheme, lawson, load
 from tableau2net.step import Assignment, Call, Combine, Evaluate, Input, Operation, Step, lower, prune, rename
 from tableau2net.step.passes.common import each, fresh
 from tableau2net.step.passes.unify import unify
@@ -24,8 +24,8 @@ def depth(step: Step) -> int:
 
 
 def evaluated_parts(step: Step) -> list[int]:
-    """Which of the system's fields a step evaluates: a part whose weights are all 0 has none."""
-    return sorted({op.part for op in step.calls})
+    """Which of the system's fields a step evaluates, or takes functions of: a part whose weights are all 0 has none."""
+    return sorted({op.part for op in step.calls} | step.operators("linear"))
 
 
 def startup(step: Step, options: Options) -> Step:
@@ -33,6 +33,8 @@ def startup(step: Step, options: Options) -> Step:
     y'' = f it is a step from rest, y + h²/2 f(y)."""
     if step.derivative == 2:
         start = Step(step.states, (Evaluate("k1", ("y",), S.Zero, 0), _sum("y_new", "y", Rational(1, 2))), ("y_new",))
+    elif step.operators("linear"):
+        start = prune(lower(_exponential(options.start_scheme)))
     else:
         start = prune(_for_parts(options.start_scheme, step.fields, evaluated_parts(step) or [0]))
     return _Start(step, start).program()
@@ -49,6 +51,14 @@ def slope_weight(given: Input, derivative: int) -> Expr:
 
 def _sum(target: str, state: str, factor: Expr) -> Combine:
     return Combine(target, ((S.One, state), (factor, "k1")))
+
+
+def _exponential(scheme: RungeKutta | AdditiveRungeKutta) -> Scheme:
+    """The start-up method with L done exactly: Lawson's form, and of Euler's method the exponential one, which keeps
+    equilibria."""
+    if isinstance(scheme, RungeKutta) and scheme.explicit:
+        return load("etd-1") if scheme.stages == 1 else lawson(scheme)
+    raise InputError(f"start={scheme.name!r}: an explicit Runge–Kutta method is needed, L is done exactly")
 
 
 def _for_parts(scheme: RungeKutta | AdditiveRungeKutta, parts: int, used: list[int]) -> Step:

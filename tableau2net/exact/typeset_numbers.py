@@ -30,6 +30,8 @@ class _Latex(LatexPrinter):
 
 
 class _Html(StrPrinter):
+    printmethod = "_sympyhtml"  # what a function of ours calls its own form
+
     def _print_ComplexRootOf(self, expr: Any) -> str:
         return f"{_decimals(expr)}…"
 

@@ -20,6 +20,10 @@ from tableau2net.step import Input, Step, lower
 # the cheapest start whose error does not show in a multistep method of the given order: a start-up step's own
 # error is of one order more than its method
 STARTS = ((2, "euler"), (3, "explicit-midpoint"), (5, "rk4"), (9, "cooper-verner-8"), (99, "hairer-10"))
+EXPONENTIAL_STARTS = (
+    *((2, "etd-1"), (3, "hochbruck-ostermann-2"), (4, "hochbruck-ostermann-3"), (5, "hochbruck-ostermann-4")),
+    *((6, "luan-ostermann-5"), (9, "lawson-cooper-verner-8"), (99, "lawson-hairer-10")),
+)
 IMPLICIT_STARTS = ((2, "backward-euler"), (3, "sdirk-21"), (4, "radau-iia-2"), (6, "radau-iia-3"), (99, "radau-iia-4"))
 
 
@@ -28,13 +32,18 @@ def starter(scheme: Scheme, given: Scheme | str | None) -> Scheme:
     p, own = order(scheme), lower(scheme)
     if own.derivative == 2 or any(i.stage or i.nordsieck for i in own.history):
         p += 1  # first differences are divided by h once more, or a step takes more than the solution itself
-    table = STARTS if own.explicit or own.derivative == 2 else IMPLICIT_STARTS
-    name = next(name for enough_for, name in table if p <= enough_for)
+    name = next(name for enough_for, name in _starts(own) if p <= enough_for)
     chosen = as_scheme(name if given is None else given)
     step = lower(chosen.at_defaults())
     if step.history or len(step.states) > 1 or step.derivative == 2 or step.parts not in (1, own.parts):
         raise InputError(f"start = {chosen.name!r}: a one-step method for the same problem is needed, such as {name}")
     return chosen.at_defaults()
+
+
+def _starts(step: Step) -> tuple[tuple[int, str], ...]:
+    if step.operators("linear"):
+        return EXPONENTIAL_STARTS
+    return STARTS if step.explicit or step.derivative == 2 else IMPLICIT_STARTS
 
 
 def first_states(method: Scheme, system: System, grid: Sequence[float]) -> list[States]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.runtime.linear_part import Terms, phi_sum
 from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
@@ -66,6 +67,12 @@ class CountedField:
         self._reused = at is None or any(at == _memory(other) for other in self._first)
         self._first = [*self._first, slope] if len(self._first) < PROBES - 1 and not self._reused else _PROBED
         return slope.clone()
+
+    def phi_sum(self, terms: Terms, h: float, v: Tensor) -> Tensor:
+        """Σ w φ_k(chL) v, where it is the linear field of an exponential integrator."""
+        if hasattr(self.function, "phi_sum"):
+            return phi_sum(self.function, terms, h, v)
+        return phi_sum(lambda u: self.function(0.0, u), terms, h, v)
 
     def know(self, t: float, y: Tensor, slope: Tensor) -> None:
         """From now on f(t, y) is not computed again, for this very tensor."""

@@ -12,6 +12,7 @@ from tableau2net.nn.conversion import convert
 from tableau2net.nn.dynamic import DynamicBlock, DynamicNetwork, compare_outputs
 from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
+from tableau2net.nn.fields.linear_parts import DenseMatrix, Diagonal, Fourier, Krylov
 from tableau2net.nn.fields.lipschitz import lipschitz_, lipschitz_bound
 from tableau2net.nn.invertible.undo import InverseBlock, inverse
 from tableau2net.nn.invertible.volume import log_det
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CompiledBlock",
+    "DenseMatrix",
+    "Diagonal",
     "DynamicBlock",
     "DynamicNetwork",
+    "Fourier",
     "InverseBlock",
+    "Krylov",
     "PreActivation",
     "ResidualNetwork",
     "SpaceField",

@@ -12,6 +12,7 @@ from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
+from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta, lawson
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
@@ -41,6 +42,8 @@ __all__ = [
     "ContinuousRungeKutta",
     "Distribution",
     "Equation",
+    "ExponentialMultistep",
+    "ExponentialRungeKutta",
     "GeneralLinear",
     "Matrix",
     "Multistep",
@@ -65,6 +68,7 @@ __all__ = [
     "as_table",
     "compose",
     "costate",
+    "lawson",
     "list_schemes",
     "list_stencils",
     "list_tables",

@@ -75,6 +75,7 @@ _CLAIMS: dict[str, type] = {
     "symplectic": bool,
     "energy_preserving": bool,
     "symmetric": bool,
+    "damps_stiff": bool,
     "ssp": Expr,
     "additive_ssp": Expr,
     "circle_contractivity": Expr,

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 from sympy import Expr
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, shown
 
+Functions: TypeAlias = Mapping[str, Callable[[Expr], Expr]]  # what text may call beside sqrt
 MAX_STAGES = 64  # bounds what a stranger's file can make us compute
 MAX_POINTS = 1024  # of a grid, in all
 MAX_DIMENSION = 3
 
 
-def exact_matrix(rows: object, key: str, symbols: Mapping[str, Expr]) -> list[tuple[Expr, ...]]:
+def exact_matrix(
+    rows: object, key: str, symbols: Mapping[str, Expr], functions: Functions | None = None
+) -> list[tuple[Expr, ...]]:
     """Rows of exact numbers, of any lengths; `key` names them in the error."""
     rows = as_list(rows, f"{key}: a list of rows is expected")
     if len(rows) > MAX_STAGES:
         raise InputError(f"{key}: {len(rows)} rows, at most {MAX_STAGES} are read")
-    return [exact_vector(row, f"{key}[{i}]", symbols) for i, row in enumerate(rows)]
+    return [exact_vector(row, f"{key}[{i}]", symbols, functions) for i, row in enumerate(rows)]
 
 
-def exact_vector(values: object, key: str, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
+def exact_vector(
+    values: object, key: str, symbols: Mapping[str, Expr], functions: Functions | None = None
+) -> tuple[Expr, ...]:
     """A row of exact numbers; `key` names it in the error."""
     values = as_list(values, f'{key}: a list of numbers is expected, such as ["1/2", "1/2"]')
     if len(values) > MAX_STAGES:
         raise InputError(f"{key}: {len(values)} entries, at most {MAX_STAGES} are read")
-    return tuple([exact_number(value, f"{key}[{i}]", symbols) for i, value in enumerate(values)])
+    return tuple([exact_number(value, f"{key}[{i}]", symbols, functions) for i, value in enumerate(values)])
 
 
 def exact_grid(values: object, key: str, symbols: Mapping[str, Expr], most: int = MAX_DIMENSION) -> Any:
@@ -53,9 +58,9 @@ def _size(grid: Any) -> int:
     return sum(_size(entry) if isinstance(entry, tuple) else 1 for entry in grid)
 
 
-def exact_number(value: object, key: str, symbols: Mapping[str, Expr]) -> Expr:
+def exact_number(value: object, key: str, symbols: Mapping[str, Expr], functions: Functions | None = None) -> Expr:
     """One exact number in the declared symbols; `key` names it in the error."""
-    number = named(key, value, symbols)
+    number = named(key, value, symbols, functions)
     if not number.is_Rational and (stray := number.free_symbols - set(symbols.values())):
         names = ", ".join(sorted(map(str, stray)))
         raise InputError(f"{key}: undeclared symbol {names}; add it to parameters")
@@ -76,10 +81,12 @@ def left_out(values: object) -> bool:
     return values is None or (isinstance(values, Sequence) and not isinstance(values, str | bytes) and not values)
 
 
-def named(key: str, value: object, symbols: Mapping[str, Expr] | None = None) -> Expr:
+def named(
+    key: str, value: object, symbols: Mapping[str, Expr] | None = None, functions: Functions | None = None
+) -> Expr:
     """One exact number; `key` names it in the error."""
     try:
-        return parse(value, symbols)
+        return parse(value, symbols, functions)
     except InputError as error:
         raise InputError(f"{key}: {error}") from None
 

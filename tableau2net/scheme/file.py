@@ -14,6 +14,7 @@ from tableau2net.exact.text import parse, text_of
 from tableau2net.files import decode_toml
 from tableau2net.scheme.claimable import DECIMAL, KINDS, Printed, claims_with
 from tableau2net.scheme.coefficient_table import CoefficientTable
+from tableau2net.scheme.exact_rows import Functions
 from tableau2net.scheme.keys import Key
 from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.registered import COMMON, family_called
@@ -99,7 +100,9 @@ def _value(
         return _lists(value)
     if key.kind == "table":
         return _tables(value, key, parameters, symbols, where)
-    return _words(value, key.depth, symbols, where) if key.kind == "word" else _exact(value, symbols, where)
+    return (
+        _words(value, key.depth, symbols, where) if key.kind == "word" else _exact(value, *key.grammar(symbols), where)
+    )
 
 
 def _lists(value: Any) -> Any:
@@ -110,7 +113,7 @@ def _words(value: Any, depth: int, symbols: Mapping[str, Expr], key: str) -> Any
     """Words as they are, and lists of exact numbers in their places."""
     if depth and isinstance(value, list):
         return tuple(_words(entry, depth - 1, symbols, f"{key}[{i}]") for i, entry in enumerate(value))
-    return _exact(value, symbols, key) if depth or isinstance(value, list) else value
+    return _exact(value, symbols, {}, key) if depth or isinstance(value, list) else value
 
 
 def _tables(
@@ -149,12 +152,12 @@ def _inner(
         raise InputError(f"{where}: {error}") from None
 
 
-def _exact(value: Any, symbols: Mapping[str, Expr], key: str) -> Any:
+def _exact(value: Any, symbols: Mapping[str, Expr], functions: Functions, key: str) -> Any:
     """Numbers inside nested lists, read exactly; wrong shapes are left for the family to name."""
     if isinstance(value, list):
-        return tuple(_exact(entry, symbols, f"{key}[{i}]") for i, entry in enumerate(value))
+        return tuple(_exact(entry, symbols, functions, f"{key}[{i}]") for i, entry in enumerate(value))
     try:
-        return parse(str(value) if isinstance(value, _Decimal) else value, symbols)
+        return parse(str(value) if isinstance(value, _Decimal) else value, symbols, functions)
     except InputError as error:
         raise InputError(f"{key}: {error}") from None
 
@@ -185,7 +188,7 @@ def _claimed(value: Any, key: str) -> Any:
         return oo
     if isinstance(value, str) and DECIMAL.fullmatch(value):
         return Printed(str(value))
-    return _exact(value, {}, key)
+    return _exact(value, {}, {}, key)
 
 
 def _parameters(table: Any) -> tuple[Parameter, ...]:
@@ -204,7 +207,7 @@ def _parameters(table: Any) -> tuple[Parameter, ...]:
             parameters.append(
                 Parameter(
                     name=name,
-                    value=_exact(entry["value"], {}, "value"),
+                    value=_exact(entry["value"], {}, {}, "value"),
                     range=None if "range" not in entry else _pair(entry["range"], "range"),
                     init=None if init is None else _distribution(init),
                 )
@@ -224,7 +227,7 @@ def _distribution(entry: Any) -> Distribution:
 def _pair(value: Any, key: str) -> tuple[Expr, Expr]:
     if not isinstance(value, list) or len(value) != 2:
         raise InputError(f"{key}: two numbers are expected")
-    low, high = _exact(value, {}, key)
+    low, high = _exact(value, {}, {}, key)
     return low, high
 
 

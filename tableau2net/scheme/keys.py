@@ -3,7 +3,8 @@
 Exact numbers are annotated as ``Expr``, vectors of them as ``tuple[Expr, ...]``, matrices as tuples of vectors, and
 what has an entry for each point of a grid in one to three dimensions as `Grid`. ``int``, ``bool`` and ``str``, and
 tuples of them, are kept as they are, for the family to check; ``int | tuple[int, ...]`` is one or a list of them.
-``str | tuple[Expr, ...]`` is a word or a vector. Another table's class is such a table, a tuple of it a list of them.
+``str | tuple[Expr, ...]`` is a word or a vector. `OperatorFunction` in the place of ``Expr`` is a function of z, a sum
+of φ-functions. Another table's class is such a table, a tuple of it a list of them.
 With ``| None`` a key may be left out.
 """
 
@@ -18,11 +19,18 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from sympy import Expr
 
-from tableau2net.scheme.exact_rows import exact_grid, exact_matrix, exact_number, exact_vector
+from tableau2net.exact.exponentials import FUNCTIONS, Z
+from tableau2net.scheme.exact_rows import Functions, exact_grid, exact_matrix, exact_number, exact_vector
 
 Matrix = tuple[tuple[Expr, ...], ...]
 Grid: TypeAlias = tuple[Expr, ...] | Matrix | tuple[Matrix, ...]  # of one, two or three dimensions
 ANY_DEPTH = -1  # of a grid
+
+
+class OperatorFunction(Expr):
+    """How a function of z = hL is annotated: an ``Expr`` in z, exp and φ; see `exact.exponentials`."""
+
+
 Number: TypeAlias = Expr | Fraction | Decimal | int | str  # as it may be handed in
 Numbers = Iterable[Number]
 Kind = Literal["number", "plain", "word", "table"]
@@ -35,7 +43,8 @@ class Key:
     kind: exact numbers, what is kept as it is, words among vectors, or tables of another family.
     depth: how many lists the values stand in, ANY_DEPTH for those of a `Grid`.
     default: MISSING where the key must be there.  table: that family.
-    instead: the key that may be given in its place."""
+    instead: the key that may be given in its place.
+    functions: whether the numbers may be functions of z, sums of φ-functions."""
 
     name: str
     kind: Kind
@@ -43,6 +52,7 @@ class Key:
     default: Any = MISSING
     table: Any = None
     instead: str = ""
+    functions: bool = False
 
     @property
     def required(self) -> bool:
@@ -50,13 +60,18 @@ class Key:
 
     def exact(self, value: object, symbols: Mapping[str, Expr]) -> Any:
         """Numbers as they are handed to the family, read. Raises InputError."""
+        grammar = self.grammar(symbols)
         if self.depth == 0:
-            return exact_number(value, self.name, symbols)
+            return exact_number(value, self.name, *grammar)
         if self.depth == 1:
-            return exact_vector(value, self.name, symbols)
+            return exact_vector(value, self.name, *grammar)
         if self.depth == ANY_DEPTH:
             return exact_grid(value, self.name, symbols)
-        return tuple(exact_matrix(value, self.name, symbols))
+        return tuple(exact_matrix(value, self.name, *grammar))
+
+    def grammar(self, symbols: Mapping[str, Expr]) -> tuple[Mapping[str, Expr], Functions]:
+        """The names and the functions that text may use."""
+        return ({**symbols, str(Z): Z}, FUNCTIONS) if self.functions else (symbols, {})
 
     def named(self, value: Any, first: int) -> dict[str, Expr]:
         """The numbers by name: ``theta``, ``b1``, ``a21``; `first` is the index of a vector's first entry."""
@@ -100,7 +115,9 @@ def key_of(field: Field[Any], annotation: Any) -> Key:
     kind, depth, table = _kind(annotation, field.name)
     if kind == "number" and depth > 2:
         raise TypeError(f"{field.name}: numbers in {depth} lists; a number, a vector or a matrix is read")
-    return Key(field.name, kind, depth, default, table, field.metadata.get("instead", ""))
+    functions = table is OperatorFunction
+    instead = field.metadata.get("instead", "")
+    return Key(field.name, kind, depth, default, None if functions else table, instead, functions)
 
 
 def _kind(annotation: Any, name: str) -> tuple[Kind, int, Any]:
@@ -119,6 +136,8 @@ def _kind(annotation: Any, name: str) -> tuple[Kind, int, Any]:
         return kind, depth + 1, table
     elif annotation is Expr:
         return "number", 0, None
+    elif annotation is OperatorFunction:
+        return "number", 0, OperatorFunction
     elif annotation in (int, bool, str):
         return "plain", 0, None
     elif is_dataclass(annotation):

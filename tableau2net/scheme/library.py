@@ -20,6 +20,7 @@ from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed import patterns
 from tableau2net.scheme.equation import Equation
+from tableau2net.scheme.exponential import lawson
 from tableau2net.scheme.registered import family_called
 from tableau2net.scheme.runge_kutta import RungeKutta
 from tableau2net.scheme.stencil import Stencil
@@ -28,6 +29,7 @@ from tableau2net.sinks import one_line
 from tableau2net.words import check_name, one
 
 Table = TypeVar("Table", bound=CoefficientTable)
+LAWSON = "lawson-"  # before a scheme's name: its integrating-factor method
 
 
 @cache
@@ -219,4 +221,8 @@ def _load_named(name: str) -> CoefficientTable:
 
 def _found(name: str) -> CoefficientTable | None:
     path = _files().get(name)
-    return patterns.construct(name) if path is None else file.read(path)
+    if path is not None:
+        return file.read(path)
+    if name.startswith(LAWSON) and (base := _found(name.removeprefix(LAWSON))) is not None:
+        return lawson(_checked(base, Scheme, name))
+    return patterns.construct(name)

@@ -11,6 +11,8 @@ from math import factorial
 
 from sympy import Expr, Integer, Rational, S
 
+from tableau2net.exact.exponentials import phi
+
 
 class MatrixFunction(ABC):
     """g(z) = Σ g_k z^k, to be taken of hA."""
@@ -23,6 +25,10 @@ class MatrixFunction(ABC):
     @abstractmethod
     def coefficients(self) -> tuple[Expr, ...]:
         """The exact numbers in it: g_k lies in the field that they generate."""
+
+    @abstractmethod
+    def expression(self, z: Expr) -> Expr:
+        """g(z), to be shown."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class Resolvent(MatrixFunction):
     def coefficients(self) -> tuple[Expr, ...]:
         return (self.gamma,)
 
+    def expression(self, z: Expr) -> Expr:
+        return 1 / (1 - self.gamma * z)
+
 
 @dataclass(frozen=True)
 class Identity(MatrixFunction):
@@ -49,6 +58,9 @@ class Identity(MatrixFunction):
     @property
     def coefficients(self) -> tuple[Expr, ...]:
         return ()
+
+    def expression(self, z: Expr) -> Expr:
+        return z
 
 
 @dataclass(frozen=True)
@@ -76,3 +88,6 @@ class PhiSum(MatrixFunction):
     @property
     def coefficients(self) -> tuple[Expr, ...]:
         return tuple(x for term in self.terms for x in (term.weight, term.scale))
+
+    def expression(self, z: Expr) -> Expr:
+        return sum((term.weight * phi(Integer(term.index), term.scale * z) for term in self.terms), S.Zero)

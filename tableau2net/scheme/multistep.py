@@ -49,7 +49,7 @@ class Multistep(Scheme):
         object.__setattr__(self, "derivative", whole_number(self.derivative, "derivative"))
         if self.derivative not in (1, 2):
             raise InputError(f"derivative = {shown(self.derivative)}: 1 for y' = f, or 2 for y'' = f")
-        _check_alpha(self.alpha)
+        check_alpha(self.alpha)
         _check_beta(self.beta, "beta", len(self.alpha))
 
     @property
@@ -107,7 +107,7 @@ class AdditiveMultistep(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_alpha(self.alpha)
+        check_alpha(self.alpha)
         if not 1 <= len(self.betas) <= MAX_PARTS:
             raise InputError(f"betas: a list of rows is expected, one a field, at most {MAX_PARTS}")
         for i, beta in enumerate(self.betas):
@@ -156,7 +156,8 @@ class AdditiveMultistep(Scheme):
         )
 
 
-def _check_alpha(alpha: Vector) -> None:
+def check_alpha(alpha: Vector) -> None:
+    """Raise InputError unless there are k + 1 ≥ 2 entries and the last is 1."""
     if len(alpha) < 2:
         raise InputError("alpha: a k-step method has k + 1 entries, at least two")
     if alpha[-1] != S.One:

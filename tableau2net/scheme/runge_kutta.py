@@ -137,12 +137,7 @@ class RungeKutta(Scheme):
 
     def grid(self, name: Label | None = None) -> CellGrid:
         """The Butcher tableau; `name` where it is one of several."""
-        explicit = self.explicit
-        rows = [(c, *_written(row, i, explicit)) for i, (c, row) in enumerate(zip(self.c, self.A, strict=True))]
-        weights: list[Row] = [(Label("b", ""), *self.b)]
-        if self.b_hat is not None:
-            weights.append((Label("b\u0302", ""), *self.b_hat))
-        return CellGrid((1, self.stages), (tuple(rows), *((row,) for row in weights)), name)
+        return butcher_grid(self.A, self.b, self.c, self.b_hat, explicit=self.explicit, name=name)
 
     def free_names(self) -> list[str]:
         return [n for n in self.coefficients if n[0] == "a" or (n[0] == "b" and not n.startswith("b_hat"))]
@@ -186,6 +181,23 @@ def lower_additive(step: StepWriter, parts: Sequence[RungeKutta]) -> None:
     embedded = [tableau.b_hat for tableau in parts if tableau.b_hat is not None]
     if embedded:
         step.estimate = step.combine("y_hat", total(embedded))
+
+
+def butcher_grid(
+    A: Matrix,
+    b: Sequence[Expr],
+    c: Sequence[Expr],
+    b_hat: Sequence[Expr] | None,
+    *,
+    explicit: bool,
+    name: Label | None = None,
+) -> CellGrid:
+    """A, b and c as a tableau; `name` where it is one of several."""
+    rows = [(node, *_written(row, i, explicit)) for i, (node, row) in enumerate(zip(c, A, strict=True))]
+    weights: list[Row] = [(Label("b", ""), *b)]
+    if b_hat is not None:
+        weights.append((Label("b\u0302", ""), *b_hat))
+    return CellGrid((1, len(b)), (tuple(rows), *((row,) for row in weights)), name)
 
 
 def stage_name(stage: int, part: int, parts: int) -> str:

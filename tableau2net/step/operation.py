@@ -76,7 +76,7 @@ class NumberValues(Protocol):
 class Notation(Protocol):
     """What an operation is written with. language: of the text, so that one may say a thing in its own words.
 
-    scaled: a coefficient times h.  operator: what a step's operator is called in code."""
+    scaled: a coefficient times h.  number: one as it is.  operator: what a step's operator is called in code."""
 
     @property
     def language(self) -> Literal["text", "latex", "torch"]: ...
@@ -87,6 +87,7 @@ class Notation(Protocol):
     def evaluation(self, call: Call) -> str: ...
     def scaled(self, coefficient: Expr) -> str: ...
     def operator(self, kind: Operator, part: int) -> str: ...
+    def number(self, value: Expr) -> str: ...
 
 
 class Operation(ABC):

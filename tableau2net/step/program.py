@@ -216,3 +216,6 @@ class _Plain:
 
     def evaluation(self, call: Call) -> str:
         return f"{self.field(call)}({self.time(call)}, {', '.join(self.step.written_at(call))})"
+
+    def number(self, value: Expr) -> str:
+        return str(value)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import mpmath
-from sympy import Expr, S
+from sympy import Expr, S, Symbol
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import text_of
+from tableau2net.exact.typeset_numbers import latex_number
 from tableau2net.scheme.lowering import Operator
-from tableau2net.scheme.matrix_functions import Identity, MatrixFunction, Resolvent
+from tableau2net.scheme.matrix_functions import Identity, MatrixFunction, PhiSum, Resolvent
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
 from tableau2net.step.operation import Assignment, Element, Kind, Notation, NumberValues, SeriesValues, Terms, Vector
@@ -117,13 +119,25 @@ class Transform(Assignment):
         if notation.language == "torch":
             method = {Resolvent: "resolvent", Identity: "product"}.get(type(self.function))
             if method is None or self.operator == "linear":
-                raise NotImplementedError("Transform in torch")
+                return self._of_linear(operator, notation)
             return f"{operator}.{method}({notation.scaled(scale)}, {value})"
         scaled = f"{notation.scaled(scale)} {operator}"
         if isinstance(self.function, Identity):
             return f"{scaled} {value}"
-        if not isinstance(self.function, Resolvent):
-            return f"g(h {operator}) {value}"
+        if isinstance(self.function, Resolvent):
+            inverse = rf"\left(I - {scaled}\right)^{{-1}}" if notation.language == "latex" else f"(I - {scaled})^-1"
+            return f"{inverse} {value}"
+        function = self.function.expression(Symbol(f"h{operator}"))
         if notation.language == "latex":
-            return rf"\left(I - {scaled}\right)^{{-1}} {value}"
-        return f"(I - {scaled})^-1 {value}"
+            text = latex_number(function)
+            return rf"\left({text}\right) {value}" if function.is_Add else f"{text} {value}"
+        return f"({text_of(function)}) {value}"
+
+    def _of_linear(self, field: str, notation: Notation) -> str:
+        """The sum of φ-functions as a linear field takes it."""
+        if self.operator != "linear" or not isinstance(self.function, PhiSum):
+            raise InputError(f"no code takes {type(self.function).__name__} of the operator {self.operator!r}")
+        number = notation.number
+        terms = [f"({number(t.weight)}, {t.index}, {number(t.scale)})" for t in self.function.terms]
+        told = f"({', '.join(terms)}{',' * (len(terms) == 1)})"
+        return f"phi_sum({field}, {told}, h, {notation.name(self.value)})"

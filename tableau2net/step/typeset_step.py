@@ -66,6 +66,9 @@ class _Latex:
             values[1:] = [value.removeprefix("h ") for value in values[1:]]
         return f"{self.field(call)}\\left({self.time(call)}, {', '.join(values)}\\right)"
 
+    def number(self, value: Expr) -> str:
+        return latex_number(value)
+
 
 def _time(time: Expr) -> str:
     if time.is_zero:

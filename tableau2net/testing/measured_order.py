@@ -15,6 +15,7 @@ from tableau2net.analysis import order_conditions
 from tableau2net.scheme import GeneralLinear, Scheme
 from tableau2net.scheme.general_linear import age_of
 from tableau2net.step import lower
+from tableau2net.testing import exponential_formula  # noqa: F401  # registers its formulas
 from tableau2net.testing.advanced import Advanced
 from tableau2net.testing.formula import advance
 from tableau2net.testing.problem import PreciseVector, Problem
@@ -36,6 +37,7 @@ class ExactStart:
     t: Any
     h: Any
     known_stages: tuple[PreciseVector, ...] = ()
+    linear: bool = False  # whether `matrix` is of the field, whose rest `field` then is
 
     @property
     def tolerance(self) -> Any:
@@ -48,7 +50,8 @@ class ExactStart:
         return (a - b).size
 
     def field(self, part: int, time: Any, states: list[PreciseVector], stage: int = 0) -> PreciseVector:
-        return self.problem.field(part, self.t + time * self.h, states)
+        value = self.problem.field(part, self.t + time * self.h, states)
+        return value - (1 / self.h) * self.matrix(states[0]) if self.linear else value
 
     def along(self, time: Any, state: PreciseVector, u: PreciseVector, moved: Any) -> PreciseVector:
         """By central differences, in twice the digits."""
@@ -158,13 +161,14 @@ def _errors(scheme: Scheme, hs: Iterable[Any], expected: int, embedded: bool) ->
 def _error(scheme: Scheme, h: Any, expected: int, embedded: bool) -> Any:
     """The largest error of what one step hands on."""
     step = lower(scheme)
-    problem = Problem(step.parts, step.reads, step.derivative)
+    linear = bool(step.operators("linear"))
+    problem = Problem(1 if linear else step.parts, step.reads, step.derivative)
     t = mpf(START)
     stages: tuple[PreciseVector, ...] = ()
     if isinstance(scheme, GeneralLinear) and any(meaning[0] == "k" for meaning in scheme.external):
         for age in range(max(expected, 0) + 3, 0, -1):  # the steps before: each is right to one order more
             stages = advance(scheme, ExactStart(problem, t - age * h, h, stages)).stages
-    done = advance(scheme, ExactStart(problem, t, h, stages))
+    done = advance(scheme, ExactStart(problem, t, h, stages, linear))
     if embedded:
         assert done.embedded is not None  # the scheme has b_hat
         return max(

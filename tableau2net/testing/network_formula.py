@@ -19,19 +19,24 @@ from tableau2net.exact.text import float_of
 from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
+    ExponentialMultistep,
     GeneralLinear,
     Multistep,
     PartitionedRungeKutta,
     RungeKutta,
     RungeKuttaNystrom,
     Scheme,
+    lawson,
+    load,
 )
 from tableau2net.step import lower, prune
+from tableau2net.testing import exponential_formula  # noqa: F401  # registers its formulas
 from tableau2net.testing.advanced import Advanced
 from tableau2net.testing.formula import advance
 
 SETTLED = 1e-15  # of a sweep over implicit stages, relative to the states
 OneStep = RungeKutta | AdditiveRungeKutta
+Steps = Multistep | AdditiveMultistep | ExponentialMultistep
 FAMILIES: tuple[type[Scheme], ...] = (  # whose formulas are written here
     *(RungeKutta, AdditiveRungeKutta, PartitionedRungeKutta, Multistep, AdditiveMultistep, GeneralLinear),
 )
@@ -99,7 +104,11 @@ class _At:
         return self.h * result
 
     def matrix(self, u: Tensor) -> Tensor:
-        return self.along(0, self.states[0], u, 0)
+        linear = lower(self.network.scheme).operators("linear")
+        if not linear:
+            return self.along(0, self.states[0], u, 0)
+        product: Tensor = self.h * self.network.fields(self.n, min(linear), 0)(self.time, u)
+        return product
 
     def y(self, component: int, age: int) -> Tensor:
         return self.states[component] if age == 0 else self.known["y", age, 0]
@@ -132,7 +141,7 @@ def computed(network: UnrolledNetwork, *y: Tensor) -> tuple[Tensor, ...]:
     scheme = network.scheme
     if network.coupling is not None:
         return _coupled(network, y)
-    if isinstance(scheme, Multistep | AdditiveMultistep):
+    if isinstance(scheme, Steps):
         return (_multistep(network, scheme, *y),)
     if isinstance(scheme, GeneralLinear):
         return (_general_linear(network, scheme, *y),)
@@ -234,7 +243,7 @@ def live_evaluations(scheme: Scheme) -> set[tuple[int, int]]:
         found |= more
 
 
-def _multistep(network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, y: Tensor) -> Tensor:
+def _multistep(network: UnrolledNetwork, scheme: Steps, y: Tensor) -> Tensor:
     betas = scheme.betas
     k, parts = scheme.steps, range(len(betas))
     implicit = [not beta[k].is_zero for beta in betas]
@@ -272,8 +281,12 @@ def _multistep(network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, 
 
 
 def _start_multistep(
-    network: UnrolledNetwork, scheme: Multistep | AdditiveMultistep, n: int, y: Tensor, remembered: Mapping[int, Tensor]
+    network: UnrolledNetwork, scheme: Steps, n: int, y: Tensor, remembered: Mapping[int, Tensor]
 ) -> Tensor:
+    if isinstance(scheme, ExponentialMultistep):
+        assert isinstance(network.start, RungeKutta)
+        method = load("etd-1") if network.start.stages == 1 else lawson(network.start)
+        return advance(method, _at(network, n, (y,), {})).states[0]  # type: ignore[no-any-return]
     if getattr(scheme, "derivative", 1) == 1:
         return _started(network, n, y, remembered)
     f = remembered.get(0)  # from rest: y'(t) = 0

@@ -13,13 +13,14 @@ from tableau2net.analysis.budget import ask
 from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
 from tableau2net.analysis.order.by_spans import proved_by_spans
 from tableau2net.analysis.order.evidence import Order, Residual, kind_of
+from tableau2net.analysis.order.exponential_order import missed_by_steps
 from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.bseries import reading as shared
 from tableau2net.analysis.reading.linear import stability_function
 from tableau2net.analysis.reading.trees import Forest, forest, forest_of
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_scheme
+from tableau2net.scheme import CoefficientTable, ExponentialMultistep, Scheme, Stencil, as_scheme
 from tableau2net.step import Input, Step, lower
 from tableau2net.step.passes import prune
 
@@ -76,6 +77,8 @@ def conditions(scheme: Scheme, limit: int | None, embedded: bool) -> Order:
     result = step.estimate if embedded else step.result
     if result is None:
         raise ValueError(f"{scheme.name} has no embedded method")
+    if isinstance(scheme, ExponentialMultistep):
+        return _of_exponential_steps(scheme, limit or 2 * scheme.steps + 2)
     if _is_quadrature(step):
         return search_order(scheme, embedded, limit or 2 * len(step.inputs) + 2 + step.derivative, quadrature=True)
     if (limit is None or limit > FEW_TREES) and 2 * getattr(scheme, "stages", 0) >= FEW_TREES:  # order ≤ 2 stages
@@ -107,6 +110,19 @@ def _searched(scheme: Scheme, embedded: bool, limit: int | None) -> Order:
         return search_order(scheme, embedded, limit)
     found = search_order(scheme, embedded, ended.order)
     return ended if found.order == ended.order else found
+
+
+def _of_exponential_steps(scheme: ExponentialMultistep, limit: int) -> Order:
+    """The residual of the tree on which m nodes of L carry one of N with q − 1 leaves; the others are multiples."""
+    for n in range(limit + 1):
+        failing = []
+        for q, m, value in missed_by_steps(scheme, n):
+            levels = (*range(1, m + 1), *((m + 1, *[m + 2] * (q - 1)) if q else ()))
+            colours = (2,) * m + (1,) * q
+            failing.append(Residual(levels, _tidy(value * factorial(max(q - 1, 0))), colours))
+        if failing:
+            return Order(n - 1, kind_of(scheme), True, tuple(failing), n - 1)
+    return Order(limit, kind_of(scheme), False, (), limit)
 
 
 def search_order(

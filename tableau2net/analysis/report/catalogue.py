@@ -9,6 +9,7 @@ from tableau2net.analysis.report.findings.about import ABOUT
 from tableau2net.analysis.report.findings.further import further
 from tableau2net.analysis.report.findings.modified_equation import equations
 from tableau2net.analysis.report.findings.of_equations import OF_EQUATIONS
+from tableau2net.analysis.report.findings.of_exponential import EXPONENTIAL_ORDER, EXPONENTIAL_STABILITY
 from tableau2net.analysis.report.findings.of_stochastic import OF_STOCHASTIC
 from tableau2net.analysis.report.findings.orders import ERROR, ORDER
 from tableau2net.analysis.report.findings.stability import PHASE, STABILITY, STRONG_STABILITY
@@ -24,9 +25,9 @@ from tableau2net.scheme.claimable import CLAIMS, add_claim
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
     "scheme": (*ABOUT, *FORMULA),
-    "order": (*ORDER, *STIFF, *ACCURACY),
+    "order": (*ORDER, *STIFF, *EXPONENTIAL_ORDER, *ACCURACY),
     "error": ERROR,
-    "stability": STABILITY,
+    "stability": (*STABILITY, *EXPONENTIAL_STABILITY),
     "phase": PHASE,
     "ssp": STRONG_STABILITY,
     "structure": (*STRUCTURE, *SIGNS, *BOUNDARY),

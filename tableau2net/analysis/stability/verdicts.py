@@ -70,7 +70,7 @@ def stability(scheme: Scheme) -> Stability:
 
     Raises InputError when the coefficients lie outside what can be computed exactly."""
     step = lower(scheme)
-    parts = range(step.parts) if step.parts > 1 and len(step.states) == 1 else ()
+    parts = range(step.parts) if step.parts > 1 and len(step.states) == 1 and not step.operators("linear") else ()
     whole = _stability(scheme, None)
     return replace(whole, parts=tuple(_stability(scheme, part) for part in parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from sympy import Expr, Poly, Rational, Symbol, cancel, sqrt
@@ -14,7 +15,7 @@ from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
 from tableau2net.scheme import Scheme
-from tableau2net.step import Step, lower
+from tableau2net.step import Combine, Step, lower
 from tableau2net.step.forms import Row, linear_form, nonzero
 
 Z = Symbol("z")
@@ -65,10 +66,26 @@ def _keeps_its_states(step: Step) -> bool:
     return not step.history and all(origin(name) == given.name for given, name in pairs)
 
 
+def _at_rest(step: Step) -> Step:
+    """The step where every field is zero, and what its operators do then: of states and their combinations alone."""
+    kinds = step.kinds
+    known = [(i, new) for i, new in zip(step.inputs, step.outputs, strict=True) if i.kind == "y"]
+    sums = [
+        (op.target, tuple((c, v) for c, v in op.at_rest if kinds[v] == "y")) for op in step.flat() if op.kind == "y"
+    ]
+    return replace(
+        step,
+        inputs=tuple(i for i, _ in known),
+        outputs=tuple(new for _, new in known),
+        operations=tuple(Combine(target, terms) for target, terms in sums),
+        estimate=None,
+    )
+
+
 def _power_bounded(step: Step, digits: int | None) -> bool:
     """Whether V has the eigenvalue 1 and a minimal polynomial that fulfils the root condition: on the circle roots are
     simple, or as many as there are derivatives in y'' = f."""
-    reading = linear_form(step)
+    reading = linear_form(_at_rest(step))
     if reading is None:
         raise InputError("zero-stability of several states with a history is not decided")
     assert isinstance(reading.arithmetic, Domain)

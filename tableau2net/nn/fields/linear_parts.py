@@ -1,0 +1,203 @@
+"""Linear fields that know the functions of themselves, for exponential integrators: diagonal, diagonal in Fourier
+space, a matrix, and anything linear."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tableau2net.errors import InputError
+from tableau2net.runtime.linear_part import MOST_VECTORS, Terms, krylov_phi_sum, phi_sum_of_matrix
+from tableau2net.runtime.phi_functions import phi_values
+
+KEPT = 64  # sums of one field that are kept
+
+
+class _Known(nn.Module):
+    """Computes Σ w φ_k(chL) once for each sum and step size, as long as L is not learnt and does not change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[Any, tuple[int, Tensor]] = {}
+
+    @abstractmethod
+    def made(self, terms: Terms, h: float | Tensor) -> Tensor: ...
+
+    def _function(self, terms: Terms, h: float | Tensor, own: Tensor) -> Tensor:
+        """The sum of `own`, of which it is made; a new one where gradients go through it, or code is traced."""
+        learnt = any(isinstance(x, Tensor) for term in terms for x in term) or isinstance(h, Tensor)
+        if own.requires_grad or learnt or torch.compiler.is_compiling():
+            return self.made(terms, h)
+        key = (terms, h, own.dtype, own.device)
+        version, made = self._kept.get(key, (-1, None))
+        if made is None or version != own._version:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            with torch.inference_mode(False), torch.no_grad():
+                made = self.made(terms, h)
+            self._kept[key] = (own._version, made)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is kept is made again."""
+        return self.__dict__ | {"_kept": {}}
+
+
+def _sum_of(terms: Terms, z: Tensor) -> Tensor:
+    total = torch.zeros_like(z)
+    for w, k, c in terms:
+        total = total + w * phi_values(k, c * z)
+    return total
+
+
+class Diagonal(_Known):
+    """y ↦ λy, entry by entry: λ is broadcast to y.
+
+    eigenvalues: λ, real or, for complex states, complex.  learnable: whether it is a parameter.
+    Raises InputError for what is no tensor of floating-point numbers."""
+
+    eigenvalues: Tensor
+
+    def __init__(self, eigenvalues: Tensor, *, learnable: bool = False) -> None:
+        super().__init__()
+        values = _numbers(eigenvalues, "eigenvalues")
+        if learnable:
+            self.eigenvalues = nn.Parameter(values.clone())
+        else:
+            self.register_buffer("eigenvalues", values)
+
+    def forward(self, *at: Tensor) -> Tensor:
+        return self.eigenvalues * at[-1]
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(chL) v."""
+        return self._function(terms, h, self.eigenvalues) * v
+
+    def made(self, terms: Terms, h: float | Tensor) -> Tensor:
+        return _sum_of(terms, h * self.eigenvalues)
+
+
+class Fourier(_Known):
+    """A linear operator on periodic grids that multiplies waves: y ↦ F⁻¹(ŝ · F y) over the last dimensions.
+
+    symbol: ŝ for each wave, complex or real, of the shape that ``torch.fft.rfftn`` gives over the last `symbol.dim()`
+    dimensions; its last one is n//2 + 1.  learnable: whether it is a parameter. `of` makes it of a function of the wave
+    numbers. Raises InputError for what is no tensor of numbers."""
+
+    symbol: Tensor
+
+    def __init__(self, symbol: Tensor, *, learnable: bool = False) -> None:
+        super().__init__()
+        values = _numbers(symbol, "symbol")
+        if values.dim() == 0:
+            raise InputError("symbol: a number for each wave is expected, in as many dimensions as the grid has")
+        if learnable:
+            self.symbol = nn.Parameter(values.clone())
+        else:
+            self.register_buffer("symbol", values)
+
+    @classmethod
+    def of(
+        cls,
+        symbol: Callable[..., Tensor],
+        sizes: Sequence[int],
+        lengths: Sequence[float],
+        *,
+        dtype: torch.dtype = torch.float64,
+    ) -> Fourier:
+        """The operator whose symbol is a function of the wave numbers 2πj/length, one tensor a dimension:
+        ``Fourier.of(lambda k: -k**2, [256], [2 * math.pi])`` is the second derivative.
+
+        sizes, lengths: the points and the length of the grid by dimension."""
+        if len(sizes) != len(lengths) or not sizes or min(sizes) < 1 or min(lengths) <= 0:
+            raise InputError("sizes, lengths: as many points and lengths, all positive, as the grid has dimensions")
+        waves = []
+        for n, length, last in zip(sizes, lengths, [False] * (len(sizes) - 1) + [True], strict=True):
+            frequencies = torch.fft.rfftfreq if last else torch.fft.fftfreq
+            waves.append(2 * torch.pi / length * n * frequencies(n, dtype=dtype))
+        grids = torch.meshgrid(*waves, indexing="ij")
+        return cls(torch.as_tensor(symbol(*grids)).expand(grids[0].shape).clone())
+
+    def forward(self, *at: Tensor) -> Tensor:
+        return self._times(self.symbol, at[-1])
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(chL) v."""
+        return self._times(self._function(terms, h, self.symbol), v)
+
+    def made(self, terms: Terms, h: float | Tensor) -> Tensor:
+        return _sum_of(terms, h * self.symbol)
+
+    def _times(self, factor: Tensor, v: Tensor) -> Tensor:
+        dims = tuple(range(-self.symbol.dim(), 0))
+        wide = v if v.dtype == torch.float64 else v.float()  # half precision has no Fourier transform
+        waves = torch.fft.rfftn(wide, dim=dims)
+        if waves.shape[-len(dims) :] != self.symbol.shape:
+            raise InputError(
+                f"symbol has the shape {tuple(self.symbol.shape)}, the waves of this state {tuple(waves.shape)}: a "
+                "grid of n points has n//2 + 1 waves in its last dimension"
+            )
+        back: Tensor = torch.fft.irfftn(waves * factor, s=v.shape[-len(dims) :], dim=dims)
+        return back.to(v.dtype)
+
+
+class DenseMatrix(_Known):
+    """y ↦ A y of the last dimension, A a square matrix; its functions by the exponential of a larger one.
+
+    Raises InputError for what is no square matrix."""
+
+    matrix: Tensor
+
+    def __init__(self, matrix: Tensor, *, learnable: bool = False) -> None:
+        super().__init__()
+        values = _numbers(matrix, "matrix")
+        if values.dim() != 2 or values.shape[0] != values.shape[1]:
+            raise InputError(f"matrix: a square one is expected, not {tuple(values.shape)}")
+        if learnable:
+            self.matrix = nn.Parameter(values.clone())
+        else:
+            self.register_buffer("matrix", values)
+
+    def forward(self, *at: Tensor) -> Tensor:
+        return at[-1] @ self.matrix.mT
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(chL) v."""
+        return v @ self._function(terms, h, self.matrix).mT
+
+    def made(self, terms: Terms, h: float | Tensor) -> Tensor:
+        eye = torch.eye(len(self.matrix), dtype=self.matrix.dtype, device=self.matrix.device)
+        return phi_sum_of_matrix(h * self.matrix, terms, eye)
+
+
+class Krylov(nn.Module):
+    """Any linear field, a convolution without bias say: its functions in a Krylov space of its products.
+
+    enough: what a result may change by at the last, relative to the state.  vectors: the most of them.
+    The whole batch is one vector."""
+
+    def __init__(self, field: nn.Module, *, enough: float | None = None, vectors: int = MOST_VECTORS) -> None:
+        super().__init__()
+        self.field, self.enough, self.vectors = field, enough, vectors
+        if enough is not None and not enough > 0:
+            raise InputError(f"enough = {enough}: a positive number")
+        if vectors < 1:
+            raise InputError(f"vectors = {vectors}: at least one")
+
+    def forward(self, *at: Tensor) -> Tensor:
+        slope: Tensor = self.field(at[-1])
+        return slope
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(chL) v."""
+        return krylov_phi_sum(self.field, terms, h, v, self.enough, self.vectors)
+
+
+def _numbers(values: Any, key: str) -> Tensor:
+    if not isinstance(values, Tensor) or not (values.is_floating_point() or values.is_complex()):
+        raise InputError(f"{key}: a tensor of floating-point numbers is expected, not {type(values).__name__}")
+    return values.detach()

@@ -1,0 +1,82 @@
+"""Exponential integrators by their formulas, every function of hL as the power series that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import factorial
+
+import sympy
+from sympy import Expr
+
+from tableau2net.exact.exponentials import PhiFunction, Z
+from tableau2net.scheme import ExponentialMultistep, ExponentialRungeKutta
+from tableau2net.testing.advanced import Advanced, Given, State
+from tableau2net.testing.formula import advance
+
+MOST_TERMS = 1000
+
+
+@advance.register
+def _exponential(scheme: ExponentialRungeKutta, at: Given) -> Advanced:
+    """Y_i = e^{c_i hL} y + h Σ a_ij(hL) N(t + c_i h, Y_j)."""
+    y = at.y(0, 0)
+    slopes: list[State] = []
+
+    def row(c: Expr, weights: Sequence[Expr]) -> State:
+        total = _phi(at, 0, c, y)
+        for weight, slope in zip(weights, slopes, strict=False):
+            total = total + at.h * _applied(weight, slope, at)
+        return total
+
+    for i, (c, weights) in enumerate(zip(scheme.c, scheme.A, strict=True)):
+        slopes.append(at.field(0, at.number(c), [row(c, weights)], i))
+    embedded = None if scheme.b_hat is None else row(sympy.S.One, scheme.b_hat)
+    return Advanced([row(sympy.S.One, scheme.b)], embedded)
+
+
+@advance.register
+def _exponential_multistep(scheme: ExponentialMultistep, at: Given) -> Advanced:
+    """y_{n+k} = −Σ α_j e^{(k−j)hL} y_{n+j} + h Σ β_j(hL) N_{n+j}; n + k − 1 is now."""
+    k, new = scheme.steps, 0 * at.y(0, 0)
+    for j in range(k):
+        if not scheme.alpha[j].is_zero:
+            new = new + (-at.number(scheme.alpha[j])) * _phi(at, 0, sympy.Integer(k - j), at.y(0, k - 1 - j))
+        if not scheme.beta[j].is_zero:
+            new = new + at.h * _applied(scheme.beta[j], at.f(0, k - 1 - j), at)
+    return Advanced([new])
+
+
+def _applied(function: Expr, u: State, at: Given) -> State:
+    """g(hL) u, walking through g as it is written."""
+    if Z not in function.free_symbols:
+        return at.number(function) * u
+    if function == Z:
+        return at.matrix(u)
+    if function.is_Add:
+        first, *others = (_applied(term, u, at) for term in function.args)
+        return sum(others, first)
+    if function.is_Mul:
+        for factor in function.args:
+            u = _applied(factor, u, at)
+        return u
+    if isinstance(function, PhiFunction | sympy.exp):
+        k = int(function.args[0]) if isinstance(function, PhiFunction) else 0
+        return _phi(at, k, sympy.expand(function.args[-1] / Z), u)
+    if function.is_Pow and function.exp.is_Integer and function.exp > 0:
+        for _ in range(int(function.exp)):
+            u = _applied(function.base, u, at)
+        return u
+    raise NotImplementedError(f"{function} is not written as a formula: divided by z")
+
+
+def _phi(at: Given, k: int, c: Expr, u: State) -> State:
+    """φ_k(c hL) u = Σ_j (c hL)^j u/(j + k)!, until nothing changes."""
+    scale, power = at.number(c), u
+    total = at.number(sympy.Rational(1, factorial(k))) * u
+    for j in range(1, MOST_TERMS):
+        power = scale * at.matrix(power)
+        new = total + at.number(sympy.Rational(1, factorial(k + j))) * power
+        if at.distance(new, total) == 0:
+            return new
+        total = new
+    raise ArithmeticError("a power series does not settle")

@@ -1,0 +1,219 @@
+"""Code of exponential integrators: φ-functions in floating point, linear parts of every kind, gradients, slopes."""
+
+import copy
+import math
+import subprocess
+import sys
+
+import mpmath
+import pytest
+import torch
+from torch import nn
+
+import tableau2net as t2n
+from tableau2net.codegen import write_source
+from tableau2net.errors import InputError
+from tableau2net.runtime.linear_part import phi_sum
+from tableau2net.runtime.phi_functions import phi_values
+from tableau2net.testing import assert_consistent
+from tableau2net.testing.module import Compared
+
+TERMS = ((0.5, 1, 1.0), (-2.0, 3, 0.5), (1.0, 0, 0.5), (0.25, 2, 1.0))
+
+
+@pytest.mark.parametrize("k", range(7))
+@pytest.mark.parametrize("direction", [1, -1, 1j, complex(-0.6, 0.8)])
+def test_phi_to_a_few_roundings_at_all_sizes(k, direction):
+    sizes = [0.0, *(10.0**e for e in range(-12, 3)), 0.99 * (k + 1), 1.01 * (k + 1), 350.0, *[1e3] * (direction != 1)]
+    z = torch.tensor([complex(direction * size) for size in sizes], dtype=torch.complex128)
+    found = [phi_values(k, z)] + [phi_values(k, z.real)] * (complex(direction).imag == 0)
+    with mpmath.workdps(50):
+        for values in found:
+            for x, got in zip(z.tolist(), values.tolist(), strict=True):
+                x = mpmath.mpc(x)
+                want = mpmath.exp(x) if k == 0 else mpmath.hyp1f1(1, k + 1, x) / mpmath.factorial(k)
+                assert abs(mpmath.mpc(got) - want) <= 2e-15 * abs(want) + 1e-320
+
+
+def test_phi_has_a_gradient_everywhere():
+    z = torch.tensor([-30.0, -1.0, 0.0, 1e-9, 2.0, 2.1, 9.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda z: torch.stack([phi_values(k, z) for k in range(4)]), (z,))
+
+
+def circulant(symbol, n):
+    """The matrix of a Fourier multiplier."""
+    return torch.stack([symbol(e) for e in torch.eye(n, dtype=torch.float64)], dim=1)
+
+
+def test_linear_parts_of_every_kind_agree():
+    torch.manual_seed(0)
+    n, h = 15, 0.07
+    fourier = t2n.Fourier.of(lambda k: -(k**2) + 0.3j * k, [n], [2 * math.pi])
+    matrix = circulant(fourier, n)
+    v = torch.randn(3, n, dtype=torch.float64)
+    want = fourier.phi_sum(TERMS, h, v)
+    torch.testing.assert_close(fourier(v), v @ matrix.mT)
+    torch.testing.assert_close(t2n.DenseMatrix(matrix).phi_sum(TERMS, h, v), want)
+    linear = nn.Linear(n, n, bias=False).double()
+    linear.weight.data = matrix
+    for part in (t2n.Krylov(linear), t2n.Krylov(linear, enough=1e-12)):
+        torch.testing.assert_close(part.phi_sum(TERMS, h, v), want)
+    torch.testing.assert_close(phi_sum(linear, TERMS, h, v), want)
+    basis = torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))[0]
+    values = -torch.rand(n, dtype=torch.float64) * 40
+    dense = t2n.DenseMatrix(basis @ torch.diag(values) @ basis.mT)
+    torch.testing.assert_close(dense.phi_sum(TERMS, h, v), t2n.Diagonal(values).phi_sum(TERMS, h, v @ basis) @ basis.mT)
+
+
+def test_two_dimensions_and_low_precision():
+    laplacian = t2n.Fourier.of(lambda k, m: -(k**2) - m**2, [8, 6], [2 * math.pi, 2 * math.pi], dtype=torch.float32)
+    x, y = (torch.arange(n) * (2 * math.pi / n) for n in (8, 6))
+    wave = torch.cos(2 * x)[:, None] * torch.sin(y)[None]
+    torch.testing.assert_close(laplacian(wave), -5 * wave, atol=1e-5, rtol=1e-5)
+    half = laplacian.phi_sum(((1.0, 0, 1.0),), 0.1, wave.bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), math.exp(-0.5) * wave, atol=0.02, rtol=0.02)
+
+
+def test_sums_are_made_once_a_step_size_and_again_where_l_changes():
+    part = t2n.Diagonal(torch.tensor([-1.0, -2.0], dtype=torch.float64))
+    v, made = torch.ones(2, dtype=torch.float64), []
+    own = part.made
+    part.made = lambda *given: (made.append(given), own(*given))[1]
+    for _ in range(3):
+        first = part.phi_sum(TERMS, 0.1, v)
+    assert len(made) == 1
+    part.phi_sum(TERMS, 0.2, v)
+    assert len(made) == 2
+    part.eigenvalues.mul_(2)
+    torch.testing.assert_close(part.phi_sum(TERMS, 0.05, v), first)
+    assert len(made) == 3
+    assert copy.deepcopy(t2n.Diagonal(v)).phi_sum(TERMS, 0.1, v).shape == v.shape
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "fourier", "dense", "krylov"])
+def test_gradients_through_a_step(kind):
+    torch.manual_seed(1)
+    values = -torch.rand(5, dtype=torch.float64) * 3
+    part = {
+        "diagonal": lambda: t2n.Diagonal(values, learnable=True),
+        "fourier": lambda: t2n.Fourier(values[:3], learnable=True),
+        "dense": lambda: t2n.DenseMatrix(torch.randn(5, 5, dtype=torch.float64), learnable=True),
+        "krylov": lambda: nn.Linear(5, 5, bias=False).double(),
+    }[kind]()
+    step, (own,) = t2n.compile("krogstad-4").step, part.parameters()
+    y = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda y, p: torch.func.functional_call(_Stepped(step, part), {"part." + _name(part): p}, (y,)), (y, own)
+    )
+
+
+def _name(part):
+    return next(name for name, _ in part.named_parameters())
+
+
+class _Stepped(nn.Module):
+    def __init__(self, step, part):
+        super().__init__()
+        self.take, self.part = step, part
+
+    def forward(self, y):
+        return self.take(torch.tanh, self.part, 0.3, y)
+
+
+@pytest.mark.parametrize(
+    "name", ["krogstad-4", "hochbruck-ostermann-2", "exponential-adams-3", "lawson-adams-bashforth-2"]
+)
+def test_modules_compute_the_formula(name):
+    """Series of powers of hL against functions of it; c2 is learnt."""
+    scheme = t2n.load(name)
+    options = {"time_dependent": True} | ({"coefficients": "learnable"} if scheme.parameters else {})
+    compared = Compared(scheme, options, steps=5, given=0)
+    assert compared.differences() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["luan-ostermann-5", "etd-4rk", "exponential-adams-4", "lawson-bogacki-shampine-32"])
+def test_each_is_consistent(name):
+    assert_consistent(name)
+
+
+@pytest.mark.slow
+def test_a_file_needs_torch_alone(tmp_path):
+    file = tmp_path / "made.py"
+    used = "print(Etd3rk([[nn.Tanh(), nn.Linear(3, 3, bias=False)]])(torch.ones(3)))"
+    file.write_text(f"{write_source('etd-3rk')}\n\n{used}\n")
+    code = f"import runpy, sys; sys.modules['tableau2net'] = None; runpy.run_path({str(file)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tensor" in done.stdout
+
+
+@pytest.mark.slow
+def test_export_and_inference():
+    block = t2n.compile("etd-2rk")([[nn.Tanh(), t2n.Diagonal(torch.tensor([-1.0, -50.0]))]] * 2, h=0.5)
+    y = torch.randn(4, 2)
+    program = torch.export.export(block, (y,))
+    torch.testing.assert_close(program.module()(y), block(y))
+    with torch.inference_mode():
+        block(y)
+    block(y.requires_grad_()).sum().backward()
+
+
+def heat(n=31):
+    """u_t = u_xx + ∫u dx + Φ with u = x(1 − x)e^t and zero at the ends (Hochbruck & Ostermann 2005, Example 6.2)."""
+    dx = 1 / (n + 1)
+    x = torch.arange(1, n + 1, dtype=torch.float64) * dx
+    second = torch.diag(torch.full((n,), -2.0)) + torch.diag(torch.ones(n - 1), 1) + torch.diag(torch.ones(n - 1), -1)
+
+    def u(t):
+        return x * (1 - x) * math.exp(t)
+
+    def nonlinear(t, y):
+        return dx * y.sum() + u(t) + 2 * math.exp(t) - dx * u(t).sum()
+
+    return nonlinear, t2n.DenseMatrix(second.double() / dx**2), u
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"),
+    [("lawson-rk4", 1.1), ("cfree-4", 2), ("etd-4rk", 2.1), ("hochbruck-ostermann-4", 3.9), ("exponential-adams-3", 3)],
+)
+def test_stiffness_takes_the_order_that_is_told(name, slope):
+    nonlinear, linear, u = heat()
+    errors = [(t2n.integrate(name, (nonlinear, linear), u(0), 0, 1, steps=n) - u(1)).abs().max() for n in (8, 16, 32)]
+    seen = float(torch.log2(errors[0] / errors[2])) / 2
+    assert abs(seen - slope) < 0.35
+    assert abs(t2n.report(t2n.load(name))["stiff_order"] - slope) < 0.3
+
+
+def test_a_tolerance_is_kept_by_doubled_steps():
+    nonlinear, linear, u = heat(15)
+    found = t2n.integrate("hochbruck-ostermann-4", (nonlinear, linear), u(0), 0, 1, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(found, u(1), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda: t2n.Diagonal([1.0]), "eigenvalues: a tensor"),
+        (lambda: t2n.Diagonal(torch.tensor([1])), "eigenvalues: a tensor"),
+        (lambda: t2n.DenseMatrix(torch.ones(2, 3)), "square"),
+        (lambda: t2n.Fourier(torch.tensor(1.0)), "symbol: a number for each wave"),
+        (lambda: t2n.Fourier.of(lambda k: k, [4], [0.0]), "sizes, lengths"),
+        (lambda: t2n.Fourier(torch.ones(3))(torch.ones(7)), "n//2 \\+ 1 waves"),
+        (lambda: t2n.Krylov(nn.Identity(), enough=-1.0), "enough"),
+        (lambda: t2n.Krylov(nn.Identity(), vectors=0), "vectors"),
+        (lambda: t2n.compile("exponential-adams-2", start="gauss-2"), "explicit Runge–Kutta"),
+    ],
+)
+def test_wrong_parts_are_told_in_a_line(wrong, told):
+    with pytest.raises(InputError, match=told):
+        wrong()
+
+
+def test_too_few_vectors_are_told():
+    large = t2n.Krylov(nn.Linear(60, 60, bias=False).double(), vectors=5)
+    large.field.weight.data *= 200
+    with pytest.raises(RuntimeError, match="smaller steps"):
+        large.phi_sum(TERMS, 1.0, torch.randn(60, dtype=torch.float64))
