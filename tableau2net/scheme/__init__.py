@@ -13,6 +13,7 @@ from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivat
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
 from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta, lawson
+from tableau2net.scheme.multirate import Multirate, MultirateInfinitesimal, infinitesimal_of, multirate
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
@@ -46,6 +47,8 @@ __all__ = [
     "ExponentialRungeKutta",
     "GeneralLinear",
     "Matrix",
+    "Multirate",
+    "MultirateInfinitesimal",
     "Multistep",
     "Parameter",
     "PartitionedRungeKutta",
@@ -68,11 +71,13 @@ __all__ = [
     "as_table",
     "compose",
     "costate",
+    "infinitesimal_of",
     "lawson",
     "list_schemes",
     "list_stencils",
     "list_tables",
     "load",
+    "multirate",
     "nystrom_of",
     "register_family",
     "register_scheme_family",

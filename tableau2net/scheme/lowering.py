@@ -82,6 +82,12 @@ class StepWriter(Protocol):
     ) -> str:
         """``name = g(hA) value``, of a state or an increment; operator, part: what A is, see `step.transform`."""
 
+    def flow(
+        self, name: str, start: str, length: Expr, time: Expr, forcing: Iterable[tuple[str, tuple[Expr, ...]]]
+    ) -> str:
+        """``name = v(1)``, v(0) = start, dv/dτ = length·h f(t_n + (time + length·τ)·h, v) + h Σ_j γ_j(τ) k_j, exactly,
+        of the first field f. forcing: k_j and the coefficients of γ_j by powers of τ."""
+
     def apply(self, operation: Any) -> str:
         """An operation of a kind of its own, an `Assignment` (see step/operation.py); the name is its target."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from sympy import Expr, Float, S
@@ -16,6 +16,7 @@ from tableau2net.scheme.matrix_functions import MatrixFunction
 from tableau2net.step.along import Along
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import Evaluate
+from tableau2net.step.forced_flow import ForcedFlow
 from tableau2net.step.operation import Assignment, Call
 from tableau2net.step.program import Input, Step
 from tableau2net.step.schedule import in_order, scheduled
@@ -116,6 +117,12 @@ class Writer:
         self, name: str, function: MatrixFunction, value: str, *, operator: Operator = "linear", part: int = 0
     ) -> str:
         return self.apply(Transform(name, function, value, operator, part))
+
+    def flow(
+        self, name: str, start: str, length: Expr, time: Expr, forcing: Iterable[tuple[str, tuple[Expr, ...]]]
+    ) -> str:
+        known = tuple((k, tuple(_exact(c, name) for c in row)) for k, row in forcing)
+        return self.apply(ForcedFlow(name, start, _exact(length, name), _exact(time, name), known))
 
     def apply(self, operation: Assignment) -> str:
         self.operations.append(operation)

@@ -96,6 +96,8 @@ def _where_zero_stable(scheme: Scheme, declared: bool) -> str:
 
 def _parts(parts: tuple[Stability, ...], _: Findings) -> Iterator[Fact]:
     for i, part in enumerate(parts, 1):
+        if part.function is None:  # no rational function, as that of a flow is none
+            continue
         holding = [row.name for row in VERDICTS if row.find(part)]
         pieces: list[Piece] = [", ".join(holding) or "not A-stable"]
         for fact in _interval("", part.real_interval, REAL):
