@@ -42,11 +42,13 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.analysis import solve_order as solve_order
     from tableau2net.analysis import zero_stable as zero_stable
     from tableau2net.codegen import compile as compile
+    from tableau2net.codegen import compile_stochastic as compile_stochastic
     from tableau2net.errors import InputError as InputError
     from tableau2net.integration import Event as Event
     from tableau2net.integration import IntegrationError as IntegrationError
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
+    from tableau2net.integration import sdeint as sdeint
     from tableau2net.nn import DenseMatrix as DenseMatrix
     from tableau2net.nn import Diagonal as Diagonal
     from tableau2net.nn import Fourier as Fourier
@@ -75,6 +77,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.scheme import RungeKutta as RungeKutta
     from tableau2net.scheme import Scheme as Scheme
     from tableau2net.scheme import Stencil as Stencil
+    from tableau2net.scheme import StochasticRungeKutta as StochasticRungeKutta
     from tableau2net.scheme import TransformedRosenbrock as TransformedRosenbrock
     from tableau2net.scheme import TwoDerivativeMultistep as TwoDerivativeMultistep
     from tableau2net.scheme import TwoDerivativeRungeKutta as TwoDerivativeRungeKutta
@@ -96,9 +99,9 @@ _EXPORTS = {  # module: the names that come from it
         *("order_conditions_of", "register_finding", "report", "shu_osher", "zero_stable"),
         *("optimal_stability_polynomial", "optimise", "repairs", "solve_order"),
     ),
-    "codegen": ("compile",),
+    "codegen": ("compile", "compile_stochastic"),
     "errors": ("InputError",),
-    "integration": ("Event", "IntegrationError", "Solution", "integrate"),
+    "integration": ("Event", "IntegrationError", "Solution", "integrate", "sdeint"),
     "nn": (
         *("DenseMatrix", "Diagonal", "Fourier", "Krylov"),
         "convert",
@@ -117,7 +120,7 @@ _EXPORTS = {  # module: the names that come from it
         *("RungeKutta", "Parameter", "Scheme", "adjoint", "compose", "costate", "list_schemes", "load"),
         *("Rosenbrock", "TransformedRosenbrock", "TwoDerivativeMultistep", "TwoDerivativeRungeKutta"),
         *("ContinuousRungeKutta", "Equation", "ExponentialMultistep", "ExponentialRungeKutta"),
-        *("Stencil", "lawson", "list_stencils"),
+        *("Stencil", "StochasticRungeKutta", "lawson", "list_stencils"),
         "register_scheme_family",
     ),
     "training": ("register_source", "train"),

@@ -30,6 +30,14 @@ def test_vit_additive(capsys):
     ]
 
 
+def test_sde_networks(capsys):
+    text = said("sde_networks", capsys, updates=1, paths=500)
+    slopes = dict(re.findall(r"^(\S+) .*slope (\S+)$", text, re.MULTILINE))
+    for name, order in (("euler-maruyama", 0.5), ("platen-milstein", 1.0), ("sriw1", 1.5)):
+        assert abs(float(slopes[name]) - order) < 0.25
+    assert text.count("loss") == 3
+
+
 def test_the_second_transformer_is_the_usual_one():
     """z = y + attention(y), y⁺ = z + mlp(z), layer by layer."""
     module = example("vit_additive")

@@ -11,15 +11,19 @@ from functools import cache, wraps
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tableau2net.codegen.compile_options import CompileOptions, Options, check_names
 from tableau2net.codegen.compiled_block import CompiledBlock, Made
 from tableau2net.codegen.inline import standalone
 from tableau2net.codegen.source import source_of
 from tableau2net.codegen.stencil_source import write_stencil_source
+from tableau2net.codegen.stochastic_source import StochasticOptions, stochastic_source
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_scheme, as_table
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, StochasticRungeKutta, as_scheme, as_table
+
+if TYPE_CHECKING:
+    from torch import nn
 
 READINGS = {
     **dict.fromkeys(("part", "split", "trajectory", "costates"), "tableau2net.codegen.unrolled"),
@@ -49,7 +53,41 @@ def write_source(scheme: Scheme | str | Path, **options: Unpack[CompileOptions])
         if _options(options) != Options():
             raise InputError(f"{table.name or 'this'} is a stencil: its module takes none of the options of schemes")
         return write_stencil_source(table)
+    if isinstance(table, StochasticRungeKutta):
+        own = {n: x for n, x in options.items() if x != getattr(Options(), n)}
+        return standalone(stochastic_source(table, StochasticOptions(**_own_options(own)))[1])
     return standalone(source_of(as_scheme(scheme), _options(options))[1])
+
+
+def compile_stochastic(scheme: StochasticRungeKutta | str | Path, **options: Any) -> type[nn.Module]:
+    """The ``nn.Module`` class of a stochastic scheme: ``Block(fields, h)(y)`` takes a step of dX = f dt + Σ g^k dW_k
+    with each list [f, g] of fields (with noises=m [f, g1, …, gm]); step_weights="shared": ``Block([f, g], steps, h)``.
+
+    options: see `StochasticOptions`. ``block(y, key=mixed(seed, batch))`` draws its noise from that key, which torch's
+    generator gives by itself. Raises InputError."""
+    return _stochastic_class(as_table(scheme, StochasticRungeKutta), StochasticOptions(**_own_options(options)))
+
+
+def _own_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a stochastic scheme. Raises InputError for others."""
+    known = StochasticOptions.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise InputError(f"{name[:60]}: no option of a stochastic scheme, which has {', '.join(known)}")
+    return options
+
+
+@cache
+def _stochastic_class(scheme: StochasticRungeKutta, options: StochasticOptions) -> type[nn.Module]:
+    cls: type[nn.Module] = _defined(*stochastic_source(scheme, options))
+    cls.__reduce_ex__ = lambda block, protocol: (_empty, (scheme, options), vars(block))  # type: ignore[method-assign]
+    return cls
+
+
+def _empty(scheme: StochasticRungeKutta, options: StochasticOptions) -> nn.Module:
+    """An empty instance for pickle and deepcopy to fill."""
+    cls = _stochastic_class(scheme, options)
+    return cls.__new__(cls)
 
 
 def _options(options: CompileOptions) -> Options:
@@ -59,17 +97,19 @@ def _options(options: CompileOptions) -> Options:
 
 @cache
 def _class(scheme: Scheme, options: Options) -> type[CompiledBlock]:
-    name, source = source_of(scheme, options)
-    module_name = f"tableau2net.generated.{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        module = _execute(module_name, source)
-    cls: type[CompiledBlock] = getattr(module, name)
+    cls: type[CompiledBlock] = _defined(*source_of(scheme, options))
     if "made_of" not in vars(cls):
         Made(_class, scheme, options).write_on(cls)
         for name in READINGS:
             setattr(cls, name, _reading(name))
     return cls
+
+
+def _defined(name: str, source: str) -> Any:
+    """The class that source defines; the same source is the same class."""
+    module_name = f"tableau2net.generated.{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+    module = sys.modules.get(module_name)
+    return getattr(module or _execute(module_name, source), name)
 
 
 def _reading(name: str) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
-"""Ordinary differential equations by any scheme: given grids, error control, dense output, events, gradients."""
+"""Differential equations by any scheme, stochastic ones too: grids, error control, dense output, events, gradients."""
 
 from tableau2net.integration.events import Event
 from tableau2net.integration.interface import integrate
 from tableau2net.integration.solution import Ending, IntegrationError, Solution
+from tableau2net.integration.stochastic_integration import BrownianPath, sdeint
 
-__all__ = ["Ending", "Event", "IntegrationError", "Solution", "integrate"]
+__all__ = ["BrownianPath", "Ending", "Event", "IntegrationError", "Solution", "integrate", "sdeint"]

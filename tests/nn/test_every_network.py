@@ -73,6 +73,9 @@ NETWORKS = {
     "tnrd3_5x5": {"scheme": "ars-222"},
     "durr-diffusion": {"steps": 2, "size": 3},
     "durr": {"steps": 2, "width": 4},
+    "sde_resnet14": {**SMALL, "scheme": "sriw1"},
+    "noise_resnet14": {**SMALL, "scheme": "sra1"},
+    "shake_shake14": SMALL,
 }
 ADAPTIVE = "neural_ode_adaptive"
 RESTORING = ("tnrd", "durr")  # images come out; autocast leaves their state as it is
@@ -280,6 +283,8 @@ NOT_REFINED = {
     "dynamic": r"network\.refine",
     "fractalnet": "step of size 0",
     ADAPTIVE: "no compiled block",
+    "sde_resnet": "no compiled block",
+    "noise_resnet": "no compiled block",
 }
 
 
@@ -296,7 +301,17 @@ def test_refined(name):
     assert y.isfinite().all()
 
 
-WHOLE = ("torchvision", "timm", "dynamic", "fractalnet", "durr", "stopping", ADAPTIVE)  # no step can be found in them
+WHOLE = (
+    "torchvision",
+    "timm",
+    "dynamic",
+    "fractalnet",
+    "durr",
+    "stopping",
+    "sde",
+    "noise",
+    ADAPTIVE,
+)  # no step can be found in them
 
 
 @pytest.mark.slow

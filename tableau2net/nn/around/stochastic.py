@@ -40,7 +40,10 @@ def sense(scheme: Scheme) -> Expr | None:
 
 def refine_survival(fields: nn.Module, factor: int) -> None:
     """Make the steps of fields as probable as smaller steps of the same σ are: (1 − p)/p becomes `factor` times as
-    large."""
+    large; and what is spread (shake-shake), the square of its spread."""
     found: list[Any] = [field for field in fields.modules() if getattr(field, "survival", 1.0) < 1]
     for field in found:
         field.survival = field.survival / (field.survival + factor * (1 - field.survival))
+    shaken: list[Any] = [field for field in fields.modules() if hasattr(field, "spread")]
+    for field in shaken:
+        field.spread = math.sqrt(factor) * field.spread
