@@ -4,6 +4,7 @@ from tableau2net.analysis.backward import differential_form, modified_equation, 
 from tableau2net.analysis.generate import generate_imex_multistep, generate_multistep, generate_runge_kutta
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.conditions import order, order_conditions
+from tableau2net.analysis.order.differential_algebraic import algebraic_orders
 from tableau2net.analysis.order.error_constants import errors
 from tableau2net.analysis.order.evidence import Order, Residual
 from tableau2net.analysis.order.independent import independent_order
@@ -72,6 +73,7 @@ __all__ = [
     "Verdict",
     "a_stable_region",
     "additive_ssp",
+    "algebraic_orders",
     "bseries",
     "cfl",
     "characteristic_polynomial",

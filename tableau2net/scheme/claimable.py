@@ -56,6 +56,8 @@ _CLAIMS: dict[str, type] = {
     "stage_order": int,
     "weak_stage_order": int,
     "stiff_order": int,
+    "index_1_order": int,
+    "index_2_order": int,
     "sequential_depth": int,
     "dispersion_order": int,
     "dissipation_order": int,
