@@ -32,7 +32,7 @@ def main(steps: int = 400, h: float = 0.25) -> None:
 
     def energy(y: Tensor) -> float:
         q, p = y.tolist()
-        return p**2 / 2 - q**2 / 2 + q**4 / 4
+        return float(p**2 / 2 - q**2 / 2 + q**4 / 4)
 
     start = torch.tensor([0.2, 0.3], dtype=torch.float64)
     for name in ("rk4", "implicit-midpoint", "avf", "hbvm-4-2"):

@@ -103,6 +103,38 @@ def test_effective_order_and_extrapolation_as_printed():
     assert [s.agrees(exact_series(6)) for s in (rk4, twice, twice + (twice - rk4) / 15)] == [4, 4, 5]
 
 
+def test_all_operations_as_kauri_has_them():
+    """Of the map with a(t) = 1, 2, 3, … in the order of the trees, from kauri 2.3.0."""
+    then = "2 7/2 17/3 19/3 221/24 131/12 89/8 47/4 953/60 274/15 393/20 213/10 293/15 647/30 223/10 113/5 116/5"
+    inverse = "-1 -1 0 -1 0 -1 -1 -1 -1 0 -1 0 -2 -1 -4 -2 -2"
+    log = [
+        1,
+        1.5,
+        4 / 3,
+        13 / 6,
+        1.75,
+        2.5,
+        2.75,
+        3,
+        3.2,
+        179 / 60,
+        3.6,
+        53 / 15,
+        283 / 60,
+        4.35,
+        181 / 30,
+        5.15,
+        149 / 30,
+    ]
+    modifying = [1, -1.5, 19 / 6, 7 / 3, -8.625, -8.25, -5.875, -3.75, 3091 / 120, 28.85, 3073 / 120, 25.05, 16.7]
+    known = [RootedTree(t) for n in range(1, 6) for t in trees(n)]
+    a = BSeries.of({t: i for i, t in enumerate(known, 1)}, 5, rest=1)
+    assert [a.then(exact_series(5))[t] for t in known] == [Rational(x) for x in then.split()]
+    assert [a.inverse()[t] for t in known] == [Rational(x) for x in inverse.split()]
+    assert [float(a.log()[t]) for t in known] == pytest.approx(log)
+    assert [float(a.modifying()[t]) for t in known][:13] == pytest.approx(modifying)
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_maps_are_a_group_and_fields_act_on_it(data):
@@ -206,6 +238,8 @@ def test_it_prints_and_what_is_wrong_is_said():
     a = bseries("rk4", 3)
     assert str(a) == "y + h τ + h² (1/2 [τ]) + h³ (1/6 [[τ]] + 1/6 [τ²]) + …"
     assert str(a - exact_series(3)) == "0 + …"
+    assert a.drawn().split("\n")[-1].split() == ["1", "1/2", "1/6", "1/3"]
+    assert (a - exact_series(3)).drawn() == "0"
     assert len(a) == 4
     assert [str(t) for t in a][-1] == "[τ²]"
     with pytest.raises(InputError, match="known to order 3"):

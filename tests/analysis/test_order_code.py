@@ -14,7 +14,7 @@ from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.analysis.reading.trees import trees
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.analysis.series.order_code import order_conditions_of
-from tableau2net.analysis.series.tree_pictures import art, laid_out, side_by_side, svg, tikz
+from tableau2net.analysis.series.tree_pictures import laid_out, side_by_side, svg, tikz
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
 from tableau2net.scheme import AdditiveMultistep, load
@@ -101,7 +101,7 @@ def test_formulas_with_indices_are_what_the_code_sums():
 
 @pytest.mark.parametrize("tree", MANY, ids=str)
 def test_pictures_have_every_node_and_edge(tree):
-    lines = art(tree).split("\n")
+    lines = tree.art.split("\n")
     assert len({len(line) for line in lines}) == 1
     assert sum(line.count("●") for line in lines) == tree.order
     assert lines[-1].count("●") == 1

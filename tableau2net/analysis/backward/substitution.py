@@ -98,6 +98,14 @@ def trees_up_to(forest: Forest, order: int) -> list[int]:
     return found
 
 
+def most_nodes(forest: Forest) -> int:
+    """The order up to which there are `MAX_TREES` trees at most."""
+    total, n = 0, 0
+    while (total := total + forest.count(n + 1)) <= MAX_TREES:
+        n += 1
+    return n
+
+
 Series = Callable[[int], Element]  # coefficients by tree
 
 

@@ -12,13 +12,14 @@ from math import factorial, prod
 
 from tableau2net.analysis.reading.trees import Forest, bracket
 from tableau2net.errors import InputError
-from tableau2net.words import quoted
 
 MAX_NODES = 60  # of a tree that is written down
 MAX_COLOURS = 9
+LONGEST = 60  # characters of what is no tree that an error repeats
+MARKS = "●○◆◇"
 _PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<open>\[)|(?P<close>\])|(?P<comma>,)|(?P<leaf>τ)|(?P<colour>[₀-₉]+)|(?P<power>[⁰¹²³⁴-⁹]+))"
+    r"\s*(?:(?P<open>\[)|(?P<close>\])|(?P<comma>,)|(?P<leaf>τ)|(?P<colour>[₀-₉]{1,2})|(?P<power>[⁰¹²³⁴-⁹]{1,3}))"
 )
 
 Nodes = tuple[tuple[int, int], ...]  # level and colour of each node, in preorder
@@ -107,6 +108,11 @@ class RootedTree:
         return text.replace("τ", r"\tau ").replace("\\tau ^", r"\tau^").replace("\\tau _", r"\tau_")
 
     @property
+    def art(self) -> str:
+        """The tree in lines of text as wide as each other, the root below; nodes of several colours are ● ○ ◆ ◇."""
+        return "\n".join(_block(self)[0])
+
+    @property
     def differential(self) -> str:
         """F(t) in f and its derivatives: ``f''(f, f'f)``, ``f₁'f₂``."""
         letter = "f" + (f"{self.colour}".translate(str.maketrans("123456789", "₁₂₃₄₅₆₇₈₉")) if self.colours else "")
@@ -160,7 +166,7 @@ def _sorted(nodes: Nodes, level: int = 1) -> Nodes:
 
 
 def _checked(levels: Sequence[int], colours: Sequence[int]) -> Nodes:
-    told = f"tree {quoted(list(levels)[:MAX_NODES])}"
+    told = f"tree {str(list(levels)[:MAX_NODES])[:LONGEST]}"
     if not 1 <= len(levels) <= MAX_NODES or not all(isinstance(n, int) for n in levels):
         raise InputError(f"{told}: levels are 1 to {MAX_NODES} whole numbers, the depth of each node in preorder")
     if any(not levels[0] < new <= old + 1 for old, new in pairwise(levels)):
@@ -172,7 +178,7 @@ def _checked(levels: Sequence[int], colours: Sequence[int]) -> Nodes:
 
 def _read(text: str) -> Nodes:
     """The nodes of a tree in Butcher's notation. Raises InputError."""
-    told = f"tree {quoted(text)}: write τ, and [..] for branches on a root, such as [τ,[τ]] or [τ₁]₂"
+    told = f"tree {text[:LONGEST]!r}: write τ, and [..] for branches on a root, such as [τ,[τ]] or [τ₁]₂"
     tokens: list[tuple[str, str]] = []
     at = 0
     while at < len(text.rstrip()):
@@ -209,3 +215,42 @@ def _parsed(tokens: list[tuple[str, str]], level: int, told: str) -> tuple[Nodes
         raise InputError(told)
     colour = int(tokens.pop()[1]) if next_is("colour") else 0
     return ((level, colour), *(node for branch in inner for node in branch)), tokens
+
+
+def mark(colour: int) -> str:
+    """The sign of a node of this colour, counted from 1."""
+    return MARKS[colour - 1] if colour <= len(MARKS) else str(colour)
+
+
+def _block(tree: RootedTree) -> tuple[list[str], int]:
+    """The lines, and the column of the root."""
+    node = mark(tree.colour)
+    if not tree.branches:
+        return [node], 0
+    blocks = [_block(branch) for branch in tree.branches]
+    height = max(len(lines) for lines, _ in blocks)
+    padded = [[" " * len(lines[0])] * (height - len(lines)) + lines for lines, _ in blocks]
+    rows = [" ".join(row) for row in zip(*padded, strict=True)]
+    starts = [sum(len(lines[0]) + 1 for lines, _ in blocks[:i]) for i in range(len(blocks))]
+    tops = [start + root for start, (_, root) in zip(starts, blocks, strict=True)]
+    root = (tops[0] + tops[-1]) // 2
+    width = len(rows[0])
+    return [*rows, _edges(tops, root, width), " " * root + node + " " * (width - root - 1)], root
+
+
+def _edges(tops: Sequence[int], root: int, width: int) -> str:
+    """The line between a root and its branches: └─┴┬─┘."""
+    if len(tops) == 1:
+        return " " * root + "│" + " " * (width - root - 1)
+
+    def sign(x: int) -> str:
+        if not tops[0] <= x <= tops[-1]:
+            return " "
+        above, below = x in tops, x == root
+        if x == tops[0]:
+            return "├" if below else "└"
+        if x == tops[-1]:
+            return "┘"
+        return "┼" if above and below else "┴" if above else "┬" if below else "─"
+
+    return "".join(map(sign, range(width)))

@@ -19,6 +19,7 @@ from tableau2net.analysis.reading.rooted_tree import RootedTree, tree_of
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.analysis.series.butcher_group import composed, inverse
 from tableau2net.analysis.series.on_field import Differentials, vectors
+from tableau2net.analysis.series.tree_pictures import side_by_side
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.text import parse, text_of
@@ -123,6 +124,11 @@ class BSeries:
             alone = len(parts) == 1 and parts[0][0] == 1
             text += f"{' + ' if text else ''}{power} {inner if alone else f'({inner})'}"
         return f"{text or '0'} + …"
+
+    def drawn(self, width: int = 100, *, zeros: bool = False) -> str:
+        """The trees side by side in text, each over its coefficient; with those of coefficient 0 where asked."""
+        known = {tree: value for tree, value in self.items() if zeros or value != 0}
+        return side_by_side(known, width, lambda tree: f"{tree}\n{text_of(known[tree])}") if known else "0"
 
     def __repr__(self) -> str:
         return f"BSeries({self}, order={self.order})"

@@ -13,7 +13,7 @@ themselves and by no more, as its rank says; these change nothing that follows. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -110,19 +110,26 @@ def search(
     if any(step.element(root) != step.domain.one for root in roots):
         wrong = tuple((f"a({tree_of(step.forest, t)}) − 1", step[tree_of(step.forest, t)] - 1) for t in roots)
         return Reached(0, True, wrong, None)
-    by = step**0 if conjugate else None
+    turns: list[dict[int, Element]] = []  # the X found so far
     for n in range(2, step.order + 1):
-        field = step.log()
+        known = step.truncate(n)
+        by = _coordinates(known, turns) if conjugate else None
+        field = (known if by is None or not turns else known.conjugated(by)).log()
         change, missed = _change(step.forest, n, conditions(step.forest, n), field, drawn, conjugate, digits)
         if missed:
             return Reached(n - 1, True, tuple((_told(step.forest, row), value) for row, value in missed), by)
-        if by is not None and any(change.values()):
-            turn = BSeries(
-                step.forest, step.domain, step.order,
-                [change.get(t, step.domain.zero) for t in range(len(step))], step.domain.zero, step.states,
-            ).exp()  # fmt: skip
-            step, by = step.conjugated(turn), by.then(turn)
-    return Reached(step.order, False, (), by)
+        if any(change.values()):
+            turns.append(change)
+    return Reached(step.order, False, (), _coordinates(step, turns) if conjugate else None)
+
+
+def _coordinates(step: BSeries, turns: Sequence[Mapping[int, Element]]) -> BSeries:
+    """χ = exp X_1, then exp X_2, and so on, as far as the step is known."""
+    made, zero = step**0, step.domain.zero
+    for turn in turns:
+        values = [turn.get(t, zero) for t in range(len(step))]
+        made = made.then(BSeries(step.forest, step.domain, step.order, values, zero, step.states).exp())
+    return made
 
 
 def _change(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sympy import Eq, Expr, Rational, S
 
-from tableau2net.analysis.backward.substitution import trees_up_to
+from tableau2net.analysis.backward.substitution import MAX_TREES, most_nodes, trees_up_to
 from tableau2net.analysis.reading.rooted_tree import RootedTree, tree_of
 from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.series.order_formulas import Script, by_matrices, colour_of, leaves, stems, with_indices
@@ -170,6 +170,8 @@ def order_conditions_of(
             raise InputError(f"order = {order}: at most {2 * MAX_STEPS}")
         return MultistepConditions(family, order, count)
     grown = forest(colours=count, reads=None if reads is None else tuple(tuple(s - 1 for s in row) for row in reads))
+    if (most := most_nodes(grown)) < order:
+        raise InputError(f"order = {order}: more than {MAX_TREES:,} trees, ask for {most} at most")
     found = tuple(tree_of(grown, number) for number in trees_up_to(grown, order))
     return OrderConditions(family, order, count, reads, found)
 

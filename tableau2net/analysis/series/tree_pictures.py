@@ -11,57 +11,12 @@ from html import escape
 from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.errors import InputError
 
-MARKS = "●○◆◇"
 FILLS = ("black", "white", "#c2410c", "#2563eb")
 BETWEEN = "   "
 MAX_DRAWN = 2000  # trees of a picture
 
 Point = tuple[float, float]  # to the right, and up
 Caption = Callable[[RootedTree], str]
-
-
-def mark(colour: int) -> str:
-    """The sign of a node of this colour, counted from 1."""
-    return MARKS[colour - 1] if colour <= len(MARKS) else str(colour)
-
-
-def art(tree: RootedTree) -> str:
-    """The tree in lines of text, as wide as each other."""
-    return "\n".join(_block(tree)[0])
-
-
-def _block(tree: RootedTree) -> tuple[list[str], int]:
-    """The lines, and the column of the root."""
-    node = mark(tree.colour)
-    if not tree.branches:
-        return [node], 0
-    blocks = [_block(branch) for branch in tree.branches]
-    height = max(len(lines) for lines, _ in blocks)
-    padded = [[" " * len(lines[0])] * (height - len(lines)) + lines for lines, _ in blocks]
-    rows = [" ".join(row) for row in zip(*padded, strict=True)]
-    starts = [sum(len(lines[0]) + 1 for lines, _ in blocks[:i]) for i in range(len(blocks))]
-    tops = [start + root for start, (_, root) in zip(starts, blocks, strict=True)]
-    root = (tops[0] + tops[-1]) // 2
-    width = len(rows[0])
-    return [*rows, _edges(tops, root, width), " " * root + node + " " * (width - root - 1)], root
-
-
-def _edges(tops: Sequence[int], root: int, width: int) -> str:
-    """The line between a root and its branches: └─┴┬─┘."""
-    if len(tops) == 1:
-        return " " * root + "│" + " " * (width - root - 1)
-
-    def sign(x: int) -> str:
-        if not tops[0] <= x <= tops[-1]:
-            return " "
-        above, below = x in tops, x == root
-        if x == tops[0]:
-            return "├" if below else "└"
-        if x == tops[-1]:
-            return "┘"
-        return "┼" if above and below else "┴" if above else "┬" if below else "─"
-
-    return "".join(map(sign, range(width)))
 
 
 def side_by_side(trees: Iterable[RootedTree], width: int = 100, caption: Caption = str) -> str:
@@ -77,7 +32,7 @@ def side_by_side(trees: Iterable[RootedTree], width: int = 100, caption: Caption
 
 
 def _captioned(tree: RootedTree, caption: str) -> list[str]:
-    lines, below = art(tree).split("\n"), caption.split("\n")
+    lines, below = tree.art.split("\n"), caption.split("\n")
     width = max(map(len, [lines[0], *below]))
     left = (width - len(lines[0])) // 2
     return [(" " * left + line).ljust(width) for line in lines] + [line.center(width) for line in below]
