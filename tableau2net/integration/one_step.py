@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 from typing import NamedTuple
 
+from sympy import Expr, Rational
 from torch import Tensor
 
 from tableau2net.analysis import order, order_conditions
@@ -15,8 +16,9 @@ from tableau2net.integration.system import CountedField, States, System
 from tableau2net.scheme import RungeKutta, RungeKuttaNystrom, Scheme
 from tableau2net.step import lower
 
-HIGHEST = 8  # no table's stages give an interpolant of an order nearly as high as more than this
+HIGHEST = 9  # no table's stages give an interpolant of an order nearly as high as more than this
 LARGEST = 1e3  # weight of an interpolant: beyond, what cancels between them is more than it is worth
+POINT = 100  # binary digits of a weight
 LINEAR = 1e-10  # of the linear systems of a step, relative to their right sides, where they are too large for a matrix
 
 
@@ -58,7 +60,7 @@ class OneStep:
         self._last = self.dense.end if self.dense else self.end
         wanted = {i for i in (self.start, self.end) if i is not None} if controlled or self.dense else set()
         if self.dense is not None:
-            wanted |= {i for i, row in enumerate(self.dense.weights[: scheme.stages]) if any(row)}  # type: ignore[attr-defined]
+            wanted |= {i for i in self._read(self.dense) if i < scheme.stages}  # type: ignore[attr-defined]
         self.revealed = sorted(wanted)
         errors = ("error", "velocity_error")[: len(lower(scheme).estimates)] if controlled else ()
         reveal = errors + tuple(f"k{i + 1}" for i in self.revealed)
@@ -73,8 +75,21 @@ class OneStep:
         if not isinstance(self.scheme, RungeKutta) or not 1 <= self.order <= HIGHEST:
             return None
         dense = dense_weights(self.scheme)
-        largest = max(abs(float(c)) for row in dense.weights for c in row)
+        if self.scheme.dense_b:  # its coefficients are large, what they come to is not
+            thetas = [k / 32 for k in range(33)]
+            largest = max(abs(_at(row, theta)) for row in _scaled(dense) for theta in thetas)
+        else:
+            largest = max(abs(float(c)) for row in dense.weights for c in row)
         return dense if dense.order >= self.order - 1 and largest <= LARGEST else None
+
+    def _read(self, dense: Dense) -> set[int]:
+        """The values that the interpolant reads, and those that its own stages do."""
+        assert isinstance(self.scheme, RungeKutta)
+        read = {i for i, row in enumerate(dense.weights) if any(row)}
+        for i, own in reversed([*enumerate(self.scheme.dense or (), self.scheme.stages)]):
+            if i in read:
+                read |= {j for j, a in enumerate(own) if not a.is_zero}
+        return read
 
     def take(self, t: float, h: float, states: States) -> TakenStep:
         """A step of size h."""
@@ -119,10 +134,7 @@ class OneStep:
         values = self._values(self.dense, field, t, h, y, taken)
         theta = (time - t) / h
         for i, row in self._rows:
-            weight = 0.0
-            for coefficient in reversed(row):
-                weight = weight * theta + coefficient
-            y = y.add(values[i], alpha=weight * h)
+            y = y.add(values[i], alpha=_at(row, theta) * h)
         return (y,)
 
     def _values(
@@ -134,12 +146,28 @@ class OneStep:
             values[dense.start] = field(t, y)
         if dense.end not in values:
             values[dense.end] = field(t + h, taken.states[0])
+        for i, node, row in self._further:
+            if i not in values:
+                at = y
+                for j, a in row:
+                    at = at.add(values[j], alpha=a * h)
+                values[i] = field(t + node * h, at)
         return values
 
     @cached_property
-    def _rows(self) -> list[tuple[int, list[float]]]:
+    def _further(self) -> list[tuple[int, float, list[tuple[int, float]]]]:
+        """The stages for dense output that are read: their number, node and entries."""
+        assert isinstance(self.scheme, RungeKutta)
         assert self.dense is not None
-        return [(i, [float(c) for c in row]) for i, row in enumerate(self.dense.weights) if any(row)]
+        read = self._read(self.dense)
+        rows = [(i, row) for i, row in enumerate(self.scheme.dense or (), self.scheme.stages) if i in read]
+        entries = ((i, [(j, float(a)) for j, a in enumerate(row) if not a.is_zero]) for i, row in rows)
+        return [(i, sum(a for _, a in row), row) for i, row in entries]
+
+    @cached_property
+    def _rows(self) -> list[tuple[int, list[int]]]:
+        assert self.dense is not None
+        return [(i, row) for i, row in enumerate(_scaled(self.dense)) if any(row)]
 
     @cached_property
     def _shorter(self) -> OneStep:
@@ -149,6 +177,24 @@ class OneStep:
     def error_order(self) -> int:
         """q + 1 for an error estimate of O(h^(q + 1))."""
         return min(self.order, order_conditions(self.scheme, embedded=True).order) + 1
+
+
+def _scaled(dense: Dense) -> list[list[int]]:
+    """The weights' coefficients in units of 2^-POINT: those of order 8 are so large that floats lose ten digits."""
+    return [[_whole(c) for c in row] for row in dense.weights]
+
+
+def _whole(c: Expr) -> int:
+    number = c if isinstance(c, Rational) else Rational(c.evalf(POINT // 3))
+    return (int(number.p) << POINT) // int(number.q)
+
+
+def _at(row: list[int], theta: float) -> float:
+    """A polynomial of `_scaled` coefficients."""
+    at, weight = int(theta * 2**POINT), 0
+    for coefficient in reversed(row):
+        weight = (weight * at >> POINT) + coefficient
+    return weight / (1 << POINT)
 
 
 def _stages_at_ends(scheme: Scheme) -> tuple[int | None, int | None]:

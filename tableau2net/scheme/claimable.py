@@ -52,6 +52,7 @@ class Printed:
 _CLAIMS: dict[str, type] = {
     "order": int,
     "embedded_order": int,
+    "dense_order": int,
     "control_order": int,
     "stage_order": int,
     "weak_stage_order": int,

@@ -30,6 +30,9 @@ class RungeKutta(Scheme):
     alpha, beta: in the place of A and b the Shu–Osher form Y_i = (1 − Σ_j α_ij) y + Σ_j α_ij Y_j + h Σ_j β_ij f(Y_j), s
         rows for the stages and one for y⁺. A and b follow; where α is strictly lower triangular, a step is told, and
         code written, as the form has it.
+    dense, dense_b: dense output as a source has it, where it is not to be derived from the stages: rows of further
+        stages, of s, s + 1, … entries, evaluated where values inside a step are asked for, and for each stage, the s
+        first, the coefficients of θ, θ², … in y(t + θh) = y + h Σ b_i(θ) k_i.
     Entries are text, integers, fractions, decimals or sympy numbers, in lists, tuples or arrays; floats are refused.
     Raises InputError on a wrong shape.
     """
@@ -42,6 +45,8 @@ class RungeKutta(Scheme):
     b_hat: tuple[Expr, ...] | None = None
     alpha: Matrix | None = None
     beta: Matrix | None = None
+    dense: Matrix | None = None
+    dense_b: Matrix | None = None
 
     if TYPE_CHECKING:
 
@@ -53,6 +58,8 @@ class RungeKutta(Scheme):
             b_hat: Numbers | None = None,
             alpha: Iterable[Numbers] | None = None,
             beta: Iterable[Numbers] | None = None,
+            dense: Iterable[Numbers] | None = None,
+            dense_b: Iterable[Numbers] | None = None,
             **about: Unpack[About],
         ) -> None: ...
 
@@ -75,6 +82,13 @@ class RungeKutta(Scheme):
             if vector is not None and len(vector) != s:
                 raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
 
+        for i, row in enumerate(self.dense or ()):
+            if len(row) > s + i:
+                raise InputError(f"dense[{i}] has {len(row)} entries but there are {s + i} stages before it")
+        among = s + len(self.dense or ())
+        if (self.dense or self.dense_b) and len(self.dense_b or ()) != among:
+            raise InputError(f"dense_b has {len(self.dense_b or ())} rows, one for each of {among} stages is expected")
+
     def _take_form(self) -> None:
         """A and b from alpha and beta, which A and b must agree with where they are given too."""
         alpha, beta = as_form(self.alpha, self.beta)
@@ -84,9 +98,21 @@ class RungeKutta(Scheme):
         for key, value in (("alpha", alpha), ("beta", beta), ("A", A), ("b", b)):
             object.__setattr__(self, key, value)
 
-    def without_form(self) -> Self:
-        """The method by A and b alone, where it was given in Shu–Osher form."""
-        return self if self.alpha is None else replace(self, alpha=None, beta=None)
+    def bare(self) -> Self:
+        """The tableau alone, without a Shu–Osher form and stages for dense output."""
+        if all(getattr(self, key) is None for key in FORM):
+            return self
+        return replace(self, alpha=None, beta=None, dense=None, dense_b=None)
+
+    def with_dense_stages(self) -> RungeKutta:
+        """The same method with the stages for dense output among its stages, of weight 0."""
+        if not self.dense:
+            return self
+        zeros = (S.Zero,) * len(self.dense)
+        A = (*self.A, *self.dense)
+        b_hat = None if self.b_hat is None else (*self.b_hat, *zeros)
+        nodes = (*self.c, *_row_sums(self.dense))
+        return RungeKutta(A=A, b=(*self.b, *zeros), c=nodes, b_hat=b_hat, name=self.name, digits=self.digits)
 
     @property
     def stages(self) -> int:
@@ -146,23 +172,23 @@ class RungeKutta(Scheme):
         return ["c"] if self.c == _row_sums(self.A) else []
 
     def with_coefficients(self, coefficients: Mapping[str, Expr], **changes: Any) -> Self:
-        return super().with_coefficients(coefficients, **({"alpha": None, "beta": None} | changes))
+        return super().with_coefficients(coefficients, **(dict.fromkeys(FORM) | changes))
 
     def _numbers(self) -> list[tuple[Key, Any]]:
         """The coefficients are those of the tableau, in whatever form it was given."""
-        return [(key, value) for key, value in super()._numbers() if key.name not in ("alpha", "beta")]
+        return [(key, value) for key, value in super()._numbers() if key.name not in FORM]
 
     def _substituted(self, point: dict[Expr, Expr], **changes: Any) -> Self:
-        if self.alpha is None or self.beta is None:
-            return super()._substituted(point, **changes)
         form = {
             key: tuple(tuple(substitute(x, point) for x in row) for row in rows)
-            for key, rows in (("alpha", self.alpha), ("beta", self.beta))
+            for key in FORM
+            if (rows := getattr(self, key)) is not None
         }
         return super()._substituted(point, **(form | changes))
 
 
-NO_MORE: dict[str, Any] = {"b_hat": None, "alpha": None, "beta": None}  # what an adjoint leaves out
+FORM = ("alpha", "beta", "dense", "dense_b")  # matrices that are no coefficients of their own
+NO_MORE: dict[str, Any] = dict.fromkeys(("b_hat", *FORM))  # what an adjoint leaves out
 
 
 def lower_additive(step: StepWriter, parts: Sequence[RungeKutta]) -> None:

@@ -19,7 +19,7 @@ integrators = pytest.importorskip("scipy.integrate")
 ORDERS = {
     "euler": 1, "explicit-midpoint": 2, "rk4": 3, "bogacki-shampine-32": 3, "owren-zennaro-32": 3, "cash-karp-54": 4,
     "owren-zennaro-43": 4, "dormand-prince-54": 4, "tsitouras-54": 4, "bogacki-shampine-54": 4, "owren-zennaro-54": 5,
-    "verner-65-efficient": 4, "dormand-prince-87": 5, "gauss-2": 3, "gauss-3": 4,
+    "verner-65": 4, "dormand-prince-87": 5, "gauss-2": 3, "gauss-3": 4,
     "radau-iia-2": 3, "radau-iia-3": 4, "tr-bdf2": 2, "kvaerno-43": 3, "ssprk-104": 4,
 }  # fmt: skip
 
@@ -101,3 +101,59 @@ def test_decimal_tables_agree_with_exact_ones():
 def test_what_has_no_dense_output(name, why):
     with pytest.raises(t2n.InputError, match=why):
         dense_weights(t2n.load(name))
+
+
+DECLARED = {"verner-65-efficient": 6, "verner-76-efficient-b": 6, "verner-87-efficient": 8, "verner-98-efficient": 9}
+
+
+def inside(scheme, theta):
+    """The method that steps to θh with the polynomials that a file has."""
+    whole = scheme.with_dense_stages()
+    b = [sum((x * theta ** (m + 1) for m, x in enumerate(row)), parse("0")) for row in scheme.dense_b]
+    A = [[a / theta for a in row] for row in whole.A]
+    return t2n.RungeKutta(A=A, b=[x / theta for x in b], c=[x / theta for x in whole.c])
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_dense_output_that_a_file_has(name):
+    """Its order; that it ends at the new state with its slope; and as few further evaluations as it reads."""
+    scheme = t2n.load(name)
+    dense = dense_weights(scheme)
+    assert dense.order == DECLARED[name] == scheme.claims["dense_order"]
+    ends = [float(sum(row)) for row in dense.weights]
+    b = [float(x) for x in scheme.b] + [0] * (len(ends) - scheme.stages)
+    np.testing.assert_allclose(ends, b, atol=1e-9)
+    slopes = [float(sum(m * x for m, x in enumerate(row))) for row in dense.weights]
+    np.testing.assert_allclose(slopes, np.eye(len(ends))[dense.end], atol=1e-8)
+    assert (dense.end < scheme.stages) == bool(scheme.claims.get("fsal"))
+
+
+@pytest.mark.parametrize("name", ["verner-65-efficient", "verner-76-efficient-b"])
+def test_its_order_is_seen(name):
+    """OrdinaryDiffEq calls the second one an interpolant of order 7: it is one of order 6."""
+    assert measured_order(inside(t2n.load(name), parse("3/5"))) == pytest.approx(6, abs=0.02)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_integration_has_the_order_inside_steps_too(name):
+    calls = []
+
+    def field(t, y):
+        calls.append(t)
+        return y * np.cos(t)
+
+    times = np.linspace(0.1, 2.9, 15)
+    found = t2n.integrate(name, field, [1.0], 0, 3, rtol=1e-10, atol=1e-10, at=times)
+    np.testing.assert_allclose(found[:, 0], np.exp(np.sin(times)), atol=2e-9)
+    assert len(calls) < 1000
+
+
+def test_wrong_dense_output_is_said():
+    euler = {"A": [[]], "b": ["1"]}
+    with pytest.raises(t2n.InputError, match="dense_b has 1 rows, one for each of 2 stages is expected"):
+        t2n.RungeKutta(**euler, dense=[["1"]], dense_b=[["1"]])
+    with pytest.raises(t2n.InputError, match=r"dense\[0\] has 2 entries but there are 1 stages before it"):
+        t2n.RungeKutta(**euler, dense=[["1", "1"]], dense_b=[["1"], []])
+    line = t2n.RungeKutta(**euler, dense_b=[["1"]], claims={"dense_order": 1})
+    assert t2n.check(line).ok
+    assert dense_weights(t2n.RungeKutta(**euler, dense=[["1"]], dense_b=[["1", "-1/2"], ["0", "1/2"]])).order == 1

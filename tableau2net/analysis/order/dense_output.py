@@ -35,6 +35,7 @@ from tableau2net.step import Evaluate, Step, lower
 LONGEST = 15_000  # bits of the common denominator, times stages: beyond, exact elimination takes seconds
 MAX_DEGREE = 2  # of a number field, for the same reason
 DIGITS = 60  # that are carried instead
+PRINTED = 34  # of dense output that a source has, in some forty digits: decimals to which its conditions hold
 MAX_TREES = 300  # of one order
 HERMITE = ((0, 0, 3, -2), (0, 1, -2, 1), (0, 0, -1, 1))  # of the values at 1, and of the slopes at 0 and 1
 
@@ -43,8 +44,8 @@ HERMITE = ((0, 0, 3, -2), (0, 1, -2, 1), (0, 0, -1, 1))  # of the values at 1, a
 class Dense:
     """y(t + θh) ≈ y + h Σ_i b_i(θ) k_i, continuous with its derivative from step to step.
 
-    weights: for each value k_i the coefficients of b_i(θ), of θ⁰ first. First come the stages, then f at the start and
-        at the end of the step where no stage is there.
+    weights: for each value k_i the coefficients of b_i(θ), of θ⁰ first. First come the stages, then those that a scheme
+        has for dense output, then f at the start and at the end of the step where no stage is there.
     start, end: which of the values are f(t, y) and f(t + h, y_new).
     order: the largest q ≤ p to which all conditions hold for every θ: the local error is O(h^(q+1)).
     exact: False where the weights are floats, the table being of decimals or of very long fractions.
@@ -71,7 +72,40 @@ def dense_weights(scheme: Scheme) -> Dense:
         )
     if scheme.parameters:
         raise InputError(f"{scheme.name}: give its parameters values first, scheme.at_defaults() say")
-    return _Extension(scheme).solved()
+    return declared_output(scheme) if scheme.dense_b else _Extension(scheme).solved()
+
+
+def declared_output(scheme: RungeKutta) -> Dense:
+    """Dense output as a scheme has it, its order to the decimals of the scheme, `PRINTED` where it has none."""
+    assert scheme.dense_b is not None
+    whole = scheme.with_dense_stages()
+    step, names, start, end = _with_ends(whole, scheme.digits or PRINTED)
+    reading = Reading(step, forest(with_time=not nodes_are_row_sums(scheme)), digits=scheme.digits or PRINTED)
+    weights = [[reading.domain.convert(x) for x in row] for row in scheme.dense_b]
+    order, p = 0, order_conditions(scheme).order
+    while order < p and _holds(reading, names, weights, order + 1):
+        order += 1
+    rows = tuple((S.Zero, *row) for row in scheme.dense_b)
+    rows += ((S.Zero,),) * (len(names) - len(rows))
+    return Dense(rows, start, end, order, False)
+
+
+def dense_order(scheme: Scheme) -> int | None:
+    """The order of the dense output that a scheme has; None where it has none of its own."""
+    return dense_weights(scheme).order if isinstance(scheme, RungeKutta) and scheme.dense_b else None
+
+
+def _holds(reading: Reading, names: list[str], weights: list[list[Any]], n: int) -> bool:
+    """Whether Σ_i b_i(θ) k_i(t) = θ^n/γ(t) for all trees of n nodes."""
+    degree = max(n, *map(len, weights))
+    for tree in reading.forest.of_order(n):
+        for m in range(1, degree + 1):
+            given = zip(names, weights, strict=False)
+            terms = (row[m - 1] * reading.value(name, tree) for name, row in given if len(row) >= m)
+            wanted = reading.domain.rational(1, reading.forest.gamma[tree]) if m == n else reading.domain.zero
+            if sum(terms, reading.domain.zero) - wanted:
+                return False
+    return True
 
 
 class _Extension:
@@ -195,11 +229,11 @@ class _Extension:
         return sum((ab * rational(1, n) for ab, n in pairs), self.algebra.zero)
 
 
-def _with_ends(scheme: RungeKutta) -> tuple[Step, list[str], int, int]:
+def _with_ends(scheme: RungeKutta, digits: int | None = None) -> tuple[Step, list[str], int, int]:
     """The step with f at both ends evaluated, the names of all values, and which of them those two are."""
     step = lower(scheme)
     names = [f"k{i + 1}" for i in range(scheme.stages)]
-    start, end = stages_at_ends(scheme)
+    start, end = stages_at_ends(scheme, digits)
     extra = []
     if start is None:
         start = len(names)
@@ -212,18 +246,19 @@ def _with_ends(scheme: RungeKutta) -> tuple[Step, list[str], int, int]:
     return replace(step, operations=(*step.operations, *extra)), names, start, end
 
 
-def stages_at_ends(scheme: RungeKutta) -> tuple[int | None, int | None]:
-    """The stages, from 0, that are f at the start and at the end of the step; None where there is none."""
+def stages_at_ends(scheme: RungeKutta, digits: int | None = None) -> tuple[int | None, int | None]:
+    """The stages, from 0, that are f at the start and at the end of the step; None where there is none. To the decimals
+    of the scheme, or to those that are given."""
     stages = range(scheme.stages)
     start = next((i for i in stages if not any(scheme.A[i]) and not scheme.c[i]), None)
-    return start, next((i for i in stages if _at_the_end(scheme, i)), None)
+    return start, next((i for i in stages if _at_the_end(scheme, i, digits or scheme.digits)), None)
 
 
-def _at_the_end(scheme: RungeKutta, i: int) -> bool:
-    """Whether a stage is the result of the step, to the decimals that were printed."""
-    unit = Rational(0) if scheme.digits is None else Rational(scheme.stages, 10**scheme.digits)
+def _at_the_end(scheme: RungeKutta, i: int, digits: int | None) -> bool:
+    """Whether a stage is the result of the step, to so many decimals."""
+    unit = Rational(0) if digits is None else Rational(scheme.stages, 10**digits)
     pairs = zip((*scheme.A[i], scheme.c[i]), (*scheme.b, S.One), strict=True)
-    return all(x == y or (scheme.digits is not None and abs(x - y) <= unit) for x, y in pairs)
+    return all(x == y or (digits is not None and abs(x - y) <= unit) for x, y in pairs)
 
 
 def _quick(domain: Domain, length: int, columns: int) -> bool:

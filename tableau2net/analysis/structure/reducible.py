@@ -51,7 +51,7 @@ def reduced(scheme: RungeKutta) -> RungeKutta:
     groups = _groups(scheme)
     if len(groups) == scheme.stages:
         return point
-    point = point.without_form()
+    point = point.bare()
     if not groups:
         return replace(point, A=((0,),), b=(0,), c=(0,), b_hat=None if point.b_hat is None else (0,), claims={})
 

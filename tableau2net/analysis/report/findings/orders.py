@@ -14,6 +14,7 @@ from tableau2net.analysis.order.as_nystrom import nystrom_order
 from tableau2net.analysis.order.assumptions import simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
+from tableau2net.analysis.order.dense_output import dense_order
 from tableau2net.analysis.order.error_constants import Errors, errors
 from tableau2net.analysis.order.evidence import KINDS, Order, Residual
 from tableau2net.analysis.order.independent import independent_order
@@ -122,6 +123,13 @@ def _claimed_control(scheme: Scheme, declared: int) -> int | None:
     return None if known.order is None else known.order.order
 
 
+def _claimed_dense(scheme: Scheme, declared: int) -> int:
+    found = dense_order(scheme)
+    if found is None:
+        raise InputError("claims.dense_order: the scheme has no dense_b; add its polynomials or drop the claim")
+    return found
+
+
 def _claimed_embedded(scheme: Scheme, declared: int) -> int:
     if lower(scheme).estimate is None:
         raise InputError("claims.embedded_order: the scheme has no b_hat; add the weights or drop the claim")
@@ -213,6 +221,14 @@ ORDER = (
         tell=_embedded_facts,
         claimed=_claimed_embedded,
         reach=lambda scheme, declared: claimed_order(scheme, declared, embedded=True).kind,
+    ),
+    Finding(
+        "dense_order",
+        "dense output order",
+        dense_order,
+        json=lambda value: ABSENT if value is None else value,
+        claimed=_claimed_dense,
+        reach=lambda *_: "decimal",
     ),
     Finding(
         "control_order",
