@@ -135,9 +135,9 @@ def _phase(key: str, **row: Any) -> Finding:
 
 def _periodicity(end: Expr | None, _: Findings) -> Iterator[Fact]:
     if end == oo:
-        yield Fact("periodicity", ("all (hω)², P-stable",))
+        yield Fact("periodicity", ("all ν, P-stable",))
     elif end is not None and end != 0:
-        yield Fact("periodicity", ("(hω)² < ", end))
+        yield Fact("periodicity", ("ν² < ", end))
 
 
 PHASE = (
