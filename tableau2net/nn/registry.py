@@ -36,6 +36,7 @@ SHOWN = [  # first and in this order; every other file of families/, and other p
         "revnet",
         "hamiltonian",
         "imexnet",
+        "exponential_network",
         "ode",
         "restoration",
         "converted",

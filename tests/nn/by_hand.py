@@ -4,6 +4,7 @@ import copy
 
 import torch
 
+from tableau2net.nn.families.exponential_network import exponential_resnet
 from tableau2net.nn.families.hamiltonian import hamiltonian, leapfrog, midpoint
 from tableau2net.nn.families.imexnet import imexnet
 from tableau2net.nn.families.polynet import polynet
@@ -18,6 +19,7 @@ NETWORKS = {
     "midpoint": lambda **o: midpoint(20, widths=SMALL, **o),
     "leapfrog": lambda **o: leapfrog(20, widths=SMALL, **o),
     "imexnet": lambda **o: imexnet(14, widths=SMALL, **o),
+    "exponential": lambda **o: exponential_resnet(14, widths=SMALL, **o),
     **{kind: lambda kind=kind, **o: polynet(kind, 14, widths=SMALL, **o) for kind in ("poly2", "mpoly2", "2way")},
 }
 

@@ -64,6 +64,8 @@ NETWORKS = {
     "nystrom14": TWO,
     "imexnet14": TWO,
     "imexnet20": {**TWO, "scheme": "ars-222"},
+    "exponential_resnet14": {**TWO, "linear": "diffusion"},
+    "exponential_resnet20": {**TWO, "scheme": "exponential-adams-2"},
     "neural_ode_adaptive": {"width": 8},
     "neural_ode_euler_2": {"width": 8},
     "neural_ode_rk4_2": {"width": 8, "backward": "checkpoint"},

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 import tableau2net as t2n
 from tableau2net.errors import InputError
+from tableau2net.nn.families.exponential_network import exponential_resnet
 from tableau2net.nn.families.fractal import fractalnet
 from tableau2net.nn.families.hamiltonian import hamiltonian, leapfrog, midpoint
 from tableau2net.nn.families.imexnet import imexnet
@@ -169,6 +170,30 @@ def imexnet_by_hand(net, x):
     return net.head(y)
 
 
+def exponential_by_hand(net, x):
+    """y⁺ = e^−λ y + (1 − e^−λ)/λ f(y), λ = log(1 + e^k) by channel; with K'K by the exponential of a matrix."""
+    y = net.opening(x)
+    for i, block in enumerate(net.blocks):
+        y = crossed(net, i, y)
+        for f, linear in block.fields:
+            if hasattr(linear, "raw"):
+                rate = torch.log1p(torch.exp(linear.raw))
+                y = torch.exp(-rate) * y + (1 - torch.exp(-rate)) / rate * f(y)
+                continue
+            units = torch.stack([dense(unit.reshape(3, 3), *y.shape[-2:]) for unit in torch.eye(9, dtype=y.dtype)])
+            k = torch.einsum("cu,uij->cij", linear.weight.flatten(1), units)
+            inner = -k.transpose(1, 2) @ k
+            grown, slope = torch.linalg.matrix_exp(inner), f(y).flatten(2).unsqueeze(3)
+            driven = torch.linalg.solve(inner, (grown - torch.eye(len(inner[0]), dtype=y.dtype)) @ slope)
+            y = (grown @ y.flatten(2).unsqueeze(3) + driven).reshape(y.shape)
+    return net.head(y)
+
+
+@pytest.mark.parametrize("linear", ["damping", "diffusion"])
+def test_exponential_network_by_hand(linear):
+    agree(double(NETWORKS["exponential"](linear=linear)), exponential_by_hand, images())
+
+
 def test_imexnet_by_hand():
     agree(double(NETWORKS["imexnet"]()), imexnet_by_hand, images())
 
@@ -212,6 +237,8 @@ def test_a_linear_field_solves_its_own_stages(scheme):
         lambda: leapfrog(20, widths=(8, 4)),
         lambda: imexnet(21),
         lambda: imexnet(20, scheme="rk4"),
+        lambda: exponential_resnet(20, scheme="rk4"),
+        lambda: exponential_resnet(20, linear="other"),
         lambda: polynet("poly3", 20),
         lambda: polynet("poly2", 21),
         lambda: fractalnet(21),

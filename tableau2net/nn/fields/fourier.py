@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tableau2net.nn.fields.linear_parts import phi_total
+from tableau2net.runtime.linear_part import Terms
+
 
 class Diffusion(nn.Module):
     """y ↦ −Ly with L = KᵀK, K a 3×3 convolution of each channel by itself on a periodic image, so that L ≥ 0.
@@ -40,6 +43,13 @@ class Diffusion(nn.Module):
         transform = torch.fft.rfft2(_wide(known)) / (1 + c * self.symbol(height, width))
         solved: Tensor = torch.fft.irfft2(transform, s=(height, width))
         return solved.to(known.dtype)
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(−chL) v."""
+        height, width = v.shape[-2:]
+        waves = torch.fft.rfft2(_wide(v)) * phi_total(terms, -h * self.symbol(height, width))
+        back: Tensor = torch.fft.irfft2(waves, s=(height, width))
+        return back.to(v.dtype)
 
 
 class Rest(nn.Module):

@@ -47,7 +47,8 @@ class _Known(nn.Module):
         return self.__dict__ | {"_kept": {}}
 
 
-def _sum_of(terms: Terms, z: Tensor) -> Tensor:
+def phi_total(terms: Terms, z: Tensor) -> Tensor:
+    """Σ w φ_k(cz), entry by entry."""
     total = torch.zeros_like(z)
     for w, k, c in terms:
         total = total + w * phi_values(k, c * z)
@@ -78,7 +79,7 @@ class Diagonal(_Known):
         return self._function(terms, h, self.eigenvalues) * v
 
     def made(self, terms: Terms, h: float | Tensor) -> Tensor:
-        return _sum_of(terms, h * self.eigenvalues)
+        return phi_total(terms, h * self.eigenvalues)
 
 
 class Fourier(_Known):
@@ -130,7 +131,7 @@ class Fourier(_Known):
         return self._times(self._function(terms, h, self.symbol), v)
 
     def made(self, terms: Terms, h: float | Tensor) -> Tensor:
-        return _sum_of(terms, h * self.symbol)
+        return phi_total(terms, h * self.symbol)
 
     def _times(self, factor: Tensor, v: Tensor) -> Tensor:
         dims = tuple(range(-self.symbol.dim(), 0))
