@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import compiler, deep, floors, loader, memory, networks, space_steps, steps, training
+from benchmarks import compiler, deep, floors, loader, memory, networks, space_steps, steps, stochastic_steps, training
 from benchmarks.counting import held_bytes, kernels, passes, peak_tensors, saved_bytes, saved_tensors
 from benchmarks.fields import FIELDS, Cheap
 from benchmarks.goals import Goal
@@ -126,6 +126,14 @@ def test_reversible_gradients_are_exact_where_declared_stable():
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
     store, back = (deep.gradients(deep.stable, 50, backward, x) for backward in ("store", "reversible"))
     assert float((back - store).norm() / store.norm()) < 1e-11
+
+
+def test_stochastic_steps_have_the_error_of_their_order():
+    equation, y0 = stochastic_steps.Equation("ito"), torch.ones(64, 4, dtype=torch.float64)
+    errors = [
+        stochastic_steps.ours(scheme, equation, y0, 16)[1] for scheme in ("euler-maruyama", "platen-milstein", "sriw2")
+    ]
+    assert errors[0] > 1.3 * errors[1] > 5 * errors[2]
 
 
 def test_a_goal_is_met_missed_or_not_measured():

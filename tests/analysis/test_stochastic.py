@@ -1,5 +1,6 @@
 """Stochastic Runge–Kutta methods: orders against published conditions, weights and moments against other routes."""
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -13,6 +14,7 @@ from scipy.linalg import expm
 from sympy import Rational, S, Symbol, simplify, sympify
 
 from tableau2net.analysis import check
+from tableau2net.analysis.budget import budget
 from tableau2net.analysis.reading.bseries import Reading
 from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.stochastic.elementary_weights import ElementaryWeights, stochastic_step
@@ -259,6 +261,31 @@ def test_signs_that_are_shared_leave_an_error_of_first_order():
         _, second = linear_moments(load(name, StochasticRungeKutta), zero, noises, [1, 0, 0, 0, 0], "1/4", 4)
         assert second[3, 4] == wrong
         assert second[3, 3] == S.Half
+
+
+def test_areas_that_are_not_antisymmetric_cost_an_order(monkeypatch):
+    """RS1 as StochasticDiffEq.jl draws for it: Ihat2(k, l) = ∓W_k Z_l."""
+
+    def area(values, inside, outside):
+        sign = values.number(Rational(-1 if outside < inside else 1, 2))
+        return values.times(sign, values.times(values.of("V", inside), values.of("W", outside)))
+
+    monkeypatch.setattr(RandomPolynomials, "area", area)
+    found = weak_order(replace(named("rs1"), name="as-drawn"))
+    assert found.order == 1
+    assert [str(x) for x in found.failing] == ["in the mean of [τ₃]₂ · [τ₂]₃: 1/4"]
+
+
+def test_a_table_of_a_stranger_ends_in_time():
+    """Twenty stages that all read each other, with powers of W: what takes too long is left out and said."""
+    full = [["W**4 + H"] * 20 for _ in range(20)]
+    scheme = StochasticRungeKutta(
+        A0=[["1"] * 20] * 20, B0=full, A1=[["1"] * 20] * 20, B1=full, C1=full, alpha=["1/20"] * 20, beta=["W/20"] * 20
+    )
+    start = time.process_time()
+    with budget():
+        check(replace(scheme, claims={"weak_order": 2}))
+    assert time.process_time() - start < 10
 
 
 # ------------------------------------------------------------------ stability in mean square

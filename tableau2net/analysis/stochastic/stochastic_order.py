@@ -15,7 +15,7 @@ from itertools import chain, islice
 
 from sympy import Expr, Integer, Rational
 
-from tableau2net.analysis.budget import BUILT
+from tableau2net.analysis.budget import BUILT, ask
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.evidence import Order
 from tableau2net.analysis.reading.trees import bracket
@@ -63,10 +63,11 @@ class StochasticOrder:
 
 @dataclass(frozen=True)
 class StochasticOrders:
-    """The orders of a stochastic scheme. `order` is that without noise; strong: None of a law that is weak alone."""
+    """The orders of a stochastic scheme. `order` is that without noise; None: more work than it may be, and the strong
+    order of a law that is weak alone."""
 
     strong: StochasticOrder | None
-    weak: StochasticOrder
+    weak: StochasticOrder | None
     deterministic: Order
 
     @property
@@ -80,11 +81,13 @@ class StochasticOrders:
     @property
     def failing(self) -> tuple[MissedCondition, ...]:
         """Of the conditions that fail those that are met first: of the strong order, where there is one."""
-        return (self.strong or self.weak).failing
+        first = self.strong or self.weak
+        return first.failing if first else ()
 
     def __str__(self) -> str:
         strong = "" if self.strong is None else f"strong order {self.strong}, "
-        return f"{strong}weak order {self.weak}, order {self.order} without noise"
+        weak = "" if self.weak is None else f"weak order {self.weak}, "
+        return f"{strong}{weak}order {self.order} without noise"
 
 
 def stochastic_orders(scheme: StochasticRungeKutta) -> StochasticOrders:
@@ -92,11 +95,20 @@ def stochastic_orders(scheme: StochasticRungeKutta) -> StochasticOrders:
     return StochasticOrders(strong_order(scheme), weak_order(scheme), order_conditions(scheme.drift))
 
 
-@cache
 def strong_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
-    """The strong (mean-square) order for the kind of noise that is declared. None of a law that is weak alone."""
-    if scheme.law != "gaussian":
-        return None
+    """The strong (mean-square) order, to 3/2, for the kind of noise that is declared. None of a law that is weak alone,
+    and in a report that has no time for it."""
+    return ask("strong order", lambda: _strong(scheme), scheme) if scheme.law == "gaussian" else None
+
+
+def weak_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
+    """The weak order, to 2, for the kind of noise that is declared and up to three noises. None in a report that has no
+    time for it."""
+    return ask("weak order", lambda: _weak(scheme), scheme)
+
+
+@cache
+def _strong(scheme: StochasticRungeKutta) -> StochasticOrder:
     weights = _weights(scheme, 2, HIGHEST_STRONG)
     for weight in range(1, HIGHEST_STRONG):
         found = chain(
@@ -108,8 +120,7 @@ def strong_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
 
 
 @cache
-def weak_order(scheme: StochasticRungeKutta) -> StochasticOrder:
-    """The weak order, to 2, for the kind of noise that is declared and up to three noises."""
+def _weak(scheme: StochasticRungeKutta) -> StochasticOrder:
     weights = _weights(scheme, 3, HIGHEST_WEAK)
     for weight in range(1, HIGHEST_WEAK + 1):
         if wrong := tuple(islice(_means_of_products(weights, scheme.calculus, weight), SHOWN)):
@@ -117,7 +128,7 @@ def weak_order(scheme: StochasticRungeKutta) -> StochasticOrder:
     return StochasticOrder(Integer((HIGHEST_WEAK - 1) // 2), False, ())
 
 
-BUILT.extend((strong_order.cache_clear, weak_order.cache_clear))
+BUILT.extend((_strong.cache_clear, _weak.cache_clear))
 
 
 def _weights(scheme: StochasticRungeKutta, noises: int, limit: int) -> ElementaryWeights:
