@@ -5,13 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, cos, expand, factorial, simplify, sin, symbols
 
+from tableau2net.analysis.backward.modified import is_drawn
+from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.analysis.reading.trees import forest, trees
 from tableau2net.analysis.series.b_series import BSeries, exact_series
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
-from tableau2net.scheme import AdditiveRungeKutta, Multistep, PartitionedRungeKutta, RungeKutta, load
+from tableau2net.scheme import AdditiveRungeKutta, Multistep, PartitionedRungeKutta, RungeKutta, list_schemes, load
 from tableau2net.scheme.operations import adjoint, compose
 from tests.analysis.polynomial_flow import ONE, TWO, R, cut, one_step, partitioned_step
 from tests.strategies import explicit_runge_kutta, implicit_runge_kutta
@@ -251,3 +253,24 @@ def test_it_prints_and_what_is_wrong_is_said():
             wrong()
     with pytest.raises(InputError, match="more than"):
         exact_series(11)
+
+
+@pytest.mark.slow
+def test_the_library_has_the_orders_that_it_is_known_to_have():
+    """Where a step is a B-series it agrees with the exact one as far as the order, which is searched for elsewhere."""
+    looked_at = 0
+    for name in list_schemes("*")[::4]:
+        scheme = load(name)
+        try:
+            series = bseries(scheme, 3)
+        except InputError:
+            continue
+        exact = exact_series(3, series.colours, series.states)
+        reads = scheme.reads if isinstance(scheme, PartitionedRungeKutta) else None
+        seen = [t for i, t in enumerate(series) if reads is None or is_drawn(series.forest, i, reads)]
+        found = min((t.order for t in seen if series[t] != exact[t]), default=4) - 1
+        assert found == min(order_conditions(scheme, 3).autonomous, 3), name
+        looked_at += 1
+    assert looked_at > 100
+    with pytest.raises(InputError, match="no B-series of f"):
+        bseries("krogstad-4", 3)  # φ-functions know of a linear field alone

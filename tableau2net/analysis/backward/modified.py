@@ -84,7 +84,8 @@ def modified_equation(scheme: Scheme, terms: int = 4) -> tuple[Term, ...] | None
     For a linear multistep method it is the equation of the smooth solution, the one that the underlying one-step
     method follows (HLW XV.3.1): f̃ with Σ_j α_j u(t + jh) = h Σ_j β_j f(u(t + jh)) for every u with u' = f̃(u).
     Terms that vanish are left out. None where there is no such field in this form: general linear methods, stages
-    that do not start from y, y'' = f, and multistep methods with ρ(1) ≠ 0 or ρ'(1) = 0.
+    that do not start from y, y'' = f, operators such as exponential methods apply, and multistep methods with
+    ρ(1) ≠ 0 or ρ'(1) = 0.
 
     Raises InputError for fewer than one term, or more trees than are counted in reasonable time.
     """
@@ -157,7 +158,9 @@ def step_series(scheme: Scheme, order: int) -> tuple[Forest, Domain, dict[int, E
     if isinstance(scheme, PartitionedRungeKutta):
         scheme = replace(scheme, reads=None)  # a modified field reads more states than the field does
     step = lower(scheme)
-    if step.history or step.derivative != 1 or step.colours > step.parts:  # trees of operators are cut otherwise
+    if step.history or step.derivative != 1:
+        return None
+    if step.colours > step.parts or step.operators("linear"):  # a field in the place of an operator is not linear
         return None
     grown, domain = forest(colours=step.parts), domain_of(step.coefficients())
     trees = trees_up_to(grown, order)
