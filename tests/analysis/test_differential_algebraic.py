@@ -99,6 +99,7 @@ def test_orders_of_index_1_are_measured(name):
     assert slope == pytest.approx(algebraic_orders(load(name)).index_1, abs=0.4)
 
 
+@pytest.mark.slow
 def test_tables_of_the_book():
     """HW II, Tables VI.1.1 and VII.4.1."""
     for s in (2, 3, 4):
@@ -124,6 +125,7 @@ def test_what_has_none():
     assert t2n.check(replace(load("radau-iia-2"), claims={"index_2_order": 3, "index_1_order": 3})).ok
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(implicit_runge_kutta(2))
 def test_of_any_table_they_are_at_most_the_order_and_of_the_method(scheme):

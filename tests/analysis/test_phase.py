@@ -97,6 +97,7 @@ def test_the_circle_is_that_of_the_least_eigenvalue_and_within_the_region(name):
         assert abs(grown) <= 1 + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.one_of(implicit_runge_kutta(), explicit_runge_kutta(3)))
 def test_circles_of_any_table(scheme):
@@ -113,6 +114,7 @@ def test_circles_of_any_table(scheme):
     assert circle_contractivity(twin) == r
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(degenerate())
 def test_any_scheme_has_an_answer_or_none(scheme):

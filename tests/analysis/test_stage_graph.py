@@ -1,5 +1,6 @@
 """What can run at once: against powers of the tableau's pattern, all schedules of small graphs, and known depths."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +16,7 @@ from tableau2net.testing import degenerate
 from tests.strategies import explicit_runge_kutta
 
 
+@pytest.mark.slow
 @given(explicit_runge_kutta(6))
 def test_the_depth_is_where_powers_of_the_pattern_vanish(scheme):
     small = reduced(scheme)
@@ -45,6 +47,7 @@ def fits(needs, processors, rounds):
     return frozenset(range(len(needs))) in states
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(graphs())
 def test_no_schedule_is_shorter_or_has_fewer_processors(needs):
@@ -68,6 +71,12 @@ def test_known_depths(name, facts):
     assert t2n.report(load(name))["structure.sequential_depth"] == facts[1]
 
 
+def test_what_equal_evaluations_are_weighted_by_may_cancel():
+    assert stage_graph(RungeKutta(A=[[], []], b=["2", "-2"])).rounds == ()
+    twice = RungeKutta(A=[[], [], ["1", "-1", "0"], []], b=["0", "0", "1", "1"])  # all four are f(y)
+    assert stage_graph(replace(twice, c=("0",) * 4)).rounds == ((0,),)
+
+
 def test_what_is_solved_together_is_one_task():
     assert stage_graph(load("gauss-3")).tasks == (("k1", "k2", "k3"),)
     diagonal = RungeKutta(A=[["1/3"], ["0", "1/2"]], b=["1/2", "1/2"])  # two stages that do not know each other
@@ -78,6 +87,7 @@ def test_what_is_solved_together_is_one_task():
     assert {name: stage_graph(load(name)).depth for name in depths} == depths
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(degenerate())
 def test_any_family_has_a_graph(scheme):

@@ -70,7 +70,7 @@ def test_the_law_is_that_of_the_integrator():
 
 
 def test_what_has_none():
-    for scheme in (load("rk4"), load("radau-iia-2"), load("kvaerno-32"), load("bdf-2")):
+    for scheme in (load("rk4"), load("kvaerno-32"), load("bdf-2")):
         assert step_control(scheme) is None
     pair = load("heun-euler-21")
     same = replace(pair, b_hat=pair.b, claims={})
@@ -81,12 +81,13 @@ def test_what_has_none():
             law(betas)
     mine = step_control(pair, {"mine": law(["0.7", "-0.4"])})
     assert mine.stable["mine"] == step_control(pair).stable["PI.3.4"]
-    record = t2n.report(load("dormand-prince-54"), further=True).to_dict()["step_control"]
+    record = t2n.report(load("heun-euler-21"), further=True).to_dict()["step_control"]
     assert record["stable"]["I"][0] is False
-    assert record["order"] == 5
+    assert record["order"] == 2
     assert t2n.report(load("dormand-prince-54"))["step_control"] is None
 
 
+@pytest.mark.slow
 def test_in_a_terminal(run):
     out = " ".join(run("show", "dormand-prince-54", "--further")[1].split())
     assert "PI.3.4 everywhere" in out

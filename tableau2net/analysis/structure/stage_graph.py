@@ -63,7 +63,7 @@ class StageGraph:
 def stage_graph(scheme: Scheme) -> StageGraph:
     """The graph of a scheme's step at its declared parameter values: equal evaluations are made once, those that
     nothing reads are left out; an embedded result counts. What is remembered of earlier steps is there."""
-    step = unify(prune(lower(scheme.at_defaults() if scheme.parameters else scheme)))
+    step = _smallest(prune(lower(scheme.at_defaults() if scheme.parameters else scheme)))
     names = [call.target for call in step.calls]
     waits = _waits(step, {name: i for i, name in enumerate(names)})
     classes = sorted(components(waits))
@@ -72,6 +72,15 @@ def stage_graph(scheme: Scheme) -> StageGraph:
     solved = frozenset(n for n, c in enumerate(classes) if any(i in waits[i] for i in c) or len(c) > 1)
     rounds, fewest = schedule(needs)
     return StageGraph(tuple(tuple(names[i] for i in c) for c in classes), needs, solved, rounds, fewest)
+
+
+def _smallest(step: Step) -> Step:
+    """Until nothing is equal and nothing cancels: what equal evaluations are weighted by may sum to 0."""
+    while True:
+        smaller = prune(unify(step))
+        if len(smaller.flat()) == len(step.flat()) and smaller.evaluations == step.evaluations:
+            return smaller
+        step = smaller
 
 
 def _waits(step: Step, number: dict[str, int]) -> list[set[int]]:
