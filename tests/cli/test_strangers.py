@@ -73,8 +73,9 @@ def test_the_largest_of_every_family(name):
 
 
 @pytest.mark.slow
-def test_every_scheme_of_the_list():
-    for name in list_schemes():
+def test_schemes_of_the_list():
+    """One in six, each in a process of its own."""
+    for name in list_schemes()[::6]:
         done = bounded(["show", name], seconds=10, mebibytes=1024)
         assert done.status == 0, (name, done)
         assert done.mebibytes < 500, (name, done)
