@@ -3,6 +3,7 @@ by formulas; what a file of theirs may not say."""
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,3 +162,72 @@ def test_wrong_shapes_are_named(make, told):
     with pytest.raises(t2n.InputError, match=told) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+BAD = Path(__file__).parents[1] / "known_bad" / "rosenbrock"
+REFUTED = {
+    "ordinarydiffeq-rosenbrock32": ("a_stable", False),
+    "ordinarydiffeq-w6s4os": ("l_stable", False),
+    "petsc-rosw-4l": ("l_stable", False),
+    "ordinarydiffeq-rok4a-w": ("order", 2),
+    "ordinarydiffeq-ros34pw3-w": ("order", 3),
+    "petsc-ra3pw": ("order", 2),
+    "ordinarydiffeq-rodas23w": ("order", 2),
+    "ordinarydiffeq-ros3pr": ("stiffly_accurate", False),
+}
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.toml")), ids=lambda path: path.stem)
+def test_what_is_sold_and_does_not_hold(path):
+    (claim,) = t2n.check(t2n.load(path)).claims
+    assert (claim.claim, claim.found, claim.ok) == (*REFUTED[path.stem], False)
+
+
+def test_all_that_is_refuted_is_there():
+    assert {path.stem for path in BAD.glob("*.toml")} == set(REFUTED)
+
+
+@pytest.mark.parametrize(("name", "at", "expected"), [("rosenbrock-32", -1e9, 1.60948), ("ros4l", -1e9, -1.519e-5)])
+def test_growth_by_a_formula_in_floats(name, at, expected):
+    scheme = t2n.load(name)
+    method = scheme if isinstance(scheme, Rosenbrock) else scheme.expanded()
+    B = np.array(
+        [[float(x + y) for x, y in zip(*rows, strict=True)] for rows in zip(method.alpha, method.Gamma, strict=True)]
+    )
+    b, one = np.array([float(x) for x in method.b]), np.ones(len(B))
+    assert 1 + at * b @ np.linalg.solve(np.eye(len(B)) - at * B, one) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_w_method_grows_on_the_imaginary_axis():
+    method = t2n.load("rosenbrock-w6s4os").expanded()
+    B = np.array(
+        [[float(x + y) for x, y in zip(*rows, strict=True)] for rows in zip(method.alpha, method.Gamma, strict=True)]
+    )
+    b, z = np.array([float(x) for x in method.b]), 3.515j
+    assert abs(1 + z * b @ np.linalg.solve(np.eye(len(B)) - z * B, np.ones(len(B)))) > 1.006
+
+
+ANGLES = {  # HW II, Tables V.3.1 and V.3.2
+    "enright-1": 90,
+    "enright-2": 90,
+    "enright-3": 87.88,
+    "enright-4": 82.03,
+    "second-derivative-bdf-3": 90,
+    "second-derivative-bdf-4": 89.36,
+}
+
+
+@pytest.mark.parametrize("name", ANGLES)
+def test_angles_of_second_derivative_methods_are_those_of_the_book(name):
+    scheme = t2n.load(name)
+    assert t2n.check(scheme).ok
+    assert t2n.report(scheme).to_dict()["stability"]["alpha_degrees"] == pytest.approx(ANGLES[name], abs=0.006)
+
+
+@pytest.mark.parametrize(
+    "name", ["enright-3", "second-derivative-bdf-2", "hermite-collocation-3", "tdrk-53", "obreshkov-4"]
+)
+def test_constructed_methods_show_their_order(name):
+    scheme = t2n.load(name)
+    assert t2n.check(scheme).ok
+    assert measured_order(scheme) == pytest.approx(t2n.order(scheme), abs=0.1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 from math import factorial
 
-from sympy import Expr, Rational, S, expand, factor
+from sympy import Expr, Integer, Rational, S, expand, factor
 
 from tableau2net.analysis.budget import ask
 from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
@@ -21,7 +21,7 @@ from tableau2net.analysis.reading.trees import Forest, forest, forest_of
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
 from tableau2net.scheme import CoefficientTable, ExponentialMultistep, Scheme, Stencil, as_scheme
-from tableau2net.step import Input, Step, lower
+from tableau2net.step import Along, Assignment, Combine, Evaluate, Input, Step, lower
 from tableau2net.step.passes import prune
 
 DEFAULT_LIMIT = 12
@@ -211,7 +211,16 @@ def _is_quadrature(step: Step) -> bool:
     for all."""
     times = {i.name: -i.age for i in step.inputs if i.nordsieck is None} | {step.result: 1}
     alone = len(step.states) == 1 and bool(step.history) and step.velocity is None
-    return alone and step.plain and all(op.value in times and op.time == times[op.value] for op in step.calls)
+    others = [op for op in step.flat() if not isinstance(op, Combine)]
+    slopes = {i.name: Integer(-i.age) for i in step.inputs if i.kind == "f" and not i.stage}
+    slopes |= {op.target: op.time for op in others if isinstance(op, Evaluate)}
+
+    def on_solution(op: Assignment) -> bool:
+        if not isinstance(op, Evaluate | Along) or op.value not in times or op.time != times[op.value]:
+            return False
+        return isinstance(op, Evaluate) or (op.moved == 1 and slopes.get(op.direction) == op.time)
+
+    return alone and all(map(on_solution, others))
 
 
 def nodes_are_row_sums(scheme: Scheme) -> bool:

@@ -28,7 +28,7 @@ from tableau2net.analysis.reading.trees import Forest
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.integers import Scaled, is_integral
-from tableau2net.step import Assignment, Call, Combine, Input, Step
+from tableau2net.step import Along, Assignment, Call, Combine, Input, Step
 from tableau2net.step.schedule import in_order
 
 Action = tuple[list[Element], Callable[[int], Element]]
@@ -119,7 +119,8 @@ class Reading:
 
     def _on_solution(self, op: Call, tree: int) -> Element:
         """A field value where the state is the solution itself."""
-        return self._slope(tree, op.time) if self.forest.colour[tree] == op.part else self.zero
+        more = int(isinstance(op, Along))  # along the solution it is one derivative more
+        return self._slope(tree, op.time, more) if self.forest.colour[tree] == op.part else self.zero
 
     def of(self, value: str) -> list[Element]:
         """The coefficients of a value by tree, as far as they are read."""
@@ -256,9 +257,9 @@ class Reading:
             return self._slope(tree, Integer(time - given.age))
         return self._fraction((time - given.age) ** n, gamma)
 
-    def _slope(self, tree: int, time: Expr) -> Element:
-        """h^d times the d-th derivative of the solution at `time`·h."""
-        n, d = self.forest.order[tree], self.step.derivative - self._of_velocity(tree)
+    def _slope(self, tree: int, time: Expr, more: int = 0) -> Element:
+        """h^d times the d-th derivative of the solution at `time`·h, d that of the equation and so many more."""
+        n, d = self.forest.order[tree], self.step.derivative - self._of_velocity(tree) + more
         return (
             self._fraction(perm(n, d) * int(time) ** (n - d), self.forest.gamma[tree])
             if n >= d
