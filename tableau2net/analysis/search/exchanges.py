@@ -35,7 +35,8 @@ class TableRows:
             self.rows.setdefault(self._row(name), []).append(name)
         self.explicit = bool(getattr(table, "explicit", False))
         parts = dict.fromkeys(m["part"] or "" for m in map(NAME.fullmatch, self.values) if m)
-        self.tableaus = [part for part in parts if f"a1{part}" in self.rows and f"c{part}" in self.rows]
+        keys = ("a1", "b", "c")
+        self.tableaus = [part for part in parts if all(f"{key}{part}" in self.rows for key in keys)]
 
     def _row(self, name: str) -> str:
         found = NAME.fullmatch(name)

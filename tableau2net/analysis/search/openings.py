@@ -32,16 +32,24 @@ def evidence(table: CoefficientTable, goal: int, *, embedded: bool = False) -> O
     return conditions.__wrapped__(table, goal + 1, embedded)
 
 
+def unknown(table: CoefficientTable) -> str:
+    """A name that no parameter of the table has."""
+    name = OPEN
+    while name in table.symbols:
+        name += "_"
+    return name
+
+
 def opened(table: CoefficientTable, name: str, other: str | None = None) -> CoefficientTable | None:
     """The table with one coefficient unknown, exact; None where another decides it (a node that is a row sum).
 
     other: one that changes with it, so that their sum stays."""
-    x = symbol(OPEN)
+    x = symbol(unknown(table))
     now = table.coefficients
     put = {name: x} if other is None else {name: x, other: now[name] + now[other] - x}
     start = now[name]
     value = start if start.is_number else Rational(0)
-    parameters = (*table.parameters, Parameter(OPEN, value))
+    parameters = (*table.parameters, Parameter(str(x), value))
     found = table.with_coefficients({**now, **put}, parameters=parameters, digits=None)
     return found if any(x in c.free_symbols for c in found.coefficients.values()) else None
 
@@ -60,7 +68,7 @@ def values(
         failing = evidence(open_, goal - 1, embedded=embedded).failing
     except (InputError, BSeriesError):  # a number that its family fixes, a state that does not begin with y
         return []
-    return common_roots([r.value for r in failing], symbol(OPEN))
+    return common_roots([r.value for r in failing], symbol(unknown(table)))
 
 
 def common_roots(conditions: Iterable[Expr], x: Symbol) -> list[Expr]:
