@@ -6,6 +6,7 @@ Chang, Meng, Haber, Tung, Begert 2018, "Multi-level residual networks from dynam
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -28,6 +29,13 @@ class Refines(Protocol):
     """A network with two grids, which it makes finer by a method of its own."""
 
     def refine(self, states: int, controls: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class Dividing(Protocol):
+    """Steps that are no compiled block's: each becomes `factor` steps of a smaller length, fields by `repeated`."""
+
+    def divide(self, factor: int, repeated: Callable[[nn.ModuleList, int], nn.ModuleList]) -> None: ...
 
 
 def refine(network: Network, factor: int = 2) -> Network:
@@ -72,10 +80,13 @@ def refine(network: Network, factor: int = 2) -> Network:
         )
     refined = copy.deepcopy(network)
     found = [block for _, block, _ in blocks_of(refined)]
-    if not found:
+    noisy = [module for module in refined.modules() if isinstance(module, Dividing)]
+    if not found and not noisy:
         raise InputError(f"{type(network).__name__} has no compiled block, so there are no steps to refine")
     for block in found:
         _refine_block(block, factor)
+    for module in noisy:
+        module.divide(factor, _repeated)
     return refined
 
 

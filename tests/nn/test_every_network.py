@@ -285,8 +285,6 @@ NOT_REFINED = {
     "dynamic": r"network\.refine",
     "fractalnet": "step of size 0",
     ADAPTIVE: "no compiled block",
-    "sde_resnet": "no compiled block",
-    "noise_resnet": "no compiled block",
 }
 
 

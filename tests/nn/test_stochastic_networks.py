@@ -85,3 +85,50 @@ def test_bad_options_are_one_clear_line(name, options, told):
     with pytest.raises(InputError) as error:
         small(name, **options)
     assert told in str(error.value)
+
+
+def test_checkpointed_steps_see_the_same_noise():
+    """The gradients of steps that are kept, to the bit, with the noise of torch's generator."""
+    found = []
+    for backward in ("store", "checkpoint"):
+        net = small("sde_resnet14", scheme="platen-milstein", backward=backward).train()
+        torch.manual_seed(4)
+        net(X).square().sum().backward()
+        found.append([p.grad for p in net.parameters()])
+    assert all(map(torch.equal, *found))
+
+
+def test_a_key_fixes_the_noise_of_a_block():
+    block = small("sde_resnet14").train().blocks[0]
+    y = torch.randn(2, 4, 8, 8)
+    torch.manual_seed(0)
+    first = block(y, key=7)
+    torch.manual_seed(1)
+    assert torch.equal(block(y, key=7), first)
+    assert not torch.equal(block(y, key=8), first)
+
+
+def test_refining_keeps_the_equation_of_noise():
+    """Without a drift, the sum of all noise has the variance σ² T at any number of steps."""
+    net = small("noise_resnet14", sigma=0.5).train()
+    for network, steps in ((net, 2), (t2n.refine(net, 4), 8)):
+        block = network.blocks[0]
+        assert block.specification().steps == steps
+        for f, _ in block.block.fields:
+            for p in f.parameters():
+                torch.nn.init.zeros_(p)
+        noise = block(torch.zeros(64, 4, 16, 16))
+        assert noise.var().item() == pytest.approx(0.25 * 2, rel=0.05)
+
+
+def test_refining_keeps_the_noise_of_shake_shake():
+    """spread² h stays, as the equation has it."""
+    net = small("shake_shake20")
+    for network, factor in ((net, 1), (t2n.refine(net), 2)):
+        found = [
+            (m.spread**2 * float(b.h), m.spread) for b in network.blocks for m in b.modules() if hasattr(m, "spread")
+        ]
+        assert found
+        for kept, spread in found:
+            assert kept == pytest.approx(1.0)
+            assert spread == pytest.approx(factor**0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -64,6 +64,11 @@ class NoisySteps(nn.Module):
         order = order_conditions(drift).order
         count = len(fields)  # type: ignore[arg-type]
         return Specification(None, drift, Options(), float(self.block.h), count, 0, self.block.evaluations, order)  # type: ignore[arg-type]
+
+    def divide(self, factor: int, repeated: Callable[[nn.ModuleList, int], nn.ModuleList]) -> None:
+        """So many smaller steps in the place of each: the equation, and its noise, stay."""
+        self.block.fields = repeated(self.block.fields, factor)  # type: ignore[arg-type]
+        self.block.h = self.block.h / factor  # type: ignore[operator, assignment]
 
     def step_modules(self) -> list[nn.Module]:
         """Drift and diffusion of each step."""
