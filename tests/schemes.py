@@ -4,9 +4,11 @@ from tableau2net.scheme import (
     AdditiveMultistep,
     AdditiveRungeKutta,
     GeneralLinear,
+    MultirateInfinitesimal,
     Multistep,
     PartitionedRungeKutta,
     RungeKutta,
+    list_schemes,
     load,
 )
 
@@ -38,6 +40,11 @@ TWO_STEP = GeneralLinear(
 )
 NAMES = ("rk4", "dormand-prince-54", "gauss-2", "lm", "adamnet-3", "cooper-verner-8", "bdf-6", "leapfrog-2", "sdirk-21")
 SCHEMES = [IMEX, VERLET, CNAB, STORMER, TWO_STEP, *map(load, NAMES)]
+
+
+def listed_with_code():
+    """The names of the library's schemes, but of those whose flows are exact, which have no code of their own."""
+    return [name for name in list_schemes() if not isinstance(load(name), MultirateInfinitesimal)]
 
 
 def named(scheme):

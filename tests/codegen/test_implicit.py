@@ -16,9 +16,10 @@ import tableau2net as t2n
 from tableau2net.codegen import write_source
 from tableau2net.exact.text import float_of
 from tableau2net.runtime.stage_solve import ConvergenceError
-from tableau2net.scheme import Multistep, RungeKutta, list_schemes, load
+from tableau2net.scheme import Multistep, RungeKutta, load
 from tableau2net.step import Combine, lower
 from tests.fields import Damped, Forced, Growth
+from tests.schemes import listed_with_code
 
 H, T = 0.3, 0.7
 EXACT = {"tolerance": 1e-13, "iterations": 200}
@@ -105,7 +106,7 @@ def implicit(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in list_schemes() if implicit(n) and n not in NAMES])
+@pytest.mark.parametrize("name", [n for n in listed_with_code() if implicit(n) and n not in NAMES])
 def test_every_shipped_implicit_scheme(name):
     one_linear_step(name, **EXACT)
 

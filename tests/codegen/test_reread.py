@@ -15,11 +15,12 @@ from tableau2net.codegen.learnable import learning
 from tableau2net.codegen.pull import reversible_form
 from tableau2net.codegen.source import source_of
 from tableau2net.errors import InputError
-from tableau2net.scheme import RungeKutta, Scheme, list_schemes, load
+from tableau2net.scheme import RungeKutta, Scheme, load
 from tableau2net.step import Combine, Step, lower, optimise, prune
 from tableau2net.step.passes.common import each
 from tests.codegen.drawn import cases
 from tests.codegen.reread import AmbiguousError, Reader, doubles_of, hoisted, methods
+from tests.schemes import listed_with_code
 
 WAYS = (
     {},
@@ -89,7 +90,7 @@ def test_schemes_of_the_library(name, options):
 @pytest.mark.parametrize("options", WAYS, ids=str)
 def test_every_scheme_of_the_library(options):
     ambiguous = 0
-    for name in list_schemes():
+    for name in listed_with_code():
         scheme = load(name)
         if options.get("coefficients") != "free" or sum(not c.is_zero for c in scheme.coefficients.values()) < 40:
             try:

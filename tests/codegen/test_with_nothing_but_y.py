@@ -8,9 +8,10 @@ import torch
 
 from tableau2net.codegen import compile
 from tableau2net.errors import InputError
-from tableau2net.scheme import list_schemes, load
+from tableau2net.scheme import load
 from tableau2net.step import lower
 from tableau2net.testing.module import SmoothField
+from tests.schemes import listed_with_code
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "coefficients": ("fixed", "free", "learnable"),
@@ -48,7 +49,7 @@ def taken(name: str, options: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("tenth", range(10))
 def test_every_scheme_with_nothing_but_y(tenth):
     """Those that remember something under a fifth of the combinations each, the others under two; all come up."""
-    for i, name in enumerate(list_schemes()[tenth::10]):
+    for i, name in enumerate(listed_with_code()[tenth::10]):
         stride = 5 if lower(load(name)).history else 18
         for options in EVERY[i % stride :: stride]:
             run = taken(name, options)

@@ -8,7 +8,6 @@ from sympy import S, Symbol
 
 from tableau2net.scheme import list_schemes, load
 from tableau2net.step import Combine, Cost, Evaluate, Step, cost, in_place, last_uses, lower, optimise, prune
-from tableau2net.step.transform import Transform
 from tests.step import interpret
 
 
@@ -114,8 +113,8 @@ def _alive(step):
 def _carried_out(op, values, base, kinds):
     if isinstance(op, Evaluate):
         return interpret.field(op.part, float(op.time), [values[v] for v in op.values])
-    if isinstance(op, Transform):
-        return 2 * values[op.value]
+    if not isinstance(op, Combine):  # a state from states, whatever it does to them
+        return 2 * values[op.operands[0]]
     terms = sorted(op.terms, key=lambda term: term[1] != base)
     total = values[base] if base else torch.zeros(interpret.SIZE, dtype=torch.float64)
     for c, v in terms[bool(base) :]:
