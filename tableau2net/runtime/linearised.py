@@ -15,6 +15,7 @@ from tableau2net.runtime.dense_jacobian import jacobian_matrix
 from tableau2net.runtime.evaluations import last_evaluation
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import Jacobian, gmres
+from tableau2net.runtime.linear_part import Terms, krylov_phi_sum
 from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.slope_along import draws, tangent
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, adjoint
@@ -56,6 +57,10 @@ class Linearised:
     def product(self, c: float | Tensor, v: Tensor) -> Tensor:
         """c J v."""
         return c * between_graphs(self._along)(v)
+
+    def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
+        """Σ w φ_k(c hJ) v over the terms (w, k, c), in a Krylov space of products with J."""
+        return krylov_phi_sum(lambda u: self.product(1.0, u), terms, h, v)
 
     def _resolvent(self, c: float | Tensor, right: Tensor) -> Tensor:
         with self._aside():

@@ -13,6 +13,7 @@ from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivat
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
 from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta, lawson
+from tableau2net.scheme.exponential_rosenbrock import ExponentialRosenbrock
 from tableau2net.scheme.multirate import Multirate, MultirateInfinitesimal, infinitesimal_of, multirate
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
@@ -44,6 +45,7 @@ __all__ = [
     "Distribution",
     "Equation",
     "ExponentialMultistep",
+    "ExponentialRosenbrock",
     "ExponentialRungeKutta",
     "GeneralLinear",
     "Matrix",

@@ -107,11 +107,21 @@ class Transform(Assignment):
         if isinstance(self.function, Identity):
             return product(value)
         if not isinstance(self.function, Resolvent):
-            raise InputError("the test problem has no functions of an operator but its resolvent")
+            return self._by_series(value, product)
         gamma, size = mpmath.mpmathify(self.function.gamma.evalf(mpmath.mp.dps + 5)), range(len(value))
         columns = [product([mpmath.mpf(i == j) for i in size]) for j in size]
         system = mpmath.matrix([[(i == j) - gamma * columns[j][i] for j in size] for i in size])
         return list(mpmath.lu_solve(system, mpmath.matrix(value)))
+
+    def _by_series(self, value: Vector, product: Callable[[Vector], Vector]) -> Vector:
+        """Σ g_k (hA)^k v, until nothing changes."""
+        total, power, k = [0 * x for x in value], value, 0
+        while True:
+            g = mpmath.mpmathify(self.function.taylor(k).evalf(mpmath.mp.dps + 5))
+            new = [a + g * x for a, x in zip(total, power, strict=True)]
+            if k > 1 and new == total:
+                return new
+            total, power, k = new, product(power), k + 1
 
     def written(self, notation: Notation) -> str:
         value, operator = notation.name(self.value), notation.operator(self.operator, self.part)
@@ -134,8 +144,8 @@ class Transform(Assignment):
         return f"({text_of(function)}) {value}"
 
     def _of_linear(self, field: str, notation: Notation) -> str:
-        """The sum of φ-functions as a linear field takes it."""
-        if self.operator != "linear" or not isinstance(self.function, PhiSum):
+        """The sum of φ-functions as a linear field, or a Jacobian, takes it."""
+        if not isinstance(self.function, PhiSum):
             raise InputError(f"no code takes {type(self.function).__name__} of the operator {self.operator!r}")
         number = notation.number
         terms = [f"({number(t.weight)}, {t.index}, {number(t.scale)})" for t in self.function.terms]

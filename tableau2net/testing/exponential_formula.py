@@ -9,7 +9,7 @@ import sympy
 from sympy import Expr
 
 from tableau2net.exact.exponentials import PhiFunction, Z
-from tableau2net.scheme import ExponentialMultistep, ExponentialRungeKutta
+from tableau2net.scheme import ExponentialMultistep, ExponentialRosenbrock, ExponentialRungeKutta
 from tableau2net.testing.advanced import Advanced, Given, State
 from tableau2net.testing.formula import advance
 
@@ -46,7 +46,41 @@ def _exponential_multistep(scheme: ExponentialMultistep, at: Given) -> Advanced:
     return Advanced([new])
 
 
-def _applied(function: Expr, u: State, at: Given) -> State:
+@advance.register
+def _exponential_rosenbrock(scheme: ExponentialRosenbrock, at: Given) -> Advanced:
+    """Y_i = y + c_i h φ_1(c_i hJ) f + h² c_i² φ_2(c_i hJ) f_t + h Σ a_ij(hJ) D_j, J at the step's beginning."""
+    y = at.y(0, 0)
+    slope = at.field(0, 0, [y])
+    start, moved = at.h * slope, at.h * at.along(0, y, 0 * y, 1)
+    own = _OfJacobian(at)
+    defects: list[State] = []
+
+    def increment(c: Expr, row: Sequence[Expr]) -> State:
+        number = at.number(c)
+        total = number * _phi(own, 1, c, start) + number**2 * _phi(own, 2, c, moved)
+        for weight, defect in zip(row, defects, strict=False):
+            total = total + _applied(weight, defect, own)
+        return total
+
+    for i, (c, row) in enumerate(zip(scheme.c[1:], scheme.A[1:], strict=True), 1):
+        u = increment(c, row)
+        linear = at.along(0, y, u, 0) + at.number(c) * moved
+        defects.append(at.h * (at.field(0, at.number(c), [y + u], i) + (-1) * slope) + (-1) * linear)
+    embedded = None if scheme.b_hat is None else y + increment(sympy.S.One, scheme.b_hat)
+    return Advanced([y + increment(sympy.S.One, scheme.b)], embedded)
+
+
+class _OfJacobian:
+    """The same start of a step, with hJ in the place of the matrix."""
+
+    def __init__(self, at: Given) -> None:
+        self.at, self.number, self.distance = at, at.number, at.distance
+
+    def matrix(self, u: State) -> State:
+        return self.at.along(0, self.at.y(0, 0), u, 0)
+
+
+def _applied(function: Expr, u: State, at: Given | _OfJacobian) -> State:
     """g(hL) u, walking through g as it is written."""
     if Z not in function.free_symbols:
         return at.number(function) * u
@@ -69,7 +103,7 @@ def _applied(function: Expr, u: State, at: Given) -> State:
     raise NotImplementedError(f"{function} is not written as a formula: divided by z")
 
 
-def _phi(at: Given, k: int, c: Expr, u: State) -> State:
+def _phi(at: Given | _OfJacobian, k: int, c: Expr, u: State) -> State:
     """φ_k(c hL) u = Σ_j (c hL)^j u/(j + k)!, until nothing changes."""
     scale, power = at.number(c), u
     total = at.number(sympy.Rational(1, factorial(k))) * u

@@ -15,6 +15,7 @@ from tableau2net.codegen import write_source
 from tableau2net.errors import InputError
 from tableau2net.runtime.linear_part import phi_sum
 from tableau2net.runtime.phi_functions import phi_values
+from tableau2net.scheme import ExponentialRosenbrock
 from tableau2net.testing import assert_consistent
 from tableau2net.testing.module import Compared
 
@@ -217,3 +218,33 @@ def test_too_few_vectors_are_told():
     large.field.weight.data *= 200
     with pytest.raises(RuntimeError, match="smaller steps"):
         large.phi_sum(TERMS, 1.0, torch.randn(60, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("name", "order"), [("exponential-rosenbrock-euler", 2), ("exprb-32", 3), ("exprb-43", 4)])
+def test_functions_of_the_jacobian(name, order):
+    """A pendulum that is driven: the slope is the order, with time in the field; beside `rk4` with many steps."""
+
+    def pendulum(t, y):
+        return torch.stack([y[1], -torch.sin(y[0]) - 0.2 * y[1] + math.cos(3 * t)])
+
+    y = torch.tensor([0.5, 1.0], dtype=torch.float64, requires_grad=True)
+    exact = t2n.integrate("rk4", pendulum, y, 0, 1, steps=400)
+    errors = [(t2n.integrate(name, pendulum, y, 0, 1, steps=n) - exact).abs().max().detach() for n in (8, 16)]
+    assert float(torch.log2(errors[0] / errors[1])) == pytest.approx(order, abs=0.35)
+    (expected,) = torch.autograd.grad(exact.sum(), y)
+    (found,) = torch.autograd.grad(t2n.integrate(name, pendulum, y, 0, 1, steps=16).sum(), y)
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=10 * float(errors[1]))
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (([[]], ["phi1(z)"], ["0"]), "one for each behind the first"),
+        (([[], ["phi1(z)"]], ["phi3(z)"], ["0", "1"]), "between it and the first"),
+        (([[]], [], ["1"]), "the first of which is 0"),
+        (([[], []], ["1/z"], ["0", "1"]), "pole"),
+    ],
+)
+def test_wrong_tables_of_exponential_rosenbrock_methods(table, told):
+    with pytest.raises(InputError, match=told):
+        ExponentialRosenbrock(*table)
