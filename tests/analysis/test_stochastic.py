@@ -288,6 +288,16 @@ def test_a_table_of_a_stranger_ends_in_time():
     assert time.process_time() - start < 10
 
 
+def test_second_moments_see_what_means_do_not():
+    """SIEB as StochasticDiffEq.jl has it: E X of order 2, E X² of order 1."""
+    scheme, errors = load(BAD / "stochasticdiffeq-sieb.toml", StochasticRungeKutta), []
+    for n in (16, 32):
+        mean_, second = linear_moments(scheme, [["-1"]], [[["1/2"]]], ["1"], Fraction(1, n), n)
+        errors.append((abs(float(mean_[0]) - np.exp(-1)), abs(float(second[0]) - np.exp(-7 / 4))))
+    slopes = np.log2(np.divide(*errors))
+    assert slopes == pytest.approx([2.0, 1.2], abs=0.12)
+
+
 # ------------------------------------------------------------------ stability in mean square
 
 
