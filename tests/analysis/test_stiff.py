@@ -7,6 +7,7 @@ import pytest
 
 import tableau2net as t2n
 from tableau2net.analysis.order.stiff import stiff_order, weak_stage_order
+from tableau2net.analysis.structure.algebraic import b_convergence
 from tableau2net.analysis.structure.tableau import globally_stiffly_accurate, imex_type, stage_order
 from tableau2net.scheme import AdditiveRungeKutta, RungeKutta, load
 
@@ -109,3 +110,21 @@ def test_types_of_pairs():
     assert (imex_type(pair), globally_stiffly_accurate(pair)) == ("none", False)
     assert imex_type(load("rk4")) is None
     assert globally_stiffly_accurate(load("radau-iia-2")) is None
+
+
+def test_b_convergence_is_that_of_the_book_and_no_more_than_the_order_on_linear_problems():
+    """HW II, IV.15: Gauss and Radau of s stages s, Radau IA s − 1; every D that is taken, in eigenvalues."""
+    for s in (1, 2, 3):
+        assert [b_convergence(load(f"{name}-{s}")) for name in ("gauss", "radau-iia", "radau-ia")] == [s, s, s - 1]
+    for name in ("gauss-3", "radau-ia-3", "radau-iia-3", "sdirk-21", "crouzeix-3", "lobatto-iiic-2"):
+        scheme = load(name)
+        assert 1 <= b_convergence(scheme) <= stiff_order(scheme)
+        A, b, c = (np.array(x, dtype=float) for x in (scheme.A, scheme.b, scheme.c))
+        with np.errstate(divide="ignore"):
+            candidates = [b, b / c, b * (1 - c), b * (1 / c - 1), 100.0 ** -np.arange(len(b))]
+        found = [
+            np.linalg.eigvalsh(np.diag(d) @ A + (np.diag(d) @ A).T).min() for d in candidates if np.isfinite(d).all()
+        ]
+        assert max(found) > 0
+    for name in ("lobatto-iiic-3", "hairer-wanner-sdirk-43", "trapezoid", "rk4", "bdf-2"):
+        assert b_convergence(load(name)) is None

@@ -10,6 +10,7 @@ from sympy.polys.matrices import DomainMatrix
 from tableau2net.analysis.reading.tables import ExactTableau, Matrix, SignedDomain, tables
 from tableau2net.analysis.ssp.supremum import simplest
 from tableau2net.analysis.structure.reducible import main
+from tableau2net.analysis.structure.tableau import stage_order
 from tableau2net.exact.polynomials import evaluate, positive_roots
 from tableau2net.scheme import RungeKutta, Scheme
 
@@ -45,6 +46,45 @@ def circle_contractivity(scheme: Scheme) -> Expr | None:
     ends = (Fraction(int(x.numerator), int(x.denominator)) for x in (nearest.low, nearest.high))
     likely = simplest(*ends)  # a norm may be too long to be factored
     return nearest.expression() if evaluate(polynomial, likely) else Rational(likely)
+
+
+def b_convergence(scheme: Scheme) -> int | None:
+    """A number q for which errors on dissipative problems, ⟨f(y) − f(u), y − u⟩ ≤ 0, are O(h^q) however stiff they
+    are: the stage order of a method that is algebraically stable and has a D > 0 with DA + AᵀD positive definite, both
+    of the irreducible method (Frank, Schneid & Ueberhuber 1985; HW II, IV.15, Theorems 15.3 and 15.4). None for others.
+
+    D is looked for among B, BC⁻¹, B(I − C) and B(C⁻¹ − I), those of Radau and Gauss methods (HW II, IV.14); where A is
+    triangular there is one exactly if its diagonal is positive. None where none of these is."""
+    if not isinstance(scheme, RungeKutta) or scheme.explicit:
+        return None
+    method = main(scheme)
+    numbers, (t,) = tables(scheme, [method])
+    return stage_order(method) if _never_grows(numbers, t) and _diagonally_stable(numbers, t) else None
+
+
+def _diagonally_stable(numbers: SignedDomain, t: ExactTableau) -> bool:
+    one, s = numbers.domain.one, range(t.stages)
+    if any(numbers.sign(t.A[i][i]) <= 0 for i in s):
+        return False
+    if all(numbers.is_zero(t.A[i][j]) for i in s for j in s if j > i):
+        return True
+    inner = all(t.c)
+    known = [t.b, [b * (one - c) for b, c in zip(t.b, t.c, strict=True)]]
+    if inner:
+        known += [[b / c for b, c in zip(t.b, t.c, strict=True)], [b / c - b for b, c in zip(t.b, t.c, strict=True)]]
+    return any(_definite(numbers, [[D[i] * t.A[i][j] + D[j] * t.A[j][i] for j in s] for i in s]) for D in known)
+
+
+def _definite(numbers: SignedDomain, M: Matrix) -> bool:
+    """Whether a symmetric matrix is positive definite: with positive D on the diagonal, as its own diagonal is."""
+    M = [list(row) for row in M]
+    for k, pivots in enumerate(M):
+        if numbers.sign(pivots[k]) <= 0:
+            return False
+        for i in range(k + 1, len(M)):
+            factor = M[i][k] / pivots[k]
+            M[i] = [x - factor * y for x, y in zip(M[i], pivots, strict=True)]
+    return True
 
 
 def _never_grows(numbers: SignedDomain, t: ExactTableau) -> bool:

@@ -11,6 +11,7 @@ from tableau2net.analysis.order.exponential_order import exponential_stiff_order
 from tableau2net.analysis.order.stiff import stiff_order, weak_stage_order
 from tableau2net.analysis.report.finding import Finding, Findings
 from tableau2net.analysis.report.pieces import Fact
+from tableau2net.analysis.structure.algebraic import b_convergence
 from tableau2net.scheme import Scheme
 
 
@@ -48,6 +49,7 @@ def _row(key: str, which: str, **about: Any) -> Finding:
 STIFF = (
     Finding("weak_stage_order", "weak stage order", weak_stage_order, tell=_weak),
     Finding("stiff_order", "stiff order", _stiff_order),
+    Finding("b_convergence", "B-convergence", b_convergence, words=lambda q: f"of order {q} at least"),
     _row("index_1_order", "index_1", tell=lambda _, found: _algebraic(found.evidence[_orders], found)),
     _row("index_2_order", "index_2"),
     _row("index_2_order_of_z", "index_2_z"),
