@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Matrix, Rational, series, symbols
 
+from tableau2net.analysis.backward.modified import is_drawn
 from tableau2net.analysis.order.conditions import order as order_of
 from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.analysis.reading.trees import forest, trees
@@ -25,7 +26,7 @@ from tableau2net.analysis.series.geometry import energy_conditions, symplectic_c
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
-from tableau2net.scheme import Parameter, RungeKutta, load
+from tableau2net.scheme import Parameter, PartitionedRungeKutta, RungeKutta, load
 from tableau2net.scheme.operations import compose
 
 BUTCHER = RungeKutta(
@@ -89,6 +90,14 @@ def test_conjugate_symplecticity(name, order, own):
 
 
 def test_verlet_is_symplectic_euler_in_other_coordinates():
+    """Half a drift is the change; from the midpoint to the trapezoidal rule, half a step of Euler's (HLW VI.8)."""
+    euler, verlet = bseries("symplectic-euler-p", 4), bseries("stormer-verlet-velocity", 4)
+    drift = [RungeKutta(A=[[0]], b=["1/2"]), RungeKutta(A=[[0]], b=[0])]
+    moved = euler.conjugated(bseries(PartitionedRungeKutta(parts=drift, reads=[[2], [1]]), 4))
+    seen = [tree for number, tree in enumerate(moved) if is_drawn(moved.forest, number, ((2,), (1,)))]
+    assert [moved[t] for t in seen] == [verlet[t] for t in seen]
+    half = bseries("euler", 6).scaled("1/2")
+    assert bseries("implicit-midpoint", 6).conjugated(half.inverse()) == bseries("lobatto-iiia-2", 6)
     assert effective_order("symplectic-euler-p", 3).order == effective_order("stormer-verlet-velocity", 3).order == 2
     with pytest.raises(InputError, match="partitioned"):
         symplectic_order("symplectic-euler-p")
