@@ -92,6 +92,8 @@ def test_every_scheme_of_the_library(options):
     ambiguous = 0
     for name in listed_with_code():
         scheme = load(name)
+        if not lower(scheme).plain:  # the reader knows sums and evaluations; the others have tests by formulas
+            continue
         if options.get("coefficients") != "free" or sum(not c.is_zero for c in scheme.coefficients.values()) < 40:
             try:
                 agrees(scheme, options)
