@@ -92,7 +92,7 @@ def test_sums_are_made_once_a_step_size_and_again_where_l_changes():
     assert copy.deepcopy(t2n.Diagonal(v)).phi_sum(TERMS, 0.1, v).shape == v.shape
 
 
-@pytest.mark.parametrize("kind", ["diagonal", "fourier", "dense", "krylov"])
+@pytest.mark.parametrize("kind", ["diagonal", "fourier", "dense", pytest.param("krylov", marks=pytest.mark.slow)])
 def test_gradients_through_a_step(kind):
     torch.manual_seed(1)
     values = -torch.rand(5, dtype=torch.float64) * 3
@@ -220,6 +220,7 @@ def test_too_few_vectors_are_told():
         large.phi_sum(TERMS, 1.0, torch.randn(60, dtype=torch.float64))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "order"), [("exponential-rosenbrock-euler", 2), ("exprb-32", 3), ("exprb-43", 4)])
 def test_functions_of_the_jacobian(name, order):
     """A pendulum that is driven: the slope is the order, with time in the field; beside `rk4` with many steps."""
@@ -228,7 +229,7 @@ def test_functions_of_the_jacobian(name, order):
         return torch.stack([y[1], -torch.sin(y[0]) - 0.2 * y[1] + math.cos(3 * t)])
 
     y = torch.tensor([0.5, 1.0], dtype=torch.float64, requires_grad=True)
-    exact = t2n.integrate("rk4", pendulum, y, 0, 1, steps=400)
+    exact = t2n.integrate("rk4", pendulum, y, 0, 1, steps=200)
     errors = [(t2n.integrate(name, pendulum, y, 0, 1, steps=n) - exact).abs().max().detach() for n in (8, 16)]
     assert float(torch.log2(errors[0] / errors[1])) == pytest.approx(order, abs=0.35)
     (expected,) = torch.autograd.grad(exact.sum(), y)
