@@ -98,8 +98,11 @@ def _print_form(scheme: Scheme, downwind: bool, json: bool, latex: bool) -> None
     form = shu_osher(scheme, downwind=downwind)
     if json:
         print_json(form.to_dict())
+    elif latex:
+        print(form.latex())
     else:
-        print(form.latex() if latex else form.text())
+        largest = form.coefficient if form.coefficient is not None else "not decided"
+        print(f"{form.text()}\n\nthe largest r, in steps of h/r, with no negative coefficient: {largest}")
 
 
 def _document(table: CoefficientTable) -> str:

@@ -176,7 +176,9 @@ def test_what_has_none_is_said_in_a_line(name, options, message):
 def test_the_command_line_prints_it():
     shown = CliRunner().invoke(app, ["show", "ssprk-33", "--shu-osher"])
     assert shown.stdout.splitlines()[0] == "y2 = (y + h f(y))"
+    assert shown.stdout.splitlines()[-1].endswith("no negative coefficient: 1")
     found = json.loads(CliRunner().invoke(app, ["show", "rk4", "--downwind", "--json"]).stdout)
+    assert found["coefficient"]["value"] == pytest.approx(0.68501606, abs=1e-8)
     assert {"r", "v", "alpha", "beta", "alpha_downwind", "beta_downwind"} < found.keys()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from sympy import Expr, Rational, S, expand, oo
 
 from tableau2net.analysis.reading.general_form import GeneralForm
+from tableau2net.analysis.report.finding import json_of
 from tableau2net.analysis.ssp.coefficient import canonical_form, step_size_coefficient
 from tableau2net.analysis.ssp.downwind import splitting
 from tableau2net.analysis.ssp.supremum import Isolated
@@ -85,7 +86,8 @@ class ShuOsher:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: numbers as ``{"exact": …, "value": …}``."""
-        found: dict[str, Any] = {"r": exact_json(self.r), "known": list(self.known), "states": list(self.states)}
+        found: dict[str, Any] = {"r": exact_json(self.r), "coefficient": json_of(self.coefficient)}
+        found |= {"known": list(self.known), "states": list(self.states)}
         matrices = {"v": self.v, "alpha": self.alpha, "beta": self.beta}
         if self.downwind:
             matrices |= {"alpha_downwind": self.downwind, "beta_downwind": self.beta_downwind}
