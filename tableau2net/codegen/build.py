@@ -54,7 +54,8 @@ def write_source(scheme: Scheme | str | Path, **options: Unpack[CompileOptions])
             raise InputError(f"{table.name or 'this'} is a stencil: its module takes none of the options of schemes")
         return write_stencil_source(table)
     if isinstance(table, StochasticRungeKutta):
-        own = {n: x for n, x in options.items() if x != getattr(Options(), n)}
+        given, plain = vars(_options(options)), vars(Options())
+        own = {n: float(x) if n == "coupling" else x for n, x in given.items() if x != plain[n]}
         return standalone(stochastic_source(table, StochasticOptions(**_own_options(own)))[1])
     return standalone(source_of(as_scheme(scheme), _options(options))[1])
 

@@ -222,6 +222,15 @@ def test_a_file_that_stands_alone_gives_the_same():
     assert torch.equal(scope["Sriw1"](steps, 0.1)(Y, key=9), own(Y, key=9))
 
 
+def test_the_command_line_writes_the_file(run):
+    _, out, _ = run("compile", "ri1", "--backward", "reversible", "--coupling", "99/100")
+    assert "class Ri1(nn.Module):" in out
+    assert "coupled(at, len(self.fields), 0.99, y" in out
+    code, _, err = run("compile", "ri1", "--coefficients", "free")
+    assert code == 2
+    assert "coefficients: no option of a stochastic scheme" in err
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
