@@ -14,7 +14,7 @@ from tableau2net.scheme.constructed.polynomial import Polynomial
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 
 MAX_STEPS = 12
-MAX_NODES = 8
+MAX_NODES = 5
 
 
 def enright(k: int) -> TwoDerivativeMultistep:
