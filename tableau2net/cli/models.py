@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tableau2net.cli.streams import print_json
+from tableau2net.words import counted
 
 
 def models(
@@ -20,15 +21,13 @@ def models(
     """
     from fnmatch import fnmatchcase
 
-    from tableau2net.analysis import order
     from tableau2net.nn.registry import entries
-    from tableau2net.scheme import load
 
     shown = [(entry, [name for name in entry.published if fnmatchcase(name, pattern)]) for entry in entries()]
-    found = [(entry, names, order(load(entry.scheme)) if entry.scheme else None) for entry, names in shown if names]
+    found = [(entry, names, _proved(entry.scheme) if entry.scheme else {}) for entry, names in shown if names]
     if json:
         rows = [
-            {"name": name, "scheme": entry.scheme or None, "order": proved, "about": entry.about}
+            {"name": name, "scheme": entry.scheme or None, "order": None, **proved, "about": entry.about}
             for entry, names, proved in found
             for name in names
         ]
@@ -41,10 +40,23 @@ def models(
 
     console = Terminal()
     for entry, names, proved in found:
-        scheme = "" if proved is None else f"{entry.scheme}, order {proved}: "
+        scheme = "".join(f"{entry.scheme}, {kind.replace('_', ' ')} {found}: " for kind, found in proved.items())
         console.print(Text(_together(names), style="bold"))
         console.print(Padding(Text(scheme + entry.about), (0, 0, 0, 4)))
-    console.print(f"{sum(len(names) for _, names, _ in found)} networks")
+    console.print(counted(sum(len(names) for _, names, _ in found), "network"))
+
+
+def _proved(name: str) -> dict[str, int | float]:
+    """The order of a scheme; of a stochastic one the strong order."""
+    from tableau2net.analysis import order
+    from tableau2net.analysis.stochastic.stochastic_order import strong_order
+    from tableau2net.scheme import CoefficientTable, StochasticRungeKutta, as_scheme, load
+
+    table = load(name, CoefficientTable)
+    if isinstance(table, StochasticRungeKutta):
+        found = strong_order(table)
+        return {} if found is None else {"strong_order": float(found.order)}
+    return {"order": order(as_scheme(table))}
 
 
 def _together(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ GIVEN = {
     "generate": ["multistep", "--order", "1", "--steps", "1"], "compile": ["rk4"], "models": [],
     "summary": ["resnet14"],
     "train": ["--data", "glyphs:20:20", "--epochs", "1", "--depth", "8"], "refine": ["run", "-o", "x"],
-    "table": ["run"], "evaluate": ["run"], "cfl": ["rk4", "central-1-4"], "discover": ["heat"],
+    "table": ["run"], "evaluate": ["run"], "cfl": ["rk4", "central-1-4"], "discover": ["heat"], "trees": ["4"],
 }  # fmt: skip
 NONE = ("", "nan", "-inf", "1e999", "9" * 30, "-" + "9" * 30, "9" * 5000)
 NUMBERS = [
