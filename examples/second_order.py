@@ -9,7 +9,7 @@ import torch
 
 import tableau2net as t2n
 
-TABLES = ("verlet-rkn-2", "nystrom-4", "nystrom-5", "dprkn-64-fm", "gauss-rkn-2")
+TABLES = ("verlet-rkn-2", "nystrom-rkn-4", "nystrom-rkn-5", "dprkn-64-fm", "gauss-rkn-2")
 
 
 def main(periods: int = 20, steps: int = 24) -> None:

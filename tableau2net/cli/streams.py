@@ -16,6 +16,8 @@ PLAIN = {
     **dict.fromkeys("−–—‐‑", "-"), **dict.fromkeys("‘’", "'"), **dict.fromkeys("“”", '"'),
     "≈": "~", "≤": "<=", "≥": ">=", "≠": "!=", "·": "*", "×": "x", "…": "...", "→": "->", "∞": "oo", "±": "+-",
     "τ": "tau", "ζ": "zeta", "Φ": "Phi", "α": "alpha", "β": "beta", "γ": "gamma", "θ": "theta", "λ": "lambda",
+    "δ": "delta", "ε": "epsilon", "μ": "mu", "ν": "nu", "π": "pi", "ρ": "rho", "σ": "sigma", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
+    "Γ": "Gamma", "Δ": "Delta", "Σ": "Sigma", "Ψ": "Psi", "√": "sqrt", "∘": "o", "′": "'", "←": "<-",
     "\u0302": "^", "\u0303": "~", "∅": "0", "°": " degrees",
     **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", (f"^{n}" for n in range(10)), strict=True)),
     **dict(zip("₀₁₂₃₄₅₆₇₈₉", (f"_{n}" for n in range(10)), strict=True)),

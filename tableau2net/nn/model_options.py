@@ -9,6 +9,7 @@ from tableau2net.nn.around.gates import GateKind
 from tableau2net.nn.conversion.turn import Activation as After
 from tableau2net.nn.dynamic.dynamic_network import Grids
 from tableau2net.nn.dynamic.interpolation import Interpolation
+from tableau2net.nn.families.exponential_network import LinearPart
 from tableau2net.nn.families.hamiltonian import Transitions
 from tableau2net.nn.fields.branches import Drop, Relu
 from tableau2net.nn.fields.transposed import Activation
@@ -39,6 +40,7 @@ class ModelOptions(CompileOptions, total=False):
     in_channels: int
     interpolation: Interpolation
     layer: str
+    linear: LinearPart
     norm: bool | str | None
     normal_opening: bool
     num_classes: int

@@ -44,7 +44,7 @@ def test_list_counts_each_kind(run):
     assert (code, out.splitlines()[-1].endswith("stencils")) == (0, True)
     assert {entry["family"] for entry in json.loads(run("list", "*-1-2", "--json")[1])} == {"stencil"}
     last = run("list", "*-2*")[1].splitlines()[-1]
-    assert re.fullmatch(r"\d+ schemes, \d+ stencils and 1 equation", last)
+    assert re.fullmatch(r"\d+ schemes, \d+ stencils, 1 equation and \d+ stochastic schemes", last)
     assert run("list", "burgers*")[1].splitlines()[-1] == "2 equations"
 
 

@@ -20,6 +20,7 @@ from tableau2net.scheme.constructed import patterns as registry
 from tableau2net.scheme.constructed.extrapolation import aitken_neville
 from tableau2net.scheme.constructed.quadrature import is_exact, nodes
 from tableau2net.scheme.file import read
+from tableau2net.scheme.library import folder
 from tests.reference import measured_order, number, one_step, runge_kutta_order
 
 PRINTED = sorted((Path(__file__).parent / "printed").glob("*.toml"))
@@ -365,6 +366,13 @@ def test_aliases():
     assert load("numerov") == load("cowell-2")
     with pytest.raises(InputError):
         load("cnab-23")
+
+
+def test_no_file_has_the_name_of_a_member():
+    """It would stand in the member's place."""
+    names = {path.stem for path in folder().rglob("*.toml")}
+    taken = [(name, f.pattern) for name in names for f in registry.PATTERNS.values() if f.number(name) is not None]
+    assert taken == []
 
 
 @pytest.mark.parametrize("family", registry.PATTERNS.values(), ids=lambda f: f.pattern)

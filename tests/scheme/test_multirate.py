@@ -199,7 +199,7 @@ def test_bad_input_is_named():
         t2n.compile("mri-gark-erk33a")
     with pytest.raises(t2n.InputError, match="no multirate infinitesimal scheme"):
         multirate("rk4", "rk4")
-    for inner in ("leapfrog-2", "forest-ruth-4", "nystrom-4", "mri-gark-erk33a"):
+    for inner in ("leapfrog-2", "forest-ruth-4", "nystrom-rkn-4", "mri-gark-erk33a"):
         with pytest.raises(t2n.InputError, match="a one-step method for y' = f"):
             multirate("mri-gark-erk33a", inner)
     with pytest.raises(t2n.InputError, match="substeps = 0"):

@@ -25,7 +25,7 @@ from tableau2net.step import lower
 from tableau2net.testing import assert_consistent
 from tests.example_scripts import example
 
-SPECIAL = ["dprkn-43", "nystrom-4", "nystrom-5", "verlet-rkn-2", "gauss-rkn-1"]
+SPECIAL = ["dprkn-43", "nystrom-rkn-4", "nystrom-rkn-5", "verlet-rkn-2", "gauss-rkn-1"]
 
 
 def conditions(table):
@@ -100,7 +100,7 @@ def test_trees_are_those_of_nystrom():
         grown = forest_of(lower(scheme))
         return [[sum(grown.colour[t] == c for t in grown.of_order(n)) for n in range(1, last)] for c in (0, 1)]
 
-    y, v = counted(t2n.load("nystrom-4"), 10)
+    y, v = counted(t2n.load("nystrom-rkn-4"), 10)
     assert v == [1, 1, 2, 3, 6, 10, 20, 36, 72]
     assert y == [1, *v[:-1]]
     y, v = counted(t2n.load("fine-rkn-43"), 6)
@@ -111,7 +111,7 @@ def test_trees_are_those_of_nystrom():
 def test_numbers_of_trees_count_their_terms():
     """Σ over trees of n!/(σγ) are the terms of a derivative: those of y^(n) for y'' = f(y), by differentiating."""
     t, x = sympy.symbols("t x")
-    grown = forest_of(lower(t2n.load("nystrom-4")))
+    grown = forest_of(lower(t2n.load("nystrom-rkn-4")))
     y = sympy.Function("y")(t)
     f = sympy.exp(x)  # all of whose derivatives are one: each term of y^(n) counts what it is multiplied by
     derivative = f.subs(x, y)
@@ -151,7 +151,7 @@ def test_one_for_velocities_that_is_implicit_agrees_too():
     assert_consistent(nystrom_of(t2n.load("gauss-1")))
 
 
-@pytest.mark.parametrize("name", ["dprkn-43", "nystrom-4", "gauss-rkn-2", "verlet-rkn-2", "nystrom-4-velocity"])
+@pytest.mark.parametrize("name", ["dprkn-43", "nystrom-rkn-4", "gauss-rkn-2", "verlet-rkn-2", "nystrom-rkn-4-velocity"])
 def test_stability_is_that_of_the_matrix(name):
     """The eigenvalues of the 2×2 matrix of y'' = −u y, in floats: inside where the interval says so, outside behind."""
     scheme = t2n.load(name)
@@ -177,7 +177,7 @@ def test_stability_is_that_of_the_matrix(name):
     assert known["periodicity"]["value"] == (end if kept else 0)
 
 
-@pytest.mark.parametrize("name", ["dprkn-43", "nystrom-5", "gauss-rkn-2", "stormer-2", "numerov"])
+@pytest.mark.parametrize("name", ["dprkn-43", "nystrom-rkn-5", "gauss-rkn-2", "stormer-2", "numerov"])
 def test_phase_lag_and_damping_by_measuring(name):
     """φ and |ζ| of the roots at two H: their errors fall as the orders say, with those constants."""
     phi = characteristic_polynomial(t2n.load(name)).as_expr().as_poly(ZETA)
@@ -197,12 +197,14 @@ def test_phase_lag_and_damping_by_measuring(name):
 
 
 def test_structure():
-    found = {n: t2n.report(t2n.load(n)).to_dict()["structure"] for n in ("verlet-rkn-2", "nystrom-4", "gauss-rkn-2")}
+    found = {
+        n: t2n.report(t2n.load(n)).to_dict()["structure"] for n in ("verlet-rkn-2", "nystrom-rkn-4", "gauss-rkn-2")
+    }
     assert [(s["symplectic"], s["symmetric"]) for s in found.values()] == [(True, True), (False, False), (True, True)]
     ruth = t2n.report(nystrom_of(t2n.load("ruth-3"))).to_dict()["structure"]
     assert (ruth["symplectic"], ruth["symmetric"]) == (True, False)
     # what is symplectic has a determinant that is 1 for every f, what is not has another: by hand, of one step
-    for name, kept in (("verlet-rkn-2", True), ("nystrom-4", False)):
+    for name, kept in (("verlet-rkn-2", True), ("nystrom-rkn-4", False)):
         step = t2n.compile(t2n.load(name)).step
 
         class Pull(torch.nn.Module):
@@ -217,7 +219,7 @@ def test_structure():
         assert (abs(float(determinant) - 1) < 1e-12) == kept
 
 
-@pytest.mark.parametrize("name", ["nystrom-4", "fine-rkn-43"])
+@pytest.mark.parametrize("name", ["nystrom-rkn-4", "fine-rkn-43"])
 def test_adjoint_and_composition(name):
     scheme = t2n.load(name)
     back = adjoint(scheme)
@@ -243,7 +245,7 @@ def damped(t, y, v):
     return -torch.sin(y) - 0.3 * v**3 + 0.1 * y * v + math.cos(t) * y
 
 
-@pytest.mark.parametrize("name", ["dprkn-64-fm", "fine-rkn-54", "demba-rkn-54", "nystrom-4-velocity"])
+@pytest.mark.parametrize("name", ["dprkn-64-fm", "fine-rkn-54", "demba-rkn-54", "nystrom-rkn-4-velocity"])
 def test_integrated_with_its_velocity(name):
     """Beside a method of first order for (y, v), with given steps, a tolerance, times inside, and an event."""
     scheme = t2n.load(name)
@@ -284,7 +286,7 @@ def test_bad_tables_are_named():
     with pytest.raises(t2n.InputError, match="Nyström table"):
         t2n.create_model("nystrom14", scheme="rk4")
     with pytest.raises(t2n.InputError, match="y0"):
-        t2n.integrate("nystrom-4", lambda t, y: -y, [1.0], 0, 1, steps=4)
+        t2n.integrate("nystrom-rkn-4", lambda t, y: -y, [1.0], 0, 1, steps=4)
 
 
 def test_a_partitioned_pair_is_the_method_that_it_becomes():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import log, log1p
+from math import expm1, log, log1p
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -33,7 +33,7 @@ class Damping(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         start = -log1p(-START)
-        self.raw = nn.Parameter(torch.full((channels, 1, 1), log(torch.expm1(torch.tensor(start)).item())))
+        self.raw = nn.Parameter(torch.full((channels, 1, 1), log(expm1(start))))
 
     @property
     def rate(self) -> Tensor:
@@ -48,6 +48,7 @@ class Damping(nn.Module):
         return (phi_total(terms, -h * self.rate) * v).to(v.dtype)
 
 
+LinearPart = Literal["damping", "diffusion"]
 LINEAR: dict[str, Callable[[int], nn.Module]] = {"damping": Damping, "diffusion": Diffusion}
 
 
@@ -63,7 +64,7 @@ def exponential_resnet(
     num_classes: int = 10,
     widths: Sequence[int] = (16, 32, 64),
     scheme: Scheme | str | Path = "etd-1",
-    linear: Literal["damping", "diffusion"] = "damping",
+    linear: LinearPart = "damping",
     h: float = 1.0,
     norm: Norm = "batch",
     **options: Unpack[CompileOptions],

@@ -17,13 +17,13 @@ from tableau2net.scheme import RungeKuttaNystrom, Scheme, as_scheme
 @register_model(
     r"nystrom(?P<depth>\d{1,4})",
     published=("nystrom26",),
-    scheme="nystrom-4",
+    scheme="nystrom-rkn-4",
     about="Second-order network y'' = −Kᵀσ(Ky + b) by any Runge–Kutta–Nyström table (scheme=)",
 )
 def nystrom(
     depth: int,
     *,
-    scheme: Scheme | str | Path = "nystrom-4",
+    scheme: Scheme | str | Path = "nystrom-rkn-4",
     widths: Sequence[int] = WIDTHS,
     h: float = 0.3,
     **options: Unpack[FlowOptions],
@@ -37,7 +37,7 @@ def nystrom(
     chosen = as_scheme(scheme)
     if not isinstance(chosen, RungeKuttaNystrom) or chosen.A is not None:
         raise InputError(
-            f"scheme={chosen.name!r}: a Runge–Kutta–Nyström table for f(t, y) is needed, such as nystrom-4"
+            f"scheme={chosen.name!r}: a Runge–Kutta–Nyström table for f(t, y) is needed, such as nystrom-rkn-4"
         )
     if depth < 8 or (depth - 2) % 6:
         raise InputError(f"nystrom{depth}: the depth is 6n + 2 with n at least 1, such as nystrom26")
