@@ -338,6 +338,7 @@ def test_so_many_terms_are_refused_in_one_line(find, terms):
         find(load("lm") if find is differential_form else load("rk4"), terms)
 
 
+@pytest.mark.slow
 def test_a_free_table_is_refused_before_it_grows_too_long():
     free = load("rk4").freed()
     assert len(modified_equation(free, 3)) == 4

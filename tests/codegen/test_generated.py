@@ -197,6 +197,7 @@ def test_pickle_deepcopy_and_compile(options):
     torch.testing.assert_close(whole(y), block(y))
 
 
+@pytest.mark.slow
 def test_a_pickle_from_another_process(tmp_path):
     code = (
         "import pickle, sys, torch, tableau2net as t2n\n"

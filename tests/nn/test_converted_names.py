@@ -37,6 +37,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_HAND)
 def test_by_name_and_by_hand_are_the_same(name):
     options = {"scheme": "rk4", "h": 0.5, "after": "keep"}

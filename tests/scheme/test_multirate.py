@@ -216,6 +216,7 @@ def test_bad_input_is_named():
         MultirateInfinitesimal(c=["0", "1"], gamma0=[["1"], ["1"]])
 
 
+@pytest.mark.slow
 def test_the_page_is_true():
     page = (Path(__file__).parents[2] / "docs" / "multirate.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
@@ -224,6 +225,7 @@ def test_the_page_is_true():
     assert done.stdout.splitlines() == re.findall(r"# → (.*)", code)
 
 
+@pytest.mark.slow
 def test_the_example(capsys):
     example("multirate").main(steps=(4, 8))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]

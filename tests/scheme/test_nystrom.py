@@ -299,6 +299,7 @@ def test_a_partitioned_pair_is_the_method_that_it_becomes():
     torch.testing.assert_close(torch.stack(found), torch.stack((y, v)), rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_page_is_true():
     page = (Path(__file__).parents[2] / "docs" / "nystrom.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))

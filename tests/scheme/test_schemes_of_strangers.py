@@ -192,6 +192,7 @@ def said(tmp_path_factory):
     return json.loads(done.stdout) | {"figure": (here / "regions.svg").read_text()}
 
 
+@pytest.mark.slow
 def test_its_schemes_are_listed_and_loaded(said):
     assert "two-register-3" in said["names"]
     assert said["shown"] == ["euler-twice-1", "euler-twice-2"]

@@ -228,6 +228,7 @@ def test_what_cannot_be_had_is_one_clear_line(strategy, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_degenerate_schemes_are_degenerate_in_every_way():
     """Each kind that the strategy promises comes up, in the family that has it."""
     drawn = []
