@@ -12,7 +12,8 @@ from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
 from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
-from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta, lawson
+from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta
+from tableau2net.scheme.exponential import lawson as lawson_of
 from tableau2net.scheme.exponential_rosenbrock import ExponentialRosenbrock
 from tableau2net.scheme.multirate import Multirate, MultirateInfinitesimal, infinitesimal_of, multirate
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
@@ -26,6 +27,7 @@ from tableau2net.scheme.library import (
     as_scheme,
     as_stencil,
     as_table,
+    by_name,
     list_schemes,
     list_stencils,
     list_tables,
@@ -33,8 +35,13 @@ from tableau2net.scheme.library import (
     register_scheme_folder,
 )
 from tableau2net.scheme.lowering import StepWriter
-from tableau2net.scheme.operations import adjoint, compose, costate
+from tableau2net.scheme.operations import adjoint as adjoint_of
+from tableau2net.scheme.operations import compose
+from tableau2net.scheme.operations import costate as costate_of
 from tableau2net.scheme.registered import register_family, register_scheme_family
+
+# the library makes schemes by these itself, so names are read here
+adjoint, costate, lawson = by_name(Scheme)(adjoint_of), by_name(Scheme)(costate_of), by_name(Scheme)(lawson_of)
 
 __all__ = [
     "AdditiveMultistep",
@@ -71,6 +78,7 @@ __all__ = [
     "as_scheme",
     "as_stencil",
     "as_table",
+    "by_name",
     "compose",
     "costate",
     "infinitesimal_of",

@@ -16,7 +16,7 @@ from sympy import Expr, Rational, S
 
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 
 MAX_TERMS = 100
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -37,6 +37,7 @@ class DifferentialForm:
         return f"{first}{text[3:]} = f"
 
 
+@by_name(Scheme)
 def differential_form(scheme: Scheme, terms: int = 2) -> DifferentialForm | None:
     """The first `terms` coefficients of the equation that the smooth solution of a linear multistep method solves.
 

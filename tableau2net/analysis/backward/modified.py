@@ -25,7 +25,7 @@ from tableau2net.analysis.reading.bseries import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.scheme import PartitionedRungeKutta, Scheme
+from tableau2net.scheme import PartitionedRungeKutta, Scheme, by_name
 from tableau2net.scheme.layout import Recurrence
 from tableau2net.step import lower
 
@@ -78,6 +78,7 @@ class _Field:
         return sum(size(self.domain, value) for value in self.scaled.values()) <= LARGEST_FACTORED
 
 
+@by_name(Scheme)
 def modified_equation(scheme: Scheme, terms: int = 4) -> tuple[Term, ...] | None:
     """The field f̃ whose exact flow over one step is the scheme, up to its terms in h^(terms−1).
 
@@ -92,6 +93,7 @@ def modified_equation(scheme: Scheme, terms: int = 4) -> tuple[Term, ...] | None
     return _terms(scheme, terms, _equation)
 
 
+@by_name(Scheme)
 def modifying_integrator(scheme: Scheme, terms: int = 4) -> tuple[Term, ...] | None:
     """The field f̃ that makes the scheme exact: applied to it, the scheme gives the exact solutions of y' = f, up to
     the terms in h^(terms−1) (Chartier, Hairer and Vilmart 2007).

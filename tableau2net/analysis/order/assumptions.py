@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Simplifying:
     parts: tuple[Simplifying, ...] = ()
 
 
+@by_name(Scheme)
 def simplifying(scheme: Scheme) -> Simplifying | None:
     """The simplifying assumptions of a Runge–Kutta method, or of each part of an additive or partitioned one; None
     for families without a tableau.

@@ -20,7 +20,7 @@ from tableau2net.analysis.reading.linear import stability_function
 from tableau2net.analysis.reading.trees import Forest, forest, forest_of
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError
-from tableau2net.scheme import CoefficientTable, ExponentialMultistep, Scheme, Stencil, as_scheme
+from tableau2net.scheme import CoefficientTable, ExponentialMultistep, Scheme, Stencil, as_scheme, by_name
 from tableau2net.step import Along, Assignment, Combine, Evaluate, Input, Step, lower
 from tableau2net.step.passes import prune
 
@@ -31,6 +31,7 @@ MAX_WORK = 4e9  # bits that are multiplied at all trees of an order: some second
 MAX_TREES = 40_000  # of coloured ones, of which there are many more: where a search without a limit of its own ends
 
 
+@by_name(CoefficientTable)
 def order(table: CoefficientTable, limit: int | None = None) -> int:
     """The order of a scheme or of a stencil, exact; with parameters, the order that holds for all their values.
 
@@ -42,6 +43,7 @@ def order(table: CoefficientTable, limit: int | None = None) -> int:
     return space_order(table).order if isinstance(table, Stencil) else order_conditions(as_scheme(table), limit).order
 
 
+@by_name(Scheme)
 def order_conditions(scheme: Scheme, limit: int | None = None, *, embedded: bool = False) -> Order:
     """The order with the evidence. `embedded`: of the embedded method (ValueError if there is none).
 

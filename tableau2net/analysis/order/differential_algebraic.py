@@ -21,7 +21,7 @@ from tableau2net.analysis.order.conditions import order
 from tableau2net.analysis.reading.tables import ExactTableau, SignedDomain, tables
 from tableau2net.analysis.structure.reducible import main
 from tableau2net.exact.domain import Element
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 
 MAX_VECTORS = 1500  # of one order
 SEEN = 9  # decimals by which vectors are told apart where a source printed decimals
@@ -40,6 +40,7 @@ class AlgebraicOrders:
     index_2_z: int | None
 
 
+@by_name(Scheme)
 @cache
 def algebraic_orders(scheme: Scheme) -> AlgebraicOrders | None:
     """The orders of the irreducible method at the declared parameter values, its stages solved with the constraint.

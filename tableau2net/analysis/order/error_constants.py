@@ -13,7 +13,7 @@ from tableau2net.analysis.order.conditions import nodes_are_row_sums, order_cond
 from tableau2net.analysis.order.error_norms import Norm, Sizes, largest
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Element, domain_of
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.scheme.layout import Recurrence
 from tableau2net.step import lower
 
@@ -52,6 +52,7 @@ class Errors:
     error_constant: Expr | None = None
 
 
+@by_name(Scheme)
 @remembered
 def errors(scheme: Scheme) -> Errors:
     """The error constants of a scheme: norms for one-step methods, the metrics of a pair, the constant of a linear

@@ -12,9 +12,10 @@ from sympy import Rational
 
 from tableau2net.analysis.order.conditions import order
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 
 
+@by_name(Scheme)
 def independent_order(scheme: Scheme) -> int | None:
     """The order towards y' = Σ_i b_i f_i when stage i evaluates a field f_i of its own; None without stages.
 

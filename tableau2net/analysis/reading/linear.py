@@ -17,7 +17,7 @@ from tableau2net.exact.balls import Balls
 from tableau2net.exact.components import components
 from tableau2net.exact.domain import Domain
 from tableau2net.exact.series import Ring, Series, determinant, negative, reversed_characteristic, times
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import Combine, Step, lower
 from tableau2net.step.forms import LinearForm, Matrix, Row, combined, linear_form
 from tableau2net.step.passes import prune
@@ -53,6 +53,7 @@ class Curve:
         return Poly(terms or {(0, 0): 0}, ZETA, Z, domain=self.coefficients[-1].domain)
 
 
+@by_name(Scheme)
 def stability_function(scheme: Scheme, *, part: int | None = None, embedded: bool = False) -> tuple[Poly, Poly]:
     """P and Q in z = hλ, coprime, Q(0) = 1, with y_{n+1} = P/Q y_n on y' = λy (HW II, IV.3).
 
@@ -66,6 +67,7 @@ def stability_function(scheme: Scheme, *, part: int | None = None, embedded: boo
     return -curve.coefficients[0], curve.coefficients[1]
 
 
+@by_name(Scheme)
 def characteristic_polynomial(scheme: Scheme, *, part: int | None = None) -> Poly:
     """Φ in ζ and z whose roots ζ are the factors by which solutions of y' = λy grow in a step, roots 0 left out:
     ρ(ζ) − zσ(ζ) for a linear multistep method (HW II, V.1), Qζ − P for a one-step method.

@@ -24,7 +24,7 @@ from tableau2net.analysis.stability.zero_stability import Z, zero_stable
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.text import parse, text_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 from tableau2net.scheme.parameters import substitute
 from tableau2net.step import lower
 
@@ -131,6 +131,7 @@ def region_text(region: Region) -> str:
     return f"{region.fact} where {region} (and at some points of the boundary)"
 
 
+@by_name(Scheme)
 def zero_stable_region(scheme: Scheme) -> Region | None:
     """Where a scheme is zero-stable (the root condition of `zero_stable`); None for families it is not asked of.
 
@@ -149,6 +150,7 @@ def zero_stable_region(scheme: Scheme) -> Region | None:
     return Region(scheme, ZERO_STABLE, conditions=_zero_stable_conditions(scheme, alpha))
 
 
+@by_name(Scheme)
 def a_stable_region(scheme: Scheme) -> Region | None:
     """Where a Runge–Kutta method is A-stable: |R(z)| ≤ 1 for Re z ≤ 0 (HW II, IV.3). None for other families.
 

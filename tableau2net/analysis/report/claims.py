@@ -22,7 +22,7 @@ from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.analysis.stochastic.stochastic_order import StochasticOrders, stochastic_orders
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta
+from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta, by_name
 from tableau2net.scheme.claimable import Printed
 from tableau2net.scheme.coefficient_table import MAX_DIGITS
 from tableau2net.words import one
@@ -118,6 +118,7 @@ class Verdict:
         return all(claim.ok for claim in self.claims)
 
 
+@by_name(CoefficientTable)
 def check(table: CoefficientTable) -> Verdict:
     """Prove or refute each claim of a scheme or a stencil, exactly. A claim of order p means: p, and not p + 1.
 

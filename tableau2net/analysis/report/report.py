@@ -19,7 +19,7 @@ from tableau2net.analysis.report.record import record
 from tableau2net.analysis.space.moments import SpaceOrder, space_order
 from tableau2net.analysis.ssp.coefficient import SSP, ssp
 from tableau2net.analysis.stability.verdicts import Stability, stability
-from tableau2net.scheme import CoefficientTable, Scheme
+from tableau2net.scheme import CoefficientTable, Scheme, by_name
 
 T = TypeVar("T")
 
@@ -91,6 +91,7 @@ class Report(Findings):
         return latex(self)
 
 
+@by_name(CoefficientTable)
 def report(table: CoefficientTable, terms: int = 0, *, further: bool = False) -> Report:
     """Analyse a scheme or a stencil.
 
@@ -107,6 +108,7 @@ def report(table: CoefficientTable, terms: int = 0, *, further: bool = False) ->
         return Report(table, {row.key: row.asked(table, evidence) for row in rows}, evidence, left_out())
 
 
+@by_name(Scheme)
 def structure(scheme: Scheme) -> Structure:
     """Everything that is known of a scheme by its coefficients alone; see the function of each name."""
     return Structure(**{row.short: row.asked(scheme, {}) for row in sections()["structure"]})

@@ -20,7 +20,7 @@ from tableau2net.exact.bernstein import Grid, bernstein, corners, moved
 from tableau2net.exact.boxes import non_positive
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.polynomials import X, sign_in
-from tableau2net.scheme import Scheme, Stencil
+from tableau2net.scheme import Scheme, Stencil, as_stencil, by_name
 
 Signs = tuple[int, ...]
 
@@ -120,10 +120,11 @@ def euler_limit(stencil: Stencil) -> Expr | None:
     return -1 / centre if centre.is_negative else oo
 
 
-def positivity_limit(scheme: Scheme, stencil: Stencil) -> Expr | Isolated | None:
+@by_name(Scheme)
+def positivity_limit(scheme: Scheme, stencil: Stencil | str) -> Expr | Isolated | None:
     """The largest ν = Δt/h^m for which a scheme is proved to keep u ≥ 0, and no extremum to grow: its SSP coefficient
     times the limit of an Euler step. None where either does not exist; an interval where the coefficient is one."""
-    step, coefficient = euler_limit(stencil), ssp_coefficient(scheme)
+    step, coefficient = euler_limit(as_stencil(stencil)), ssp_coefficient(scheme)
     if step is None or coefficient is None:
         return None
     if isinstance(coefficient, Isolated):

@@ -21,7 +21,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.text import digits_in, is_long, text_of
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Stencil, by_name
 
 Index = tuple[int, ...]
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -104,6 +104,7 @@ def _domain(stencil: Stencil, *more: Expr) -> Domain | Balls:
     return domain_of([*stencil.points.values(), *stencil.left_points.values(), *more])
 
 
+@by_name(Stencil)
 def moments(stencil: Stencil, degree: int) -> dict[Index, Expr]:
     """M_k(w) of a stencil for all |k| up to a degree, by multi-index."""
     domain = _domain(stencil)

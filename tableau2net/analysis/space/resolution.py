@@ -23,7 +23,7 @@ from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.exact.bernstein import Grid, moved
 from tableau2net.exact.boxes import non_positive
 from tableau2net.exact.text import float_of
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Stencil, by_name
 
 PERCENT = Rational(1, 100)
 UNIT, FINE = 10**40, 10**120
@@ -37,6 +37,7 @@ Weights = Mapping[int, Fraction]
 Series = list[Fraction]
 
 
+@by_name(Stencil)
 def points_per_wavelength(stencil: Stencil, error: Rational = PERCENT) -> Isolated | None:
     """So many points a wave must have, as every longer one has, for |ρ(θ) − 1| ≤ error: 2π/θ at the first θ where it is
     more.

@@ -13,7 +13,7 @@ from sympy import Expr, S, bernoulli
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.polynomials import sign_in
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Stencil, by_name
 
 Entries = dict[tuple[int, int], Element]
 
@@ -66,6 +66,7 @@ def smallest_grid(stencil: Stencil) -> int:
     return 2 * (near + reach) + 2 * reach + 1
 
 
+@by_name(Stencil)
 def summation_by_parts(stencil: Stencil) -> Summation | None:
     """Whether a bounded stencil for a first derivative sums by parts, at declared parameter values; None for others."""
     if stencil.orders != (1,) or not stencil.boundary or stencil.norm is None:

@@ -23,7 +23,7 @@ from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.polynomials import X
 from tableau2net.exact.text import float_of
-from tableau2net.scheme import Stencil
+from tableau2net.scheme import Stencil, by_name
 
 COSINES = (X, Variable("y"), Variable("z"))  # cos θ along each axis
 
@@ -93,6 +93,7 @@ class StencilSymbol:
         return self.parts.get(axes, self.denominator.zero)
 
 
+@by_name(Stencil)
 @lru_cache(maxsize=256)
 def symbol(stencil: Stencil) -> StencilSymbol:
     """The symbol of a stencil with constant coefficients on an endless or periodic grid, exactly; parameters stay open.

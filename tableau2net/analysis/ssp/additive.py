@@ -18,7 +18,7 @@ from tableau2net.analysis.ssp.coefficient import step_size_coefficient
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, domain_of
-from tableau2net.scheme import AdditiveRungeKutta, Scheme
+from tableau2net.scheme import AdditiveRungeKutta, Scheme, by_name
 from tableau2net.step.forms import Row
 
 RAYS = 24  # between the axes, for the region of a pair
@@ -26,6 +26,7 @@ RAYS = 24  # between the axes, for the region of a pair
 Point = tuple[Expr | Isolated, Expr | Isolated]
 
 
+@by_name(Scheme)
 def additive_ssp(scheme: Scheme, weights: Sequence[Expr | int] = ()) -> Expr | Isolated | None:
     """The largest r for which steps of r w_ν times that of forward Euler with field ν keep every convex bound, of the
     irreducible method at the declared parameter values; w = (1, 1, …) where weights are left out. Where forward Euler
@@ -53,6 +54,7 @@ def additive_ssp(scheme: Scheme, weights: Sequence[Expr | int] = ()) -> Expr | I
     return step_size_coefficient(GeneralForm(domain, (), tuple(known), rows, (None,) * size, (size - 1,)))
 
 
+@by_name(Scheme)
 def ssp_region(scheme: Scheme, rays: int = RAYS) -> tuple[tuple[Expr | Isolated, Expr, Expr], ...] | None:
     """The boundary of all (r_1, r_2) of a pair, on rays from the first axis to the second: r and the weights, exactly;
     r = oo where a ray stays inside. None for other schemes.

@@ -27,7 +27,7 @@ from tableau2net.exact.domain import Element
 from tableau2net.exact.elimination import MAX_COUPLED, Rows, determinant, solved
 from tableau2net.exact.enclosure import Enclosure, enclose, holds_zero
 from tableau2net.exact.polynomials import sign_in
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import lower
 from tableau2net.step.forms import Row
 
@@ -45,6 +45,7 @@ class SSP:
     linear: Expr | Isolated | None
 
 
+@by_name(Scheme)
 def ssp(scheme: Scheme) -> SSP:
     """The step-size coefficients of a scheme at its declared parameter values, and of its irreducible form.
 

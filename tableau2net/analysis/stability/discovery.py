@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 
 
+@by_name(Scheme)
 def discovery_stable(scheme: Scheme) -> bool | None:
     """Whether f is found stably from y by a linear multistep method; exact, open parameters at their declared values.
 

@@ -16,7 +16,7 @@ from tableau2net.analysis.reading.linear import Z, stability_function
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Amplification:
     stage: int
 
 
+@by_name(Scheme)
 def internal_polynomials(scheme: Scheme, r: Expr | int = 0) -> tuple[Poly, ...]:
     """Q_j(z) of the stages 1 … s, exact, at the declared parameter values; r: of the Shu–Osher form that is run, 0 for
     the tableau. That of a first stage that is y itself is 0: no error is made there.
@@ -60,6 +61,7 @@ def internal_polynomials(scheme: Scheme, r: Expr | int = 0) -> tuple[Poly, ...]:
     return tuple(p * 0 if not any(A[j]) else p for j, p in enumerate(found))
 
 
+@by_name(Scheme)
 def internal_amplification(scheme: Scheme, r: Expr | int = 0, width: float = 1e-6) -> Amplification:
     """The largest factor over the stability region, as `Amplification`: squares that cover the region are halved until
     what is left cannot hold more than (1 + width) times the largest value seen. All bounds hold with rounding.

@@ -17,7 +17,7 @@ from tableau2net.analysis.reading.linear import Curve, curve
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.exact.series import Ring, Series, plus, times
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import lower
 
 NU = Symbol("nu")
@@ -57,6 +57,7 @@ def phase(scheme: Scheme) -> Phase:
     return ask("dispersion and dissipation", lambda: _phase(scheme)) or Phase()
 
 
+@by_name(Scheme)
 def phase_series(scheme: Scheme, terms: int) -> tuple[Expr, ...] | None:
     """c_0 … c_(terms − 1) in log ζ(z) = z + Σ c_k z^k, of the principal root at the declared parameter values; for
     y'' = f in powers of iν = √z. None where it does not apply, as in `phase`."""

@@ -25,7 +25,7 @@ from tableau2net.analysis.stability.boundary import Ray
 from tableau2net.errors import InputError
 from tableau2net.exact.enclosure import Enclosure, enclose, precision
 from tableau2net.exact.polynomials import RealRoot, evaluate, sign_in
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import lower
 
 RAYS = 8  # half angles' tangents k/RAYS: from the negative real axis up to below the imaginary one
@@ -77,6 +77,7 @@ class StepControl:
     stable: Mapping[str, tuple[bool | None, ...]]
 
 
+@by_name(Scheme)
 def step_control(scheme: Scheme, laws: Mapping[str, Law] = LAWS) -> StepControl | None:
     """What each law does on the boundary of the stability region of a pair, at its declared parameter values.
 

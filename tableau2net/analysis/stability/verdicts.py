@@ -18,7 +18,7 @@ from tableau2net.analysis.stability.decimals import meant
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
 from tableau2net.exact.polynomials import non_negative
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import lower
 
 __all__ = ["Stability", "Z", "characteristic", "effective_step", "root_condition", "stability", "zero_stable"]
@@ -64,6 +64,7 @@ class Stability:
         return None if self.characteristic is None else self.characteristic.as_expr()
 
 
+@by_name(Scheme)
 @remembered
 def stability(scheme: Scheme) -> Stability:
     """Decide everything in `Stability`, exactly but for the angle.

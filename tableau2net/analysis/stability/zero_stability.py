@@ -14,7 +14,7 @@ from tableau2net.exact.components import components
 from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.polynomials import evaluate
 from tableau2net.exact.series import Ring, reversed_characteristic
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import Combine, Step, lower
 from tableau2net.step.forms import Row, linear_form, nonzero
 
@@ -26,6 +26,7 @@ def characteristic(coefficients: tuple[Expr, ...]) -> Poly:
     return Poly(list(reversed(coefficients)), Z, domain=domain_of(coefficients).domain)
 
 
+@by_name(Scheme)
 def zero_stable(scheme: Scheme) -> bool:
     """Whether a scheme is zero-stable, decided in exact arithmetic; open parameters at their declared values.
 
@@ -125,6 +126,7 @@ def _nullity(p: Poly, V: list[list[object]]) -> int:
     return r - int(value.rank())
 
 
+@by_name(Scheme)
 @cache
 def effective_step(scheme: Scheme) -> Expr | None:
     """The step that a multistep method really takes, in units of h: σ(1)/ρ'(1), and √(2σ(1)/ρ''(1)) for y'' = f.

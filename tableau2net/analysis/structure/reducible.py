@@ -7,7 +7,7 @@ from functools import cache
 
 from tableau2net.analysis.reading.general_form import class_of, class_sums, coarsest_partition, influential
 from tableau2net.exact.domain import domain_of
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, by_name
 from tableau2net.step.forms import Row
 
 
@@ -42,6 +42,7 @@ def reducible(scheme: Scheme) -> Reducible | None:
     )
 
 
+@by_name(RungeKutta)
 @cache
 def reduced(scheme: RungeKutta) -> RungeKutta:
     """The irreducible method that gives the same results for every f, at the declared parameter values.

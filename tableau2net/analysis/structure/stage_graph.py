@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from tableau2net.exact.components import components
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import Scheme, by_name
 from tableau2net.step import Step, lower
 from tableau2net.step.passes import prune, unify
 from tableau2net.words import counted
@@ -59,6 +59,7 @@ class StageGraph:
         return f"{rounds} of {every}, on {counted(self.processors, 'processor')}"
 
 
+@by_name(Scheme)
 @cache
 def stage_graph(scheme: Scheme) -> StageGraph:
     """The graph of a scheme's step at its declared parameter values: equal evaluations are made once, those that

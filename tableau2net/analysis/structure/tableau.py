@@ -17,6 +17,7 @@ from tableau2net.scheme import (
     Scheme,
     TransformedRosenbrock,
     TwoDerivativeRungeKutta,
+    by_name,
 )
 
 Rows = tuple[tuple[Expr, ...], ...]
@@ -27,6 +28,7 @@ def arithmetic(scheme: Scheme) -> Domain | Balls:
     return domain_of(scheme.coefficients.values()) if scheme.digits is None else Balls(scheme.digits)
 
 
+@by_name(Scheme)
 def stage_order(scheme: Scheme) -> int | None:
     """The largest q with C(q), Σ_j a_ij c_j^(m−1) = c_i^m/m for m ≤ q and every stage i, and q at most the order
     (Hairer, Wanner II, IV.5 and IV.15), of the table as it is written: stages that nothing reads count. To the decimals
@@ -47,6 +49,7 @@ def stage_order(scheme: Scheme) -> int | None:
     return p
 
 
+@by_name(Scheme)
 def stiffly_accurate(scheme: Scheme) -> bool | None:
     """Whether the result is the last stage: b is the last row of A (HW II, IV.3), or for a Rosenbrock method of
     (α_ij + γ_ij) (IV.15), of the table as it is written; to the decimals where a source printed decimals. None
@@ -113,6 +116,7 @@ def _regular(A: Matrix, domain: Domain | Balls) -> bool:
     return len(found) > len(A) and bool(found[len(A)])
 
 
+@by_name(Scheme)
 def fsal(scheme: Scheme) -> bool | None:
     """Whether the last evaluation is the first of the next step: the last row of A is b, the first stage is y.
 
