@@ -46,9 +46,7 @@ def _name(name):
 
 
 def test_the_functions_are_found():
-    assert {"report", "check", "zero_stable", "adjoint", "ssp", "moments", "reduced", "stage_graph"} <= {
-        *TAKING
-    }
+    assert {"report", "check", "zero_stable", "adjoint", "ssp", "moments", "reduced", "stage_graph"} <= {*TAKING}
 
 
 @pytest.mark.parametrize("name", sorted({*TAKING} - OTHERS))
