@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
@@ -10,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from sympy import Expr
+from sympy import Expr, Rational
 
 from tableau2net.analysis.report.claims import Claim, check
 from tableau2net.analysis.report.facts import facts
@@ -22,6 +23,7 @@ from tableau2net.scheme.layout import Cell, CellGrid, Label
 from tableau2net.words import counted
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
+DECIMALS = re.compile(r"\d+\.\d+(e[+-]?\d+)?")
 BETWEEN = 4  # columns between tables that stand side by side
 
 
@@ -115,11 +117,14 @@ def _text(cell: Cell, rounded: bool) -> str:
 
 def _number(value: Expr, rounded: bool) -> str:
     """The number exactly; where it is to be `rounded` and long, or has thousands of digits, `SHOWN_DIGITS` of it and an
-    ellipsis."""
+    ellipsis. Of what holds letters, a polynomial in random variables say, each number so."""
     exact = "" if is_long(value) else text_of(value)  # of thousands of digits: none is written out
     if exact and (not rounded or len(exact) <= SHOWN_DIGITS):
         return exact
-    return f"{float_of(value):.{SHOWN_DIGITS}g}…"
+    if value.is_number:
+        return f"{float_of(value):.{SHOWN_DIGITS}g}…"
+    long = [n for n in value.atoms(Rational) if is_long(n) or len(text_of(n)) > SHOWN_DIGITS]
+    return DECIMALS.sub(r"\g<0>…", text_of(value.xreplace({n: n.evalf(SHOWN_DIGITS) for n in long})))
 
 
 def _width(cell: str) -> int:

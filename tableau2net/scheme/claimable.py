@@ -93,7 +93,7 @@ _CLAIMS: dict[str, type] = {
     "sbp": bool,
     "cfl": Mapping,
     "strong_order": Expr,
-    "weak_order": int,
+    "weak_order": Expr,
     "deterministic_order": int,
     "mean_square_stable": bool,
 }

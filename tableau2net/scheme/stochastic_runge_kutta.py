@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from sympy import Expr, Poly, PolynomialError, S, Symbol, expand
@@ -149,9 +150,19 @@ class StochasticRungeKutta(CoefficientTable):
 
     @property
     def explicit(self) -> bool:
-        """Whether no stage has to be solved for."""
-        from_drift = _before(self.A0, diagonal=False) and _before(self.B0, diagonal=False)
-        return from_drift and all(_before(M, diagonal=False) for M in (self.A1, self.B1, self.C1))
+        """Whether no stage has to be solved for: none reads itself, through whichever others. A stage of f may
+        read the stage of g that has its number."""
+        mixed = () if self.noise == "scalar" else self.C1
+        read = [("Y", self.A0, "Y"), ("Y", self.B0, "Z"), ("Z", self.A1, "Y"), ("Z", self.B1, "Z"), ("Z", mixed, "Z")]
+        graph: dict[tuple[str, int], set[tuple[str, int]]] = {}
+        for kind, matrix, other in read:
+            for i, row in enumerate(matrix):
+                graph.setdefault((kind, i), set()).update((other, j) for j, a in enumerate(row) if not a.is_zero)
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError:
+            return False
+        return True
 
     @property
     def randoms(self) -> tuple[str, ...]:
@@ -223,11 +234,6 @@ def _of(value: Expr, k: int, outside: int, inside: int = 0) -> Expr:
     own = {RANDOM[name]: random_symbol(name, k) for name in OWN}
     pair = {RANDOM[name]: random_symbol(name, inside or k, outside) for name in PAIR[len(OWN) :]}
     return value.xreplace({**own, **pair})
-
-
-def _before(matrix: Matrix, *, diagonal: bool) -> bool:
-    """Whether each row reads earlier columns only."""
-    return not any(not x.is_zero for i, row in enumerate(matrix) for x in row[i + diagonal :])
 
 
 def _entries(value: Any) -> Iterator[Expr]:

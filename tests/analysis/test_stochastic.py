@@ -318,6 +318,34 @@ def test_theta_methods_are_stable_in_mean_square_from_one_half_on(theta, stable)
     assert mean_square_stable(named("theta-maruyama").with_values(theta=theta)) is stable
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in SLOW])
+def test_a_weak_order_is_no_less_than_the_strong_one(name):
+    strong, weak = strong_order(named(name)), weak_order(named(name))
+    assert strong is None or weak.order >= strong.order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_implicit_is_solved_for_in_the_step(name):
+    scheme = named(name)
+    assert scheme.explicit == stochastic_step(scheme, 1 if scheme.noise == "scalar" else 2).explicit
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "why"),
+    [
+        ("heun-stratonovich", {"strong_order": S(2)}, None),
+        ("sriw1", {"strong_order": S(2)}, "at least 3/2"),
+        ("siea", {"weak_order": 3}, "at least 2"),
+        ("siea", {"weak_order": S(2)}, ""),
+    ],
+)
+def test_what_was_not_asked_for_is_not_refuted(name, claim, why):
+    (found,) = check(replace(named(name), claims=claim)).claims
+    assert (found.undecided == "") == (not why)
+    assert (why or "") in found.undecided
+    assert found.ok == (why == "")
+
+
 # ------------------------------------------------------------------ bad input
 
 
@@ -346,6 +374,11 @@ def test_bad_tables_are_one_clear_line(changes, told):
 def test_a_stochastic_scheme_is_no_scheme_of_ordinary_equations():
     with pytest.raises(InputError, match="sriw1 is a stochastic scheme, where a scheme is needed"):
         as_scheme("sriw1")
+
+
+def test_a_strong_order_of_a_weak_law_is_refused_in_its_own_words():
+    with pytest.raises(InputError, match="three-point law is for weak methods"):
+        check(replace(named("ri1"), claims={"strong_order": S.One}))
 
 
 def test_what_lies_beyond_is_said():

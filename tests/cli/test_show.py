@@ -12,16 +12,21 @@ from rich.console import Console
 from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.report.pieces import number, polynomial, short_number
 from tableau2net.analysis.report.report import report
-from tableau2net.cli.scheme_display import scheme_view
-from tableau2net.scheme import RungeKutta, load
+from tableau2net.cli.scheme_display import TableView, scheme_view
+from tableau2net.scheme import RungeKutta, StochasticRungeKutta, load
+from tableau2net.scheme.library import list_tables
 from tests.schemes import CNAB, IMEX, SCHEMES, STORMER, TWO_STEP, VERLET, named
 
 Z = sympy.Symbol("z")
 
 
 def shown(scheme, width=80):
+    return printed(scheme_view(report(scheme)), width)
+
+
+def printed(view, width):
     console = Console(width=width, highlight=False, record=True, file=io.StringIO())
-    console.print(scheme_view(report(scheme)))
+    console.print(view)
     return console.export_text()
 
 
@@ -92,6 +97,18 @@ def test_tables_stand_side_by_side_where_there_is_room():
     assert not re.search(r"f¹ +f²", narrow)
     assert "a21_p1 = 1/2" in " ".join(shown(IMEX, 12).split())
     assert "1/2 │ 1/4  1/4" in narrow
+
+
+@pytest.mark.parametrize("name", list_tables(kind=StochasticRungeKutta))
+def test_every_stochastic_table_has_a_view(name):
+    """Cells are polynomials in random variables, whose numbers may be printed decimals."""
+    assert all(printed(TableView(load(name, StochasticRungeKutta)), width).strip() for width in (300, 60))
+
+
+def test_long_numbers_before_letters_are_cut_off():
+    text = printed(TableView(load("sosri", StochasticRungeKutta)), 300)
+    assert "b021 = -0.21641094…*H - 0.10820547…*W" in text
+    assert "0.01920444…*W**3" in text
 
 
 def test_numbers_as_text():

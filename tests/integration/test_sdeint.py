@@ -226,6 +226,8 @@ def test_the_command_line_writes_the_file(run):
     _, out, _ = run("compile", "ri1", "--backward", "reversible", "--coupling", "99/100")
     assert "class Ri1(nn.Module):" in out
     assert "coupled(at, len(self.fields), 0.99, y" in out
+    code, out, err = run("compile", "sriw1")
+    assert (code, err, "class Sriw1(nn.Module):" in out) == (0, "", True)
     code, _, err = run("compile", "ri1", "--coefficients", "free")
     assert code == 2
     assert "coefficients: no option of a stochastic scheme" in err

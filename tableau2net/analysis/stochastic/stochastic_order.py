@@ -3,7 +3,8 @@
 A tree has a weight: f and time count one power of h, a noise half of one. The strong order is p where the step has what
 the solution has at all trees to weight p, and in the mean at p + 1/2 (Burrage and Burrage 2000; Debrabant and Kværnø
 2008). The weak order is p where the means of products of trees to a weight of p + 1/2 in all agree, for up to three
-noises: products of two do not see all that three do (Debrabant and Kværnø 2010; Rößler 2006).
+noises: products of two do not see all that three do (Debrabant and Kværnø 2010; Rößler 2006). Both are in halves,
+and a weak order is never below the strong one: odd numbers of noises too may have a mean in a step.
 """
 
 from __future__ import annotations
@@ -102,8 +103,8 @@ def strong_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
 
 
 def weak_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
-    """The weak order, to 2, for the kind of noise that is declared and up to three noises. None in a report that has no
-    time for it."""
+    """The weak order, in halves to 2, for the kind of noise that is declared and up to three noises. None in a report
+    that has no time for it."""
     return ask("weak order", lambda: _weak(scheme), scheme)
 
 
@@ -124,8 +125,8 @@ def _weak(scheme: StochasticRungeKutta) -> StochasticOrder:
     weights = _weights(scheme, 3, HIGHEST_WEAK)
     for weight in range(1, HIGHEST_WEAK + 1):
         if wrong := tuple(islice(_means_of_products(weights, scheme.calculus, weight), SHOWN)):
-            return StochasticOrder(Integer((weight - 2) // 2 if weight > 1 else 0), True, wrong)
-    return StochasticOrder(Integer((HIGHEST_WEAK - 1) // 2), False, ())
+            return StochasticOrder(Rational(max(weight - 2, 0), 2), True, wrong)
+    return StochasticOrder(Rational(HIGHEST_WEAK - 1, 2), False, ())
 
 
 BUILT.extend((_strong.cache_clear, _weak.cache_clear))

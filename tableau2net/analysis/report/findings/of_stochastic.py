@@ -7,12 +7,14 @@ from typing import Any
 
 from sympy import Expr, Rational
 
+from tableau2net.analysis.budget import TooMuch
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.evidence import Order
 from tableau2net.analysis.report.finding import Finding, Findings, Json
 from tableau2net.analysis.report.pieces import Fact
 from tableau2net.analysis.stochastic.linear_problems import mean_square_growth, mean_square_stable
 from tableau2net.analysis.stochastic.stochastic_order import StochasticOrder, strong_order, weak_order
+from tableau2net.errors import InputError
 from tableau2net.scheme import StochasticRungeKutta
 
 SHOWN = 3
@@ -38,8 +40,17 @@ def _order_row(key: str, name: str, of: Any) -> tuple[Finding, Finding]:
         order = of(scheme)
         return f"{name} ends at {order.failing[0]}" if order and order.failing else ""
 
+    def known(scheme: StochasticRungeKutta, declared: Any) -> Rational | None:
+        """As far as a claim needs it. Raises TooMuch where conditions of what is declared were not asked for."""
+        order = of(scheme)
+        if order is None and scheme.law != "gaussian" and of is strong_order:
+            raise InputError(f"claims.{key}: the {scheme.law} law is for weak methods, which have none; drop the claim")
+        if order and not order.complete and getattr(declared, "value", declared) > order.order:
+            raise TooMuch(f"it is {order}, and conditions beyond are not asked for")
+        return order and order.order
+
     return (
-        _of(key, name, lambda order: order and order.order, of=of, tell=told, why=first),
+        _of(key, name, lambda order: order and order.order, of=of, tell=told, why=first, claimed=known),
         _of(f"{key}_failing", "", lambda order: order and order.failing, of=of, json=conditions_json),
     )
 
