@@ -66,6 +66,38 @@ def test_linear_parts_of_every_kind_agree():
     torch.testing.assert_close(dense.phi_sum(TERMS, h, v), t2n.Diagonal(values).phi_sum(TERMS, h, v @ basis) @ basis.mT)
 
 
+def test_complex_states_on_periodic_grids():
+    """Schrödinger's i u_t = −u_xx + |u|²u of one wave: e^{ix − 2it}."""
+    n = 16
+    x = torch.arange(n, dtype=torch.float64) * (2 * math.pi / n)
+    wave = torch.exp(1j * x)
+    part = t2n.Fourier.of(lambda k: -1j * k**2, [n], [2 * math.pi])
+    torch.testing.assert_close(part(wave), -1j * wave)
+    torch.testing.assert_close(part(wave.conj()), -1j * wave.conj())
+    found = t2n.integrate("krogstad-4", (lambda t, u: -1j * u.abs() ** 2 * u, part), wave, 0, 1, steps=20)
+    torch.testing.assert_close(found, wave * complex(math.cos(2), -math.sin(2)), atol=1e-5, rtol=1e-5)
+    with pytest.raises(InputError, match="complex state"):
+        part(x)
+
+
+@pytest.mark.parametrize("sizes", [[8], [9], [2], [1], [6, 8], [5, 4], [4, 7]])
+def test_functions_on_a_grid_are_those_of_the_matrix_that_it_multiplies_by(sizes):
+    """Odd derivatives at waves that are their own mirror as well; complex states by their parts."""
+    torch.manual_seed(2)
+    part = t2n.Fourier.of(
+        lambda *k: -0.1 * sum(k) ** 2 + 0.5j * sum(k) + 0.2j * k[0] ** 3, sizes, [2 * math.pi] * len(sizes)
+    )
+    given = t2n.Fourier(torch.randn(*sizes[:-1], sizes[-1] // 2 + 1, dtype=torch.complex128))
+    v = torch.randn(*sizes, dtype=torch.complex128)
+    for each in (part, given):
+        unit = torch.eye(math.prod(sizes), dtype=torch.float64).reshape(-1, *sizes)
+        dense = t2n.DenseMatrix(each(unit).flatten(1).mT)
+        want = dense.phi_sum(TERMS, 0.3, v.real.flatten()) + 1j * dense.phi_sum(TERMS, 0.3, v.imag.flatten())
+        torch.testing.assert_close(each.phi_sum(TERMS, 0.3, v).flatten(), want)
+        torch.testing.assert_close(each.phi_sum(TERMS, 0.3, v.real).flatten(), want.real)
+        torch.testing.assert_close(each(v), each(v.real) + 1j * each(v.imag))
+
+
 def test_two_dimensions_and_low_precision():
     laplacian = t2n.Fourier.of(lambda k, m: -(k**2) - m**2, [8, 6], [2 * math.pi, 2 * math.pi], dtype=torch.float32)
     x, y = (torch.arange(n) * (2 * math.pi / n) for n in (8, 6))
@@ -203,6 +235,9 @@ def test_a_tolerance_is_kept_by_doubled_steps():
         (lambda: t2n.Fourier(torch.tensor(1.0)), "symbol: a number for each wave"),
         (lambda: t2n.Fourier.of(lambda k: k, [4], [0.0]), "sizes, lengths"),
         (lambda: t2n.Fourier(torch.ones(3))(torch.ones(7)), "n//2 \\+ 1 waves"),
+        (lambda: t2n.Fourier.of(lambda k: -(k**2), [8], [1.0])(torch.ones(9)), "for \\(8,\\) points"),
+        (lambda: t2n.Fourier.of(lambda k: 1 / k, [8], [1.0]), "not finite"),
+        (lambda: t2n.Fourier(torch.ones(3), whole=True)(torch.ones(4) + 0j), "n waves"),
         (lambda: t2n.Krylov(nn.Identity(), enough=-1.0), "enough"),
         (lambda: t2n.Krylov(nn.Identity(), vectors=0), "vectors"),
         (lambda: t2n.compile("exponential-adams-2", start="gauss-2"), "explicit Runge–Kutta"),
