@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from sympy import Expr, oo
 
 from tableau2net.analysis.budget import budget
 from tableau2net.analysis.report.report import report
+from tableau2net.analysis.ssp.shu_osher import ShuOsher
+from tableau2net.analysis.ssp.shu_osher import shu_osher as shu_osher_form
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of, text_of
 from tableau2net.scheme import (
     CoefficientTable,
     Equation,
@@ -93,16 +97,30 @@ def show(
 
 
 def _print_form(scheme: Scheme, downwind: bool, json: bool, latex: bool) -> None:
-    from tableau2net.analysis.ssp.shu_osher import shu_osher
-
-    form = shu_osher(scheme, downwind=downwind)
+    form = shu_osher_form(scheme, downwind=downwind)
     if json:
         print_json(form.to_dict())
     elif latex:
         print(form.latex())
     else:
-        largest = form.coefficient if form.coefficient is not None else "not decided"
-        print(f"{form.text()}\n\nthe largest r, in steps of h/r, with no negative coefficient: {largest}")
+        print(f"{form.text()}\n\n{_limit(scheme, form)}")
+
+
+def _limit(scheme: Scheme, form: ShuOsher) -> str:
+    """The largest r, of which member of a family, and which r the form is of where that is not the largest."""
+    largest = form.coefficient
+    known = "not decided" if largest is None else text_of(largest) if isinstance(largest, Expr) else str(largest)
+    lines = [f"the largest r, in steps of h/r, with no negative coefficient: {known}"]
+    if scheme.parameters:
+        lines.append("at " + ", ".join(f"{p.name} = {text_of(p.value)}" for p in scheme.parameters))
+    if largest is None or largest is oo:
+        lines.append(f"the form above is of an arbitrary r: {text_of(form.r)}")
+    elif form.r != largest:
+        r = text_of(form.r)
+        lines.append(
+            f"the form above is of r = {r if len(r) <= 24 else f'{float_of(form.r):.13g}'}, a rational just below"
+        )
+    return "\n".join(lines)
 
 
 def _document(table: CoefficientTable) -> str:

@@ -68,8 +68,11 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     required = [key for key in keys if key.required]
     for key in required:
         if key.name not in table and key.instead not in table:
-            names = ", ".join(key.name for key in required)
-            raise InputError(f"key {key.name} is missing: {one(family.called())} has {names}")
+            others = any(k.instead in table for k in required) and not any(k.name in table for k in required)
+            names = ", ".join((k.instead if others else "") or k.name for k in required)
+            raise InputError(
+                f"key {(key.instead if others else '') or key.name} is missing: {one(family.called())} has {names}"
+            )
     digits = table.get("digits")
     if digits is not None and type(digits) is not int:
         raise InputError(f"digits = {digits!r}: a whole number is expected, how many decimals the source printed")

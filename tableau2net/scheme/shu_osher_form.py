@@ -16,7 +16,8 @@ Vector = tuple[Expr, ...]
 def as_form(alpha: Matrix | None, beta: Matrix | None) -> tuple[Matrix, Matrix]:
     """The two matrices with rows filled up. Raises InputError on a wrong shape."""
     if alpha is None or beta is None:
-        raise InputError("alpha, beta: a Shu–Osher form has both")
+        given, missing = ("beta", "alpha") if alpha is None else ("alpha", "beta")
+        raise InputError(f"{missing}: missing beside {given}; a Shu–Osher form has both")
     s = len(beta) - 1
     if s < 1 or len(alpha) != s + 1:
         raise InputError(

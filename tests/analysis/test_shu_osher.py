@@ -143,6 +143,32 @@ def test_rk4_with_downwind_steps_keeps_total_variation_where_rk4_does_not():
     assert grown(t2n.compile(form.pair())([[up, down]], h=3 * h)) > 1e-3
 
 
+@pytest.mark.parametrize("name", ["ssprk-104", "sspms-43", "ssprk-53", "implicit-midpoint", "rk4"])
+def test_latex_writes_every_step_size(name):
+    """A brace for each opened, and no field of a template left."""
+    form = t2n.shu_osher(name, "1/3", downwind=True) if name == "rk4" else t2n.shu_osher(name)
+    written = form.latex()
+    assert written.count("{") == written.count("}")
+    assert written.count("&=") == len(form.text().splitlines())
+    assert "{0}" not in written
+
+
+@pytest.mark.parametrize(("name", "r"), [("sdirk-21", 0.5), ("alexander-2", None)])
+def test_an_implicit_splitting_defines_its_states(name, r):
+    """(I − α − α̃)⁻¹ (α − α̃)/r is the tableau: of y2 = ½ (y2 + h f) + ½ (y2 − h f) there is no inverse."""
+    scheme = t2n.load(name)
+    form = t2n.shu_osher(scheme, downwind=True)
+    assert form.nonnegative
+    left = np.eye(len(form.states)) - floats(form.alpha) - floats(form.downwind)
+    found = np.linalg.solve(left, (floats(form.alpha) - floats(form.downwind)) / float(form.r))
+    n = len(form.states)  # the last row of A is b where a stage is handed on
+    np.testing.assert_allclose(found, butcher(scheme)[:n, :n], atol=1e-12)
+    np.testing.assert_allclose(np.linalg.solve(left, floats(form.v)).sum(1), 1)
+    if r:  # y2 = (1 − q) y + q (y1 − h/r f1) + h f2 with −1 = q (1 − 1/r), q ≤ 1
+        assert form.coefficient.low == Rational(r)
+        assert form.coefficient.high - form.coefficient.low < Rational(1, 10**11)
+
+
 def test_a_method_that_needs_none_has_no_downwind_steps():
     form = t2n.shu_osher("ssprk-33", downwind=True)
     assert form.r == 1
@@ -154,6 +180,7 @@ def test_a_method_that_needs_none_has_no_downwind_steps():
 def test_radicals_stay_exact():
     form = t2n.shu_osher("gauss-2", root(3))
     assert form.r == root(3)
+    assert t2n.shu_osher("ssprk-33", "sqrt(2)").text().startswith("y2 = (1 - sqrt(2)) y + sqrt(2) (y + ")
     assert all(not x.has(S.Pi) and x.is_algebraic for row in form.alpha for x in row)
     np.testing.assert_allclose(floats(form.v).sum(1) + floats(form.alpha).sum(1), 1)
 
@@ -165,6 +192,8 @@ def test_radicals_stay_exact():
         ("rk4", {"r": "0"}, "a positive number is expected"),
         ("rk4", {"r": "2", "downwind": True}, "no splitting has nonnegative coefficients"),
         ("rk4", {"r": "sqrt(2)/4", "downwind": True}, "a rational number is expected"),
+        ("adams-bashforth-2", {"downwind": True}, "the largest with one is 0$"),
+        ("lobatto-iiic-2", {"downwind": True}, "not of coupled stages"),
         ("ars-222", {}, "there is no Shu–Osher form of several fields"),
     ],
 )
@@ -177,6 +206,8 @@ def test_the_command_line_prints_it():
     shown = CliRunner().invoke(app, ["show", "ssprk-33", "--shu-osher"])
     assert shown.stdout.splitlines()[0] == "y2 = (y + h f(y))"
     assert shown.stdout.splitlines()[-1].endswith("no negative coefficient: 1")
+    for name, said in (("lm", "at k = 0"), ("backward-euler", "the form above is of an arbitrary r: 1")):
+        assert said in CliRunner().invoke(app, ["show", name, "--shu-osher"]).stdout
     found = json.loads(CliRunner().invoke(app, ["show", "rk4", "--downwind", "--json"]).stdout)
     assert found["coefficient"]["value"] == pytest.approx(0.68501606, abs=1e-8)
     assert {"r", "v", "alpha", "beta", "alpha_downwind", "beta_downwind"} < found.keys()

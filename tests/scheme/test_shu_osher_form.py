@@ -123,5 +123,5 @@ def test_a_wrong_form_is_said_in_a_line(given_, message):
 def test_a_file_needs_one_of_the_two():
     with pytest.raises(t2n.InputError, match="key A is missing"):
         loads('format = 1\nfamily = "runge-kutta"\nb = ["1"]')
-    with pytest.raises(t2n.InputError, match="key b is missing"):
+    with pytest.raises(t2n.InputError, match="key beta is missing"):
         loads('format = 1\nfamily = "runge-kutta"\nalpha = [[], ["1"]]')

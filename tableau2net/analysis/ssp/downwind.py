@@ -7,6 +7,11 @@ In Y = v x + α (Y + h/r f) + α̃ (Y − h/r f̃) with f̃ = f the step is Y = 
 (Higueras, Ketcheson 2018; Ketcheson 2011). These are linear in α̃, a row by itself, so that for each r a linear program
 decides, exactly, and finds the splitting with the fewest downwind steps. The r that allow one are an interval from 0,
 as in `coefficient`, with α and α̃ side by side.
+
+They are the step only where they define Y, I − α − α̃ = (I − 2α̃) N regular: Y_i = ½ (Y_i + h/r f) + ½ (Y_i − h/r f) is
+true of any Y. Where T is lower triangular, Y_i = Z + h T_ii f(Y_i) with a mean Z of steps from earlier states: what
+a stage takes of itself is of any size at every r, as (1 + m) Y_i = Z + m (Y_i + h/r f) with m = r T_ii, and the program
+is of Z alone, that of a row with T_ii = 0. Where stages are solved for together none is looked for.
 """
 
 from __future__ import annotations
@@ -37,16 +42,21 @@ def splitting(form: GeneralForm, r: Expr | None) -> tuple[Isolated | None, Expr,
     """Proved bounds around the largest r that a splitting allows (None where it is over 2^40, as for some implicit
     methods); the r that is used, if none is given a short one near it, or 1; and v, α, α̃ there.
 
-    Raises InputError where there is none at the r that is asked for, or at any, TooMuch for over `MOST` states."""
+    Raises InputError where there is none at the r that is asked for, or at any, and where none is looked for: of stages
+    that are solved for together, or have a negative part of themselves; TooMuch for over `MOST` states."""
     if form.size > MOST:
         raise TooMuch(f"{form.size} states, at most {MOST} are split")
+    if any(j > i for i, row in enumerate(form.T) for j in row):
+        raise InputError(
+            "downwind: splittings are looked for where a stage is solved for by itself, not of coupled stages"
+        )
     programs = _Programs(form)
     if r is not None and not r.is_Rational:
         raise InputError(f"r = {text_of(r)}: a rational number is expected where downwind steps are looked for")
     largest, short = programs.largest()
     chosen = Fraction(int(r.p), int(r.q)) if r is not None else short
     if not chosen or (rows := programs.exact(chosen)) is None:
-        most = "some larger than 1e12" if largest is None else str(largest)
+        most = "some larger than 1e12" if largest is None else str(largest) if largest.low else "0"
         raise InputError(
             f"r = {chosen}: no splitting has nonnegative coefficients there; the largest with one is {most}"
         )
@@ -57,10 +67,8 @@ class _Programs:
     def __init__(self, form: GeneralForm) -> None:
         self.form, self.n = form, form.size
         self.field_sign = sign_in(form.domain.domain)
-        lower = all(j <= i for i, row in enumerate(form.T) for j in row)
-        own = any(i in row for i, row in enumerate(form.T))
-        # an explicit method is to stay explicit, one that solves for each stage by itself such a one
-        self.allowed = [range(i + own) if lower else range(self.n) for i in range(self.n)]
+        if any(self.field_sign(row.get(i, form.domain.zero)) < 0 for i, row in enumerate(form.T)):
+            raise InputError("downwind: splittings are looked for where no stage has a negative part of itself")
 
     def largest(self) -> tuple[Isolated | None, Fraction]:
         """Bounds around the largest r, and one to use."""
@@ -115,6 +123,7 @@ class _Programs:
         left: Rows = [{j: r * number(x) for j, x in row.items()} for row in self.form.T]
         for i, row in enumerate(left):
             row[i] = row.get(i, zero) + one
+        wholes = [row[i] for i, row in enumerate(left)]
         inverse = solved(left, [{i: one} for i in range(n)], lambda x: sign(x) != 0)
         if inverse is None:
             return None
@@ -124,29 +133,24 @@ class _Programs:
             for i in range(n)
         ]
         v, up, down = [], [], []
-        for i in range(n):
-            allowed = self.allowed[i]
-            step = [[2 * N[k][j] - (one if j == k else zero) for k in allowed] for j in range(n)]  # of α, by column
-            start = [(one if j == i else zero) - N[i][j] for j in range(n)]
-            means = [[2 * NS[k][j] for k in allowed] for j in known]
-            G, g = [[-x for x in row] for row in step] + means, start + NS[i]
-            z = least_sum(G, g, sign, one)
+        for i, whole in enumerate(wholes):  # 1 + r T_ii: times it, row i is that of T_ii = 0
+            step = [[2 * N[k][j] - (one if j == k else zero) for k in range(i)] for j in range(n)]  # of α, by column
+            start = [(one if j == i else zero) - whole * N[i][j] for j in range(n)]
+            means = [[2 * NS[k][j] for k in range(i)] for j in known]
+            at_first = [whole * x for x in NS[i]]
+            z = least_sum([[-x for x in row] for row in step] + means, start + at_first, sign, one)
             if z is None:
                 return None
-            up.append(
-                [
-                    s + sum((x * y for x, y in zip(row, z, strict=True)), zero)
-                    for s, row in zip(start, step, strict=True)
-                ]
-            )
-            v.append(
-                [
-                    s - sum((x * y for x, y in zip(row, z, strict=True)), zero)
-                    for s, row in zip(NS[i], means, strict=True)
-                ]
-            )
-            down.append([z[allowed.index(j)] if j in allowed else zero for j in range(n)])
+            forward = [x + _product(row, z, zero) for x, row in zip(start, step, strict=True)]
+            forward[i] = whole - one
+            up.append([x / whole for x in forward])
+            v.append([(x - _product(row, z, zero)) / whole for x, row in zip(at_first, means, strict=True)])
+            down.append([*(x / whole for x in z), *[zero] * (n - i)])
         return v, up, down
+
+
+def _product(row: list[Any], z: list[Any], zero: Any) -> Any:
+    return sum((x * y for x, y in zip(row, z, strict=True)), zero)
 
 
 def _short(x: Fraction) -> Fraction:

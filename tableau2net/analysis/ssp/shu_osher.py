@@ -11,7 +11,7 @@ stable as y + h f(y) is, there are forms Y = v x + α (Y + h/r f) + α̃ (Y − 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +70,23 @@ class ShuOsher:
         step = "h" if self.r == 1 else f"{_brief(1 / self.r)} h"
         return "\n".join(
             f"{name} = {_sum(terms)}"
-            for name, terms in self._rows(_brief, f"({{0}} + {step} f({{0}}))", f"({{0}} - {step} f~({{0}}))")
+            for name, terms in self._rows(
+                _brief, lambda y: f"({y} + {step} f({y}))", lambda y: f"({y} - {step} f~({y}))"
+            )
         )
 
     def latex(self) -> str:
         r"""The same as an ``align*`` environment."""
-        step = "h" if self.r == 1 else rf"{latex_number(1 / self.r)} h"
-        up = rf"\left({{0}} + {step} f({{0}})\right)"
-        down = rf"\left({{0}} - {step} \tilde f({{0}})\right)"
-        lines = [
-            f"{_subscript(name)} &= {_sum(terms)}"
-            for name, terms in self._rows(latex_number, up, down, naming=_subscript)
-        ]
+        step = "h" if self.r == 1 else rf"{_latex(1 / self.r)} h"
+
+        def up(y: str) -> str:
+            return rf"\left({y} + {step} f({y})\right)"
+
+        def down(y: str) -> str:
+            return rf"\left({y} - {step} \tilde f({y})\right)"
+
+        rows = self._rows(_latex, up, down, naming=_subscript)
+        lines = [f"{_subscript(name)} &= {_sum(terms)}" for name, terms in rows]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,7 +120,13 @@ class ShuOsher:
             title="Fields f and downwind f, of one right side",
         )
 
-    def _rows(self, number: Any, up: str, down: str, naming: Any = str) -> list[tuple[str, list[tuple[str, bool]]]]:
+    def _rows(
+        self,
+        number: Callable[[Expr], str],
+        up: Callable[[str], str],
+        down: Callable[[str], str],
+        naming: Callable[[str], str] = str,
+    ) -> list[tuple[str, list[tuple[str, bool]]]]:
         found = []
         for i, name in enumerate(self.states):
             if name in self.known:
@@ -124,7 +135,7 @@ class ShuOsher:
             for rows, form in ((self.alpha, up), (self.downwind, down)):
                 if rows:
                     pairs = zip(rows[i], self.states, strict=True)
-                    terms += [_term(x, form.format(naming(y)), number) for x, y in pairs if not x.is_zero]
+                    terms += [_term(x, form(naming(y)), number) for x, y in pairs if not x.is_zero]
             found.append((name, terms))
         return found
 
@@ -150,7 +161,7 @@ def shu_osher(scheme: Scheme | str, r: object = None, *, downwind: bool = False)
         coefficient, chosen, rows = splitting(form, given)
         return ShuOsher(chosen, coefficient, form.known, _names(form), *rows)
     largest = step_size_coefficient(form)
-    chosen = _chosen(scheme, largest) if given is None else given
+    chosen = _usable(form, _chosen(scheme, largest) if given is None else given)
     return ShuOsher(chosen, largest, form.known, _names(form), *_canonical(form, chosen))
 
 
@@ -163,15 +174,24 @@ def _chosen(scheme: Scheme, largest: Expr | Isolated | None) -> Expr:
     return S.One if largest is oo else largest
 
 
+def _usable(form: GeneralForm, r: Expr) -> Expr:
+    """r, or a rational just below a root of a polynomial that has no field with the coefficients."""
+    try:
+        domain_of([r, *_coefficients(form)])
+    except InputError:
+        return Rational(int(float_of(r) * 2**40), 2**40)
+    return r
+
+
+def _coefficients(form: GeneralForm) -> list[Expr]:
+    return [form.domain.expression(x) for rows in (form.S, form.T) for row in rows for x in row.values()]
+
+
 def _canonical(form: GeneralForm, r: Expr) -> tuple[Matrix, Matrix]:
     """v and α, over a field that holds r too."""
     expression = form.domain.expression
     S_, T = ([{j: expression(x) for j, x in row.items()} for row in rows] for rows in (form.S, form.T))
-    try:
-        domain = domain_of([r, *(x for rows in (S_, T) for row in rows for x in row.values())])
-    except InputError:  # a root of a polynomial: a rational just below
-        r = Rational(int(float_of(r) * 2**40), 2**40)
-        domain = form.domain
+    domain = form.domain if r.is_Rational else domain_of([r, *_coefficients(form)])
     at, n = domain.convert(r), form.size
     scaled = [{j: at * domain.convert(x) for j, x in row.items()} for row in T]
     right = [
@@ -227,8 +247,17 @@ def _brief(value: Expr) -> str:
     return f"({exact})" if value.is_Add else exact
 
 
-def _term(x: Expr, what: str, number: Any) -> tuple[str, bool]:
+def _latex(value: Expr) -> str:
+    """The same of a formula: a root of a polynomial, and a number of many digits, as ten digits."""
+    if len(text_of(value)) > 60:
+        return f"{float_of(value):.10g}"
+    return rf"\left({latex_number(value)}\right)" if value.is_Add else latex_number(value)
+
+
+def _term(x: Expr, what: str, number: Callable[[Expr], str]) -> tuple[str, bool]:
     """A term and whether it is subtracted."""
+    if x.is_Add and not (text := number(x)).startswith("-"):  # in brackets, its own signs
+        return f"{text} {what}", False
     minus = float_of(x) < 0
     size = -x if minus else x
     return (what if size == 1 else f"{number(size)} {what}"), minus
