@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.runtime.linear_part import Terms, phi_sum
+from tableau2net.runtime.linear_part import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
 from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
@@ -70,9 +70,7 @@ class CountedField:
 
     def phi_sum(self, terms: Terms, h: float, v: Tensor) -> Tensor:
         """Σ w φ_k(chL) v, where it is the linear field of an exponential integrator."""
-        if hasattr(self.function, "phi_sum"):
-            return phi_sum(self.function, terms, h, v)
-        return phi_sum(lambda u: self.function(0.0, u), terms, h, v)
+        return phi_sum(self.function, terms, h, v)
 
     def know(self, t: float, y: Tensor, slope: Tensor) -> None:
         """From now on f(t, y) is not computed again, for this very tensor."""
@@ -90,6 +88,33 @@ class PartField(CountedField):
 
     def __call__(self, t: float, *states: Tensor) -> Tensor:
         return self._evaluated(self.like, t, *states)
+
+
+class LinearPart:
+    """L of y' = N + L y: a function of t and y, or of y alone as most modules are.
+
+    Raises InputError where it is not linear, which is seen from a state like y. One with functions of its own is not
+    asked."""
+
+    def __init__(self, function: Callable[..., Tensor], y: Tensor) -> None:
+        self.function, self.alone = function, _of_one(function)
+        own = getattr(function, "phi_sum", None)
+        self.phi_sum: Callable[..., Tensor] = own or partial(krylov_phi_sum, partial(self, 0.0))
+        if own is None and not is_linear(partial(self, 0.0), y):
+            raise InputError(f"f: {NOT_LINEAR}")
+
+    def __call__(self, t: float, y: Tensor) -> Tensor:
+        return self.function(y) if self.alone else self.function(t, y)
+
+
+def _of_one(function: Callable[..., Any]) -> bool:
+    """Whether a function needs one argument."""
+    try:
+        given = inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function).parameters
+    except (TypeError, ValueError):  # one that does not tell
+        return False
+    kinds = [p.kind for p in given.values() if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+    return len(kinds) == 1 and kinds[0] in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def slope_of(function: Callable[..., Any], t: float, states: States, thorough: bool, name: str = "f") -> Any:
@@ -225,7 +250,10 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
     parts = max(step.parts, step.fields)
     if parts > 1:
         text = f"a tuple of {parts} functions, whose sum is y' ({scheme.name} treats each in its own way)"
-        return System(step, tuple(CountedField(_function(g)) for g in _several(f, parts, "f", text)), _tensors((y0,)))
+        functions, states = [_function(g) for g in _several(f, parts, "f", text)], _tensors((y0,))
+        for part in step.operators("linear"):
+            functions[part] = LinearPart(functions[part], states[0])
+        return System(step, tuple(map(CountedField, functions)), states)
     return System(step, (CountedField(_function(f)),), _tensors((y0,)))
 
 

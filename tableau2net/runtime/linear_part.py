@@ -4,21 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
 Terms = tuple[tuple[float | Tensor, int, float | Tensor], ...]  # w, k, c of w·φ_k(c·hL)
+NOT_LINEAR = "L is not linear, L(-2x) is no -2 L(x): a bias in it, or the fields (N, L) the wrong way round?"
+_PROBED: WeakSet[Any] = WeakSet()  # fields that are linear
 MOST_VECTORS, BETWEEN = 200, 4  # of a Krylov space, and how many there are between two looks at the error
 
 
 def phi_sum(field: Callable[..., Any], terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
     """Σ w φ_k(c hL) v over the terms (w, k, c), with L v what the linear field gives: by the field's own
-    ``phi_sum(terms, h, v)`` where it has one, else in a Krylov space."""
+    ``phi_sum(terms, h, v)`` where it has one, else in a Krylov space. Raises ValueError for a field that is not linear,
+    the first time that it is seen."""
     own = getattr(field, "phi_sum", None)
     if own is not None:
         return cast("Callable[[Terms, float | Tensor, Tensor], Tensor]", own)(terms, h, v)
+    if not probed(field, v):
+        raise ValueError(NOT_LINEAR)
     return krylov_phi_sum(field, terms, h, v)
+
+
+def probed(field: Callable[..., Any], v: Tensor) -> bool:
+    """`is_linear`, asked once of each field."""
+    if field not in _PROBED:
+        if not is_linear(field, v):
+            return False
+        _PROBED.add(field)
+    return True
+
+
+def is_linear(product: Callable[[Tensor], Any], v: Tensor) -> bool:
+    """Whether L(ax) = a L(x) for one x of the shape of v and one a, negative, and imaginary for complex states: a bias
+    is seen, and so is what bends at 0."""
+    with torch.no_grad():
+        x = 1 + torch.cos(torch.arange(v.numel(), device=v.device)).view(v.shape).to(v.dtype) / 2
+        a = -2j if v.is_complex() else -2
+        once, more = product(x), product(a * x)
+        if not isinstance(once, Tensor) or once.shape != v.shape:
+            return True  # what is wrong with it is told where it is used
+        wide = (each.to(torch.promote_types(each.dtype, torch.float32)) for each in (once, more - a * once))
+        size, off = map(torch.linalg.vector_norm, wide)
+        return bool(off <= torch.finfo(v.dtype).eps ** 0.5 * size)
 
 
 def krylov_phi_sum(

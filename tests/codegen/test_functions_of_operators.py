@@ -238,6 +238,9 @@ def test_a_tolerance_is_kept_by_doubled_steps():
         (lambda: t2n.Fourier.of(lambda k: -(k**2), [8], [1.0])(torch.ones(9)), "for \\(8,\\) points"),
         (lambda: t2n.Fourier.of(lambda k: 1 / k, [8], [1.0]), "not finite"),
         (lambda: t2n.Fourier(torch.ones(3), whole=True)(torch.ones(4) + 0j), "n waves"),
+        (lambda: t2n.DenseMatrix(torch.eye(2))(torch.ones(3)), "matrix is 2 × 2"),
+        (lambda: t2n.DenseMatrix(torch.eye(2)).phi_sum(TERMS, 0.1, torch.ones(2).double()), "give both alike"),
+        (lambda: t2n.DenseMatrix(torch.eye(2) + 0j)(torch.ones(2)), "give both alike"),
         (lambda: t2n.Krylov(nn.Identity(), enough=-1.0), "enough"),
         (lambda: t2n.Krylov(nn.Identity(), vectors=0), "vectors"),
         (lambda: t2n.compile("exponential-adams-2", start="gauss-2"), "explicit Runge–Kutta"),
@@ -246,6 +249,59 @@ def test_a_tolerance_is_kept_by_doubled_steps():
 def test_wrong_parts_are_told_in_a_line(wrong, told):
     with pytest.raises(InputError, match=told):
         wrong()
+
+
+ONE = torch.ones(1, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("kind", ["module", "krylov", "function", "function of y", "transposed"])
+def test_any_module_that_is_linear_is_a_linear_part(kind):
+    """y' = −y − 3y: modules have no time, and some have options beside the state."""
+    lin = nn.Linear(1, 1, bias=False).double()
+    lin.weight.data.fill_(-3)
+    conv = nn.ConvTranspose1d(1, 1, 1, bias=False).double()
+    conv.weight.data.fill_(-3)
+    part = {
+        "module": lin,
+        "krylov": t2n.Krylov(lin),
+        "function": lambda t, u: -3 * u,
+        "function of y": lambda u: -3 * u,
+        "transposed": conv,
+    }[kind]
+    y = ONE.reshape(1, 1) if kind == "transposed" else ONE
+    with torch.no_grad():
+        for name in ("krogstad-4", "exponential-adams-2"):
+            found = t2n.integrate(name, (lambda t, u: -u, part), y, 0, 1, steps=50)
+            torch.testing.assert_close(found, math.exp(-4) * y, rtol=2e-2, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+@pytest.mark.parametrize("bent", [nn.Linear(1, 1), nn.ReLU(), nn.Tanh(), lambda u: u + 1, lambda u: u.abs(), torch.exp])
+def test_a_part_that_is_not_linear_is_told(bent, dtype):
+    if isinstance(bent, nn.Module):
+        bent, dtype = bent.double(), torch.float64
+    y = ONE.to(dtype)
+    with pytest.raises(InputError, match="not linear"):
+        t2n.integrate("krogstad-4", (lambda t, u: -u, lambda t, u: bent(u)), y, 0, 1, steps=5)
+    if isinstance(bent, nn.Module):
+        with pytest.raises(InputError, match="not linear"):
+            t2n.integrate("krogstad-4", (lambda t, u: -u, t2n.Krylov(bent)), y, 0, 1, steps=5)
+        with pytest.raises(ValueError, match="not linear"):
+            phi_sum(bent, TERMS, 0.1, y)
+    with pytest.raises(InputError, match="the wrong way round"):
+        t2n.integrate("etd-1", (t2n.Diagonal(-y), lambda t, u: u - u**3), y, 0, 1, steps=5)
+
+
+def test_conjugation_is_not_linear_on_complex_states():
+    with pytest.raises(InputError, match="not linear"):
+        t2n.integrate("etd-1", (lambda t, u: -u, lambda t, u: u.conj()), ONE + 1j, 0, 1, steps=5)
+
+
+def test_a_real_matrix_of_complex_states():
+    part = t2n.DenseMatrix(torch.tensor([[-1.0, 2.0], [0.0, -3.0]], dtype=torch.float64))
+    v = torch.randn(2, dtype=torch.complex128)
+    found = part.phi_sum(TERMS, 0.3, v)
+    torch.testing.assert_close(found, part.phi_sum(TERMS, 0.3, v.real) + 1j * part.phi_sum(TERMS, 0.3, v.imag))
 
 
 def test_too_few_vectors_are_told():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
-from tableau2net.runtime.linear_part import MOST_VECTORS, Terms, krylov_phi_sum, phi_sum_of_matrix
+from tableau2net.runtime.linear_part import MOST_VECTORS, NOT_LINEAR, Terms, krylov_phi_sum, phi_sum_of_matrix, probed
 from tableau2net.runtime.phi_functions import phi_values
 
 KEPT = 64  # sums of one field that are kept
@@ -217,15 +217,25 @@ class DenseMatrix(_Known):
             self.register_buffer("matrix", values)
 
     def forward(self, *at: Tensor) -> Tensor:
-        return at[-1] @ self.matrix.mT
+        return self._times(self.matrix, at[-1])
 
     def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
         """Σ w φ_k(chL) v."""
-        return v @ self._function(terms, h, self.matrix).mT
+        return self._times(self._function(terms, h, self.matrix), v)
 
     def made(self, terms: Terms, h: float | Tensor) -> Tensor:
         eye = torch.eye(len(self.matrix), dtype=self.matrix.dtype, device=self.matrix.device)
         return phi_sum_of_matrix(h * self.matrix, terms, eye)
+
+    def _times(self, factor: Tensor, v: Tensor) -> Tensor:
+        n = len(self.matrix)
+        if v.shape[-1:] != (n,):
+            raise InputError(f"matrix is {n} × {n}, the state of the shape {tuple(v.shape)}: {n} in its last dimension")
+        if v.is_complex() and not factor.is_complex():
+            factor = factor + 0j
+        if factor.dtype != v.dtype and not torch.is_autocast_enabled(v.device.type):
+            raise InputError(f"matrix is of {self.matrix.dtype}, the state of {v.dtype}: give both alike")
+        return v @ factor.mT
 
 
 class Krylov(nn.Module):
@@ -247,7 +257,9 @@ class Krylov(nn.Module):
         return slope
 
     def phi_sum(self, terms: Terms, h: float | Tensor, v: Tensor) -> Tensor:
-        """Σ w φ_k(chL) v."""
+        """Σ w φ_k(chL) v. Raises InputError where the field is not linear."""
+        if not probed(self.field, v):
+            raise InputError(NOT_LINEAR)
         return krylov_phi_sum(self.field, terms, h, v, self.enough, self.vectors)
 
 
