@@ -31,9 +31,9 @@ DRAWN = "Callable[[int, Tensor], Sequence[Tensor]]"
 BACKWARD = ("store", "checkpoint", "reversible")
 SUPPORT = {
     "checkpointed": ("checkpointed",),
-    "construction": ("listed_fields", "nested_fields", "step_size", "whole_number"),
+    "construction": ("forward_step", "listed_fields", "nested_fields", "whole_number"),
     "coupled_noise": ("coupled",),
-    "increments": ("fresh_key", "increments"),
+    "increments": ("fresh_key", "increments", "whole_key"),
     "stage_solve": ("Solver", "solve"),
 }
 
@@ -104,6 +104,9 @@ def stochastic_source(scheme: StochasticRungeKutta, options: StochasticOptions) 
     """The name of the class and its source. Raises InputError where its increments cannot be drawn."""
     if scheme.noise == "scalar" and options.noises > 1:
         raise InputError(f"noises={options.noises}: {scheme.name or 'the scheme'} is for one noise")
+    if scheme.noise == "diagonal" and options.noises > 1:
+        own = f"{scheme.name or 'the scheme'} is for diagonal noise, one g with an increment for each entry"
+        raise InputError(f"noises={options.noises}: {own}; take a scheme for general noise, ri1 say")
     text = _Text(scheme.at_defaults(), options)
     body = "\n".join(text.lines())
     name = class_name(scheme.name)
@@ -207,11 +210,11 @@ class _Text:
         if shared:
             what = f'"field: a list of {len(self.fields)} modules, {names}"'
             yield f"    self.field = listed_fields(field, {what}, {len(self.fields)})"
-            yield '    self.steps = whole_number(steps, "steps")'
+            yield '    self.steps = whole_number(steps, "steps", least=1)'
         else:
             what = f'"fields: for each step a list of {len(self.fields)} modules, {names}"'
             yield f"    self.fields = nested_fields(fields, {what}, {len(self.fields)})"
-        yield "    self.h = step_size(h)"
+        yield "    self.h = forward_step(h)"
         yield "    self.t0 = t0"
         yield ""
         yield from self._step()
@@ -258,7 +261,7 @@ class _Text:
         yield ""
         forward = ["self", "y: Tensor", "key: int | None = None", f"{noise} = None"]
         yield from wrapped_call("def forward(", forward, ") -> Tensor:")
-        yield "    key = fresh_key() if key is None else key"
+        yield "    key = fresh_key() if key is None else whole_key(key)"
         if self.options.backward == "reversible":
             yield from (f"    {line}" for line in self._reversible(names, "self.field" if shared else "self.fields[n]"))
             return

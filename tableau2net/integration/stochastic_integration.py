@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tableau2net.codegen import compile_stochastic
 from tableau2net.errors import InputError
 from tableau2net.runtime.increments import increments
-from tableau2net.scheme import StochasticRungeKutta
+from tableau2net.scheme import StochasticRungeKutta, as_table
 
 Field = Callable[[float, Tensor], Tensor]
 Noise = Callable[[int, Tensor], Sequence[Tensor]]
@@ -38,16 +38,22 @@ def sdeint(
     each sample, dimension 0. y0: a tensor, or numbers in float64. key: what the noise is drawn from, the same for the
     same key. path: in its place, a path that solutions with other steps share.
 
-    Gradients are those of the steps, through the loop. Raises InputError for a scheme that does not fit."""
-    if not (math.isfinite(t0) and math.isfinite(t1) and t0 != t1):
-        raise InputError(f"t0={t0!r}, t1={t1!r}: two different finite times are expected")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise InputError(f"steps={steps!r}: it is a whole number, at least 1")
+    Gradients are those of the steps, through the loop. Raises InputError for a scheme that does not fit: for additive
+    noise it is asked whether a diffusion changes with y, at y0 and beside it."""
+    if not (_is_number(t0) and _is_number(t1) and t0 < t1):
+        raise InputError(f"t0={t0!r}, t1={t1!r}: finite times are expected, t0 before t1: noise runs forward in time")
+    _whole("steps", steps, 1)
+    _whole("key", key)
     noises = [diffusion] if callable(diffusion) else list(diffusion or ())
     if not (callable(drift) and noises and all(map(callable, noises))):
         raise InputError("drift and diffusion: functions of (t, y) are expected, of diffusions one or a list")
-    y = y0 if isinstance(y0, Tensor) else torch.tensor(y0, dtype=torch.float64)
-    block = compile_stochastic(scheme, noises=len(noises), step_weights="shared", time_dependent=True)(
+    y = _state(y0)
+    table = as_table(scheme, StochasticRungeKutta)
+    if table.noise == "additive":
+        _check_additive(table, noises, t0, y)
+    if path is not None:
+        path.check_shape(y, sample=table.noise == "scalar")
+    block = compile_stochastic(table, noises=len(noises), step_weights="shared", time_dependent=True)(
         list(map(_Function, (drift, *noises))), steps, (t1 - t0) / steps, t0
     )
     noise = None if path is None else path.seen(steps, block.variables)  # type: ignore[arg-type]
@@ -57,15 +63,55 @@ def sdeint(
     return torch.stack(states) if every else states[-1]
 
 
+def _state(y0: Tensor | Sequence[float]) -> Tensor:
+    try:
+        y = y0 if isinstance(y0, Tensor) else torch.tensor(y0, dtype=torch.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"y0: a tensor or numbers are expected, got a {type(y0).__name__}") from None
+    if not y.is_floating_point():
+        raise InputError(f"y0: it is of {y.dtype}; floating-point numbers are expected, y0.double() say")
+    return y
+
+
+def _whole(name: str, value: object, least: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        raise InputError(f"{name}={value!r}: it is a whole number{'' if least is None else f', at least {least}'}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+@torch.no_grad()
+def _check_additive(scheme: StochasticRungeKutta, noises: Sequence[Field], t: float, y: Tensor) -> None:
+    for g in map(_Function, noises):
+        here, beside = (g(t, x).expand_as(y) for x in (y, 1.5 * y + 1))
+        if not torch.allclose(here, beside, equal_nan=True):
+            told = f"{scheme.name or 'the scheme'} is for additive noise, and this diffusion changes with y"
+            raise InputError(f"{told}; take a scheme for diagonal or general noise, sriw1 or ri1 say")
+
+
 class _Function(nn.Module):
-    """A function of (t, y) as a field."""
+    """A function of (t, y) as a field. Raises InputError where it gives no tensor, or none that goes with y."""
 
     def __init__(self, function: Field) -> None:
         super().__init__()
         self.function = function
 
     def forward(self, t: float, y: Tensor) -> Tensor:
-        return self.function(t, y)
+        found = self.function(t, y)
+        if not isinstance(found, Tensor):
+            raise InputError(f"drift and diffusion: tensors are expected of them; got a {type(found).__name__}")
+        if found.shape != y.shape and not _fits(found, y):
+            told = f"a tensor of the shape of y, {tuple(y.shape)}, is expected"
+            raise InputError(f"drift and diffusion: {told}; got one of {tuple(found.shape)}")
+        return found
+
+
+def _fits(found: Tensor, y: Tensor) -> bool:
+    """Whether it can be added to y without making that larger."""
+    sizes = zip(reversed(found.shape), reversed(y.shape), strict=False)
+    return found.dim() <= y.dim() and all(n in (1, m) for n, m in sizes)
 
 
 class BrownianPath:
@@ -73,9 +119,21 @@ class BrownianPath:
     solutions of two step sizes are compared on the same noise. Of W and H of one noise, in the shape of `like`."""
 
     def __init__(self, fine: int, like: Tensor, key: int = 0, *, sample: bool = False) -> None:
+        _whole("fine", fine, 1)
+        _whole("key", key)
+        if not isinstance(like, Tensor) or not like.is_floating_point():
+            raise InputError("like: a tensor of floating-point numbers is expected, whose shape the path has")
         drawn = [increments(key, n, like, ("W", "H"), "gaussian", sample) for n in range(fine)]
         self.fine = fine
         self.w, self.h = (torch.stack(each) for each in zip(*drawn, strict=True))
+
+    def check_shape(self, y: Tensor, sample: bool) -> None:
+        """Raise InputError where it is no path of a state: one for each entry, or for each `sample`."""
+        shapes = [y.shape[:1] + (1,) * (y.dim() - 1), *([] if sample else [y.shape])]
+        if self.w.shape[1:] not in shapes:
+            wanted = " or ".join(str(tuple(s)) for s in dict.fromkeys(shapes))
+            told = "; BrownianPath(…, sample=True) has one for each sample" if sample else ""
+            raise InputError(f"path: it is of shape {tuple(self.w.shape[1:])}, and {wanted} is expected{told}")
 
     def seen(self, steps: int, variables: Sequence[str]) -> Noise:
         """What a scheme of so many steps draws. Raises InputError where the fine steps are no multiple, or where other

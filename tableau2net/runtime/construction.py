@@ -52,14 +52,24 @@ def step_size(h: Any) -> float:
     return number
 
 
-def whole_number(value: Any, name: str, most: int | None = None) -> int:
-    """A number of steps from 0 on, `most` at most. TypeError where it is no whole number, ValueError beyond."""
+def forward_step(h: Any) -> float:
+    """The length of a step of an equation with noise, which runs forward. Raises as `step_size`, and ValueError where
+    it is not positive."""
+    number = step_size(h)
+    if number <= 0:
+        raise ValueError(f"h: a positive number, since noise runs forward in time; got {number}")
+    return number
+
+
+def whole_number(value: Any, name: str, most: int | None = None, least: int = 0) -> int:
+    """A number of steps from `least` on, `most` at most. TypeError where it is no whole number, ValueError beyond."""
     try:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: a whole number; got {_named(value)}") from None
-    if number < 0 or (most is not None and number > most):
-        raise ValueError(f"{name}: a whole number{' from 0' if most is None else f' from 0 to {most}'}; got {value!r}")
+    if number < least or (most is not None and number > most):
+        upto = "" if most is None else f" to {most}"
+        raise ValueError(f"{name}: a whole number from {least}{upto}; got {value!r}")
     return number
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +27,13 @@ def mixed(*numbers: int) -> int:
 def fresh_key() -> int:
     """A key by torch's own generator: `torch.manual_seed` fixes it, and checkpointing from outside draws it again."""
     return int(torch.randint(1 << 62, ()).item())
+
+
+def whole_key(key: Any) -> int:
+    """A key that is given. TypeError where it is no whole number."""
+    if isinstance(key, bool) or not hasattr(key, "__index__"):
+        raise TypeError(f"key: a whole number that noise is drawn from; got {key!r}")
+    return operator.index(key)
 
 
 def increments(

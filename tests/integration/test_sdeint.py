@@ -99,7 +99,7 @@ def test_a_step_is_that_of_the_formula():
 @pytest.mark.parametrize("name", list_tables(kind=StochasticRungeKutta))
 def test_every_table_becomes_a_module(name):
     scheme = t2n.load(name, StochasticRungeKutta)
-    for noises in (1,) if scheme.noise == "scalar" or name == "milstein-with-areas" else (1, 2):
+    for noises in (1,) if scheme.noise in ("scalar", "diagonal") or name == "milstein-with-areas" else (1, 2):
         block = t2n.compile_stochastic(scheme, noises=noises, step_weights="shared")
         net = block([nn.Linear(3, 3).double() for _ in range(noises + 1)], steps=2, h=0.05)
         assert torch.equal(net(Y, key=3), net(Y, key=3))
@@ -233,6 +233,36 @@ def test_the_command_line_writes_the_file(run):
     assert "coefficients: no option of a stochastic scheme" in err
 
 
+def F_(t, y):
+    return -y
+
+
+def CONSTANT(t, y):
+    return torch.ones_like(y) * (1 + t)
+
+
+def test_additive_noise_may_change_in_time():
+    found = sdeint("sra1", F_, [CONSTANT, CONSTANT], Y, 0, 1, steps=2)
+    assert found.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"h": -0.1}, "h: a positive"), ({"h": 0}, "h: a positive"), ({"steps": 0}, "steps: a whole number from 1")],
+)
+def test_noise_runs_forward_in_time(given, told):
+    block = t2n.compile_stochastic("sriw1", step_weights="shared")
+    with pytest.raises(ValueError, match=told):
+        block([nn.Identity(), nn.Identity()], **({"steps": 2, "h": 0.1} | given))
+
+
+@pytest.mark.parametrize("key", [1.5, "a", True])
+def test_a_key_is_a_whole_number(key):
+    block = t2n.compile_stochastic("sriw1")([[nn.Identity(), nn.Identity()]], 0.1)
+    with pytest.raises(TypeError, match="key: a whole number"):
+        block(Y, key=key)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -246,8 +276,24 @@ def test_the_command_line_writes_the_file(run):
         (lambda: t2n.compile_stochastic("milstein-with-areas", noises=2), "Lévy areas, which are not drawn"),
         (lambda: t2n.compile_stochastic("ri1", noises=2, sample=False), "sample=False"),
         (lambda: sdeint("sriw1", None, None, [1.0], 0, 1, steps=1), "functions of (t, y)"),
-        (lambda: sdeint("sriw1", abs, abs, [1.0], 0, 0, steps=1), "two different finite times"),
+        (lambda: sdeint("sriw1", abs, abs, [1.0], 0, 0, steps=1), "t0 before t1"),
         (lambda: sdeint("sriw1", abs, abs, [1.0], 0, 1, steps=0), "at least 1"),
+        (lambda: sdeint("sriw1", abs, abs, [1.0], 1, 0, steps=2), "t0 before t1"),
+        (lambda: sdeint("sriw1", abs, abs, [1.0], "0", 1, steps=2), "t0 before t1"),
+        (lambda: sdeint("sriw1", abs, abs, [1.0], 0, 1, steps=2, key=1.5), "key=1.5"),
+        (lambda: sdeint("sriw1", abs, abs, torch.ones(2, dtype=torch.int64), 0, 1, steps=2), "floating-point"),
+        (lambda: sdeint("sriw1", abs, abs, ["a"], 0, 1, steps=2), "y0: a tensor or numbers"),
+        (lambda: sdeint("sriw1", F_, lambda t, y: 0.3, [1.0], 0, 1, steps=2), "got a float"),
+        (lambda: sdeint("sriw1", F_, lambda t, y: torch.ones(3), [1.0], 0, 1, steps=2), "got one of (3,)"),
+        (lambda: sdeint("shark", F_, F_, [1.0], 0, 1, steps=2), "shark is for additive noise"),
+        (lambda: sdeint("sra1", F_, [CONSTANT, F_], [1.0], 0, 1, steps=2), "sra1 is for additive noise"),
+        (lambda: sdeint("sriw1", F_, [F_, F_], [1.0], 0, 1, steps=2), "sriw1 is for diagonal noise"),
+        (lambda: sdeint("sriw1", F_, F_, [1.0], 0, 1, steps=2, path=BrownianPath(4, Y)), "path: it is of shape (4, 3)"),
+        (lambda: sdeint("siea", F_, F_, Y, 0, 1, steps=2, path=BrownianPath(4, Y)), "sample=True"),
+        (lambda: BrownianPath(0, Y), "fine=0"),
+        (lambda: BrownianPath(1.5, Y), "fine=1.5"),
+        (lambda: BrownianPath(2, [1.0]), "like: a tensor"),
+        (lambda: t2n.create_model("sde_resnet8", sigma="a"), "sigma='a'"),
         (lambda: BrownianPath(8, torch.zeros(1)).seen(3, ("W",)), "no multiple of 3"),
         (lambda: BrownianPath(8, torch.zeros(1)).seen(2, ("V1",)), "V1"),
     ],

@@ -6,7 +6,7 @@ E X⁺X⁺ᵀ = E R (E X Xᵀ) Rᵀ are finite sums of exact moments: the weak e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -19,8 +19,9 @@ from tableau2net.analysis.stochastic.elementary_weights import numbers_in, stoch
 from tableau2net.analysis.stochastic.random_polynomials import Monomial, RandomPolynomials, moment_of, product_of
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
+from tableau2net.exact.text import shown
 from tableau2net.scheme import StochasticRungeKutta
-from tableau2net.scheme.exact_rows import named
+from tableau2net.scheme.exact_rows import exact_matrix, named, whole_number
 from tableau2net.step.combine import Combine
 from tableau2net.step.operation import Call, Solve
 
@@ -71,15 +72,20 @@ def linear_moments(
 ) -> tuple[Matrix, Matrix]:
     """E X and E X Xᵀ after some steps of an explicit scheme on dX = A X dt + Σ_k B_k X dW_k from a known X.
 
-    Exact: the numbers are rational (text, fractions); h may be any, its root is adjoined. The calculus is the scheme's.
-    Raises InputError for an implicit scheme, and where a moment of Lévy areas is needed that is not known."""
+    Exact: the numbers are rational (text, fractions). √h is adjoined to them and to those of the scheme, which may lead
+    to a number field that is too large: h = 1/4 or any other square does not. The calculus is the scheme's.
+    Raises InputError for an implicit scheme, for numbers and shapes that do not go together, and where a moment of Lévy
+    areas is needed that is not known."""
     if not scheme.explicit:
         raise InputError(f"{scheme.name or 'the scheme'} is implicit: moments are exact for explicit schemes")
-    A, *Bs = (Matrix([[named("matrix", x) for x in row] for row in M]) for M in (drift, *diffusions))
-    x0 = Matrix([named("start", x) for x in start])
-    length = named("h", h)
+    x0, length = Matrix([named("start", x) for x in start]), named("h", h)
+    A, *Bs = (_square(what, M, x0.rows) for what, M in _each(drift, diffusions))
+    if whole_number(steps, "steps") < 1:
+        raise InputError(f"steps = {steps}: at least 1")
+    if not length.is_positive:
+        raise InputError(f"h = {shown(h)}: a positive number is expected, noise runs forward in time")
     numbers = [c for value in scheme.at_defaults().coefficients.values() for c in numbers_in(value)]
-    domain = domain_of([*numbers, sqrt(length), *A, *x0, *(x for B in Bs for x in B)])
+    domain = _with_root(length, [*numbers, *A, *x0, *(x for B in Bs for x in B)])
     values = RandomPolynomials(domain, scheme.law)
 
     def exact(M: Matrix) -> DomainMatrix:
@@ -101,6 +107,27 @@ def linear_moments(
         first, *more = ((left * second * right) * e for left, right, e in pairs)
         second = sum(more, first)
     return mean.to_Matrix(), second.to_Matrix()
+
+
+def _each(drift: object, diffusions: Sequence[object]) -> Iterator[tuple[str, Any]]:
+    yield "drift", drift
+    yield from ((f"diffusions[{k}]", B) for k, B in enumerate(diffusions))
+
+
+def _square(what: str, rows: Any, size: int) -> Matrix:
+    read = exact_matrix(rows, what, {})
+    if len(read) != size or any(len(row) != size for row in read):
+        raise InputError(f"{what}: {size} rows of {size} numbers are expected, as many as start has")
+    return Matrix(read)
+
+
+def _with_root(h: Expr, numbers: Sequence[Expr]) -> Any:
+    """The domain of the numbers and of √h."""
+    try:
+        return domain_of([*numbers, sqrt(h)])
+    except InputError as error:
+        told = f"h = {shown(h)}: its root, with the numbers of the scheme, is in no field that is computed in ({error})"
+        raise InputError(f"{told}; take an h that is a square, 1/4 say") from None
 
 
 @cache

@@ -91,7 +91,7 @@ def _sde(
 ) -> Stack:
     if diffusion not in get_args(Kind):
         raise InputError(f"diffusion={diffusion!r}: write one of {', '.join(get_args(Kind))}")
-    if not 0 <= sigma < float("inf"):
+    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma < float("inf"):
         raise InputError(f"sigma={sigma!r}: the size of the noise, at least 0")
     table = as_table(scheme, StochasticRungeKutta)
     if table.noise == "additive" and diffusion != "additive":
