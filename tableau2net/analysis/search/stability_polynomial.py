@@ -13,10 +13,10 @@ from math import factorial
 from typing import Any
 
 import numpy as np
-from sympy import CRootOf, Expr, Float, I, Rational, sympify
+from sympy import CRootOf, Expr, Float, I, Poly, Rational, Symbol, expand, sympify
 
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.search.convex import Complex, Spectrum
+from tableau2net.analysis.search.convex import SHORTEST, Complex, Spectrum
 from tableau2net.analysis.space.cfl import cfl
 from tableau2net.analysis.space.damping import damped
 from tableau2net.analysis.space.symbol import sampled
@@ -28,8 +28,8 @@ from tableau2net.scheme import RungeKutta, Stencil, as_stencil
 MOST_STAGES, MOST_POINTS = 16, 2000
 ANGLES = 100  # for each stage
 NOTHING = 1e-12
-SHORTEST = 1e-3  # of a step, times the largest modulus: less is not told from rounding
-WITHIN = tuple(Fraction(n, 10**6) for n in (1, 10, 100, 300, 1000, 10000))
+WITHIN = tuple(Fraction(n, 10**6) for n in (1, 10, 30, 100, 300, 1000, 3000, 10000))
+ALMOST = 0.9995  # of what is aimed at: a proved step that is farther off, below or above, is no proof of an optimum
 LINES = {"real": "real_interval", "imaginary": "imaginary_interval"}
 
 
@@ -89,33 +89,26 @@ def optimal_stability_polynomial(
             f"stages = {stages}, order = {order}: whole numbers with 1 <= order <= stages <= {MOST_STAGES}"
         )
     found = _Places(spectrum, ANGLES * stages)
+    found.some_step(stages, order)
     problem = Spectrum(found.points, stages, order)
-    rough = Spectrum(found.points[:: 1 if found.exact else 4], stages, order).largest_step(tolerance=1e-4)
-    best = problem.largest_step(0.9 * rough, 1.001 * rough) if rough else 0.0
-    if best * problem.size < SHORTEST:
-        raise InputError(
-            f"{found.name}: with {stages} stages of order {order} no step over {SHORTEST / problem.size:.3g} was found"
-        )
-    kept: StabilityPolynomial | None = None
+    rough = problem if found.exact else Spectrum(found.points[::4], stages, order)
+    best = rough.largest_step(found.longest(stages), tolerance=1e-4)
+    if 0 < best < np.inf:
+        best = problem.largest_step(1.001 * best, 0.999 * best)
+    if not 0 < best < np.inf:
+        over = f"no step over {SHORTEST / problem.size:.3g}" if not best else "no longest step"
+        raise InputError(f"{found.name}: with {stages} stages of order {order} {over} was found")
     for within in WITHIN:
         h = Fraction(best) * (1 - within)
-        _, floats = problem.least(float(h), enough=False)
-        a = _rounded(floats, order, float(h) * problem.size, within)
+        a = _rounded(problem.coefficients(problem.least(float(h), enough=False)[1], h), order, h, problem.size, within)
         table = realised(a, name=f"optimal-{stages}-{order}")
         step = found.certified(table, a, h)
-        if step is not None and (kept is None or step > kept.step):
-            title = f"Explicit, {stages} stages, linear order {order}, for {found.name}"
-            table = replace(
-                table, title=title, reference="Ketcheson and Ahmadia 2012, CAMCoS 7, pp. 247-271: the problem"
-            )
-            kept = StabilityPolynomial(found.name, order, a, step, best, found.proved, table)
-        if kept is not None and float(kept.step) >= best * (1 - 2 * float(within)):
-            return kept
-    if kept is None:
-        raise InputError(
-            f"{found.name}: a float optimum of {best:.6g} was found, and nothing near it could be certified"
-        )
-    return kept
+        if step is None or not ALMOST * (1 - within) <= float(step) / best <= 1 / ALMOST:
+            continue  # far below: it stops at a place between the points; far above: the floats missed the optimum
+        title = f"Explicit, {stages} stages, linear order {order}, for {found.name}"
+        table = replace(table, title=title, reference="Ketcheson and Ahmadia 2012, CAMCoS 7, pp. 247-271: the problem")
+        return StabilityPolynomial(found.name, order, a, step, best, found.proved, table)
+    raise InputError(f"{found.name}: a float optimum of {best:.6g} was found, and nothing near it could be certified")
 
 
 def realised(coefficients: Iterable[object], name: str = "") -> RungeKutta:
@@ -138,13 +131,13 @@ def realised(coefficients: Iterable[object], name: str = "") -> RungeKutta:
     return RungeKutta(A=[[*[zero] * (i - 1), Rational(1)] if i else [] for i in range(s)], b=b, name=name)
 
 
-def _rounded(floats: Any, order: int, size: float, within: Fraction) -> tuple[Rational, ...]:
+def _rounded(a: list[Fraction], order: int, h: Fraction, size: float, within: Fraction) -> tuple[Rational, ...]:
     """Rational coefficients, off by so little that R changes by less than a part of what it is within the disk by."""
-    exact = [Rational(1, factorial(j)) for j in range(order + 1)]
-    for j in range(order + 1, len(floats)):
-        unit = Fraction(1, 10**4) * within / len(floats) / Fraction(max(size, 1.0)) ** j
+    exact = [Rational(x.numerator, x.denominator) for x in a[: order + 1]]
+    for j in range(order + 1, len(a)):
+        unit = Fraction(1, 10**4) * within / len(a) / max(h * Fraction(size), Fraction(1)) ** j
         scale = 10 ** max(0, len(str(int(1 / unit))))
-        exact.append(Rational(round(Fraction(float(floats[j])) * scale), scale))
+        exact.append(Rational(round(a[j] * scale), scale))
     return tuple(exact)
 
 
@@ -198,6 +191,27 @@ class _Places:
         self.name = f"{len(numbers)} points"
         self.proved = "at each of the points, for this step"
 
+    def longest(self, stages: int) -> float:
+        """Where the search for the step begins: on an interval no step is longer."""
+        reach = 1.05 * stages if self.line == "imaginary" else 2.2 * stages**2
+        return reach / float(np.abs(self.points).max())
+
+    def some_step(self, stages: int, order: int) -> None:
+        """Refuse points that are stable with every step, and where all is fixed by the order, those that never are."""
+        numbers = {(x, abs(y)) for x, y in self.exact}
+        if numbers and sum(2 if y else 1 for _, y in numbers) <= stages - order:
+            raise InputError(
+                f"{self.name}: every step is stable, as R of {stages} stages and order {order} can vanish at so few "
+                "points (conjugates counted); give more points or fewer stages"
+            )
+        for x, y in sorted(numbers or ({(Fraction(0), Fraction(1))} if self.line == "imaginary" else ())):
+            if stages == order and _never(x, y, order, near=bool(self.line)):
+                when, place = "small h" if self.line else "h", Rational(x) + I * Rational(y)
+                raise InputError(
+                    f"{self.name}: no step is stable with {stages} stages of order {order}, |R(hλ)| > 1 for all "
+                    f"{when} > 0 at λ = {place}"
+                )
+
     def certified(self, table: RungeKutta, a: tuple[Rational, ...], h: Fraction) -> Expr | None:
         """A step that is proved; None where none is."""
         if self.exact:
@@ -221,6 +235,17 @@ class _Places:
             if real**2 + imaginary**2 > 1:
                 return False
         return True
+
+
+def _never(x: Fraction, y: Fraction, order: int, *, near: bool) -> bool:
+    """Whether |R(hλ)| > 1 for all h > 0, with `near` for all small ones, R = Σ z^j/j!."""
+    h = Symbol("h", real=True)
+    z = h * (Rational(x.numerator, x.denominator) + I * Rational(y.numerator, y.denominator))
+    real, imaginary = expand(sum(z**j / factorial(j) for j in range(order + 1))).as_real_imag()
+    gap = Poly(expand(real**2 + imaginary**2 - 1), h)
+    while gap.eval(0) == 0:
+        gap = gap.quo(Poly(h, h))
+    return bool(gap.eval(0) > 0 if near else gap.LC() > 0 and gap.count_roots(0) == 0)
 
 
 def _below(value: Expr) -> Expr:

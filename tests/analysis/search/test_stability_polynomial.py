@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ PUBLISHED = [  # spectrum, stages, order, largest step
     ("real", 2, 1, 8),  # 2s², Chebyshev
     ("real", 3, 2, 6.2608),  # van der Houwen 1996, Appl. Numer. Math. 20
     ("imaginary", 3, 2, 2),  # s − 1 for odd s, Kinnmark and Gray 1984
+    ("imaginary", 8, 4, 48**0.5),  # √(s(s − 2)) for even s, of order 4 too
 ]
 LONGER = [
     ("real", 4, 1, 32),
@@ -26,6 +28,16 @@ LONGER = [
     ("imaginary", 5, 1, 4),
     ("imaginary", 4, 4, 8**0.5),
     ("imaginary", 5, 4, 12**0.5),
+    ("real", 16, 1, 512),
+    ("real", 8, 2, 51.5237),  # this and the next three by a linear program in Chebyshev's basis
+    ("real", 9, 4, 25.981),
+    ("real", 16, 2, 209.33),
+    ("real", 16, 4, 88.32),
+    ("imaginary", 9, 2, 8),
+    ("imaginary", 10, 2, 80**0.5),
+    ("imaginary", 15, 1, 14),
+    ("imaginary", 16, 2, 224**0.5),
+    ("imaginary", 16, 4, 224**0.5),
 ]
 
 
@@ -37,9 +49,10 @@ def holds(spectrum, stages, order, published):
     assert Q.degree() == 0
     assert tuple(reversed(P.all_coeffs())) == found.coefficients
     direction = {"real": -1.0, "imaginary": 1j}[spectrum]
-    z = float(found.step) * direction * np.linspace(0, 1, 4001)
-    values = np.polyval([float(a) for a in reversed(found.coefficients)], z)
-    assert np.abs(values).max() <= 1 + 1e-11
+    with mpmath.workdps(40):
+        a = [mpmath.mpf(int(x.p)) / int(x.q) for x in reversed(found.coefficients)]
+        z = [float(found.step) * direction * (1 - mpmath.cos(mpmath.pi * i / 400)) / 2 for i in range(401)]
+        assert max(abs(mpmath.polyval(a, x)) for x in z) <= 1 + 1e-12
     assert t2n.order(found.table) >= min(order, 2)
     assert found.stages == stages
 
@@ -62,6 +75,13 @@ def test_a_circle():
     assert float(found.step) == pytest.approx(3, rel=1e-5)
     assert [float(a) for a in found.coefficients] == pytest.approx([1, 1, 1 / 3, 1 / 27], rel=1e-3)
     assert found.proved.startswith("at each of the points")
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1, 1e9])
+def test_the_size_of_the_points_does_not_matter(scale):
+    """|1 − 1000h + 10⁶ah²| and |1 − h + ah²| ≤ 1: the first is 1 with a = 1/(1000h), the second −1 at h = 2.002…"""
+    found = t2n.optimal_stability_polynomial([-1000 * scale, -scale], 2, 1)
+    assert float(found.step) * scale == pytest.approx(2 / (1 - 1 / 1000), rel=1e-5)
 
 
 @pytest.mark.slow
@@ -113,7 +133,12 @@ def test_bad_input():
         ([float("nan")], 2, 1, "not finite"),
         (["x"], 2, 1, "no complex number"),
         (3, 2, 1, "a list of complex numbers"),
-        ("imaginary", 1, 1, "no step over 0.001 was found"),
+        ("imaginary", 1, 1, "no step is stable"),
+        ([1j], 2, 2, "no step is stable .* all h > 0 at λ = I"),
+        ("imaginary", 13, 13, "no step is stable .* all small h > 0"),
+        ([-1], 3, 1, "every step is stable"),
+        ([-1e9, -1], 3, 1, "every step is stable"),
+        ([-1e-9 + 1e-9j, -1e-9 - 1e-9j], 3, 1, "every step is stable"),
         ("no-such-stencil", 2, 1, "no-such-stencil"),
     ):
         with pytest.raises(InputError, match=words):
