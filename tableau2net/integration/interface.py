@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.analysis import order
-from tableau2net.analysis.order.pairs import useless_estimate
+from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
@@ -147,7 +147,7 @@ class _Problem:
         """With steps as large as the tolerance allows."""
         if not one_step(self.scheme):
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
-        if (why := useless_estimate(self.scheme)) is not None:
+        if (why := mistaken_pair(self.scheme)) is not None:
             raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
         first = None if first is None else _time(first, "first_step")
         if first is not None and not first > 0:
@@ -155,7 +155,7 @@ class _Problem:
         if (max_steps := _count(max_steps, "max_steps")) < 1:
             raise InputError(f"max_steps = {max_steps}: at least one")
         output = self.outputs.pending
-        if lower(self.scheme).estimate is None:
+        if lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
             stepper: OneStep = Doubled(self.scheme, self.system)
         else:
             stepper = OneStep(self.scheme, self.system, controlled=True, output=output)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from tableau2net.errors import InputError
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.dense_jacobian import jacobian_matrix
 from tableau2net.runtime.evaluations import last_evaluation
@@ -36,7 +37,8 @@ class Linearised:
 
     Running statistics of the field are not touched, and torch's random numbers are those of the first evaluation that
     follows. Solutions are differentiated by the implicit function theorem: the gradient is that of the step as it is
-    taken, second derivatives of f included. Raises ConvergenceError where GMRES does not get there."""
+    taken, second derivatives of f included. Raises ConvergenceError where GMRES does not get there, InputError for an
+    `approximate_jacobian` of another shape."""
 
     def __init__(self, field: Any, *known: Any, tolerance: float = 1e-6, any_matrix: bool = False) -> None:
         self.field, (*self.known, self.y) = field, known
@@ -45,10 +47,30 @@ class Linearised:
         self.random = RandomState(self.y.device) if draws(field) else None
         self._at = last_evaluation(field)
         own = getattr(getattr(field, "function", field), "approximate_jacobian", None) if any_matrix else None
-        self.given = None if own is None else own(*self.known, self.y)
+        self.given: Any = None if own is None else self._checked(own(*self.known, self.y))
         self._matrix: Tensor | None = None
         self._factors: dict[float, tuple[Tensor, Tensor]] = {}
         self._product: VectorMap | None = None
+
+    def _checked(self, given: Any) -> Any:
+        """A matrix of the state's numbers, or a function. Raises InputError."""
+        n = self.layout.join((self.y.detach(),)).numel()
+        matrix = isinstance(given, Tensor) and given.shape == (n, n) and not given.is_complex()
+        if matrix or (callable(given) and not isinstance(given, Tensor)):
+            return given
+        found = f"a tensor {tuple(given.shape)} {given.dtype}" if isinstance(given, Tensor) else type(given).__name__
+        raise InputError(
+            f"approximate_jacobian returned {found}: a real matrix {(n, n)} is expected, or a function v ↦ Jv"
+        )
+
+    def _given_product(self, v: Tensor) -> Tensor:
+        found = self.given(v)
+        if not isinstance(found, Tensor) or found.shape != v.shape:
+            what = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            raise InputError(
+                f"the function of approximate_jacobian returned {what}: Jv, a tensor {tuple(v.shape)}, is expected"
+            )
+        return found
 
     def resolvent(self, c: float | Tensor, right: Tensor) -> Tensor:
         """The x with x − c J x = right."""
@@ -81,8 +103,7 @@ class Linearised:
         if isinstance(self.given, Tensor):
             return self.layout.split(self.given.to(self.layout.working) @ self.layout.join((v,)))[0]
         if self.given is not None:
-            found: Tensor = self.given(v)
-            return found
+            return self._given_product(v)
         with frozen_statistics((self.field,)), self._same_numbers():
             return tangent(self._image, self.y, v)
 
@@ -122,9 +143,8 @@ class Linearised:
     def _products(self) -> VectorMap:
         if self._product is None:
             at = self.layout.join((self.y.detach(),))
-            given: Callable[[Tensor], Tensor] | None = self.given
-            if given is not None:
-                self._product = lambda v: self.layout.join((given(self.layout.split(v)[0]),))
+            if self.given is not None:
+                self._product = lambda v: self.layout.join((self._given_product(self.layout.split(v)[0]),))
             else:
                 self._product = Jacobian(self._image_of).at(at.clone() if at.is_inference() else at)
         return self._product

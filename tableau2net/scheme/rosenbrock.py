@@ -141,8 +141,8 @@ class Rosenbrock(Scheme):
 
     def grids(self) -> tuple[CellGrid, ...]:
         return (
-            _grid(Label("α", r"\alpha"), self.c, self.alpha, 0, {"b": self.b, "b\u0302": self.b_hat}),
-            _grid(Label("Γ", r"\Gamma"), self.d, self.Gamma, 1, {}),
+            _grid(Label("c │ α", r"c \mid \alpha"), self.c, self.alpha, 0, {"b": self.b, "b\u0302": self.b_hat}),
+            _grid(Label("d │ Γ", r"d \mid \Gamma"), self.d, self.Gamma, 1, {}),
         )
 
     def free_names(self) -> list[str]:
@@ -244,8 +244,8 @@ class TransformedRosenbrock(Scheme):
     def grids(self) -> tuple[CellGrid, ...]:
         return (
             CellGrid((1,), (((self.gamma,),),), Label("γ", r"\gamma")),
-            _grid(Label("a", "a"), self.c, self.a, 0, {"m": self.m, "m\u0302": self.m_hat}),
-            _grid(Label("C", "C"), self.d, self.C, 0, {}),
+            _grid(Label("c │ a", r"c \mid a"), self.c, self.a, 0, {"m": self.m, "m\u0302": self.m_hat}),
+            _grid(Label("d │ C", r"d \mid C"), self.d, self.C, 0, {}),
         )
 
     def free_names(self) -> list[str]:

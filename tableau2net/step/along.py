@@ -10,7 +10,6 @@ from typing import Self
 import mpmath
 from sympy import Expr, Rational, S
 
-from tableau2net.exact.typeset_numbers import latex_number
 from tableau2net.step.combine import Combine
 from tableau2net.step.evaluate import TIME, Evaluate
 from tableau2net.step.operation import Assignment, Call, Element, Notation, NumberValues, SeriesValues, Vector
@@ -96,9 +95,8 @@ class Along(Call):
         at, field = ", ".join(map(notation.name, self.values)), notation.field(self)
         u = notation.sum(((S.One, self.direction),)) if self.direction else ""
         if notation.language == "latex":
-            terms = [rf"{field}_y {u}"] * bool(u) + [
-                rf"{'' if self.moved == 1 else latex_number(self.moved) + ' '}h {field}_t"
-            ] * (not self.moved.is_zero)
+            moved = [] if self.moved.is_zero else [f"{notation.scaled(self.moved)} {field}_t"]
+            terms = [f"{field}_y {u}"] * bool(u) + moved
             inside = " + ".join(terms) or "0"
             return rf"\left({inside}\right)\left({notation.time(self)}, {at}\right)"
         if notation.language == "text":

@@ -55,7 +55,8 @@ class _Latex:
         return _time(call.time)
 
     def scaled(self, coefficient: Expr) -> str:
-        return f"{'' if coefficient == 1 else latex_number(coefficient) + ' '}h"
+        number = latex_number(coefficient)
+        return "h" if coefficient == 1 else rf"\left({number}\right) h" if coefficient.is_Add else f"{number} h"
 
     def operator(self, kind: Operator, part: int) -> str:
         return LETTERS[kind]

@@ -14,6 +14,7 @@ from tableau2net.runtime import linearised
 from tableau2net.runtime.slope_along import slope_along
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import TwoDerivativeMultistep, TwoDerivativeRungeKutta
+from tableau2net.step.typeset_step import latex
 
 TDRK = TwoDerivativeRungeKutta(A=[[], ["1/2"]], Adot=[[], ["1/8"]], b=[1, 0], bdot=["1/6", "1/3"], name="tdrk")
 HERMITE = TwoDerivativeRungeKutta(
@@ -216,3 +217,42 @@ def test_a_graph_is_compiled_as_a_whole():
     f, y = field(4), torch.randn(3, 4, dtype=torch.float64)
     block = t2n.compile(TDRK)([f], h=0.5)
     torch.testing.assert_close(torch.compile(block, backend="eager", fullgraph=True)(y), block(y))
+
+
+@pytest.mark.parametrize(("scheme", "lost"), [(TDRK, 2e-12), ("rodas4", 2e-10)])
+def test_late_times_cost_no_digits(scheme, lost):
+    """The same problem from 0 and from 2^20, where a double has 33 binary digits behind the point."""
+
+    def ended(start, steps):
+        def f(t, y):
+            return -(y - math.cos(t - start)) - math.sin(t - start)
+
+        return t2n.integrate(scheme, f, [1.0], start, start + 1, steps=steps).item()
+
+    for steps in (8, 32, 64):
+        assert ended(2.0**20, steps) == pytest.approx(ended(0.0, steps), rel=0, abs=lost)
+
+
+def test_a_field_may_say_that_it_does_not_depend_on_time():
+    def f(t, y):
+        return -y * y
+
+    def evaluations():
+        return t2n.integrate("rodas4", f, [1.0], 0, 1, steps=3, full=True).evaluations
+
+    before = evaluations()
+    f.time_dependent = False
+    assert evaluations() == before - 3 * 4
+
+
+@pytest.mark.parametrize("given", [torch.zeros(3, 1), torch.zeros(2, 2), np.zeros((3, 3)), None, lambda v: v[:2]])
+def test_a_matrix_of_another_shape_is_refused(given):
+    f = lambda_module(torch.sin)
+    f.approximate_jacobian = lambda y: given
+    with pytest.raises(t2n.InputError, match=r"approximate_jacobian returned .* is expected") as error:
+        t2n.compile("rosw-llssp3p4s2c")([f], h=0.5)(torch.ones(3, dtype=torch.float64))
+    assert "\n" not in str(error.value)
+
+
+def test_a_sum_in_front_of_the_jacobian_is_in_brackets():
+    assert r"I - \left(\frac{1}{2} + \frac{\sqrt{3}}{6}\right) h J" in latex(t2n.step.lower(t2n.load("ros3p")))

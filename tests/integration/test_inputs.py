@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tableau2net as t2n
-from tableau2net.analysis.order.pairs import useless_estimate
+from tableau2net.analysis.order.pairs import blind_on_linear, useless_estimate
 from tableau2net.integration import integrate
 from tableau2net.scheme import RungeKutta, load
 from tableau2net.step import lower
@@ -111,17 +111,15 @@ USELESS = [
     (pair(("1/2", "0", "0")), "order 0"),
     # the second and the third stage are the same
     (pair(("1/2", "1/8", "3/8"), ("1/2", "1/4", "1/4"), ((), ("1",), ("1",))), "misses it"),
-    # b − b_hat = (0, 1, −2, 1)/10 at c = (0, 1/3, 2/3, 1), where A c has equal differences too
-    (
-        RungeKutta(
-            name="linear",
-            A=[[], ["1/3"], ["2/3", "0"], ["1", "0", "0"]],
-            b=["1/4", "1/10", "11/20", "1/10"],
-            b_hat=["1/4", "0", "3/4", "0"],
-        ),
-        "y' = λy",
-    ),
 ]
+# b − b_hat = (0, 1, −2, 1)/10 at c = (0, 1/3, 2/3, 1), where A c has equal differences too
+LINEAR = RungeKutta(
+    name="linear",
+    A=[[], ["1/3"], ["2/3", "0"], ["1", "0", "0"]],
+    b=["1/4", "1/10", "11/20", "1/10"],
+    b_hat=["1/4", "0", "3/4", "0"],
+)
+BLIND = ("ros3p", "ros34pw1a", "ros34pw1b", "ros3pr", "ros3pw", "rosw-lassp3p4s2c")
 
 
 @pytest.mark.parametrize(("scheme", "why"), USELESS)
@@ -135,6 +133,45 @@ def test_a_useless_pair_is_refused_before_anything_is_evaluated(scheme, why):
     assert integrate(scheme, lambda t, y: -y, 1.0, 0, 1, 50) == pytest.approx(math.exp(-1), abs=1e-3)
     assert why in (useless_estimate(scheme) or "")
     assert why in (t2n.check(scheme).useless_estimate or "")
+
+
+@pytest.mark.parametrize("scheme", [LINEAR, *BLIND])
+def test_a_pair_that_is_blind_on_linear_problems_is_measured_by_step_doubling(scheme):
+    table = load(scheme) if isinstance(scheme, str) else scheme
+    assert "y' = λy" in (useless_estimate(table) or "")
+    found = integrate(scheme, lambda t, y: -y, [1.0], 0, 10, rtol=1e-6, atol=1e-9)
+    assert found.item() == pytest.approx(math.exp(-10), abs=1e-7)
+
+
+def test_an_estimate_that_is_blind_is_told():
+    told = "is the method itself on y' = λy, with the exact Jacobian, so that their difference is 0 there"
+    assert told in (t2n.check(load("ros3p")).useless_estimate or "")
+    assert "with the exact Jacobian, so that their difference is 0 there" in t2n.report(load("ros3p"))._repr_html_()
+
+
+@pytest.mark.slow
+def test_every_pair_of_the_library_that_is_blind_is_known():
+    """With J = λ a Rosenbrock method is the tableau alpha + Gamma."""
+    names = []
+    for name in t2n.list_schemes():
+        table = load(name).at_defaults()
+        method = table.expanded() if hasattr(table, "expanded") else table
+        if lower(table).estimate is None or not hasattr(method, "b_hat") or lower(table).parts > 1:
+            continue
+        if hasattr(method, "Gamma"):
+            A = np.array(method.alpha, dtype=float) + np.array(method.Gamma, dtype=float)
+        elif isinstance(method, RungeKutta):
+            A = np.array(method.A, dtype=float)
+        else:
+            continue
+        weights = np.array([method.b, method.b_hat], dtype=float)
+        seen = [abs((w := weights @ np.linalg.solve(np.eye(len(A)) - z * A, np.ones(len(A))))[0] - w[1]) for z in Z]
+        assert (max(seen) < 1e-10) == blind_on_linear(table), name
+        names += [name] if max(seen) < 1e-10 else []
+    assert sorted(names) == sorted(BLIND)
+
+
+Z = (-0.7, 0.4, -3.1)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from mpmath import iv
 from sympy import QQ, Expr, Poly, Rational
 
 from tableau2net.analysis.order.conditions import order, order_conditions
+from tableau2net.analysis.order.pairs import blind_on_linear
 from tableau2net.analysis.reading.linear import Z, stability_function
 from tableau2net.analysis.stability.boundary import Ray
 from tableau2net.errors import InputError
@@ -90,7 +91,7 @@ def step_control(scheme: Scheme, laws: Mapping[str, Law] = LAWS) -> StepControl 
     P, Q = stability_function(fixed)
     P_hat, Q_hat = stability_function(fixed, embedded=True)
     E = P * Q_hat - P_hat * Q
-    if E.is_zero or P.degree() < 1:
+    if E.is_zero or P.degree() < 1 or blind_on_linear(fixed):
         return None
     pairs = [(P, Q), (E, Q * Q_hat)]
     points = tuple(point for k in range(RAYS) if (point := _boundary(pairs, Rational(k, RAYS))) is not None)
