@@ -50,8 +50,10 @@ def _polynomial(expression: Expr) -> Poly:
 def of_angle(name: str, angle: Expr) -> Expr:
     """cos or sin of a rational multiple of π. Raises InputError for another angle."""
     part = angle / sympy.pi
-    if not part.is_Rational or part.q > MAX_PARTS:
+    if not part.is_Rational:
         raise InputError(f"{name}(...) is of a rational multiple of pi, such as {name}(pi/18)")
+    if part.q > MAX_PARTS:
+        raise InputError(f"{name}(...): a multiple of pi with a denominator of at most {MAX_PARTS} is read")
     found: Expr = {"cos": cos, "sin": sin}[name](angle)
     return found
 

@@ -164,7 +164,6 @@ class _Reader:
         return self.functions[name](argument)
 
     def _number(self, text: str) -> Expr:
-        text = text.replace("_", "")
         if not re.fullmatch(r"\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text):
             raise InputError(f"{text!r} is not a decimal number")
         return _bounded(Rational(text) if text.isdigit() else Rational(*Decimal(text).as_integer_ratio()), text)

@@ -20,6 +20,7 @@ from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
 # isort: on
+from tableau2net.scheme.calling import by_name, plain_numbers
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.keys import Matrix
@@ -27,7 +28,6 @@ from tableau2net.scheme.library import (
     as_scheme,
     as_stencil,
     as_table,
-    by_name,
     list_schemes,
     list_stencils,
     list_tables,
@@ -89,6 +89,7 @@ __all__ = [
     "load",
     "multirate",
     "nystrom_of",
+    "plain_numbers",
     "register_family",
     "register_scheme_family",
     "register_scheme_folder",

@@ -16,6 +16,7 @@ from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
 
 DECIMAL = re.compile(r"-?\d{1,60}\.\d{1,60}")
+DECIMAL_WITHIN = re.compile(r"\.|\d[eE]")  # of text that is neither decimals nor an exact number
 
 KINDS = {
     bool: "true or false",

@@ -51,11 +51,13 @@ class ContinuousRungeKutta(Scheme):
 
     A: Matrix
     B: tuple[Expr, ...] = ()
-    gauss: int = 0
+    gauss: int | None = None
 
     if TYPE_CHECKING:
 
-        def __init__(self, A: Iterable[Numbers], B: Numbers = (), gauss: int = 0, **about: Unpack[About]) -> None: ...
+        def __init__(
+            self, A: Iterable[Numbers], B: Numbers = (), gauss: int | None = None, **about: Unpack[About]
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +71,8 @@ class ContinuousRungeKutta(Scheme):
             object.__setattr__(self, "B", tuple(map(expand, sums)))
         if len(self.B) > MAX_POWERS:
             raise InputError(f"B: at most {MAX_POWERS} powers of σ")
-        gauss = whole_number(self.gauss, "gauss") or max(1, min(MAX_GAUSS, 2 * self.degree))
+        by_itself = max(1, min(MAX_GAUSS, 2 * self.degree))
+        gauss = by_itself if self.gauss is None else whole_number(self.gauss, "gauss")
         object.__setattr__(self, "gauss", gauss)
         if not 1 <= gauss <= MAX_GAUSS or not is_exact("gauss", gauss):
             raise InputError(f"gauss = {shown(gauss)}: from 1 to {MAX_GAUSS} nodes")
@@ -82,6 +85,7 @@ class ContinuousRungeKutta(Scheme):
     @property
     def stages(self) -> int:
         """The stages that are computed: one a node of the quadrature."""
+        assert self.gauss is not None, "settled as it was made"
         return self.gauss
 
     @property
@@ -92,7 +96,7 @@ class ContinuousRungeKutta(Scheme):
     @cached_property
     def table(self) -> RungeKutta:
         """The Runge–Kutta method that a step is, on Gauss nodes: a_kl = w_l A(c_k, c_l), b_l = w_l B(c_l)."""
-        exact = nodes("gauss", self.gauss)
+        exact = nodes("gauss", self.stages)
         weights = [polynomial.integral(ell, 0, 1) for ell in polynomial.lagrange(exact)]
         given = [[*map(expression, row)] for row in (exact, weights)]
         domain = domain_of([*given[0], *given[1], *self.B, *(x for row in self.A for x in row)])

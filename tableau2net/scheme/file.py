@@ -10,9 +10,9 @@ from typing import Any
 from sympy import Expr, oo
 
 from tableau2net.errors import InputError
-from tableau2net.exact.text import parse, text_of
+from tableau2net.exact.text import parse, shown, text_of
 from tableau2net.files import decode_toml
-from tableau2net.scheme.claimable import DECIMAL, KINDS, Printed, claims_with
+from tableau2net.scheme.claimable import DECIMAL, DECIMAL_WITHIN, KINDS, Printed, claims_with
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.exact_rows import Functions
 from tableau2net.scheme.keys import Key
@@ -191,6 +191,11 @@ def _claimed(value: Any, key: str) -> Any:
         return oo
     if isinstance(value, str) and DECIMAL.fullmatch(value):
         return Printed(str(value))
+    if isinstance(value, str) and DECIMAL_WITHIN.search(value):
+        raise InputError(
+            f"{key}: {shown(value)!r}: decimals are claimed as they are printed, such as 1.3926, and are true to the "
+            "last of them; exact numbers without decimals, such as 7/5"
+        )
     return _exact(value, {}, {}, key)
 
 

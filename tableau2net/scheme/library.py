@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache, wraps
-from inspect import signature
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+from typing import TypeVar, overload
 
 from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
@@ -30,10 +29,6 @@ from tableau2net.sinks import one_line
 from tableau2net.words import check_name, one
 
 Table = TypeVar("Table", bound=CoefficientTable)
-Options = ParamSpec("Options")
-Answer = TypeVar("Answer")
-First = TypeVar("First")
-Given = Callable[Concatenate[First, Options], Answer]
 LAWSON = "lawson-"  # before a scheme's name: its integrating-factor method
 
 
@@ -201,24 +196,6 @@ def as_table(source: CoefficientTable | str | Path, kind: type[Table]) -> Table:
     if isinstance(source, CoefficientTable):
         return _checked(source, kind, source.name)
     return load(source, kind)
-
-
-def by_name(kind: type[Table]) -> Callable[[Given[Table, Options, Answer]], Given[Table | str | Path, Options, Answer]]:
-    """Lets a function of a table take what `load` takes in its place, and no table of another kind."""
-
-    def taking(function: Given[Table, Options, Answer]) -> Given[Table | str | Path, Options, Answer]:
-        called: Callable[..., Answer] = function
-        first = next(iter(signature(function).parameters))
-
-        @wraps(function)
-        def taken(*given: Any, **options: Any) -> Answer:
-            if given:
-                return called(as_table(given[0], kind), *given[1:], **options)
-            return called(**options | {name: as_table(options[name], kind) for name in options if name == first})
-
-        return taken
-
-    return taking
 
 
 def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:

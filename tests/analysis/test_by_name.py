@@ -73,6 +73,72 @@ def _named(name):
     return dict(zip((x.name for x in TAKING[name][1:]), FURTHER.get(name, ()), strict=False))
 
 
+OTHER_BASES = {
+    "exact_series": (3,),
+    "generate_imex_multistep": (2, 2),
+    "generate_multistep": (2, 2),
+    "generate_runge_kutta": (2, 2),
+    "optimal_stability_polynomial": ("real", 2),
+    "order_conditions_of": ("runge-kutta", 3),
+    "trees": (3,),
+}
+NUMBERS = ("int", "float", "int | None", "float | None")
+ASKED = [
+    (name, i)
+    for name in sorted({*TAKING, *OTHER_BASES} - OTHERS)
+    for i, p in enumerate(inspect.signature(PUBLIC.get(name, getattr(analysis, name, None))).parameters.values())
+    if p.annotation in NUMBERS
+]
+
+
+@pytest.mark.parametrize(("name", "place"), ASKED)
+def test_what_is_no_number_is_refused_in_a_line(name, place):
+    function = getattr(analysis, name, None) or getattr(t2n, name)
+    parameter = list(inspect.signature(function).parameters.values())[place]
+    given = list(OTHER_BASES.get(name) or (_name(name), *FURTHER.get(name, ())))
+    for strange in ("x", "3", True, [1], *([2.5] if "int" in parameter.annotation else [])):
+        if place < len(given):
+            call, named = [*given[:place], strange, *given[place + 1 :]], {}
+        else:
+            call, named = given, {parameter.name: strange}
+        with pytest.raises(InputError, match=parameter.name):
+            function(*call, **named)
+
+
+SERIES, CONDITIONS = t2n.bseries("rk3", 4), t2n.order_conditions_of("runge-kutta", 3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: SERIES[5],
+        lambda: SERIES[None],
+        lambda: SERIES[[None]],
+        lambda: SERIES.truncate("x"),
+        lambda: SERIES.evaluate(5, 3),
+        lambda: SERIES.evaluate([5], 3),
+        lambda: t2n.BSeries.of(5, 3),
+        lambda: t2n.RootedTree((1, 2), 5),
+        lambda: CONDITIONS.equations("x"),
+        lambda: t2n.order_conditions_of("partitioned-runge-kutta", 3, reads=5),
+        lambda: t2n.optimise("rk2", "principal-error-norm", bounds={"alpha": 0.5}),
+        lambda: t2n.optimise("rk2", "principal-error-norm", bounds={"alpha": ("a", 1)}),
+        lambda: t2n.optimise("rk2", "principal-error-norm", bounds=3),
+        lambda: t2n.repairs("rk4", order="x"),
+        lambda: analysis.step_control("heun-euler-21", "I"),
+        lambda: analysis.step_control("heun-euler-21", ["I"]),
+    ],
+)
+def test_other_things_are_refused_in_a_line(call):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_empty_tree_is_written_in_several_ways():
+    assert SERIES["∅"] == SERIES[()] == SERIES[[]] == 1
+
+
 def test_a_path_is_the_table(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(dumps(load("rk4")), encoding="utf-8")

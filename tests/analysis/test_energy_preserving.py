@@ -117,6 +117,16 @@ def energy_after(name, steps, h):
     return energy(integrate(name, field, start, 0, steps * h, steps=steps)) - energy(start)
 
 
+def test_a_number_of_nodes_that_is_given_is_none_of_ours():
+    for gauss in (0, -1, 6, True, "2"):
+        with pytest.raises(InputError, match="gauss"):
+            ContinuousRungeKutta(A=[[0], [1]], gauss=gauss)
+    assert ContinuousRungeKutta(A=[[0], [1]]).gauss == ContinuousRungeKutta(A=[[0], [1]], gauss=2).gauss == 2
+    for name, says in (("hbvm-2-3", "K from 3 to 5 where L = 3"), ("hbvm-9-9", "K from 1 to 5 and L from 1 to 3")):
+        with pytest.raises(InputError, match=says):
+            load(name)
+
+
 @pytest.mark.slow
 def test_the_energy_of_a_polynomial_is_kept():
     for scheme in (load("avf"), load("hbvm-4-2")):

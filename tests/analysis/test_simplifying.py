@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from sympy import Rational
 
-from tableau2net.analysis import order
+from tableau2net.analysis import order, report
 from tableau2net.analysis.order.assumptions import Simplifying, simplifying
 from tableau2net.scheme import AdditiveRungeKutta, Parameter, RungeKutta, load
 from tests.strategies import explicit_runge_kutta
@@ -84,6 +84,19 @@ def test_one_table_a_part_and_what_they_share():
 
 def test_an_assumption_that_holds_for_every_number_is_counted_to_the_bound():
     assert simplifying(load("euler")) == Simplifying(1, 4, 0)
+
+
+def test_what_holds_for_every_number_is_told_so():
+    """In floats: C far beyond what was tried holds of Euler, and of none whose node is not 0."""
+    for name, always in (("euler", ("C",)), ("implicit-euler", ()), ("rk4", ())):
+        found, row = simplifying(load(name)), report(load(name))
+        assert found.always == always
+        assert ("C(∞)" in str(found)) == ("C(∞)" in str(row)) == bool(always)
+        assert row.to_dict()["simplifying"].get("always", []) == [*always]
+        table = load(name)
+        A, c = [[float(x) for x in row] for row in table.A], [float(x) for x in table.c]
+        sums = [sum(a * x**49 for a, x in zip(row, c, strict=True)) for row in A]
+        assert all(abs(s - x**50 / 50) < 1e-12 for s, x in zip(sums, c, strict=True)) == bool(always)
 
 
 def test_it_holds_for_all_values_of_a_parameter_or_not_at_all():

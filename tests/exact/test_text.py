@@ -78,6 +78,8 @@ def test_the_double_is_the_nearest(value):
         ("1 if 1 else 2", "not allowed"),
         ("7 % 2", "not allowed"),
         ("0x10", "decimal"),
+        ("1_0", "decimal"),
+        ("1_0.5", "decimal"),
         ("1j", "not allowed"),
         ("½", "ASCII"),
         ("", "not an arithmetic expression"),

@@ -115,6 +115,14 @@ def test_a_tableau_of_the_wrong_shape_is_refused(A, b, more, says):
         RungeKutta(A=A, b=b, **more)
 
 
+@pytest.mark.parametrize("text", ["2.8e0", "2.8E0", "28e-1", "3.", ".5", "+2.8", " 2.8", "-(2.8)", "2.8 + 0", "(2.8)"])
+def test_decimals_that_are_claimed_are_printed_ones(text):
+    """Not taken for exact numbers, whatever their spelling."""
+    with pytest.raises(InputError, match=r"claims\.ssp: .* decimals are claimed as they are printed") as caught:
+        loads(f'format = 1\nname = "x"\nfamily = "runge-kutta"\nA = [[]]\nb = ["1"]\n[claims]\nssp = "{text}"\n')
+    assert "\n" not in str(caught.value)
+
+
 def test_unreadable_files(tmp_path):
     huge = tmp_path / "huge.toml"
     huge.write_bytes(b"#" * 10_000_000)

@@ -32,13 +32,14 @@ from tableau2net.analysis.region.regions import ZERO_STABLE
 from tableau2net.analysis.stability.zero_stability import zero_stable
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse, symbol
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, plain_numbers
 from tableau2net.step import lower
 
 SECONDS = 55.0  # of solving, before a system is given up
 Values = Mapping[str, object]
 
 
+@plain_numbers
 def generate_multistep(
     steps: int,
     order: int,
@@ -66,6 +67,7 @@ def generate_multistep(
     return _generated(_from_adams(shape), order, name, None, fix or {}, values or {}, stable, prefer=ZERO_STABLE)
 
 
+@plain_numbers
 def generate_imex_multistep(
     steps: int,
     order: int,
@@ -98,6 +100,7 @@ def _from_adams(shape: Shape, order: int | None = None) -> Shape:
     return replace(shape, template=replace(shape.template, parameters=parameters))
 
 
+@plain_numbers
 def generate_runge_kutta(
     stages: int,
     order: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tableau2net.exact.balls import Balls
 from tableau2net.exact.domain import Domain, Element, domain_of
@@ -15,13 +15,18 @@ class Simplifying:
     """The largest p, q and r for which B(p), C(q) and D(r) hold; with parameters, for all their values.
 
     An assumption is tried up to 2s + 2, for s stages: one that holds so far holds for every number (as C does for
-    explicit Euler, whose only node is 0). parts: the same of each table of an additive or partitioned method, where
+    explicit Euler, whose only node is 0): its letter stands in `always`, of exact tables.
+    parts: the same of each table of an additive or partitioned method, where
     B, C and D are what all tables have; empty for a method with one table."""
 
     B: int
     C: int
     D: int
     parts: tuple[Simplifying, ...] = ()
+    always: tuple[str, ...] = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{x}({'∞' if x in self.always else getattr(self, x)})" for x in "BCD")
 
 
 @by_name(Scheme)
@@ -40,7 +45,8 @@ def simplifying(scheme: Scheme) -> Simplifying | None:
     if not tables or not all(isinstance(table, RungeKutta) for table in tables):
         return None
     found = tuple(_of_table(table, scheme.digits) for table in tables)
-    return Simplifying(min(f.B for f in found), min(f.C for f in found), min(f.D for f in found), found)
+    always = tuple(x for x in "BCD" if all(x in f.always for f in found))
+    return Simplifying(min(f.B for f in found), min(f.C for f in found), min(f.D for f in found), found, always)
 
 
 def nodes(scheme: RungeKutta, domain: Domain | Balls) -> list[Element]:
@@ -80,4 +86,6 @@ def _of_table(scheme: RungeKutta, digits: int | None) -> Simplifying:
     def largest(defects: Callable[[int], list[Element]]) -> int:
         return next((k for k in range(1, limit + 1) if any(defects(k))), limit + 1) - 1
 
-    return Simplifying(largest(quadrature), largest(rows), largest(columns))
+    B, C, D = map(largest, (quadrature, rows, columns))
+    always = tuple(x for x, k in zip("BCD", (B, C, D), strict=True) if k == limit and digits is None)
+    return Simplifying(B, C, D, always=always)

@@ -12,6 +12,7 @@ from math import factorial, prod
 
 from tableau2net.analysis.reading.trees import Forest, bracket
 from tableau2net.errors import InputError
+from tableau2net.exact.text import shown
 
 MAX_NODES = 60  # of a tree that is written down
 MAX_COLOURS = 9
@@ -166,12 +167,15 @@ def _sorted(nodes: Nodes, level: int = 1) -> Nodes:
 
 
 def _checked(levels: Sequence[int], colours: Sequence[int]) -> Nodes:
+    if not isinstance(levels, Sequence):
+        raise InputError(f"tree {shown(levels)}: write it as it is printed, [τ,[τ]] say, or its levels, (1, 2, 2, 3)")
     told = f"tree {str(list(levels)[:MAX_NODES])[:LONGEST]}"
     if not 1 <= len(levels) <= MAX_NODES or not all(isinstance(n, int) for n in levels):
         raise InputError(f"{told}: levels are 1 to {MAX_NODES} whole numbers, the depth of each node in preorder")
     if any(not levels[0] < new <= old + 1 for old, new in pairwise(levels)):
         raise InputError(f"{told}: each level is below the root's, and one deeper than the one before it at most")
-    if colours and (len(colours) != len(levels) or not all(1 <= c <= MAX_COLOURS for c in colours)):
+    fit = isinstance(colours, Sequence) and all(isinstance(c, int) and 1 <= c <= MAX_COLOURS for c in colours)
+    if not fit or (colours and len(colours) != len(levels)):
         raise InputError(f"{told}: colours are one a node, from 1 to {MAX_COLOURS}")
     return tuple(zip(levels, colours or [0] * len(levels), strict=True))
 

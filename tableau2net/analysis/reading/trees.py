@@ -20,6 +20,7 @@ from functools import cache
 from itertools import count
 
 from tableau2net.analysis.budget import BUILT
+from tableau2net.scheme import plain_numbers
 from tableau2net.step import Step
 
 TIME = -1  # the tail that stands for ∂/∂t
@@ -201,6 +202,7 @@ def forest_of(step: Step, *, with_time: bool = False, bushy: bool = False) -> Fo
 BUILT.append(forest.cache_clear)
 
 
+@plain_numbers
 def trees(order: int) -> list[tuple[int, ...]]:
     """Level sequences of all rooted trees with `order` nodes (1, 1, 2, 4, 9, 20, 48, … of them; OEIS A000081)."""
     grown = forest()

@@ -21,9 +21,10 @@ from tableau2net.analysis.ssp import ssp
 from tableau2net.analysis.ssp.supremum import Isolated
 from tableau2net.analysis.stability import stability
 from tableau2net.errors import InputError
-from tableau2net.exact.text import exact_json, parse
-from tableau2net.scheme import RungeKutta, Scheme, as_scheme
+from tableau2net.exact.text import exact_json
+from tableau2net.scheme import RungeKutta, Scheme, as_scheme, plain_numbers
 from tableau2net.scheme.claimable import CLAIMS
+from tableau2net.scheme.exact_rows import as_list, named
 
 MINIMISED = ("principal-error-norm",)
 MAXIMISED = ("ssp", "real-interval", "imaginary-interval")
@@ -72,6 +73,7 @@ def _short(value: Expr | Isolated) -> bool:
     return isinstance(value, Isolated) or bool(value.is_Integer) or bool(value.is_infinite)
 
 
+@plain_numbers
 def optimise(
     family: Scheme | str, goal: str, *, bounds: Mapping[str, tuple[object, object]] | None = None, seed: int = 0
 ) -> Optimum:
@@ -83,6 +85,8 @@ def optimise(
     rational values near the optimum, with small denominators, whose worth is computed exactly.
     Raises InputError for another family, without parameters, for bounds that are none.
     """
+    if bounds is not None and not isinstance(bounds, Mapping):
+        raise InputError('bounds: by the name of a parameter two numbers, {"c2": (0, 1)} say')
     scheme = as_scheme(family)
     if not isinstance(scheme, RungeKutta):
         raise InputError(f"{scheme.name or scheme.family}: only Runge–Kutta families are optimised")
@@ -140,11 +144,18 @@ def _box(scheme: RungeKutta, bounds: Mapping[str, tuple[object, object]]) -> lis
         if p.range is not None:
             low, high = (end if end.is_Rational else Rational(str(end.evalf(15))) for end in p.range)
         if p.name in bounds:
-            low, high = (parse(end) for end in bounds[p.name])
+            low, high = _ends(p.name, bounds[p.name])
         if not (low.is_Rational and high.is_Rational and low < high):
             raise InputError(f"bounds of {p.name}: two fractions, the lower first, as in {p.name}=0:1")
         found.append((low, high))
     return found
+
+
+def _ends(name: str, given: object) -> tuple[Expr, Expr]:
+    ends = as_list(given, told := f"bounds of {name}: two numbers are expected, the lower first, as in (0, 1)")
+    if len(ends) != 2:
+        raise InputError(told)
+    return named(f"bounds of {name}", ends[0]), named(f"bounds of {name}", ends[1])
 
 
 def _objective(goal: str, order: int) -> Objective:

@@ -22,7 +22,8 @@ from tableau2net.analysis.search.openings import evidence, values
 from tableau2net.analysis.search.spelling import one_slip, written
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json, text_of
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_table
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_table, plain_numbers
+from tableau2net.scheme.exact_rows import whole_number
 from tableau2net.step import lower
 
 SECONDS = 20.0  # of a whole search
@@ -73,6 +74,7 @@ class _Try:
     uneven: int
 
 
+@plain_numbers
 def repairs(table: CoefficientTable | str, *, seconds: float = SECONDS, **claims: int) -> Repairs:
     """The changes that make the claimed orders of a scheme, or of a stencil, true.
 
@@ -84,7 +86,7 @@ def repairs(table: CoefficientTable | str, *, seconds: float = SECONDS, **claims
     """
     given = as_table(table, CoefficientTable)
     wanted = {c: claims.get(c, given.claims.get(c)) for c in ORDERS}
-    goals = {c: int(p) for c, p in wanted.items() if p is not None}
+    goals = {c: whole_number(p, c) for c, p in wanted.items() if p is not None}
     if unknown := set(claims) - set(ORDERS):
         raise InputError(f"{min(unknown)}: repair is of {' and '.join(ORDERS)}")
     if not isinstance(given, Scheme | Stencil) or not goals:

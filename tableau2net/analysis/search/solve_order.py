@@ -19,7 +19,7 @@ from tableau2net.analysis.search.openings import common, evidence, root_readable
 from tableau2net.errors import InputError
 from tableau2net.exact.polynomials import real_roots
 from tableau2net.exact.text import exact_json, text_of
-from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_table
+from tableau2net.scheme import CoefficientTable, Scheme, Stencil, as_table, plain_numbers
 
 SECONDS = 20.0
 MOST_ORDER = 16
@@ -56,6 +56,7 @@ class OrderSolution:
         }
 
 
+@plain_numbers
 def solve_order(table: CoefficientTable | str, order: int, *, seconds: float = SECONDS) -> tuple[OrderSolution, ...]:
     """All values of the parameters of a scheme, or of a stencil, for which it has at least the given order; () where
     there are none, or where a coefficient would be infinite.

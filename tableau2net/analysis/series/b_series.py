@@ -22,16 +22,19 @@ from tableau2net.analysis.series.on_field import Differentials, vectors
 from tableau2net.analysis.series.tree_pictures import side_by_side
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of
-from tableau2net.exact.text import parse, text_of
+from tableau2net.exact.text import parse, shown, text_of
+from tableau2net.scheme import plain_numbers
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 Key = RootedTree | Sequence[int] | str
+EMPTY: tuple[Any, ...] = ("∅", "", (), [])  # how the tree without a node is written
 
 
 class BSeries:
     """A B-series cut off after `order`, its coefficients exact; with several fields or states its trees are coloured.
 
-    ``a[tree]`` is a(t), the tree given as a `RootedTree`, a level sequence, or printed ("[τ,[τ]]"); ``a[()]`` is a(∅).
+    ``a[tree]`` is a(t), the tree given as a `RootedTree`, a level sequence, or printed ("[τ,[τ]]"); ``a["∅"]``
+    and ``a[()]`` are a(∅).
     ``len(a)``, ``for tree in a`` and ``a.items()`` are over the trees of 1 to `order` nodes.
     ``a + b``, ``a - b``, ``2 * a``, ``a == b``; ``a.then(b)`` and so on below. What two of them make is cut off where
     the shorter is. Raises InputError for a tree beyond the order, and where operands do not go together.
@@ -49,12 +52,15 @@ class BSeries:
         self._values, self._rest = tuple(values), rest
 
     @classmethod
+    @plain_numbers
     def of(
         cls, coefficients: Mapping[Any, Any], order: int, *, rest: object = 0, colours: int = 1, states: int = 1
     ) -> BSeries:
         """One from its coefficients by tree, those left out being 0: ``BSeries.of({"τ": 1, "[τ]": "1/2"}, 3, rest=1)``.
 
         Coefficients are numbers, symbols, or sympy's; no floats. Raises InputError."""
+        if not isinstance(coefficients, Mapping):
+            raise InputError(f"BSeries.of: a coefficient by tree is expected, {{'τ': 1}}, not {shown(coefficients)}")
         grown = forest(colours=colours)
         trees = trees_up_to(grown, _checked(order))
         given = {_number(grown, key, order): _exact(value) for key, value in coefficients.items()}
@@ -78,7 +84,7 @@ class BSeries:
         return tuple(tree_of(self.forest, number) for number in range(len(self._values)))
 
     def __getitem__(self, tree: Key) -> Expr:
-        if not isinstance(tree, RootedTree) and not len(tree):
+        if not isinstance(tree, RootedTree) and tree in EMPTY:
             return self.rest
         return self._shown(self._values[_number(self.forest, tree, self.order)])
 
@@ -125,6 +131,7 @@ class BSeries:
             text += f"{' + ' if text else ''}{power} {inner if alone else f'({inner})'}"
         return f"{text or '0'} + …"
 
+    @plain_numbers
     def drawn(self, width: int = 100, *, zeros: bool = False) -> str:
         """The trees side by side in text, each over its coefficient; with those of coefficient 0 where asked."""
         known = {tree: value for tree, value in self.items() if zeros or value != 0}
@@ -186,6 +193,7 @@ class BSeries:
         inverse: object = 1 / _exact(number)
         return self * inverse
 
+    @plain_numbers
     def truncate(self, order: int) -> BSeries:
         """The same, cut off after a lower order."""
         if not 1 <= order <= self.order:
@@ -315,6 +323,7 @@ class BSeries:
             raise InputError(f"{what}: a(∅) = {self.rest}, not 0: this is no field")
 
 
+@plain_numbers
 def exact_series(order: int, colours: int = 1, states: int = 1) -> BSeries:
     """The exact solution after one step: 1/γ(t).  colours: the fields that there are; states: see `BSeries`.
 

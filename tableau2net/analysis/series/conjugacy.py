@@ -29,7 +29,7 @@ from tableau2net.analysis.series.geometry import energy_conditions, symplectic_c
 from tableau2net.analysis.series.of_scheme import bseries
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element
-from tableau2net.scheme import PartitionedRungeKutta, Scheme, as_scheme
+from tableau2net.scheme import PartitionedRungeKutta, Scheme, as_scheme, plain_numbers
 
 Row = Mapping[int, Fraction]  # of a linear condition: its factor at each tree
 Conditions = Callable[[Forest, int], tuple[Row, ...]]  # those at the trees of n nodes
@@ -54,6 +54,7 @@ class Reached:
         return f"{self.order}" if self.complete else f"at least {self.order}"
 
 
+@plain_numbers
 def effective_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     """The largest q for which some change of coordinates χ makes χ∘Φ∘χ^(−1) a method of order q (Butcher 1969).
 
@@ -62,6 +63,7 @@ def effective_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     return _reached(scheme, limit, _exact_conditions, conjugate=True)
 
 
+@plain_numbers
 def conjugate_symplectic_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     """The largest q for which some χ∘Φ∘χ^(−1) is symplectic up to terms in h^(q+1) (HLW VI.8; Hairer and Zbinden 2013).
 
@@ -69,11 +71,13 @@ def conjugate_symplectic_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     return _reached(scheme, limit, symplectic_conditions, conjugate=True)
 
 
+@plain_numbers
 def symplectic_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     """Up to which power of h a step is symplectic; at least the order. Raises as `conjugate_symplectic_order`."""
     return _reached(scheme, limit, symplectic_conditions, conjugate=False)
 
 
+@plain_numbers
 def energy_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     """Up to which power of h a step keeps the energy of every y' = J^(−1)∇H(y), J skew and constant; at least the order
     (Faou, Hairer and Pham 2004; Celledoni, McLachlan, Owren and Quispel 2010). No Runge–Kutta method keeps all of
@@ -81,6 +85,7 @@ def energy_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     return _reached(scheme, limit, energy_conditions, conjugate=False)
 
 
+@plain_numbers
 def conjugate_energy_order(scheme: Scheme | str, limit: int = 6) -> Reached:
     """The same up to a change of coordinates. Raises as `energy_order`."""
     return _reached(scheme, limit, energy_conditions, conjugate=True)

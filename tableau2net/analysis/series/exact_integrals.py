@@ -71,7 +71,7 @@ def energy_preserving(scheme: Scheme) -> bool | None:
 def kept_degree(scheme: ContinuousRungeKutta) -> int:
     """The degree of the polynomial Hamiltonians whose energy a step keeps in spite of the quadrature, where exact
     integrals keep it: k nodes integrate the degree νs − 1 with s that of A in τ (Brugnano et al. 2010)."""
-    return 2 * scheme.gauss // max(1, scheme.degree)
+    return 2 * scheme.stages // max(1, scheme.degree)
 
 
 def _symmetric_derivative(scheme: ContinuousRungeKutta) -> bool:

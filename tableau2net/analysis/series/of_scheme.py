@@ -6,9 +6,10 @@ from tableau2net.analysis.backward.modified import modified_equation, step_serie
 from tableau2net.analysis.reading.rooted_tree import RootedTree
 from tableau2net.analysis.series.b_series import BSeries
 from tableau2net.errors import InputError
-from tableau2net.scheme import PartitionedRungeKutta, Scheme, as_scheme
+from tableau2net.scheme import PartitionedRungeKutta, Scheme, as_scheme, plain_numbers
 
 
+@plain_numbers
 def bseries(scheme: Scheme | str, order: int = 5) -> BSeries:
     """The B-series of one step of a scheme, exact, with its parameters in it.
 

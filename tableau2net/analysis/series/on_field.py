@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sympy import Expr, S, Symbol, sympify
 
 from tableau2net.analysis.reading.trees import Forest
 from tableau2net.errors import InputError
+from tableau2net.exact.text import shown
 
 Vector = list[Expr]
 
@@ -41,8 +42,8 @@ class Differentials:
 
 def vectors(f: Any, y: Any, colours: int, states: int) -> tuple[list[Vector], list[Symbol]]:
     """Fields as vectors over all components, one a colour. Raises InputError where they do not fit."""
-    given = [[*map(_expression, row)] for row in (list(f) if colours > 1 else [f])]
-    blocks = [[*row] for row in (list(y) if states > 1 else [y])]
+    given = [[*map(_expression, _listed(row, "f"))] for row in (_listed(f, "f") if colours > 1 else [f])]
+    blocks = [_listed(row, "y") for row in (_listed(y, "y") if states > 1 else [y])]
     symbols = [s for block in blocks for s in block]
     if not symbols or not all(isinstance(s, Symbol) for s in symbols) or len(set(symbols)) < len(symbols):
         raise InputError(
@@ -61,6 +62,12 @@ def vectors(f: Any, y: Any, colours: int, states: int) -> tuple[list[Vector], li
         for start, row in zip(starts, given, strict=True)
     ]
     return padded, symbols
+
+
+def _listed(values: Any, what: str) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"evaluate: {what} is a list, one entry a component, not {shown(values)}")
+    return list(values)
 
 
 def _expression(value: object) -> Expr:

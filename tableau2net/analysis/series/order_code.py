@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -15,6 +15,7 @@ from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.series.order_formulas import Script, by_matrices, colour_of, leaves, stems, with_indices
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
+from tableau2net.scheme import plain_numbers
 from tableau2net.scheme.base import MAX_PARTS
 
 Notation = Literal["index", "matrix"]
@@ -60,6 +61,7 @@ class OrderConditions:
         """One condition."""
         return f"{_written(notation)(tree, latex=latex)} = {Script(latex).of_one(tree.density)}"
 
+    @plain_numbers
     def equations(self, stages: int, *, explicit: bool = True) -> tuple[Eq, ...]:
         """The conditions on so many stages written out, in symbols a21, b1, c2 (``a21_p1`` of the first of several).
 
@@ -118,6 +120,7 @@ class MultistepConditions:
             right = moment(q - 1, script.letter(beta, field + 1 if self.fields > 1 else 0, "j"))
             yield f"{moment(q, script.letter(alpha, 0, 'j'))} = {f'{q} ' if q > 1 else ''}{right}"
 
+    @plain_numbers
     def equations(self, stages: int, *, explicit: bool = True) -> tuple[Eq, ...]:
         """The conditions on so many steps written out, in symbols alpha0, beta0 (``beta0_p1`` of several).
 
@@ -144,6 +147,7 @@ class MultistepConditions:
         return _JULIA_MULTISTEP.format(p=self.order, loop="b in beta" if self.fields > 1 else "b in (beta,)")
 
 
+@plain_numbers
 def order_conditions_of(
     family: str, order: int, *, fields: int | None = None, reads: tuple[tuple[int, ...], ...] | None = None
 ) -> OrderConditions | MultistepConditions:
@@ -157,7 +161,7 @@ def order_conditions_of(
     known = TABLES | MULTISTEP
     if family not in known:
         raise InputError(f"family = {family!r}: write one of {', '.join(known)}")
-    if not isinstance(order, int) or order < 1:
+    if order < 1:
         raise InputError(f"order = {order}: a whole number from 1 on")
     several = known[family] > 1
     count = known[family] if fields is None else fields
@@ -177,7 +181,8 @@ def order_conditions_of(
 
 
 def _are_reads(reads: tuple[tuple[int, ...], ...], count: int) -> bool:
-    return len(reads) == count and all(row and all(1 <= s <= count for s in row) for row in reads)
+    rows = isinstance(reads, Sequence) and all(isinstance(row, Sequence) and row for row in reads)
+    return rows and len(reads) == count and all(s in range(1, count + 1) for row in reads for s in row)
 
 
 def _written(notation: str) -> Callable[..., str]:

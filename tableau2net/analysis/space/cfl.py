@@ -23,7 +23,7 @@ from tableau2net.analysis.space.symbol import symbol
 from tableau2net.analysis.space.terms import StencilTerm, terms_of
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json, text_of
-from tableau2net.scheme import Scheme, Stencil, as_scheme, as_stencil
+from tableau2net.scheme import Scheme, Stencil, as_scheme, as_stencil, plain_numbers
 from tableau2net.step import lower
 
 SECONDS = 12.0  # of the processor, for one pair: each question may take half of what is left
@@ -111,6 +111,7 @@ class CFL:
         }
 
 
+@plain_numbers
 def cfl(
     scheme: Scheme | str,
     stencil: Stencil | str | Sequence[Stencil | str],

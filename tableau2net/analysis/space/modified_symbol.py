@@ -21,7 +21,7 @@ from tableau2net.analysis.stability.decimals import meant
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.series import Ring, Series, times
-from tableau2net.scheme import Scheme, Stencil, as_scheme, as_stencil
+from tableau2net.scheme import Scheme, Stencil, as_scheme, as_stencil, plain_numbers
 from tableau2net.step import lower
 
 NU = Symbol("nu")
@@ -42,6 +42,7 @@ class ModifiedTerm:
         return "dispersion" if self.derivative % 2 else "dissipation"
 
 
+@plain_numbers
 def modified_symbol(
     scheme: Scheme | str, stencil: Stencil | str, terms: int = 2, *, sign: int | None = None, part: int = 0
 ) -> tuple[ModifiedTerm, ...]:

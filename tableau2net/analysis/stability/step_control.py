@@ -84,6 +84,10 @@ def step_control(scheme: Scheme, laws: Mapping[str, Law] = LAWS) -> StepControl 
 
     None for schemes without an embedded method, or a stability function, or an estimate that sees anything, and where
     no ray leaves the region."""
+    if not isinstance(laws, Mapping) or not all(isinstance(law, Law) for law in laws.values()):
+        raise InputError(
+            f"laws: by name a Law, {{'mine': law([0.7, -0.4])}} say; LAWS of this module has {', '.join(LAWS)}"
+        )
     fixed = scheme.at_defaults() if scheme.parameters else scheme
     step = lower(fixed)
     if step.estimate is None or step.history or len(step.states) != 1 or step.parts > 1:

@@ -54,7 +54,7 @@ class SchemePattern:
     def member(self, n: Number) -> CoefficientTable:
         """The n-th table. Raises InputError where there is none."""
         if n not in self.members:
-            raise InputError(f"{self.name(n)}: {self._places()} exists for {self._among()}")
+            raise InputError(f"{self.name(n)}: {self._places()} exists for {self._among(n)}")
         title, claims, _ = self.said(n)
         return replace(self.build(*_each(n)), name=self.name(n), title=title, reference=self.reference, claims=claims)
 
@@ -67,8 +67,11 @@ class SchemePattern:
         letters = "KLMN"[: self.pattern.count("{}")]
         return self.pattern.format(*letters)
 
-    def _among(self) -> str:
-        """Which members there are, in words: each number by itself."""
+    def _among(self, n: Number) -> str:
+        """Which members there are, in words: the first numbers beside the others asked for, or each by itself."""
+        rest = _each(n)[1:]
+        if rest and (first := sorted(_each(m)[0] for m in self.members if _each(m)[1:] == rest)):
+            return f"K {_range(first)} where {', '.join(f'{k} = {x}' for k, x in zip('LMN', rest, strict=False))}"
         columns = list(zip(*map(_each, self.members), strict=True))
         return " and ".join(f"{k} {_range(sorted(set(column)))}" for k, column in zip("KLMN", columns, strict=False))
 

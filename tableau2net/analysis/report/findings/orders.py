@@ -11,7 +11,7 @@ from sympy import Expr
 
 from tableau2net.analysis.budget import TooMuch, ask
 from tableau2net.analysis.order.as_nystrom import nystrom_order
-from tableau2net.analysis.order.assumptions import simplifying
+from tableau2net.analysis.order.assumptions import Simplifying, simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.dense_output import dense_order
@@ -46,6 +46,14 @@ def _own_weights(scheme: Scheme) -> tuple[int | None, int | None]:
     own = ask("order with weights of a stage's own", lambda: independent_order(scheme))
     nominal = own is not None and (getattr(scheme, "stages", None) or 0) > 1
     return order_conditions(scheme).order if nominal else None, own
+
+
+def _simplifying_json(found: Simplifying | None) -> Json | None:
+    """Where one holds for every number, its letter under `always`, and as its number the last that was tried."""
+    if found is None:
+        return None
+    numbers: dict[str, Any] = {x: getattr(found, x) for x in "BCD"}
+    return numbers | ({"always": list(found.always)} if found.always else {})
 
 
 def _order_facts(value: int, found: Findings) -> Iterator[Fact]:
@@ -260,8 +268,8 @@ ORDER = (
         "simplifying",
         "simplifying",
         simplifying,
-        words=lambda found: f"B({found.B}), C({found.C}), D({found.D})",
-        json=lambda found: found and {"B": found.B, "C": found.C, "D": found.D},
+        words=str,
+        json=_simplifying_json,
     ),
 )
 

@@ -32,7 +32,7 @@ def _energy(holds: bool | None, found: Findings) -> Iterator[Fact]:
     """With exact integrals, and what is left of it with those of code."""
     scheme: ContinuousRungeKutta = found.table  # type: ignore[assignment]  # what the row reads
     if holds is not None:
-        kept = f"; with {scheme.gauss} Gauss nodes where H is a polynomial of degree {kept_degree(scheme)} at most"
+        kept = f"; with {scheme.stages} Gauss nodes where H is a polynomial of degree {kept_degree(scheme)} at most"
         yield Fact("energy preserving", (yes(holds), " with exact integrals", kept * holds))
 
 
