@@ -91,7 +91,7 @@ def test_what_holds_for_every_number_is_told_so():
     for name, always in (("euler", ("C",)), ("implicit-euler", ()), ("rk4", ())):
         found, row = simplifying(load(name)), report(load(name))
         assert found.always == always
-        assert ("C(∞)" in str(found)) == ("C(∞)" in str(row)) == bool(always)
+        assert ("C(∞)" in str(found)) == bool(always)
         assert row.to_dict()["simplifying"].get("always", []) == [*always]
         table = load(name)
         A, c = [[float(x) for x in row] for row in table.A], [float(x) for x in table.c]
