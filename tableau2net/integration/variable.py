@@ -17,6 +17,7 @@ import numpy as np
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.scheme import Scheme
+from tableau2net.words import one
 
 Floats = np.ndarray
 ALIKE = 1e-9  # how well the table itself must come out on an even grid
@@ -71,7 +72,7 @@ def pattern(scheme: Scheme) -> Pattern:
     """The pattern of a linear multistep method. Raises InputError where the conditions do not determine it."""
     formula = scheme.formula()
     if formula is None:
-        raise InputError(f"{scheme.name}: steps must be equal for a {scheme.family} scheme; give steps=")
+        raise InputError(f"{scheme.name}: steps must be equal for {one(scheme.family)} scheme; give steps=")
     k, d = formula.steps, formula.derivative
     conditions = order(scheme) + d
     alpha = tuple(j for j in range(k) if not formula.alpha[j].is_zero)

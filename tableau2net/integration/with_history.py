@@ -15,7 +15,7 @@ from tableau2net.errors import InputError
 from tableau2net.integration.neighbours import Neighbours
 from tableau2net.integration.one_step import called, generated
 from tableau2net.integration.output import Outputs
-from tableau2net.integration.start import Start, first_states, starter
+from tableau2net.integration.start import EXPONENTIAL_STARTS, Start, first_states, starter, sub_steps
 from tableau2net.integration.system import States, System
 from tableau2net.integration.variable import pattern
 from tableau2net.scheme import Scheme, load
@@ -35,7 +35,9 @@ def multistep(
     even = _Even(scheme, system, uniform) if uniform is not None else None
     uneven = _Uneven(scheme, system) if even is None else None
     points = min(even.start.points if even else uneven.steps - 1 if uneven else 0, len(grid) - 1)
-    first = first_states(method, system, grid[: points + 1])
+    exponential = start is None and method.name == EXPONENTIAL_STARTS[-1][1]
+    parts = sub_steps(scheme, method) if exponential else 1
+    first = first_states(method, system, grid[: points + 1], parts)
     rest: Iterable[States] = (even or uneven).run(first, grid) if points < len(grid) - 1 else ()  # type: ignore[union-attr]
     states, looked_at, ended = first[0], 0, False
     for n, states in enumerate(chain(first, rest)):

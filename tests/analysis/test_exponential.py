@@ -208,6 +208,33 @@ def test_the_strong_stiff_order_is_seen_with_matrices(name):
             assert residual > 1e-6
 
 
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (([[]], ["phi1(-z)"]), "b_1(z)"),
+        (([[]], ["exp(z)/2 + exp(-z)/2"]), "b_1(z)"),
+        (([[]], ["phi1(z)"], ["-1"]), "e^(c_1 z)"),
+        (([[], ["phi1(-z/2)/2"]], ["phi1(z)", 0]), "a_21(z)"),
+    ],
+)
+def test_functions_that_grow_to_the_left_have_no_stiff_order(table, told):
+    grown = t2n.ExponentialRungeKutta(*table)
+    found = exponential_stiff_order(grown)
+    assert (found.order, found.failing[0].split(" bounded")[0]) == (0, told)
+    assert t2n.report(grown)["stiff_order"] == 0
+    kept = t2n.ExponentialRungeKutta([[]], ["exp(z) + phi1(z) - exp(z)"])
+    assert exponential_stiff_order(kept).order == 1
+
+
+def test_lawson_with_nodes_that_go_back_and_steps_that_grow_have_none():
+    """Fehlberg's last node is 1/2, behind 1."""
+    assert exponential_stiff_order(t2n.load("lawson-fehlberg-45")).failing[0].startswith("a_64(z)")
+    assert exponential_stiff_order(t2n.ExponentialMultistep(["-1", "1"], ["phi1(-z)"])).order == 0
+    family = t2n.load("hochbruck-ostermann-2")
+    assert exponential_stiff_order(family.with_values(c2="1/2")).order == 2
+    assert exponential_stiff_order(family.with_values(c2="-1/2")).order == 0
+
+
 def test_there_are_as_many_conditions_as_in_the_tables():
     """1, 1, 2, 4, 9 (Luan & Ostermann 2014, Table 1), ψ_{1,i} = 0 left out."""
     assert [len(stiff_trees(order - 1)) + 1 for order in range(1, 6)] == [1, 1, 2, 4, 9]

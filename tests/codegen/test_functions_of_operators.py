@@ -220,6 +220,18 @@ def test_stiffness_takes_the_order_that_is_told(name, slope):
     assert abs(t2n.report(t2n.load(name))["stiff_order"] - slope) < 0.3
 
 
+@pytest.mark.parametrize("k", [7, pytest.param(9, marks=pytest.mark.slow)])
+def test_many_steps_are_started_soon_and_well(k):
+    """y' = −y − y², y = 1/(2e^t − 1): the slope is the order."""
+    one, (few, many) = torch.ones(1, dtype=torch.float64), (40, 80)
+    parts = (lambda t, y: -(y**2), t2n.Diagonal(-one))
+    errors = [
+        abs(t2n.integrate(f"exponential-adams-{k}", parts, one, 0, 1, steps=n).item() - 1 / (2 * math.e - 1))
+        for n in (few, many)
+    ]
+    assert errors[1] < errors[0] / 2 ** (k - 1)
+
+
 def test_a_tolerance_is_kept_by_doubled_steps():
     nonlinear, linear, u = heat(15)
     found = t2n.integrate("hochbruck-ostermann-4", (nonlinear, linear), u(0), 0, 1, rtol=1e-7, atol=1e-9)
@@ -302,6 +314,11 @@ def test_a_real_matrix_of_complex_states():
     v = torch.randn(2, dtype=torch.complex128)
     found = part.phi_sum(TERMS, 0.3, v)
     torch.testing.assert_close(found, part.phi_sum(TERMS, 0.3, v.real) + 1j * part.phi_sum(TERMS, 0.3, v.imag))
+
+
+def test_uneven_steps_are_refused():
+    with pytest.raises(InputError, match="equal for an exponential-multistep scheme"):
+        t2n.integrate("exponential-adams-2", (torch.sin, t2n.Diagonal(-ONE)), ONE, 0, 1, grid=[0, 0.3, 0.5, 1])
 
 
 def test_too_few_vectors_are_told():

@@ -9,12 +9,13 @@ sums, factor by factor.
 
 A method has stiff order p where the conditions up to p − 1 hold, and those of p with b_i(0) in the place of b_i(z)
 (there, Theorem 4.7); from 2 on ψ_{1,i} = 0, with which equilibria are kept. Where those of p hold as they are, it has
-it strongly.
+it strongly. All this is of functions that are bounded for Re z ≤ 0: with e^{−z}, in Lawson's form of nodes that go back
+say, a step is as large as L is, and the stiff order is 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement
@@ -52,6 +53,8 @@ def exponential_stiff_order(scheme: Scheme) -> StiffOrder | None:
 
 
 def _searched(method: _Stages | _Steps) -> StiffOrder:
+    if growing := tuple(_growing(method.scheme)):
+        return StiffOrder(0, 0, True, growing)
     strong, largest = 0, max(LARGEST, getattr(method, "k", 0) + 1)
     while strong < largest and not any(method.failing(strong + 1, weakened=False)):
         strong += 1
@@ -61,6 +64,28 @@ def _searched(method: _Stages | _Steps) -> StiffOrder:
     if not failing:
         return StiffOrder(strong + 1, strong, True, tuple(method.failing(strong + 1, weakened=False)))
     return StiffOrder(strong, strong, True, failing)
+
+
+def _growing(scheme: ExponentialRungeKutta | ExponentialMultistep) -> Iterator[str]:
+    """The functions of a step that are not bounded for Re z ≤ 0, at the declared values of parameters: those with an
+    exponential of a negative multiple of z, as they are linearly independent."""
+    here, ring = {p.symbol: p.value for p in scheme.parameters}, scheme.ring
+    functions: dict[str, Iterable[Expr]] = {}
+    if isinstance(scheme, ExponentialMultistep):
+        functions |= {f"β_{j}(z)": _exponents(ring, b) for j, b in enumerate(scheme.beta)}
+    else:
+        functions |= {f"e^(c_{i} z)": [c] for i, c in enumerate(scheme.c, 1)}
+        for i, row in enumerate(scheme.A, 1):
+            functions |= {f"a_{i}{j}(z)": _exponents(ring, a) for j, a in enumerate(row, 1)}
+        functions |= {f"b_{i}(z)": _exponents(ring, b) for i, b in enumerate(scheme.b, 1)}
+    for name, scales in functions.items():
+        if any(c.subs(here).is_negative for c in scales):
+            yield f"{name} bounded for Re z ≤ 0"
+
+
+def _exponents(ring: Exponentials, function: Expr) -> list[Expr]:
+    """Each c of the e^{cz} of which a function is made."""
+    return [ring.domain.expression(c) for c in {c for c, _ in ring.read(function)}]
 
 
 def missed_by_steps(scheme: ExponentialMultistep, order: int) -> tuple[tuple[int, int, Expr], ...]:
