@@ -48,6 +48,8 @@ from tableau2net.analysis.stability import Stability, discovery_stable, effectiv
 from tableau2net.analysis.stability.internal import internal_amplification, internal_polynomials
 from tableau2net.analysis.stability.phase import phase_series
 from tableau2net.analysis.stability.step_control import step_control
+from tableau2net.analysis.stochastic.linear_problems import linear_moments
+from tableau2net.analysis.stochastic.stochastic_order import strong_order, weak_order
 from tableau2net.analysis.structure import fsal, reduced, stage_order, stiffly_accurate
 from tableau2net.analysis.structure.stage_graph import stage_graph
 
@@ -95,6 +97,7 @@ __all__ = [
     "internal_amplification",
     "internal_polynomials",
     "limit_of_terms",
+    "linear_moments",
     "modified_equation",
     "modified_symbol",
     "modifying_integrator",
@@ -124,11 +127,13 @@ __all__ = [
     "stage_order",
     "step_control",
     "stiffly_accurate",
+    "strong_order",
     "structure",
     "summation_by_parts",
     "symbol",
     "symplectic_order",
     "trees",
+    "weak_order",
     "zero_stable",
     "zero_stable_region",
 ]

@@ -26,7 +26,7 @@ def list_(
     """List the schemes, the stencils and the equations of the library.
 
     Of families that exist for any number, such as gauss-S, bdf-K and central-M-P, the first few are listed. The order
-    shown is the one each claims; `check` proves it.
+    shown is the one each claims, of stochastic schemes the strong and the weak one; `check` proves it.
     """
     entries = catalogue(pattern)
     if json:
@@ -44,7 +44,9 @@ def list_(
     table.add_column("order", justify="right")
     table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
     for entry in entries:
-        order = "–" if entry.claimed_order is None else str(entry.claimed_order)
+        weak = f"weak {entry.weak_order}" if entry.weak_order else ""
+        orders = ("" if entry.claimed_order is None else str(entry.claimed_order), entry.strong_order, weak)
+        order = ", ".join(filter(None, orders)) or "–"
         name = Text(entry.name, style="bold")
         if entry.parameters:
             name.append(f" ({', '.join(entry.parameters)})", style="not bold cyan")

@@ -117,8 +117,14 @@ def _parse_text(text: str, symbols: Mapping[str, Expr], functions: Mapping[str, 
 class _Reader:
     """Gives a meaning to the few syntax nodes a coefficient may hold."""
 
-    def __init__(self, text: str, symbols: Mapping[str, Expr], functions: Mapping[str, Callable[[Expr], Expr]]) -> None:
-        self.text = text
+    def __init__(
+        self,
+        text: str,
+        symbols: Mapping[str, Expr],
+        functions: Mapping[str, Callable[[Expr], Expr]],
+        inside: str = "",
+    ) -> None:
+        self.text, self.inside = text, inside
         self.symbols = symbols
         self.functions = functions
 
@@ -141,9 +147,9 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in self.functions:
                 return self._function(name, self.read(argument, depth + 1))
             case ast.Call(func=ast.Name(id="cos" | "sin" as name), args=[argument], keywords=[]):
-                return of_angle(name, self._within({"pi": sympy.pi}, argument, depth))
+                return of_angle(name, self._within(name, {"pi": sympy.pi}, argument, depth))
             case ast.Call(func=ast.Name(id="rootof" | "CRootOf"), args=[polynomial, index], keywords=[]):
-                return root_of(self._within({"x": X}, polynomial, depth), self.read(index, depth + 1))
+                return root_of(self._within("rootof", {"x": X}, polynomial, depth), self.read(index, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
                 known = ", ".join(self._known())
                 raise InputError(f"{name}(...) is not allowed, only {known} of one value and rootof(polynomial, index)")
@@ -153,9 +159,9 @@ class _Reader:
     def _known(self) -> list[str]:
         return list(dict.fromkeys(["sqrt", *self.functions, "cos", "sin"]))
 
-    def _within(self, symbols: Mapping[str, Expr], node: ast.expr, depth: int) -> Expr:
+    def _within(self, call: str, symbols: Mapping[str, Expr], node: ast.expr, depth: int) -> Expr:
         """What stands inside a call that has names of its own."""
-        return _Reader(self.text, symbols, {}).read(node, depth + 1)
+        return _Reader(self.text, symbols, {}, call).read(node, depth + 1)
 
     def _function(self, name: str, argument: Expr) -> Expr:
         """One of the further functions. Nested ones, exp(exp(9)) say, are numbers beyond all bounds."""
@@ -171,6 +177,8 @@ class _Reader:
     def _name(self, name: str) -> Expr:
         if name not in self.symbols and name.lower() in NOT_FINITE:
             raise InputError(f"{name} is not a finite number")
+        if name not in self.symbols and self.inside:
+            raise InputError(f"{name} stands inside {self.inside}(...), where {' and '.join(self.symbols)} alone may")
         if name not in self.symbols:
             known = ", ".join(sorted(self.symbols)) or "none"
             raise InputError(f"undeclared symbol {name!r} (declared: {known}); add [parameters.{name}]")

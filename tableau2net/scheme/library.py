@@ -127,6 +127,8 @@ class CatalogueEntry:
     title: str
     claimed_order: int | None
     parameters: tuple[str, ...]
+    strong_order: str | None = None  # of stochastic schemes
+    weak_order: str | None = None
 
 
 def catalogue(pattern: str = "*") -> list[CatalogueEntry]:
@@ -145,6 +147,8 @@ _LINES = {
     "family": re.compile(r'^family = "(.*)"$', re.MULTILINE),
     "title": re.compile(r'^title = "(.*)"$', re.MULTILINE),
     "order": re.compile(r"^order = (\d+)$", re.MULTILINE),
+    "strong_order": re.compile(r'^strong_order = "(.*)"$', re.MULTILINE),
+    "weak_order": re.compile(r'^weak_order = "(.*)"$', re.MULTILINE),
     "parameters": re.compile(r"^\[parameters\.(\w+)\]$", re.MULTILINE),
 }
 
@@ -161,7 +165,8 @@ def _entry(name: str) -> CatalogueEntry:
     text = path.read_text(encoding="utf-8")
     found = {key: line.findall(text) for key, line in _LINES.items()}
     order = int(found["order"][0]) if found["order"] else None
-    return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]))
+    noisy = (next(iter(found[key]), None) for key in ("strong_order", "weak_order"))
+    return CatalogueEntry(name, found["family"][0], "".join(found["title"]), order, tuple(found["parameters"]), *noisy)
 
 
 @overload
@@ -200,8 +205,11 @@ def as_table(source: CoefficientTable | str | Path, kind: type[Table]) -> Table:
 
 def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:
     if not isinstance(found, kind):
-        told = f"{source or 'this'} is {one(found.called())}, where {one(kind.__name__.lower())} is needed"
-        raise InputError(f"{told}; `tableau2net list` shows both")
+        wanted = "scheme" if kind is Scheme else kind.called()
+        told = f"{source or 'this'} is {one(found.called())}, where {one(wanted)} is needed"
+        both = "`tableau2net list` shows both"
+        noise = "t2n.compile_stochastic, t2n.sdeint and sde_resnet take it"
+        raise InputError(f"{told}; {noise if isinstance(found, StochasticRungeKutta) else both}")
     return found
 
 
@@ -224,5 +232,5 @@ def _found(name: str) -> CoefficientTable | None:
     if path is not None:
         return file.read(path)
     if name.startswith(LAWSON) and (base := _found(name.removeprefix(LAWSON))) is not None:
-        return lawson(_checked(base, Scheme, name))
+        return lawson(_checked(base, Scheme, base.name))
     return patterns.construct(name)

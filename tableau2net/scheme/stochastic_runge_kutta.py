@@ -91,6 +91,8 @@ class StochasticRungeKutta(CoefficientTable):
                 raise InputError(f"{key} = {shown(getattr(self, key))}: write one of {', '.join(known)}")
         super().__post_init__()
         s, r = len(self.alpha), len(self.beta)
+        if not (s and r):
+            raise InputError(f"{'beta' if s else 'alpha'}: empty, where a weight is expected for each stage")
         for key, rows, columns in (("A0", s, s), ("B0", s, r), ("A1", r, s), ("B1", r, r), ("C1", r, r)):
             object.__setattr__(self, key, self._filled(key, rows, columns))
         for key, length, sums in (("gamma", r, ()), ("c0", s, self.A0), ("c1", r, self.A1)):

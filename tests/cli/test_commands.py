@@ -112,6 +112,8 @@ def test_list(run):
     assert code == 0
     assert "ssprk-104" in out
     assert "bdf" not in out
+    _, out, _ = run("list", "s[ir]*1")
+    assert "3/2, weak 3/2" in out
     _, out, _ = run("list", "--json")
     assert [entry["name"] for entry in json.loads(out)] == list_tables()
 

@@ -266,7 +266,7 @@ def test_a_key_is_a_whole_number(key):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: t2n.compile_stochastic("rk4"), "rk4 is a runge-kutta scheme"),
+        (lambda: t2n.compile_stochastic("rk4"), "rk4 is a runge-kutta scheme, where a stochastic scheme is needed"),
         (lambda: t2n.compile_stochastic("sriw1", noises=0), "noises=0"),
         (
             lambda: t2n.compile_stochastic("sriw1", coefficients="free"),

@@ -66,7 +66,9 @@ def test_gradients_of_shake_even_are_those_of_the_mean():
 
 def test_a_summary_knows_its_steps():
     told = str(t2n.summary(small("sde_resnet14", scheme="sriw2"), (3, 8, 8)))
+    assert "sriw2" in told
     assert "order" in told
+    assert "runge-kutta" not in told
 
 
 @pytest.mark.parametrize(

@@ -82,4 +82,6 @@ def test_patterns_and_the_catalogue_agree():
         scheme = load(entry.name)  # or a stencil
         assert (entry.family, entry.title) == (scheme.family, scheme.title)
         assert entry.claimed_order == scheme.claims.get("order")
+        for claim in ("strong_order", "weak_order"):
+            assert getattr(entry, claim) == (str(scheme.claims[claim]) if claim in scheme.claims else None)
         assert entry.parameters == tuple(scheme.symbols)

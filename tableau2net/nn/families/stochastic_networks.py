@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -60,7 +61,7 @@ class NoisySteps(nn.Module):
 
     def specification(self) -> Specification:
         """Of the steps of its drift."""
-        drift, fields = self.scheme.drift, self.block.fields
+        drift, fields = replace(self.scheme.drift, name=self.scheme.name), self.block.fields
         order = order_conditions(drift).order
         count = len(fields)  # type: ignore[arg-type]
         return Specification(None, drift, Options(), float(self.block.h), count, 0, self.block.evaluations, order)  # type: ignore[arg-type]
