@@ -14,6 +14,7 @@ from sympy import Rational
 import tableau2net as t2n
 from tableau2net.analysis.order.conditions import conditions, search_order
 from tableau2net.analysis.order.exponential_order import exponential_stiff_order, stiff_trees
+from tableau2net.analysis.report.facts import facts
 from tableau2net.analysis.stability.exponential_growth import Z1, Z2, ZETA, damps, exponential_function
 from tableau2net.errors import InputError
 from tableau2net.exact.exponentials import FUNCTIONS, Exponentials, PhiFunction, Z, phi
@@ -298,6 +299,19 @@ def test_stiff_modes_are_damped_or_not():
     kept = t2n.ExponentialRungeKutta([[]], ["phi1(z) - exp(z) + 1"])
     assert damps(kept) is False
     assert damps(t2n.load("hochbruck-ostermann-2")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        ("hochbruck-ostermann-2", "stiff modes damped", "give values"),
+        ("etd-2rk", "stability function", "R(z₁, z₂) = z2"),
+        pytest.param("luan-ostermann-5", "stability function", "a page long", marks=pytest.mark.slow),
+    ],
+)
+def test_what_nobody_reads_is_shortened_and_what_is_not_asked_is_told(name, line, told):
+    lines = {fact.name: fact.text for fact in facts(t2n.report(t2n.load(name)))}
+    assert told in lines[line]
 
 
 def test_lawson_refuses_what_it_cannot_do():

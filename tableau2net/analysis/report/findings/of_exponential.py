@@ -11,9 +11,10 @@ from tableau2net.analysis.order.exponential_order import exponential_stiff_order
 from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, json_of
 from tableau2net.analysis.report.pieces import Fact, yes
 from tableau2net.analysis.stability.exponential_growth import damps, exponential_function
-from tableau2net.scheme import ExponentialMultistep, Scheme
+from tableau2net.scheme import ExponentialMultistep, ExponentialRungeKutta, Scheme
 
 SHOWN = 4  # conditions
+READ = 600  # letters of a function, beyond which nobody reads it
 
 
 def _strong(scheme: Scheme) -> int | None:
@@ -47,9 +48,19 @@ def _function(function: Expr | None, found: Findings) -> Iterator[Fact]:
     if function is not None:
         steps = isinstance(found.table, ExponentialMultistep)
         name, letters = ("characteristic", "Φ(ζ; z₁, z₂)") if steps else ("stability function", "R(z₁, z₂)")
-        yield Fact(name, (f"{letters} = ", function), detail=True)
+        short = len(str(function)) <= READ
+        told = (f"{letters} = ", function) if short else (f"{letters} = …, a page long: in the JSON of the report",)
+        yield Fact(name, told, detail=True)
 
 
+def _told_damps(holds: bool | None, found: Findings) -> Iterator[Fact]:
+    if holds is not None:
+        yield Fact(DAMPED, (f"{yes(holds)}, R(z₁, z₂) → {'0' if holds else 'no 0'} as Re z₁ → −∞",))
+    elif isinstance(found.table, ExponentialRungeKutta):
+        yield Fact(DAMPED, ("not asked of a family, only of its members: give values to its parameters",), detail=True)
+
+
+DAMPED = "stiff modes damped"
 EXPONENTIAL_ORDER = (
     Finding("stiff_order_strong", "strong stiff order", _strong, tell=_told_strong, json=_present),
     Finding("stiff_failing", "stiff order conditions", _failing, tell=_told_failing, json=_present),
@@ -58,9 +69,9 @@ EXPONENTIAL_STABILITY = (
     Finding("exponential_function", "stability function of two", exponential_function, tell=_function, json=_present),
     Finding(
         "damps_stiff",
-        "stiff modes damped",
+        DAMPED,
         damps,
-        words=lambda holds: f"{yes(holds)}, R(z₁, z₂) → {'0' if holds else 'no 0'} as Re z₁ → −∞",
+        tell=_told_damps,
         json=_present,
     ),
 )
