@@ -160,14 +160,21 @@ def _optimum(
     from tableau2net.analysis.search.best_member import optimise
 
     best = optimise(family, goal, bounds=bounds)
-    file = f"# {best}\n{dumps(best.table)}"
+    chosen = _chosen(family)
+    file = "".join(f"# {line}\n" for line in (str(best), *chosen)) + dumps(best.table)
     if output is not None:
         write_atomically(output, file)
-        print(f"{printable(output)}: {best}", file=sys.stderr)
+        print(f"{printable(output)}: {'; '.join([str(best), *chosen])}", file=sys.stderr)
     if json:
-        print_json(best.to_dict() | {"file": file})
+        print_json(best.to_dict() | {"family": family.title, "file": file})
     elif output is None:
         print(file, end="")
+
+
+def _chosen(family: CoefficientTable) -> list[str]:
+    """A line on the coefficients that are free too, and were set so that the family can be written."""
+    _, given, told = family.title.partition(", family in")[0].partition(", with ")
+    return [f"of all such methods only those with {told}; --fix opens or sets these"] if given else []
 
 
 def _stencil(
@@ -256,7 +263,7 @@ def _write(scheme: CoefficientTable, regions: list[Region], output: Path | None,
     from tableau2net.analysis.region.regions import region_text
 
     facts = [f"order {scheme.claims['order']} for all parameter values" if scheme.parameters else scheme.title]
-    facts += [region_text(region) for region in regions]
+    facts += [*(_chosen(scheme) if scheme.parameters else ()), *(region_text(region) for region in regions)]
     file = "".join(f"# {fact[0].upper()}{fact[1:]}\n" for fact in facts) + dumps(scheme)
     if output is not None:
         write_atomically(output, file)

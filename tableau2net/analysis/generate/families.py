@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cmp_to_key
+from itertools import chain
 
 import sympy
 from sympy import Expr, S, Symbol
@@ -152,14 +153,16 @@ def _generated(
     what = f"{shape.kind} of order {order}"
     refused = False
     try:
-        for solved, nonzero in _solutions(shape, order, embedded, _fixed(shape.template, {**shape.fixed, **fix})):
+        fixed = _fixed(shape.template, {**shape.fixed, **fix})
+        for solved, nonzero, closed in _solutions(shape, order, embedded, fixed):
             starts = _starts(shape) | _values(solved, values)
             try:
                 family = settle(solved, nonzero, starts, stable or prefer, must=stable is not None)
             except NotStableError:
                 refused = True
                 continue
-            return _named(_ascending(family) if not fix else family, name, shape, order)
+            chosen = [*closed, *(x for x in solved.symbols if x not in family.symbols)]
+            return _named(_ascending(family) if not fix else family, name, shape, order, _chosen(chosen, family))
     except BeyondSolvingError as stop:
         raise InputError(f"{what}: beyond solving, {stop}; fix some coefficients") from None
     if refused:
@@ -170,19 +173,20 @@ def _generated(
 
 def _solutions(
     shape: Shape, order: int, embedded: int | None, fixed: list[Expr]
-) -> Iterator[tuple[Scheme, tuple[Expr, ...]]]:
-    """The template with what is fixed and all conditions solved, and what must not vanish then."""
+) -> Iterator[tuple[Scheme, tuple[Expr, ...], tuple[str, ...]]]:
+    """The template with what is fixed and all conditions solved, what must not vanish then, and the free coefficients
+    that were set to a number because the solution in them is too long."""
     starts = _starts(shape)
     for given in solve(fixed, shape.groups):
         start = substituted(shape.template, given.values)
         more = [at(e, given.values) for e in shape.conditions]
         for found in _conditioned(start, shape, order, embedded, more, starts):
-            yield found[0], (*given.nonzero, *found[1])
+            yield found[0], (*given.nonzero, *found[1]), found[2]
 
 
 def _conditioned(
     scheme: Scheme, shape: Shape, order: int, embedded: int | None, more: list[Expr], starts: Mapping[str, Expr]
-) -> Iterator[tuple[Scheme, tuple[Expr, ...]]]:
+) -> Iterator[tuple[Scheme, tuple[Expr, ...], tuple[str, ...]]]:
     """Solve what fails, until nothing does: all conditions at once where they can be read at once."""
     at_once = False
     if isinstance(scheme, RungeKutta) and not _has_poles(scheme):
@@ -191,24 +195,25 @@ def _conditioned(
         failing = _failing(scheme, order, embedded)
     equations = [*more, *failing]
     if not equations:
-        yield scheme, ()
+        yield scheme, (), ()
         return
     groups = [[x for x in group if str(x) in scheme.symbols] for group in shape.groups]
-    for found in _short_solutions(equations, groups, starts):
+    for found, closed in _short_solutions(equations, groups, starts):
         solved = substituted(scheme, found.values)
         if at_once:
-            yield solved, found.nonzero
+            yield solved, found.nonzero, closed
             continue
-        for final, nonzero in _conditioned(solved, shape, order, embedded, [], starts):
-            yield final, (*found.nonzero, *nonzero)
+        for final, nonzero, later in _conditioned(solved, shape, order, embedded, [], starts):
+            yield final, (*found.nonzero, *nonzero), (*closed, *later)
 
 
 def _short_solutions(
     equations: list[Expr], groups: list[list[Symbol]], starts: Mapping[str, Expr]
-) -> Iterator[SymbolicSolution]:
-    """Solutions that a file can hold. Where the general one is too long, what it leaves free is set to where it would
-    start: the first group of unknowns, then the next, and one by one in the last."""
+) -> Iterator[tuple[SymbolicSolution, tuple[str, ...]]]:
+    """Solutions that a file can hold, and what was set for it. Where the general one is too long, what is left free is
+    set to where it would start: the first group of unknowns, then the next, and one by one in the last."""
     closed: list[Expr] = []
+    names: list[str] = []
     tried: set[Symbol] = set()
     while True:
         solutions = solve([*equations, *closed], groups)
@@ -216,17 +221,17 @@ def _short_solutions(
         if first is None and not closed:
             return
         if first is None:
-            closed = closed[:-1]  # there are no such members
+            closed, names = closed[:-1], names[:-1]  # there are no such members
             continue
         left = set().union(*(v.free_symbols for v in first.values.values())) - tried
         free = [[x for x in group if x in left and str(x) in starts] for group in groups]
         if not any(free) or all(map(fits, first.values.values())):
-            yield first
-            yield from solutions
+            yield from ((found, tuple(names)) for found in chain([first], solutions))
             return
         some = next((group for group in free[:-1] if group), free[-1][:1])
         tried |= set(some)
         closed += [x - starts[str(x)] for x in some]
+        names += map(str, some)
 
 
 def _all_conditions(scheme: RungeKutta, shape: Shape, order: int, embedded: int | None) -> list[Expr]:
@@ -317,7 +322,14 @@ def _ascending(scheme: Scheme) -> Scheme:
     return replace(scheme, A=tuple(sort(scheme.A[i]) for i in p), b=sort(scheme.b), c=sort(scheme.c), b_hat=b_hat)
 
 
-def _named(scheme: Scheme, name: str, shape: Shape, order: int) -> Scheme:
+def _chosen(names: list[str], family: Scheme) -> str:
+    """Of a family: the coefficients that are free too and have a number, for the whole family is too long to write."""
+    values = {n: family.coefficients[n] for n in sorted(set(names)) if n in family.coefficients}
+    told = ", ".join(f"{n} = {v}" for n, v in values.items() if v.is_number)
+    return f", with {told}" if told and family.parameters else ""
+
+
+def _named(scheme: Scheme, name: str, shape: Shape, order: int, chosen: str) -> Scheme:
     """With a name, a title and, as claims, the orders that it really has: the proof that it was solved rightly."""
     found = order_conditions(scheme).order
     assert found >= order, f"{shape.kind}: order {found} where {order} was solved for"
@@ -326,7 +338,7 @@ def _named(scheme: Scheme, name: str, shape: Shape, order: int) -> Scheme:
         claims["embedded_order"] = order_conditions(scheme, embedded=True).order
     if scheme.formula():
         claims["zero_stable"] = zero_stable(scheme)
-    title = f"{shape.kind[0].upper()}{shape.kind[1:]}, order {found}"
+    title = f"{shape.kind[0].upper()}{shape.kind[1:]}, order {found}{chosen}"
     if scheme.parameters:
         title += f", family in {', '.join(scheme.symbols)}"
     plain = f"{shape.kind} order {found}".lower().replace("–", "-").replace(" method", "")

@@ -127,6 +127,7 @@ def _about(scheme: RungeKutta, goal: str, order: int, value: Expr | Isolated) ->
         claims[key] = value
     name = "-".join([scheme.name or "member", goal])
     title = f"{base}, the {'least' if goal in MINIMISED else 'largest'} {goal.replace('-', ' ')}"
+    title += " of this family" if ", with " in base else ""
     return {"name": name, "title": title, "claims": claims}
 
 
@@ -144,7 +145,12 @@ def _box(scheme: RungeKutta, bounds: Mapping[str, tuple[object, object]]) -> lis
         if p.range is not None:
             low, high = (end if end.is_Rational else Rational(str(end.evalf(15))) for end in p.range)
         if p.name in bounds:
+            ends = low, high
             low, high = _ends(p.name, bounds[p.name])
+            if p.range is not None and low.is_Rational and high.is_Rational and low < high:
+                low, high = max(low, ends[0]), min(high, ends[1])
+                if not low < high:
+                    raise InputError(f"bounds of {p.name}: outside its range, {ends[0]} to {ends[1]}")
         if not (low.is_Rational and high.is_Rational and low < high):
             raise InputError(f"bounds of {p.name}: two fractions, the lower first, as in {p.name}=0:1")
         found.append((low, high))
@@ -247,7 +253,10 @@ def _certified(
     wanted = worth(best)
     kept: tuple[float, tuple[Rational, ...], RungeKutta, Expr | Isolated] | None = None
     for values in _nearby(best, worth, box):
-        member = scheme.with_values(**dict(zip(scheme.symbols, values, strict=True)))
+        try:
+            member = scheme.with_values(**dict(zip(scheme.symbols, values, strict=True)))
+        except InputError:  # a pole that floats do not see
+            continue
         if order_conditions(member, order).order < order:
             continue
         with budget():
@@ -277,8 +286,8 @@ def _nearby(
             axes.append([Rational(f.numerator, f.denominator) for f in sorted(near) if low <= f <= high])
         points = [p for p in product(*axes) if p not in seen]
         seen.update(points)
-        ranked = sorted(points, key=lambda p: -worth(np.array(list(map(float, p)))))
-        yield from ranked[:3]
+        ranked = sorted((-worth(np.array(list(map(float, p)))), i) for i, p in enumerate(points))
+        yield from (points[i] for cost, i in ranked[:3] if cost < np.inf)  # where it is infinite there is a pole
 
 
 def _exact(member: RungeKutta, goal: str) -> Expr | Isolated | None:

@@ -89,6 +89,33 @@ def test_floats_agree_with_the_exact_findings(c2, c3):
     assert member_worth.imaginary_reach(A, b) == pytest.approx(float(found.imaginary_interval), rel=1e-9)
 
 
+def test_a_simple_value_at_a_pole_is_passed_over():
+    """0 is the simplest number within these bounds, and b2 = 1/(2 c2)."""
+    family = generate_runge_kutta(2, 2, seconds=None)
+    found = t2n.optimise(family, "real-interval", bounds={"c2": ("-1/9", "1/9")})
+    assert found.value == 2
+    assert found.values["c2"] != 0
+
+
+@pytest.mark.slow
+def test_the_longest_imaginary_interval_of_kuttas_family():
+    """Of all its members it is √8: their R is one polynomial. Near c2 = c3 = 0 the coefficients have poles."""
+    assert t2n.optimise(generate_runge_kutta(4, 4, seconds=None), "imaginary-interval").value == 2 * sqrt(2)
+
+
+@pytest.mark.slow
+def test_what_the_family_leaves_out_is_said(run):
+    """The largest SSP coefficient of four stages and order three is 2 (Kraaijevanger 1991), with b2 = 1/6."""
+    asked = ["generate", "runge-kutta", "--stages", 4, "--order", 3]
+    code, out, _ = run(*asked, "--maximise", "ssp")
+    left_out = "a32 = 1/3, a42 = 1/3, b2 = 1/4"
+    assert code == 0
+    assert f"\n# of all such methods only those with {left_out};" in out
+    assert loads(out).title.endswith(f"order 3, with {left_out}, the largest ssp of this family")
+    code, out, _ = run(*asked, "--fix", "b2=1/6", "--fix", "a32=1/2", "--fix", "a42=1/6", "--maximise", "ssp")
+    assert (code, loads(out).claims["ssp"], "of all such" in out) == (0, 2, False)
+
+
 def test_bad_input():
     for family, goal, bounds, words in (
         ("lm", "ssp", {}, "only Runge"),
@@ -96,6 +123,7 @@ def test_bad_input():
         ("rk2", "beauty", {}, "goal 'beauty'"),
         ("rk2", "ssp", {"k": (0, 1)}, "no such parameter"),
         ("rk2", "ssp", {"alpha": (1, 0)}, "lower first"),
+        ("rk2", "ssp", {"alpha": (0, "1/3")}, "outside its range, 1/2 to 1"),
     ):
         with pytest.raises(InputError, match=words):
             t2n.optimise(family, goal, bounds=bounds)
