@@ -238,7 +238,7 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
     step = lower(scheme)
     if step.derivative == 2:
         y, velocity = _several(y0, 2, "y0", "y0 = (y, v), the state and its velocity, for a method for y'' = f")
-        states = _tensors((y, velocity))
+        states = _alike(_tensors((y, velocity)))
         if step.velocity is not None:
             return System(step, (_second_order(step, _function(f), states[0]),), states)
         return System(step, (CountedField(_function(f)),), states[:1], states[1])
@@ -255,6 +255,17 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
             functions[part] = LinearPart(functions[part], states[0])
         return System(step, tuple(map(CountedField, functions)), states)
     return System(step, (CountedField(_function(f)),), _tensors((y0,)))
+
+
+def _alike(states: States) -> States:
+    """y and v, which are added to each other, of one type."""
+    y, v = states
+    if y.shape != v.shape or y.device != v.device:
+        raise InputError(
+            f"y0 = (y, v): y is of shape {tuple(y.shape)} on {y.device}, but v of {tuple(v.shape)} on {v.device}"
+        )
+    one = torch.promote_types(y.dtype, v.dtype)
+    return y.to(one), v.to(one)
 
 
 def _second_order(step: Step, f: Callable[..., Tensor], y: Tensor) -> CountedField:

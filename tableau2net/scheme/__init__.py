@@ -11,11 +11,12 @@ from tableau2net.scheme.general_linear import GeneralLinear
 from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.scheme.two_derivative import TwoDerivativeMultistep, TwoDerivativeRungeKutta
 from tableau2net.scheme.stochastic_runge_kutta import StochasticRungeKutta
-from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
+from tableau2net.scheme.nystrom import RungeKuttaNystrom
 from tableau2net.scheme.exponential import ExponentialMultistep, ExponentialRungeKutta
 from tableau2net.scheme.exponential import lawson as lawson_of
 from tableau2net.scheme.exponential_rosenbrock import ExponentialRosenbrock
 from tableau2net.scheme.multirate import Multirate, MultirateInfinitesimal, infinitesimal_of, multirate
+from tableau2net.scheme.nystrom_pairs import nystrom_of
 from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 

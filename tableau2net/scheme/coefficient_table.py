@@ -88,6 +88,10 @@ class CoefficientTable:
         Raises TypeError for a field of a type that a file cannot hold."""
         return _keys(cls)  # type: ignore[arg-type]  # a class has a hash of its own, whatever that of its instances
 
+    def contradicted(self) -> str | None:
+        """What of a file contradicts the rest of it, in a line. Not asked of tables changed since."""
+        return None
+
     @classmethod
     def letters(cls) -> Mapping[str, Expr]:
         """The symbols that coefficients may hold beside parameters: what is random in a stochastic scheme."""

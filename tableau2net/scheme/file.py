@@ -79,13 +79,16 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     parameters = _parameters(table.get("parameters", {}))
     symbols = {**family.letters(), **{p.name: p.symbol for p in parameters}}
     own = {key.name: _value(table[key.name], key, parameters, symbols) for key in keys if key.name in table}
-    return family(
+    found = family(
         **own,
         **{key: table[key] for key in ("name", "title", "reference") if key in table},
         parameters=parameters,
         digits=digits,
         claims=_claims(table.get("claims", {})),
     )
+    if why := found.contradicted():
+        raise InputError(why)
+    return found
 
 
 def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

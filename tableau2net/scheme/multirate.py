@@ -68,6 +68,12 @@ class MultirateInfinitesimal(Scheme):
             raise InputError("c: two nodes or more, from 0 to 1")
         if not isinstance(self.restart, bool):
             raise InputError("restart: true or false")
+        if not self.restart and any((b - a).is_negative for a, b in pairwise(self.c)):
+            raise InputError("c: nodes that fall, time would run backwards; with restart = true they may")
+        for keys in (POWERS, IMPLICIT):
+            there = [getattr(self, key) is not None for key in keys]
+            if sum(there) and not all(there[: sum(there)]):
+                raise InputError(f"{keys[there.index(False)]} is missing: there are coefficients of higher powers")
         for key in (*self._given, *(["hat"] if self.hat is not None else [])):
             rows, wanted = getattr(self, key), len(self._given) if key == "hat" else s - 1
             if len(rows) != wanted or any(len(row) > s for row in rows):

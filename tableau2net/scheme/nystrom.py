@@ -167,20 +167,8 @@ class RungeKuttaNystrom(Scheme):
         return [n for n in self.coefficients if n[0] in "ab" and "hat" not in n]
 
 
-def nystrom_of(scheme: RungeKutta | PartitionedRungeKutta, *, position: int = 1) -> RungeKuttaNystrom:
-    """What a method does to y' = v, v' = f, written for y'' = f: Ā = A^y A^v, b̄ = b^y A^v (HNW I, II.14.12).
-
-    A Runge–Kutta method: for f(t, y, y').  A partitioned one of two states that read each other alone, as splittings
-    are written: for f(t, y); position: which of the states, 1 or 2, is y.
-    Raises InputError for others, and where the nodes of y are not its row sums, so that it would not move with t."""
-    if isinstance(scheme, RungeKutta):
-        y = v = scheme
-    elif scheme.reads == ((2,), (1,)) and position in (1, 2):
-        y, v = scheme.parts[position - 1], scheme.parts[2 - position]
-    else:
-        raise InputError(
-            f"{scheme.name or 'the scheme'}: two states that read each other are needed, y first or second"
-        )
+def second_order_form(scheme: RungeKutta | PartitionedRungeKutta, y: RungeKutta, v: RungeKutta) -> RungeKuttaNystrom:
+    """What a method that takes y by one table and v = y' by another does to y'' = f: Ā = A^y A^v, b̄ = b^y A^v."""
     c = tuple(expand(sum(row, S.Zero)) for row in y.A)
     if c != v.c and scheme.digits is None:
         raise InputError(

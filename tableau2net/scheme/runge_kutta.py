@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
+from tableau2net.exact.text import float_of
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import About, declared
 from tableau2net.scheme.exact_rows import left_out
@@ -18,6 +19,8 @@ from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.parameters import substitute
 from tableau2net.scheme.registered import register_scheme_family
 from tableau2net.scheme.shu_osher_form import as_form, butcher, differ, lower_form, strictly_lower
+
+AT_END = 1e-12  # what decimals of a dense output may miss b by
 
 
 @register_scheme_family
@@ -88,6 +91,16 @@ class RungeKutta(Scheme):
         among = s + len(self.dense or ())
         if (self.dense or self.dense_b) and len(self.dense_b or ()) != among:
             raise InputError(f"dense_b has {len(self.dense_b or ())} rows, one for each of {among} stages is expected")
+
+    def contradicted(self) -> str | None:
+        most = AT_END if self.digits is None else max(AT_END, 10.0 ** (2 - self.digits))
+        for i, row in enumerate(self.dense_b or ()):
+            b = self.b[i] if i < self.stages else S.Zero
+            off = sum(row, S.Zero) - b
+            if off.is_number and abs(float_of(off)) > most:
+                name = f"b[{i}]" if i < self.stages else "0"
+                return f"dense_b[{i}]: its sum, b(1), is to be {name}; off by {float_of(off):.3g}"
+        return None
 
     def _take_form(self) -> None:
         """A and b from alpha and beta, which A and b must agree with where they are given too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -132,8 +133,9 @@ def _polynomial(row: tuple[Expr, ...], latex: bool) -> str:
     """A polynomial in τ, in brackets."""
     letter = r"\tau" if latex else "τ"
     powers = ["", f" {letter}", *(f" {letter}^{n}" for n in range(2, len(row)))]
-    written = [f"{latex_number(c) if latex else c}{p}" for c, p in zip(row, powers, strict=False) if not c.is_zero]
-    inside = " + ".join(written)
+    terms = [(c, latex_number(c) if latex else str(c), p) for c, p in zip(row, powers, strict=False) if not c.is_zero]
+    inside = " + ".join(f"({text}){p}" if p and c.is_Add else f"{text}{p}" for c, text, p in terms)
+    inside = re.sub(r"\+ - ?", "- ", inside)
     return rf"\left({inside}\right)" if latex else f"({inside})"
 
 

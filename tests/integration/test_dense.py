@@ -11,6 +11,7 @@ import tableau2net as t2n
 from tableau2net.analysis import order
 from tableau2net.analysis.order.dense_output import dense_weights
 from tableau2net.exact.text import parse
+from tableau2net.scheme.file import dumps, loads
 from tableau2net.testing import runge_kutta
 from tests.reference import measured_order
 
@@ -154,6 +155,9 @@ def test_wrong_dense_output_is_said():
         t2n.RungeKutta(**euler, dense=[["1"]], dense_b=[["1"]])
     with pytest.raises(t2n.InputError, match=r"dense\[0\] has 2 entries but there are 1 stages before it"):
         t2n.RungeKutta(**euler, dense=[["1", "1"]], dense_b=[["1"], []])
+    wrong = t2n.RungeKutta(**euler, dense=[["1"]], dense_b=[["1"], ["0", "1/2"]])
+    with pytest.raises(t2n.InputError, match=r"dense_b\[1\]: its sum, b\(1\), is to be 0; off by 0.5"):
+        loads(dumps(wrong))
     line = t2n.RungeKutta(**euler, dense_b=[["1"]], claims={"dense_order": 1})
     assert t2n.check(line).ok
     assert dense_weights(t2n.RungeKutta(**euler, dense=[["1"]], dense_b=[["1", "-1/2"], ["0", "1/2"]])).order == 1

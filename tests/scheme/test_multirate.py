@@ -18,6 +18,7 @@ import tableau2net as t2n
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.scheme import MultirateInfinitesimal, RungeKutta, infinitesimal_of, multirate
 from tableau2net.step import lower
+from tableau2net.step.typeset_step import document
 from tableau2net.testing import measured_order
 from tests.example_scripts import example
 
@@ -194,6 +195,11 @@ def test_as_a_block():
     torch.testing.assert_close(block(y), expected)
 
 
+def test_signs_stand_between_the_powers_of_a_forcing():
+    for name in ("mri-gark-erk33a", "merk-43"):
+        assert "+ -" not in document(t2n.load(name))
+
+
 def test_bad_input_is_named():
     with pytest.raises(t2n.InputError, match="say how, by multirate"):
         t2n.compile("mri-gark-erk33a")
@@ -212,6 +218,10 @@ def test_bad_input_is_named():
         infinitesimal_of("gauss-2")
     with pytest.raises(t2n.InputError, match="from 0 to 1"):
         MultirateInfinitesimal(c=["0", "1/2"], gamma0=[["1/2"]])
+    with pytest.raises(t2n.InputError, match="c: nodes that fall"):
+        MultirateInfinitesimal(c=["0", "1/2", "1/4", "1"], gamma0=[["1"]] * 3)
+    with pytest.raises(t2n.InputError, match="gamma1 is missing"):
+        MultirateInfinitesimal(c=["0", "1"], gamma0=[["1"]], gamma2=[["1"]])
     with pytest.raises(t2n.InputError, match="gamma0: 1 rows"):
         MultirateInfinitesimal(c=["0", "1"], gamma0=[["1"], ["1"]])
 

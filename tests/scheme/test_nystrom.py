@@ -15,11 +15,13 @@ import sympy
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import tableau2net as t2n
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.reading.linear import ZETA, Z, characteristic_polynomial
 from tableau2net.analysis.reading.trees import forest_of
+from tableau2net.cli import app
 from tableau2net.scheme import PartitionedRungeKutta, RungeKutta, RungeKuttaNystrom, adjoint, compose, nystrom_of
 from tableau2net.step import lower
 from tableau2net.testing import assert_consistent
@@ -136,8 +138,13 @@ def test_splittings_have_the_order_that_their_authors_mean():
         "mclachlan-atela-5": 5,
         "ruth-3": 3,
     }
-    with pytest.raises(t2n.InputError, match="two states that read each other"):
-        nystrom_of(t2n.load("symplectic-euler"))
+    for name, order in (("blanes-moan-srkn-6-a", 6), ("mclachlan-atela-5", 5), ("calvo-sanz-serna-4", 4), ("rk4", 4)):
+        assert t2n.order(nystrom_of(name)) == order  # y is the second state
+    for other in ("symplectic-euler", "bdf-2", "stormer-2"):
+        with pytest.raises(t2n.InputError, match="two states that read each other"):
+            nystrom_of(t2n.load(other))
+    with pytest.raises(t2n.InputError, match="position = 3"):
+        nystrom_of("mclachlan-atela-5", position=3)
     with pytest.raises(t2n.InputError, match="row sums"):
         nystrom_of(RungeKutta(A=[[]], b=["1"], c=["1/2"]))
 
@@ -194,6 +201,22 @@ def test_phase_lag_and_damping_by_measuring(name):
             assert abs(damped) < 1e-50
         else:
             assert float(damped / H ** (order + 1)) == pytest.approx(known["damping"]["value"], rel=1e-3)
+
+
+@pytest.mark.parametrize("weights", [["0"], ["1", "-1"]])
+def test_a_step_that_grows_without_end_is_not_stable(weights):
+    """Of ζ = 1 twice, for every z: a Jordan block."""
+    n = len(weights)
+    scheme = RungeKuttaNystrom(A_bar=[[]] * n, b_bar=weights, b=weights, c=["0"] * n)
+    known = t2n.report(scheme).to_dict()
+    assert known["stability"]["real_interval"]["value"] == 0
+    assert (known["phase"]["periodicity"]["value"], known["phase"]["p_stable"]) == (0, False)
+
+
+@pytest.mark.parametrize(("name", "interval"), [("verlet-rkn-2", "(−4, 0]"), ("gauss-rkn-1", "(−∞, 0]")])
+def test_an_end_at_which_factors_meet_is_not_of_the_interval(name, interval):
+    shown = CliRunner().invoke(app, ["show", name]).stdout
+    assert re.search(r"real interval +(.*\])", shown).group(1) == interval
 
 
 def test_structure():
@@ -270,6 +293,15 @@ def test_gradients_reach_the_velocity_and_the_time():
     by_v0, by_t1 = torch.autograd.grad(y.sum(), (v0, t1))
     assert float(by_v0) == pytest.approx(np.sin(2) / 2, abs=1e-9)
     assert float(by_t1) == pytest.approx(v.item(), abs=1e-9)
+
+
+def test_y_and_v_are_of_one_shape_and_type():
+    f = lambda t, y: -y  # noqa: E731
+    with pytest.raises(t2n.InputError, match=r"y is of shape \(2,\)"):
+        t2n.integrate("dprkn-43", f, (torch.ones(2), torch.ones(3)), 0, 1, steps=2)
+    y0 = torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.complex128)
+    for how in ({"steps": 2}, {"rtol": 1e-6}):
+        assert [x.dtype for x in t2n.integrate("dprkn-43", f, y0, 0, 1, **how)] == [torch.complex128] * 2
 
 
 def test_bad_tables_are_named():

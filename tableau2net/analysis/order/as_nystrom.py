@@ -5,7 +5,7 @@ from __future__ import annotations
 from tableau2net.analysis.budget import remembered
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.errors import InputError
-from tableau2net.scheme import PartitionedRungeKutta, Scheme, nystrom_of
+from tableau2net.scheme import CoefficientTable, PartitionedRungeKutta, Scheme, nystrom_of
 
 
 @remembered
@@ -17,6 +17,12 @@ def nystrom_order(scheme: Scheme) -> int | None:
         return None
     orders = [order for position in (1, 2) if (order := _order(scheme.at_defaults(), position)) is not None]
     return max(orders, default=None)
+
+
+def nystrom_state(scheme: CoefficientTable) -> str:
+    """Which of the two states is y where the order is `nystrom_order`; the second where it is the same either way."""
+    assert isinstance(scheme, PartitionedRungeKutta)
+    return "second" if _order(scheme.at_defaults(), 2) == nystrom_order(scheme) else "first"
 
 
 def _order(scheme: PartitionedRungeKutta, position: int) -> int | None:

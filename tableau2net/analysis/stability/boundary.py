@@ -14,7 +14,7 @@ from typing import Any
 from sympy import Poly, Rational
 
 from tableau2net.analysis.reading.linear import ZETA, Curve, Z, snapped
-from tableau2net.analysis.stability.unit_disk import in_closed_disk
+from tableau2net.analysis.stability.unit_disk import in_closed_disk, root_condition
 from tableau2net.exact.balls import Ball
 from tableau2net.exact.polynomials import RealRoot, evaluate, positive_roots, samples, sign_in
 from tableau2net.exact.series import Series
@@ -68,6 +68,18 @@ def negative_axis(curve: Curve) -> Ray:
         return in_closed_disk(_at([evaluate(p, t) for p in f], curve))
 
     return Ray(_crossings(f, tuple(reversed(f))), stable)
+
+
+def negative_axis_of_vibrations(curve: Curve) -> Ray:
+    """The same of a method for y'' = f, whose double roots on the circle are Jordan blocks, and grow: of its matrix at
+    z = 0 too, so that where roots are double for every z it is none that is a multiple of the identity."""
+    ray = negative_axis(curve)
+    f = tuple(_flipped(p) for p in curve.coefficients)
+
+    def stable(t: Any) -> bool:
+        return ray.stable(t) and root_condition(_at([evaluate(p, t) for p in f], curve))
+
+    return Ray(ray.critical, stable)
 
 
 def imaginary_axis(curve: Curve) -> Ray:

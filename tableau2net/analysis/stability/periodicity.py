@@ -6,7 +6,7 @@ from sympy import Expr, S, oo
 
 from tableau2net.analysis.budget import ask, remembered
 from tableau2net.analysis.reading.linear import Curve, curve
-from tableau2net.analysis.stability.boundary import negative_axis
+from tableau2net.analysis.stability.boundary import negative_axis_of_vibrations
 from tableau2net.scheme import Scheme
 from tableau2net.step import lower
 
@@ -30,5 +30,5 @@ def _end(phi: Curve) -> Expr:
     """Of Q ζ² − S ζ + P: P = Q, and then stable means kept."""
     if phi.coefficients[0] != phi.coefficients[2]:
         return S.Zero
-    end = negative_axis(phi).exit()
+    end = negative_axis_of_vibrations(phi).exit()
     return oo if end is None else S.Zero if isinstance(end, int) else end.expression()

@@ -13,7 +13,14 @@ from tableau2net.analysis.budget import TooMuch, ask, remembered
 from tableau2net.analysis.order.conditions import order
 from tableau2net.analysis.reading.linear import Curve, Z, curve
 from tableau2net.analysis.stability.a_stability import alpha_degrees, no_poles_on_the_left, vanishes_at_infinity
-from tableau2net.analysis.stability.boundary import MAX_STEPS, Ray, e_polynomial, imaginary_axis, negative_axis
+from tableau2net.analysis.stability.boundary import (
+    MAX_STEPS,
+    Ray,
+    e_polynomial,
+    imaginary_axis,
+    negative_axis,
+    negative_axis_of_vibrations,
+)
 from tableau2net.analysis.stability.decimals import meant
 from tableau2net.analysis.stability.unit_disk import root_condition
 from tableau2net.analysis.stability.zero_stability import characteristic, effective_step, zero_stable
@@ -105,9 +112,11 @@ def _verdicts(scheme: Scheme, phi: Curve, alone: str, stable_at_zero: bool) -> d
     if max(p.steps for p in phi.factors or (phi,)) > MAX_STEPS:
         ask(f"stability intervals{alone}", lambda: _too_long(phi))
         return {"a_stable": False, "l_stable": False} if _beyond_the_barrier(scheme) else {}
-    negative = partial(_reach, negative_axis, phi, stable_at_zero, scheme.digits)
+    vibrations = lower(scheme).derivative == 2
+    axis = negative_axis_of_vibrations if vibrations else negative_axis
+    negative = partial(_reach, axis, phi, stable_at_zero, scheme.digits)
     along = ask(f"real interval{alone}", negative)
-    if lower(scheme).derivative == 2:
+    if vibrations:
         return {"real_interval": along}
     up = ask(
         f"imaginary interval{alone}", partial(_reach, imaginary_axis, phi, stable_at_zero, scheme.digits, square=True)

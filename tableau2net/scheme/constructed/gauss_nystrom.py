@@ -9,14 +9,15 @@ from typing import Any
 from tableau2net.scheme.constructed.collocation import collocation, table
 from tableau2net.scheme.constructed.pattern import SchemePattern, count, register_scheme_patterns
 from tableau2net.scheme.constructed.quadrature import DIGITS, is_exact
-from tableau2net.scheme.nystrom import RungeKuttaNystrom, nystrom_of
+from tableau2net.scheme.nystrom import RungeKuttaNystrom, second_order_form
 
 MAX_STAGES = 4
 
 
 def gauss_rkn(s: int) -> RungeKuttaNystrom:
     """Ā = A², b̄ = bA of Gauss' A and b, for f(t, y)."""
-    return replace(nystrom_of(table("gauss", collocation, s)), A=None)
+    gauss = table("gauss", collocation, s)
+    return replace(second_order_form(gauss, gauss, gauss), A=None)
 
 
 def _claims(s: int) -> Mapping[str, Any]:

@@ -166,11 +166,12 @@ def _dot(x: Sequence[Any], y: Sequence[Any]) -> Any:
 def _family(
     name: str, build: Callable[[int], RungeKutta], stages: Sequence[int], claims: dict[str, object], reference: str
 ) -> SchemePattern:
+    first = " and the first of the next step" if "fsal" in claims else ""
     return SchemePattern(
         pattern=name + "-{}",
         members=stages,
         build=build,
-        title=lambda s: f"{name.upper()}, {count(s, 'stage')}, from numbers of fifteen digits",
+        title=lambda s: f"{name.upper()}, {count(s, 'stage')}{first}, from numbers of fifteen digits",
         reference=reference,
         claims=lambda s: claims | {"explicit": True},
         listed=6,

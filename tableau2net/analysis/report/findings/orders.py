@@ -10,7 +10,7 @@ from typing import Any
 from sympy import Expr
 
 from tableau2net.analysis.budget import TooMuch, ask
-from tableau2net.analysis.order.as_nystrom import nystrom_order
+from tableau2net.analysis.order.as_nystrom import nystrom_order, nystrom_state
 from tableau2net.analysis.order.assumptions import Simplifying, simplifying
 from tableau2net.analysis.order.claimed import claimed_order
 from tableau2net.analysis.order.conditions import order_conditions
@@ -119,9 +119,9 @@ def _control_facts(value: int | None, found: Findings) -> Iterator[Fact]:
 
 
 def _nystrom_fact(order: int | None, found: Findings) -> Iterator[Fact]:
-    """Told where it is higher than for all separable systems."""
+    """Told where it is higher than for all separable systems, and of which state as y."""
     if order is not None and order > found["order"]:
-        yield Fact("order for y'' = f(t, y)", (str(order),))
+        yield Fact("order for y'' = f(t, y)", (f"{order}, y the {nystrom_state(found.table)} state",))
 
 
 def _claimed_control(scheme: Scheme, declared: int) -> int | None:

@@ -20,6 +20,7 @@ from tableau2net.analysis.stability.verdicts import Stability, stability, zero_s
 from tableau2net.analysis.structure.algebraic import algebraically_stable, circle_contractivity
 from tableau2net.scheme import Scheme
 
+MEETING = ("(−{}, 0]", "(−∞, 0]")  # an interval whose end is not of it
 REAL = ("[−{}, 0]", "(−∞, 0]")  # an interval that ends, and one that does not
 IMAGINARY = ("[−{0}i, {0}i]", "all")
 
@@ -52,8 +53,9 @@ def _angle(degrees: float | None, found: Findings) -> Iterator[Fact]:
         yield Fact("A(α)-stable", (f"α ≈ {degrees:.4g}°",))
 
 
-def _real(end: Expr | None, _: Findings) -> Iterator[Fact]:
-    return _interval("real interval", end, REAL)
+def _real(end: Expr | None, found: Findings) -> Iterator[Fact]:
+    """Open where factors of y'' = f that stay on the circle meet: the step is a Jordan block there."""
+    return _interval("real interval", end, MEETING if found["phase.periodicity"] else REAL)
 
 
 def _imaginary(end: Expr | None, _: Findings) -> Iterator[Fact]:
