@@ -59,6 +59,21 @@ def decode_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[st
     return found
 
 
+def check_writable(path: Path) -> None:
+    """Raises InputError where `write_atomically` is sure to: asked before any work whose result is to be written."""
+    if not path.name or path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if _is_device(path):
+        raise InputError(f"{path}: not a file, it would be lost; name a file")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        probe = there / f".{os.getpid()}{PARTIAL}"  # the one sure way to know
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({there}: {error.strerror or error})") from None
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Replace the file at `path` by `content`; a reader sees the old file or the new one, never a part.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from tableau2net.analysis import check as prove
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.search.repairs import ORDERS, Repairs, repairs
+from tableau2net.analysis.search.repairs import MOST_CHANGES, ORDERS, Repairs, repairs
 from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
-from tableau2net.files import write_atomically
+from tableau2net.files import check_writable, write_atomically
 from tableau2net.scheme import CoefficientTable, as_table
 from tableau2net.scheme.file import dumps
 from tableau2net.sinks import printable
@@ -27,6 +27,8 @@ def mend(sources: list[str], *, json: bool, write: Path | None) -> int:
     if write is not None and len(files) != 1:
         raise InputError(f"--repair --write FILE: one table at a time, there are {len(files)} in {sources[0]}")
     tables = {file: as_table(file, CoefficientTable) for file in files}  # all are read before anything is told
+    if write is not None:
+        check_writable(write)
     records = [_one(str(file), table, json, write) for file, table in tables.items()]
     if json:
         print_json(records)
@@ -53,7 +55,8 @@ def _one(source: str, table: CoefficientTable, json: bool, write: Path | None) -
         _say(json, f"{'REFUTED' if refuted else 'ok':8}{table.name or source}: {left}")
         return record | {"repairs": [], "complete": True}
     found = repairs(table)
-    for line in _lines(source, table, found):
+    others = [name for name in refuted if name not in found.claims]
+    for line in _lines(source, table, found, others):
         _say(json, line)
     record |= {"repairs": [r.to_dict() for r in found.found], "complete": found.complete}
     if write is not None and found.found:
@@ -65,16 +68,20 @@ def _one(source: str, table: CoefficientTable, json: bool, write: Path | None) -
     return record
 
 
-def _lines(source: str, table: CoefficientTable, found: Repairs) -> list[str]:
+def _lines(source: str, table: CoefficientTable, found: Repairs, others: list[str]) -> list[str]:
     claims = ", ".join(f"{claim} = {p}" for claim, p in found.claims.items())
     lines = [f"REFUTED {table.name or source}: claims {claims}"]
     lines += [f"{'':8}{repair}" for repair in found.found[:SHOWN]]
     if len(found.found) > SHOWN:
         lines.append(f"{'':8}and {len(found.found) - SHOWN} more, see --json")
     if not found.found:
-        lines.append(f"{'':8}no single change makes it true")
+        lines.append(
+            f"{'':8}none found among single coefficients, exchanges, and up to {MOST_CHANGES} of these in a row"
+        )
     if not found.complete:
         lines.append(f"{'':8}not every change was tried, the time was over")
+    if others:
+        lines.append(f"{'':8}also refuted, and not sought to mend: {', '.join(others)}; `check` tells what is found")
     return lines
 
 

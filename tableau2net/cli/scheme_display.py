@@ -11,7 +11,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from sympy import Expr, Rational
+from sympy import Expr, Rational, Symbol
+from sympy.polys.rootoftools import ComplexRootOf
 
 from tableau2net.analysis.report.claims import Claim, check
 from tableau2net.analysis.report.facts import facts
@@ -24,6 +25,8 @@ from tableau2net.words import counted
 
 SHOWN_DIGITS = 8  # of a long coefficient whose source printed decimals; the JSON has them all
 DECIMALS = re.compile(r"\d+\.\d+(e[+-]?\d+)?")
+Letters = dict[Expr, Symbol]
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BETWEEN = 4  # columns between tables that stand side by side
 
 
@@ -45,12 +48,18 @@ class TableView:
 
     def __init__(self, scheme: CoefficientTable) -> None:
         self.scheme = scheme
+        roots = (x for value in scheme.coefficients.values() for x in sorted(value.atoms(ComplexRootOf), key=float_of))
+        self.letters = {root: Symbol(f"γ{str(i).translate(LOWERED)}") for i, root in enumerate(dict.fromkeys(roots), 1)}
+
+    def _legend(self) -> list[str]:
+        """What the letters in the table are: numbers that are roots of polynomials, too long to stand in it."""
+        return [f" {letter} = {text_of(root)} ≈ {float_of(root):.5g}" for root, letter in self.letters.items()]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         printed = self.scheme.digits is not None  # decimals already: a few of them are as good to look at
-        tables = [_lines(grid, rounded=printed) for grid in self.scheme.grids()]
+        tables = [_lines(grid, self.letters, rounded=printed) for grid in self.scheme.grids()]
         if max(len(lines[0]) for lines in tables) > options.max_width:
-            yield _listing(self.scheme, rounded=printed)
+            yield _listing(self.scheme, self.letters, rounded=printed)
         elif sum(len(lines[0]) + BETWEEN for lines in tables) > options.max_width:
             for lines in tables:
                 yield Text("\n".join(["", *lines, ""]), no_wrap=True)
@@ -58,6 +67,8 @@ class TableView:
             height = max(map(len, tables))
             padded = [lines + [" " * len(lines[0])] * (height - len(lines)) for lines in tables]
             yield Text("\n".join(["", *map((" " * BETWEEN).join, zip(*padded, strict=True)), ""]), no_wrap=True)
+        if self.letters:
+            yield Text("\n".join([*self._legend(), ""]))
 
 
 def fact_table(found: Iterable[Fact], scheme: CoefficientTable) -> Table:
@@ -89,9 +100,9 @@ def _verdict(claim: Claim) -> Text:
     return Text(f"proved{nearly}", style="green")
 
 
-def _lines(grid: CellGrid, *, rounded: bool) -> list[str]:
+def _lines(grid: CellGrid, letters: Letters, *, rounded: bool) -> list[str]:
     """A table as lines of equal width, the first group of columns ruled off, and the sections from one another."""
-    sections = [[[_text(cell, rounded) for cell in row] for row in section] for section in grid.sections]
+    sections = [[[_text(cell, letters, rounded) for cell in row] for row in section] for section in grid.sections]
     rows = [row for section in sections for row in section]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
 
@@ -109,16 +120,16 @@ def _lines(grid: CellGrid, *, rounded: bool) -> list[str]:
     return lines
 
 
-def _text(cell: Cell, rounded: bool) -> str:
+def _text(cell: Cell, letters: Letters, rounded: bool) -> str:
     if cell is None:
         return ""
-    return cell.text if isinstance(cell, Label) else _number(cell, rounded)
+    return cell.text if isinstance(cell, Label) else _number(cell, letters, rounded)
 
 
-def _number(value: Expr, rounded: bool) -> str:
+def _number(value: Expr, letters: Letters, rounded: bool) -> str:
     """The number exactly; where it is to be `rounded` and long, or has thousands of digits, `SHOWN_DIGITS` of it and an
     ellipsis. Of what holds letters, a polynomial in random variables say, each number so."""
-    exact = "" if is_long(value) else text_of(value)  # of thousands of digits: none is written out
+    exact = "" if is_long(value) else text_of(value.xreplace(letters))  # of thousands of digits: none is written out
     if exact and (not rounded or len(exact) <= SHOWN_DIGITS):
         return exact
     if value.is_number:
@@ -131,9 +142,11 @@ def _width(cell: str) -> int:
     return len(cell.replace("\u0302", ""))  # a hat takes no room of its own
 
 
-def _listing(scheme: CoefficientTable, *, rounded: bool) -> RenderableType:
+def _listing(scheme: CoefficientTable, letters: Letters, *, rounded: bool) -> RenderableType:
     entries = [
-        f"{name} = {_number(value, rounded)}" for name, value in scheme.coefficients.items() if not value.is_zero
+        f"{name} = {_number(value, letters, rounded)}"
+        for name, value in scheme.coefficients.items()
+        if not value.is_zero
     ]
     return Padding(Columns(entries, equal=True, column_first=True, padding=(0, 3)), (1, 0, 1, 1))
 

@@ -24,6 +24,15 @@ from tableau2net.scheme import PartitionedRungeKutta, as_scheme
 
 Form = Literal["art", "text", "latex", "equations", "python", "julia", "svg", "tikz", "json"]
 WRITTEN = ("text", "latex", "python", "julia", "equations")  # what conditions without trees have too
+FORMS = {  # by the ending of a file, the first what it is by itself
+    ".svg": ("svg",),
+    ".tikz": ("tikz",),
+    ".tex": ("tikz", "latex"),
+    ".json": ("json",),
+    ".py": ("python",),
+    ".jl": ("julia",),
+    **dict.fromkeys((".txt", ".md"), ("art", "text", "equations")),
+}
 Caption = Callable[[RootedTree], str]
 
 
@@ -40,8 +49,11 @@ def trees_command(
         bool, typer.Option("--separable", help="Of partitioned schemes for y1' = f1(y2), y2' = f2(y1) alone.")
     ] = False,
     form: Annotated[
-        str, typer.Option("--as", help="art, text, latex, equations, python, julia, svg, tikz or json.")
-    ] = "art",
+        str | None,
+        typer.Option(
+            "--as", help="art, text, latex, equations, python, julia, svg, tikz or json; of a file by its ending."
+        ),
+    ] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Conditions by matrices, bᵀ A c, not by indices.")] = False,
     stages: Annotated[
         int | None, typer.Option(help="With --as equations: in so many stages (or steps), in symbols b1, a21, c2.")
@@ -53,6 +65,7 @@ def trees_command(
 
     Or the conditions of a whole family: as text, LaTeX, equations in so many stages, a function in Python or Julia.
     """
+    form = _form(form, output)
     if form not in get_args(Form):
         raise InputError(f"--as {form}: write one of {', '.join(get_args(Form))}")
     if (stages is not None) != (form == "equations") or (implicit and form != "equations"):
@@ -81,6 +94,19 @@ def trees_command(
         print(text, end="")
     else:
         write_atomically(output, text)
+
+
+def _form(form: str | None, output: Path | None) -> str:
+    """What is written: as asked, or as the file's ending says. Raises InputError where these do not agree."""
+    ending = "" if output is None else output.suffix.lower()
+    if not ending or (form is not None and form not in get_args(Form)):
+        return form or "art"
+    if ending not in FORMS:
+        raise InputError(f"{output}: trees are written as {', '.join(FORMS)}; end the file's name so")
+    if form is not None and form not in FORMS[ending]:
+        fitting = [known for known, forms in FORMS.items() if form in forms]
+        raise InputError(f"{output}: --as {form} is written as {' or '.join(fitting)}; end the file's name so")
+    return form or FORMS[ending][0]
 
 
 def _beside(form: str) -> str:

@@ -253,6 +253,10 @@ class _Printer(sympy.StrPrinter):
         terms = super()._as_ordered_terms(expr, order=order)
         return sorted(terms, key=lambda term: not (term.is_Rational and term.is_positive))
 
+    def _print_ComplexRootOf(self, expr: Any) -> str:
+        """As it is written in files; sympy reads it too."""
+        return f"rootof({sympy.sstr(expr.args[0])}, {expr.args[1]})"
+
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         base, exponent = expr.as_base_exp()
         if exponent == Rational(1, 2):

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import tableau2net as t2n
+from tableau2net.scheme import load
 
 BAD = Path(__file__).parents[1] / "known_bad"
 
@@ -41,3 +44,59 @@ def test_bad_input(run, tmp_path):
     code, out, err = run("check", BAD / "odetojava-ssp-32.toml", "--repair", "--write", kept)
     assert (code, kept.exists()) == (1, False)
     assert "nothing is written" in err
+
+
+WRONG = 'format = 1\nname = "x"\nfamily = "runge-kutta"\nA = [[], ["1/2"]]\nb = ["0", "1"]\n[claims]\n'
+
+
+def test_what_else_is_refuted_is_told(run, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(WRONG + "order = 3\na_stable = true\n", encoding="utf-8")
+    code, out, _ = run("check", path, "--repair")
+    assert code == 1
+    assert "also refuted, and not sought to mend: a_stable" in out
+    assert "none found among single coefficients" in out
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_told(run, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(WRONG + "order = 3\n", encoding="utf-8")
+    for place in (tmp_path, path / "y.toml", "/proc/x/y.toml"):
+        code, out, err = run("check", path, "--repair", "--write", place)
+        assert (code, out) == (2, "")
+        assert len(err.strip().splitlines()) == 1
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ("stiff_order = 1", "a statement about A-stable"),
+        ("index_1_order = 1", "a statement about implicit methods"),
+        ("energy_preserving = false", "a claim of continuous-runge-kutta schemes, not of a runge-kutta scheme"),
+        ("w_order = 1", "a claim of rosenbrock and"),
+    ],
+)
+def test_a_claim_of_other_methods_says_of_which(run, claim, says, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(WRONG + claim + "\n", encoding="utf-8")
+    code, _, err = run("check", path)
+    assert code == 2
+    assert says in err
+
+
+def test_roots_stand_as_letters_in_the_table(run):
+    """Each entry with the letter's decimals in its place is the coefficient."""
+    _, out, _ = run("show", "alexander-3")
+    assert out.count("rootof(") == 1
+    assert "γ₁ = rootof(6*x**3 - 18*x**2 + 9*x - 1, 1) ≈ 0.43587" in out
+    row = next(line for line in out.splitlines() if line.strip().startswith("b │"))
+    entries = row.replace("γ₁", "0.4358665215084590").split("│")[1].split("  ")
+    found = [eval(x) for x in entries if x.strip()]
+    assert found == pytest.approx([float(x) for x in load("alexander-3").b])
+
+
+def test_the_values_at_which_waves_are_decided_are_told(run):
+    _, out, _ = run("show", "lm")
+    assert "dispersion of order 2, at k = 0" in out
+    assert "of order 1, at k = 0" in out

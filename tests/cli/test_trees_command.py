@@ -22,3 +22,15 @@ def test_the_command(run, tmp_path):
         code, out, err = run("trees", *arguments)
         assert (code, out) == (2, "")
         assert said in err
+
+
+def test_the_ending_says_what_is_written(run, tmp_path):
+    for name, begins in (("t.svg", "<svg"), ("t.json", "{"), ("t.tex", "\\"), ("t.py", ""), ("t.txt", " ")):
+        assert run("trees", 3, "-o", tmp_path / name)[0] == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
+    assert run("trees", 3, "--as", "svg", "-o", tmp_path / "plain")[0] == 0
+    for form, name in (("svg", "t.png"), ("svg", "a.txt"), ("text", "a.svg"), ("art", "a.pdf")):
+        code, out, err = run("trees", 3, "--as", form, "-o", tmp_path / name)
+        assert (code, out) == (2, "")
+        assert "end the file's name so" in err
+        assert not (tmp_path / name).exists()

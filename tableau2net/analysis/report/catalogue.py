@@ -22,6 +22,7 @@ from tableau2net.errors import InputError
 from tableau2net.extensions import load_extensions
 from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta
 from tableau2net.scheme.claimable import CLAIMS, add_claim
+from tableau2net.words import one
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
     "scheme": (*ABOUT, *FORMULA),
@@ -69,6 +70,12 @@ def claimed(name: str, kind: type[CoefficientTable] = Scheme) -> Finding:
         load_extensions("findings")
     known = _claims_of(kind)
     if name not in known:
+        every = (row for rows in WINGS.values() for row in rows if issubclass(row.reads, Scheme))
+        others = [row.reads.family for row in every if name == (row.claim or row.short)]
+        if others and issubclass(kind, Scheme):
+            raise InputError(
+                f"claims.{name} is a claim of {' and '.join(others)} schemes, not of {one(kind.called())}; drop it"
+            )
         what = next((k.called() for k in (Stencil, Equation, StochasticRungeKutta) if issubclass(kind, k)), "scheme")
         raise InputError(f"claims.{name}: nothing is claimed by this name of a {what}; known here: {', '.join(known)}")
     return known[name]

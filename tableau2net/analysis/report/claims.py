@@ -203,7 +203,8 @@ def _found(row: Finding, table: CoefficientTable, declared: Any) -> Any:
     if found is None and any(not x.part.startswith("claim") for x in left_out()):
         raise TooMuch(f"{next(x for x in reversed(left_out()) if not x.part.startswith('claim'))}")
     if found is None:
-        raise InputError(f"claims.{row.claim or row.short} does not apply to {one(table.called())}; drop the claim")
+        of = f"is {row.of_what}, and this is none" if row.of_what else f"does not apply to {one(table.called())}"
+        raise InputError(f"claims.{row.claim or row.short} {of}; drop the claim")
     return found
 
 

@@ -71,6 +71,7 @@ class Finding:
     claimed, reach: given a table and what is claimed, what is found, where `find` alone would not do, and how far that
         reaches (see `Claim`).
     why: what shows that a claim is refuted, in a line.
+    of_what: what a claim is a statement about, where not every table of a kind is that.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Finding:
     claimed: Callable[[Any, Any], Any] | None = None
     reach: Callable[[Any, Any], str] | None = None
     why: Callable[[Any], str] | None = None
+    of_what: str = ""
 
     @property
     def short(self) -> str:

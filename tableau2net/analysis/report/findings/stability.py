@@ -18,7 +18,7 @@ from tableau2net.analysis.stability.periodicity import periodicity
 from tableau2net.analysis.stability.phase import Phase, phase
 from tableau2net.analysis.stability.verdicts import Stability, stability, zero_stable
 from tableau2net.analysis.structure.algebraic import algebraically_stable, circle_contractivity
-from tableau2net.scheme import Scheme
+from tableau2net.scheme import CoefficientTable, Scheme
 
 MEETING = ("(−{}, 0]", "(−∞, 0]")  # an interval whose end is not of it
 REAL = ("[−{}, 0]", "(−∞, 0]")  # an interval that ends, and one that does not
@@ -33,8 +33,13 @@ def _decided(key: str, name: str = "", **row: Any) -> Finding:
 def _decided_at(kind: str, found: Findings) -> Iterator[Fact]:
     """The declared parameter values, at which the verdicts are made."""
     if kind == "declared values":
-        parameters = enumerate(found.table.parameters)
-        yield Fact("decided at", tuple(x for i, p in parameters for x in (", " * (i > 0), f"{p.name} = ", p.value)))
+        yield Fact("decided at", _at_values(found.table)[1:])
+
+
+def _at_values(table: CoefficientTable) -> tuple[Piece, ...]:
+    """``, at k = 0``: the declared values; nothing where there are none."""
+    values = tuple(x for p in table.parameters for x in (", ", f"{p.name} = ", p.value))
+    return (", at ", *values[1:]) if values else ()
 
 
 def _function(_: Expr | None, found: Findings) -> Iterator[Fact]:
@@ -119,15 +124,16 @@ def _part_json(part: Stability) -> Json:
 def _lag(_: Expr | None, found: Findings) -> Iterator[Fact]:
     known: Phase = found.evidence[phase]
     if known.lag_term is not None:
-        yield Fact("phase lag", (known.lag_term, f" + …, dispersion of order {known.dispersion_order}"))
+        told = (known.lag_term, f" + …, dispersion of order {known.dispersion_order}")
+        yield Fact("phase lag", (*told, *_at_values(found.table)))
 
 
 def _damping(order: int | Expr | None, found: Findings) -> Iterator[Fact]:
     known: Phase = found.evidence[phase]
     if known.damping_term is not None:
-        yield Fact("dissipation", (known.damping_term, f" + …, of order {order}"))
+        yield Fact("dissipation", (known.damping_term, f" + …, of order {order}", *_at_values(found.table)))
     elif order is not None:
-        yield Fact("dissipation", ("none",))
+        yield Fact("dissipation", ("none", *_at_values(found.table)))
 
 
 def _phase(key: str, **row: Any) -> Finding:

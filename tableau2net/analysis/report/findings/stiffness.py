@@ -37,6 +37,10 @@ def _algebraic(found: AlgebraicOrders | None, _: Findings) -> Iterator[Fact]:
     yield Fact("order on DAEs", ("; ".join(told) or "none: an error in z grows",))
 
 
+def _all_orders(_: int | None, found: Findings) -> Iterator[Fact]:
+    return _algebraic(found.evidence[_orders], found)
+
+
 def _orders(scheme: Scheme) -> AlgebraicOrders | None:
     """The orders, as a part of a report."""
     return ask("order on DAEs", lambda: algebraic_orders(scheme))
@@ -46,11 +50,20 @@ def _row(key: str, which: str, **about: Any) -> Finding:
     return Finding(f"dae.{key}", "", lambda found: found and getattr(found, which), of=_orders, **about)
 
 
+ALGEBRAIC = "a statement about implicit methods that keep an error in z from growing"
+
 STIFF = (
     Finding("weak_stage_order", "weak stage order", weak_stage_order, tell=_weak),
-    Finding("stiff_order", "stiff order", _stiff_order),
+    Finding(
+        "stiff_order",
+        "stiff order",
+        _stiff_order,
+        of_what="a statement about A-stable Runge–Kutta methods and exponential integrators",
+    ),
     Finding("b_convergence", "B-convergence", b_convergence, words=lambda q: f"of order {q} at least"),
-    _row("index_1_order", "index_1", tell=lambda _, found: _algebraic(found.evidence[_orders], found)),
-    _row("index_2_order", "index_2"),
+    _row(
+        "index_1_order", "index_1", tell=lambda _, found: _algebraic(found.evidence[_orders], found), of_what=ALGEBRAIC
+    ),
+    _row("index_2_order", "index_2", of_what=ALGEBRAIC),
     _row("index_2_order_of_z", "index_2_z"),
 )
