@@ -93,7 +93,7 @@ def trees_up_to(forest: Forest, order: int) -> list[int]:
     found: list[int] = []
     for n in range(1, order + 1):
         if len(found) + forest.count(n) > MAX_TREES:
-            raise InputError(f"order (terms) = {order}: more than {MAX_TREES:,} trees, ask for {n - 1} at most")
+            raise InputError(f"order or terms = {order}: more than {MAX_TREES:,} trees, ask for {n - 1} at most")
         found += forest.of_order(n)
     return found
 

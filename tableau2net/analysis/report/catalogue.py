@@ -70,7 +70,9 @@ def claimed(name: str, kind: type[CoefficientTable] = Scheme) -> Finding:
         load_extensions("findings")
     known = _claims_of(kind)
     if name not in known:
-        every = (row for rows in WINGS.values() for row in rows if issubclass(row.reads, Scheme))
+        every = (
+            row for rows in WINGS.values() for row in rows if issubclass(row.reads, Scheme) and row.reads is not Scheme
+        )
         others = [row.reads.family for row in every if name == (row.claim or row.short)]
         if others and issubclass(kind, Scheme):
             raise InputError(
