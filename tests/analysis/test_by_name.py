@@ -25,9 +25,11 @@ TAKING = {
     and any(kind in str(parameters[0].annotation).split("Sequence")[0] for kind in OF_TABLES)
 }
 NAMES = {"optimise": "rk2", "solve_order": "rk2", "additive_ssp": "ars-222", "ssp_region": "ars-222"}
+NAMES |= dict.fromkeys(("linear_moments", "strong_order", "weak_order"), "sriw1")
 FURTHER = {
     "additive_ssp": ((1, 1),),
     "cfl": ("central-1-2",),
+    "linear_moments": ([["-1"]], [[["1/2"]]], ["1"], "1/4"),
     "limit_of_terms": ([(1, "central-2-2", 1)],),
     "modified_symbol": ("upwind-1",),
     "moments": (2,),

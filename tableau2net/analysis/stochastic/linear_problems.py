@@ -20,7 +20,7 @@ from tableau2net.analysis.stochastic.random_polynomials import Monomial, RandomP
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.text import shown
-from tableau2net.scheme import StochasticRungeKutta
+from tableau2net.scheme import StochasticRungeKutta, by_name
 from tableau2net.scheme.exact_rows import exact_matrix, named, whole_number
 from tableau2net.step.combine import Combine
 from tableau2net.step.operation import Call, Solve
@@ -62,6 +62,7 @@ def _propagated(
     return known[step.result]
 
 
+@by_name(StochasticRungeKutta)
 def linear_moments(
     scheme: StochasticRungeKutta,
     drift: Sequence[Sequence[object]],

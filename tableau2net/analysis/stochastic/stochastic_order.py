@@ -24,7 +24,7 @@ from tableau2net.analysis.stochastic.elementary_weights import ElementaryWeights
 from tableau2net.analysis.stochastic.iterated_integrals import Words, in_variables, mean, product
 from tableau2net.analysis.stochastic.random_polynomials import Polynomial, written
 from tableau2net.analysis.stochastic.weighted_trees import WeightedForest, weighted_forest
-from tableau2net.scheme import StochasticRungeKutta
+from tableau2net.scheme import StochasticRungeKutta, by_name
 
 HIGHEST_STRONG, HIGHEST_WEAK = 4, 5  # half powers of h up to which conditions are asked for
 NOISES = {"scalar": 1}
@@ -96,12 +96,14 @@ def stochastic_orders(scheme: StochasticRungeKutta) -> StochasticOrders:
     return StochasticOrders(strong_order(scheme), weak_order(scheme), order_conditions(scheme.drift))
 
 
+@by_name(StochasticRungeKutta)
 def strong_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
     """The strong (mean-square) order, to 3/2, for the kind of noise that is declared. None of a law that is weak alone,
     and in a report that has no time for it."""
     return ask("strong order", lambda: _strong(scheme), scheme) if scheme.law == "gaussian" else None
 
 
+@by_name(StochasticRungeKutta)
 def weak_order(scheme: StochasticRungeKutta) -> StochasticOrder | None:
     """The weak order, in halves to 2, for the kind of noise that is declared and up to three noises. None in a report
     that has no time for it."""
