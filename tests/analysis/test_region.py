@@ -241,6 +241,7 @@ def rational_region(name):
     return a_stable_region(RATIONAL_FAMILIES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RATIONAL_FAMILIES)
 @settings(max_examples=25, deadline=None)
 @given(k=st.fractions(min_value=-2, max_value=2, max_denominator=30))

@@ -300,6 +300,7 @@ def tree(source):
     return ast.dump(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_texts_are_no_part_of_the_code(family):
     plain = replace(scheme(family), title="harmless", reference="harmless")

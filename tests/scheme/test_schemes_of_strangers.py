@@ -200,6 +200,7 @@ def test_its_schemes_are_listed_and_loaded(said):
     assert "did you mean two-register-3" in said["load"]
 
 
+@pytest.mark.slow
 def test_its_files_are_read_and_written(said):
     assert said["back"]
     assert 'A = ["0", "-5/9", "-153/128"]\nB = ["1/3", "15/16", "8/15"]\nnote = "ours"\n' in said["dumps"]
