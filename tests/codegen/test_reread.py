@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sympy import S
 
+import tableau2net as t2n
 from tableau2net import testing
 from tableau2net.analysis.order.equality import changed, difference
 from tableau2net.codegen import Options
@@ -92,8 +93,11 @@ def test_every_scheme_of_the_library(options):
     ambiguous = 0
     for name in listed_with_code():
         scheme = load(name)
-        if not lower(scheme).plain:  # the reader knows sums and evaluations; the others have tests by formulas
-            continue
+        step = lower(scheme)
+        if not step.plain or (step.derivative == 2 and any(i.nordsieck for i in step.inputs)):
+            continue  # the reader knows sums and evaluations; the others have tests by formulas
+        if options.get("coefficients") == "free" and isinstance(scheme, t2n.ContinuousRungeKutta):
+            continue  # refused
         if options.get("coefficients") != "free" or sum(not c.is_zero for c in scheme.coefficients.values()) < 40:
             try:
                 agrees(scheme, options)
