@@ -56,7 +56,7 @@ class _Scalar(sympy.StrPrinter):
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
         if expr.exp == -1:
             return f"1 / {self._factor(expr.base)}"
-        return f"{self._factor(expr.base)} ** {self._print(expr.exp)}"
+        return f"{self._factor(expr.base)} ** {self._factor(expr.exp)}"
 
     def _print_Abs(self, expr: sympy.Abs) -> str:
         return f"torch.abs({self._print(expr.args[0])})"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from sympy import Expr, S, expand
 
@@ -114,9 +114,6 @@ class ContinuousRungeKutta(Scheme):
             b=tuple(domain.expression(w_l * value(q, B)) for w_l, q in zip(w, powers, strict=True)),
             parameters=self.parameters,
         )
-
-    def freed(self) -> Self:
-        raise InputError("coefficients='free': of a continuous-stage method; declare parameters")
 
     def lower(self, step: StepWriter) -> None:
         lower_additive(step, (self.table,))

@@ -206,7 +206,8 @@ def number(written: float, doubles: dict[float, Expr]) -> Expr:
 
 def doubles_of(step: Step) -> dict[float, Expr]:
     """The doubles nearest to the magnitudes of a program's coefficients, each with what it stands for."""
-    numbers = {abs(n) for c in step.coefficients() for n in {c, *c.atoms(sympy.Number)} if n.is_number}
+    parts = {n for c in step.coefficients() for n in {c, *c.atoms(sympy.Number, sympy.Pow)} if n.is_number}
+    numbers = {abs(n) for n in parts}
     found = {float_of(n): n for n in numbers}
     if len(found) < len(numbers):
         raise AmbiguousError("two coefficients are the same double: the text does not tell which is which")

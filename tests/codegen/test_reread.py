@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sympy import S
 
-import tableau2net as t2n
 from tableau2net import testing
 from tableau2net.analysis.order.equality import changed, difference
 from tableau2net.codegen import Options
@@ -96,8 +95,6 @@ def test_every_scheme_of_the_library(options):
         step = lower(scheme)
         if not step.plain or (step.derivative == 2 and any(i.nordsieck for i in step.inputs)):
             continue  # the reader knows sums and evaluations; the others have tests by formulas
-        if options.get("coefficients") == "free" and isinstance(scheme, t2n.ContinuousRungeKutta):
-            continue  # refused
         if options.get("coefficients") != "free" or sum(not c.is_zero for c in scheme.coefficients.values()) < 40:
             try:
                 agrees(scheme, options)
