@@ -24,7 +24,7 @@ from sympy import Rational
 from sympy.core.cache import clear_cache
 
 from tableau2net.analysis.order.conditions import conditions, order
-from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.step_reading import Reading
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import _number_field

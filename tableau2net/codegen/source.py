@@ -60,7 +60,7 @@ SUPPORT = {
     "slope_along": ("slope_along", "slope_and_derivative"),
     "linearised": ("linearised",),
     "resolved": ("own_solver", "resolved"),
-    "linear_part": ("phi_sum",),
+    "phi_sums": ("phi_sum",),
     "construction": ("listed_fields", "nested_fields", "per_channel", "single_field", "step_size", "whole_number"),
     "evaluations": ("evaluation", "in_order", "in_turn", "own_statistics"),
     "untouched": ("untouched",),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.runtime.linear_part import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
+from tableau2net.runtime.phi_sums import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
 from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 

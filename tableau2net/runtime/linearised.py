@@ -16,7 +16,7 @@ from tableau2net.runtime.dense_jacobian import jacobian_matrix
 from tableau2net.runtime.evaluations import last_evaluation
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import Jacobian, gmres
-from tableau2net.runtime.linear_part import Terms, krylov_phi_sum
+from tableau2net.runtime.phi_sums import Terms, krylov_phi_sum
 from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.slope_along import draws, tangent
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, adjoint

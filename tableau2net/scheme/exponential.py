@@ -27,6 +27,7 @@ from tableau2net.scheme.matrix_functions import Phi, PhiSum
 from tableau2net.scheme.multistep import Multistep, check_alpha
 from tableau2net.scheme.registered import register_scheme_family
 from tableau2net.scheme.runge_kutta import RungeKutta, butcher_grid
+from tableau2net.scheme.stage_shapes import check_stage_vectors, stage_rows, stages_of
 
 Functions = tuple[OperatorFunction, ...]
 NONLINEAR, LINEAR = 0, 1  # which field is which
@@ -64,23 +65,17 @@ class ExponentialRungeKutta(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        s = len(self.b)
-        if not s:
-            raise InputError("b: a method has at least one stage")
-        if len(self.A) != s:
-            raise InputError(f"A has {len(self.A)} rows but b has {s} weights: one row a stage")
+        s = stages_of(self.b)
+        object.__setattr__(self, "A", stage_rows(self.A, "A", s))
         for i, row in enumerate(self.A):
             if any(not a.is_zero for a in row[i:]):
                 raise InputError(f"A[{i}]: an entry on the diagonal or above it; exponential methods are explicit here")
-        object.__setattr__(self, "A", tuple(row[:i] + (S.Zero,) * (s - len(row[:i])) for i, row in enumerate(self.A)))
         if left_out(self.c):
             ring = self.ring
             sums = (sum((ring.laurent(ring.read(a), 0) for a in row), ring.zero) for row in self.A)
             object.__setattr__(self, "c", tuple(map(ring.domain.expression, sums)))
             self.__dict__.pop("ring")  # it must hold the nodes as well
-        for key, vector in (("c", self.c), ("b_hat", self.b_hat)):
-            if vector is not None and len(vector) != s:
-                raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
+        check_stage_vectors(self, s, "c", "b_hat")
         rows = {f"A[{i}]": row for i, row in enumerate(self.A)} | {"b": self.b, "b_hat": self.b_hat or ()}
         check_functions(self.ring, {f"{key}[{j}]": x for key, row in rows.items() for j, x in enumerate(row)})
 

@@ -17,6 +17,7 @@ from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.parts import PartitionedRungeKutta
 from tableau2net.scheme.registered import register_scheme_family
 from tableau2net.scheme.runge_kutta import RungeKutta
+from tableau2net.scheme.stage_shapes import check_stage_vectors, stage_rows, stages_of
 
 Vector = tuple[Expr, ...]
 
@@ -58,19 +59,14 @@ class RungeKuttaNystrom(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        s = len(self.b)
-        if not s:
-            raise InputError("b: a method has at least one stage")
-        for key in ("b_bar", "c", "b_bar_hat", "b_hat"):
-            vector = getattr(self, key)
-            if vector is not None and len(vector) != s:
-                raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
+        s = stages_of(self.b)
+        check_stage_vectors(self, s, "b_bar", "c", "b_bar_hat", "b_hat")
         if self.b_hat is not None and self.b_bar_hat is None:
             raise InputError("b_hat: the embedded method has no b_bar_hat, its weights for y; add them")
         for key in ("A_bar", "A"):
             rows = getattr(self, key)
             if rows is not None:
-                object.__setattr__(self, key, _filled(rows, key, s))
+                object.__setattr__(self, key, stage_rows(rows, key, s))
 
     @property
     def stages(self) -> int:
@@ -200,12 +196,3 @@ def _moved(b_bar: Sequence[Expr], b: Sequence[Expr], time: Expr) -> Vector:
 
 def _weights(text: str, latex: str, row: Vector | None) -> Row:
     return () if row is None else (Label(text, latex), *row)
-
-
-def _filled(rows: Matrix, key: str, s: int) -> Matrix:
-    if len(rows) != s:
-        raise InputError(f"{key} has {len(rows)} rows but there are {s} stages: one row a stage")
-    for i, row in enumerate(rows):
-        if len(row) > s:
-            raise InputError(f"{key}[{i}] has {len(row)} entries but there are {s} stages")
-    return tuple(row + (S.Zero,) * (s - len(row)) for row in rows)

@@ -26,6 +26,7 @@ from tableau2net.scheme.layout import CellGrid, Label
 from tableau2net.scheme.lowering import Operator, StepWriter
 from tableau2net.scheme.matrix_functions import Identity, Resolvent
 from tableau2net.scheme.registered import register_scheme_family
+from tableau2net.scheme.stage_shapes import check_stage_vectors, stage_rows, stages_of
 
 Vector = tuple[Expr, ...]
 JACOBIANS: dict[str, tuple[Operator, int]] = {"exact": ("jacobian", 0), "any": ("matrix", 1)}
@@ -257,25 +258,17 @@ def _check(scheme: Rosenbrock | TransformedRosenbrock, weights: str, matrices: d
     """The shapes of a method's keys, rows made whole. matrices: of each, how many diagonals beyond the strict triangle.
 
     Raises InputError."""
-    s = len(getattr(scheme, weights))
-    if not s:
-        raise InputError(f"{weights}: a method has at least one stage")
+    s = stages_of(getattr(scheme, weights), weights)
     for key, diagonal in matrices.items():
-        rows = getattr(scheme, key)
-        if len(rows) != s:
-            raise InputError(f"{key} has {len(rows)} rows but {weights} has {s} weights: one row a stage")
+        rows = stage_rows(getattr(scheme, key), key, s, weights)
         for i, row in enumerate(rows):
-            if len(row) > s:
-                raise InputError(f"{key}[{i}] has {len(row)} entries but there are {s} stages")
             if (j := next((j for j, x in enumerate(row) if j >= i + diagonal and not x.is_zero), None)) is not None:
                 what = "lower" if diagonal else "strictly lower"
                 raise InputError(
                     f"{key}[{i}][{j}] = {shown(row[j])}: {key} is {what} triangular, stages follow another"
                 )
-        object.__setattr__(scheme, key, tuple(row + (S.Zero,) * (s - len(row)) for row in rows))
-    hat = getattr(scheme, embedded)
-    if hat is not None and len(hat) != s:
-        raise InputError(f"{embedded} has {len(hat)} entries but there are {s} stages")
+        object.__setattr__(scheme, key, rows)
+    check_stage_vectors(scheme, s, embedded)
     if scheme.jacobian not in JACOBIANS:
         raise InputError(f"jacobian = {shown(scheme.jacobian)!r}: write one of {', '.join(JACOBIANS)}")
 
@@ -284,9 +277,7 @@ def _fill(scheme: Rosenbrock | TransformedRosenbrock, key: str, rows: Sequence[V
     """A vector that may be left out, and is then the row sums. Raises InputError for one of another length."""
     if left_out(getattr(scheme, key)):
         object.__setattr__(scheme, key, _row_sums(rows))
-    found, s = len(getattr(scheme, key)), scheme.stages
-    if found != s:
-        raise InputError(f"{key} has {found} entries but there are {s} stages")
+    check_stage_vectors(scheme, scheme.stages, key)
 
 
 def _row_sums(rows: Sequence[Vector]) -> Vector:

@@ -19,6 +19,7 @@ from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.parameters import substitute
 from tableau2net.scheme.registered import register_scheme_family
 from tableau2net.scheme.shu_osher_form import as_form, butcher, differ, lower_form, strictly_lower
+from tableau2net.scheme.stage_shapes import check_stage_vectors, stage_rows, stages_of
 
 AT_END = 1e-12  # what decimals of a dense output may miss b by
 
@@ -70,21 +71,11 @@ class RungeKutta(Scheme):
         super().__post_init__()
         if self.alpha is not None or self.beta is not None:
             self._take_form()
-        s = len(self.b)
-        if not s:
-            raise InputError("b: a method has at least one stage")
-        if len(self.A) != s:
-            raise InputError(f"A has {len(self.A)} rows but b has {s} weights: one row a stage")
-        for i, row in enumerate(self.A):
-            if len(row) > s:
-                raise InputError(f"A[{i}] has {len(row)} entries but there are {s} stages")
-        object.__setattr__(self, "A", tuple(row + (S.Zero,) * (s - len(row)) for row in self.A))
+        s = stages_of(self.b)
+        object.__setattr__(self, "A", stage_rows(self.A, "A", s))
         if left_out(self.c):
             object.__setattr__(self, "c", _row_sums(self.A))
-        for key, vector in (("c", self.c), ("b_hat", self.b_hat)):
-            if vector is not None and len(vector) != s:
-                raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
-
+        check_stage_vectors(self, s, "c", "b_hat")
         for i, row in enumerate(self.dense or ()):
             if len(row) > s + i:
                 raise InputError(f"dense[{i}] has {len(row)} entries but there are {s + i} stages before it")

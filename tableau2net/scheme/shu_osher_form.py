@@ -9,6 +9,7 @@ from tableau2net.exact.domain import Domain, domain_of
 from tableau2net.exact.elimination import Rows, solved
 from tableau2net.scheme.keys import Matrix
 from tableau2net.scheme.lowering import StepWriter
+from tableau2net.scheme.stage_shapes import filled
 
 Vector = tuple[Expr, ...]
 
@@ -24,12 +25,7 @@ def as_form(alpha: Matrix | None, beta: Matrix | None) -> tuple[Matrix, Matrix]:
             f"alpha has {len(alpha)} rows and beta {len(beta)}: a row for each stage is expected, the first one "
             "too, and one for the new state"
         )
-    for key, rows in (("alpha", alpha), ("beta", beta)):
-        for i, row in enumerate(rows):
-            if len(row) > s:
-                raise InputError(f"{key}[{i}] has {len(row)} entries but there are {s} stages")
-    filled = [tuple(row + (S.Zero,) * (s - len(row)) for row in rows) for rows in (alpha, beta)]
-    return filled[0], filled[1]
+    return filled(alpha, "alpha", s), filled(beta, "beta", s)
 
 
 def strictly_lower(alpha: Matrix) -> bool:

@@ -24,6 +24,7 @@ from tableau2net.scheme.keys import Matrix, Numbers
 from tableau2net.scheme.layout import CellGrid, Label, by_age
 from tableau2net.scheme.lowering import StepWriter, aged
 from tableau2net.scheme.registered import register_scheme_family
+from tableau2net.scheme.stage_shapes import check_stage_vectors, stage_rows, stages_of
 
 Vector = tuple[Expr, ...]
 
@@ -65,23 +66,12 @@ class TwoDerivativeRungeKutta(Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        s = len(self.b)
-        if not s:
-            raise InputError("b: a method has at least one stage")
+        s = stages_of(self.b)
         for key in ("A", "Adot"):
-            rows: Matrix = getattr(self, key)
-            if len(rows) != s:
-                raise InputError(f"{key} has {len(rows)} rows but b has {s} weights: one row a stage")
-            for i, row in enumerate(rows):
-                if len(row) > s:
-                    raise InputError(f"{key}[{i}] has {len(row)} entries but there are {s} stages")
-            object.__setattr__(self, key, tuple(row + (S.Zero,) * (s - len(row)) for row in rows))
+            object.__setattr__(self, key, stage_rows(getattr(self, key), key, s))
         if left_out(self.c):
             object.__setattr__(self, "c", _row_sums(self.A))
-        for key in ("bdot", "c", "b_hat", "bdot_hat"):
-            vector = getattr(self, key)
-            if vector is not None and len(vector) != s:
-                raise InputError(f"{key} has {len(vector)} entries but there are {s} stages")
+        check_stage_vectors(self, s, "bdot", "c", "b_hat", "bdot_hat")
 
     @property
     def stages(self) -> int:

@@ -13,7 +13,7 @@ from tableau2net.codegen import CompileOptions, Options, compile
 from tableau2net.codegen.learnable import learning
 from tableau2net.errors import InputError
 from tableau2net.exact.text import float_of
-from tableau2net.runtime.linear_part import Terms, phi_sum_of_matrix
+from tableau2net.runtime.phi_sums import Terms, phi_sum_of_matrix
 from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.scheme import (
     AdditiveMultistep,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import tableau2net as t2n
 from tableau2net.analysis.order.conditions import order_conditions
 from tableau2net.analysis.order.evidence import Order
-from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.step_reading import Reading
 from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.analysis.report import claims as report_claims
 from tableau2net.analysis.report.findings import orders

@@ -15,7 +15,7 @@ from sympy import Rational, S, Symbol, simplify, sympify
 
 from tableau2net.analysis import check
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.step_reading import Reading
 from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.stochastic.elementary_weights import ElementaryWeights, stochastic_step
 from tableau2net.analysis.stochastic.iterated_integrals import in_variables, mean, shuffled
@@ -135,7 +135,7 @@ def test_diagonal_noise_is_checked_with_two_noises_and_general_noise_has_areas()
 
 @pytest.mark.parametrize("name", ["sriw1", "heun-stratonovich", "implicit-midpoint-stratonovich", "theta-maruyama"])
 def test_weights_are_those_of_the_b_series_reading(name):
-    """The same step read over ℚ[W, H] by `analysis.reading.bseries`: every tree of up to three nodes."""
+    """The same step read over ℚ[W, H] by `analysis.reading.step_reading`: every tree of up to three nodes."""
     scheme = named(name)
     grown = weighted_forest(1, "scalar", 6)
     weights = ElementaryWeights(scheme, 1, grown)

@@ -61,3 +61,10 @@ def test_trees_of_many_nodes_are_counted_without_being_grown():
     grown = Forest()
     assert [grown.count(n) for n in (19, 25)] == [4688676, 2067174645]  # OEIS A000081
     assert len(grown.order) == 1
+
+
+@pytest.mark.parametrize("kinds", [{}, {"linear": {1}}, {"foreign": {1}}, {"linear": {1}, "with_time": True}])
+def test_trees_are_counted_as_they_grow(kinds):
+    kinds = {k: v if v is True else frozenset(v) for k, v in kinds.items()}
+    grown = Forest(colours=2, **kinds)
+    assert [Forest(colours=2, **kinds).count(n) for n in range(1, 7)] == [len(grown.of_order(n)) for n in range(1, 7)]

@@ -13,8 +13,8 @@ from torch import nn
 import tableau2net as t2n
 from tableau2net.codegen import write_source
 from tableau2net.errors import InputError
-from tableau2net.runtime.linear_part import phi_sum
 from tableau2net.runtime.phi_functions import phi_values
+from tableau2net.runtime.phi_sums import phi_sum
 from tableau2net.scheme import ExponentialRosenbrock
 from tableau2net.testing import assert_consistent
 from tableau2net.testing.module import Compared

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sympy import Rational, S, sympify
 
 from tableau2net.analysis.order.conditions import order
-from tableau2net.analysis.reading.bseries import reading
+from tableau2net.analysis.reading.step_reading import reading
 from tableau2net.analysis.reading.trees import forest
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol

@@ -19,7 +19,7 @@ from tableau2net.analysis.order.equality import (
     equality,
     together,
 )
-from tableau2net.analysis.reading.bseries import BSeriesError
+from tableau2net.analysis.reading.step_reading import BSeriesError
 from tableau2net.scheme import GeneralLinear, list_schemes, load
 from tableau2net.step import Combine, Evaluate, Solve, cost, in_place, lower, optimise
 from tests.step import interpret

@@ -21,7 +21,7 @@ from sympy import Expr, expand, factor
 
 from tableau2net.analysis.backward.differential import DifferentialForm, differential_form, moments, quotient
 from tableau2net.analysis.backward.substitution import Series, size, solve, trees_up_to
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain, Element, domain_of

@@ -26,7 +26,7 @@ from tableau2net.analysis.generate.shapes import (
 )
 from tableau2net.analysis.generate.solve import BeyondSolvingError, SymbolicSolution, solve
 from tableau2net.analysis.order.conditions import order_conditions
-from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.step_reading import Reading
 from tableau2net.analysis.reading.trees import forest
 from tableau2net.analysis.region.line import compare
 from tableau2net.analysis.region.regions import ZERO_STABLE

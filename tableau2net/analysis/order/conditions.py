@@ -14,9 +14,9 @@ from tableau2net.analysis.order.by_assumptions import proved_by_simplifying
 from tableau2net.analysis.order.by_spans import proved_by_spans
 from tableau2net.analysis.order.evidence import Order, Residual, kind_of
 from tableau2net.analysis.order.exponential_order import missed_by_steps
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
-from tableau2net.analysis.reading.bseries import reading as shared
 from tableau2net.analysis.reading.linear import stability_function
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import reading as shared
 from tableau2net.analysis.reading.trees import Forest, forest, forest_of
 from tableau2net.analysis.space.moments import space_order
 from tableau2net.errors import InputError

@@ -24,7 +24,7 @@ from typing import Any
 from sympy import Expr, Rational, S
 
 from tableau2net.analysis.order.conditions import nodes_are_row_sums, order_conditions
-from tableau2net.analysis.reading.bseries import Reading
+from tableau2net.analysis.reading.step_reading import Reading
 from tableau2net.analysis.reading.trees import Forest, forest
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain

@@ -16,7 +16,7 @@ from typing import Any
 
 from sympy import S
 
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import Forest, bracket, forest_of
 from tableau2net.exact.domain import Element, domain_of
 from tableau2net.step import Assignment, Call, Combine, Evaluate, Input, Step, rename

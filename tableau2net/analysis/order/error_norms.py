@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Float, Rational, S
 
 from tableau2net.analysis.budget import TooMuch
-from tableau2net.analysis.reading.bseries import reading
+from tableau2net.analysis.reading.step_reading import reading
 from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.exact.domain import Domain, Element, domain_of
 from tableau2net.step import Step

@@ -39,6 +39,11 @@ def json_of(value: Any) -> Any:
     return exact_json(value) if isinstance(value, Expr) else value
 
 
+def where_there(json: Callable[[Any], Any] = json_of) -> Callable[[Any], Any]:
+    """The JSON of a finding whose key is not there where its value is None."""
+    return lambda value: ABSENT if value is None else json(value)
+
+
 @dataclass(frozen=True)
 class Findings:
     """What is known of a table: the value of each finding by its key, and the evidence that several of them read.

@@ -7,7 +7,7 @@ from itertools import chain
 
 from sympy import Expr, Float, Poly, Rational, S
 
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.analysis.search.exchanges import Change, TableRows
 from tableau2net.analysis.space.moments import moments

@@ -8,7 +8,7 @@ from sympy import Expr, Poly, Rational, Symbol, fraction, real_roots, sqrt, toge
 
 from tableau2net.analysis.order.conditions import conditions
 from tableau2net.analysis.order.evidence import Order, Residual
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.analysis.search.spelling import near
 from tableau2net.analysis.space.moments import SpaceOrder, space_order

@@ -15,7 +15,7 @@ from typing import Any
 from sympy import Expr, expand
 
 from tableau2net.analysis.budget import budget
-from tableau2net.analysis.reading.bseries import BSeriesError
+from tableau2net.analysis.reading.step_reading import BSeriesError
 from tableau2net.analysis.search.anew import weights_anew
 from tableau2net.analysis.search.exchanges import Change, TableRows, changed, exchanges, pairs_of_rows
 from tableau2net.analysis.search.openings import evidence, values

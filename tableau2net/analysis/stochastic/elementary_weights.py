@@ -1,7 +1,7 @@
 """The weights that a step has at coloured trees, as polynomials in its random variables.
 
-Tree by tree as in `analysis.reading.bseries`, but only what the new state asks for: a noise enters with √h, so that a
-tree of five nodes of noises stands beside one of two of the drift, and most weights of stages are never needed.
+Tree by tree as in `analysis.reading.step_reading`, but only what the new state asks for: a noise enters with √h, so
+that a tree of five nodes of noises stands beside one of two of the drift, and most weights of stages are never needed.
 """
 
 from __future__ import annotations

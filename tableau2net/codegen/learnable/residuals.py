@@ -9,7 +9,7 @@ import sympy
 from sympy import Expr, Matrix, Poly, Rational
 from sympy.polys.matrices import DomainMatrix
 
-from tableau2net.analysis.reading.bseries import BSeriesError, Reading
+from tableau2net.analysis.reading.step_reading import BSeriesError, Reading
 from tableau2net.analysis.reading.trees import forest_of
 from tableau2net.errors import InputError
 from tableau2net.exact.domain import Domain

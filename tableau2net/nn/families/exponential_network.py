@@ -20,7 +20,7 @@ from tableau2net.nn.fields.fourier import Diffusion
 from tableau2net.nn.fields.linear_parts import phi_total
 from tableau2net.nn.fields.normalisation import Norm
 from tableau2net.nn.skeleton.stack import Stack, like_resnet
-from tableau2net.runtime.linear_part import Terms
+from tableau2net.runtime.phi_sums import Terms
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import lower
 

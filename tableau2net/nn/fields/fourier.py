@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.nn.fields.linear_parts import phi_total
-from tableau2net.runtime.linear_part import Terms
+from tableau2net.runtime.phi_sums import Terms
 
 
 class Diffusion(nn.Module):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
-from tableau2net.runtime.linear_part import MOST_VECTORS, NOT_LINEAR, Terms, krylov_phi_sum, phi_sum_of_matrix, probed
 from tableau2net.runtime.phi_functions import phi_values
+from tableau2net.runtime.phi_sums import MOST_VECTORS, NOT_LINEAR, Terms, krylov_phi_sum, phi_sum_of_matrix, probed
 
 KEPT = 64  # sums of one field that are kept
 

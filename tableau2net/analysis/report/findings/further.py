@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tableau2net.analysis.order.conditions import order
-from tableau2net.analysis.report.finding import ABSENT, Finding, Json, Words, json_of
+from tableau2net.analysis.report.finding import Finding, Json, Words, json_of, where_there
 from tableau2net.analysis.series.conjugacy import (
     Reached,
     conjugate_symplectic_order,
@@ -35,14 +35,14 @@ def further(asked: bool) -> tuple[Finding, ...]:
             "internal amplification",
             _internal,
             words=_amplified,
-            json=lambda found: ABSENT if found is None else _amplified_json(found),
+            json=where_there(_amplified_json),
         ),
         row(
             "step_control",
             "step control at rest",
             step_control,
             words=_resting,
-            json=lambda found: ABSENT if found is None else _control_json(found),
+            json=where_there(_control_json),
         ),
         *(
             row(
@@ -50,7 +50,7 @@ def further(asked: bool) -> tuple[Finding, ...]:
                 name,
                 partial(_reached, find),
                 words=str,
-                json=lambda found: ABSENT if found is None else _far(found),
+                json=where_there(_far),
             )
             for key, name, find in (
                 ("effective_order", "effective order", effective_order),
@@ -73,8 +73,8 @@ def _reached(find: Callable[[Scheme, int], Reached], scheme: Scheme) -> Reached 
         return None
 
 
-def _far(found: Reached | None) -> Json | object:
-    return ABSENT if found is None else {"order": found.order, "complete": found.complete}
+def _far(found: Reached) -> Json:
+    return {"order": found.order, "complete": found.complete}
 
 
 def _internal(scheme: Scheme) -> Amplification | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sympy import Expr
 
 from tableau2net.analysis.order.exponential_order import exponential_stiff_order
-from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, json_of
+from tableau2net.analysis.report.finding import Finding, Findings, json_of, where_there
 from tableau2net.analysis.report.pieces import Fact, yes
 from tableau2net.analysis.stability.exponential_growth import damps, exponential_function
 from tableau2net.scheme import ExponentialMultistep, ExponentialRungeKutta, Scheme
@@ -39,9 +38,7 @@ def _told_failing(failing: tuple[str, ...] | None, found: Findings) -> Iterator[
         yield Fact(f"stiff order {found['stiff_order'] + 1} needs", (words,), detail=True)
 
 
-def _present(value: Any) -> Any:
-    """None has no key: the JSON of other schemes says nothing of it."""
-    return ABSENT if value is None else list(value) if isinstance(value, tuple) else json_of(value)
+_present = where_there(lambda value: list(value) if isinstance(value, tuple) else json_of(value))
 
 
 def _function(function: Expr | None, found: Findings) -> Iterator[Fact]:

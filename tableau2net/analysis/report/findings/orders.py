@@ -21,7 +21,7 @@ from tableau2net.analysis.order.independent import independent_order
 from tableau2net.analysis.order.optimal_control import Control, control_order
 from tableau2net.analysis.order.pairs import useless_estimate
 from tableau2net.analysis.reading.trees import bracket
-from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json
+from tableau2net.analysis.report.finding import Finding, Findings, Json, where_there
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal
 from tableau2net.analysis.series.exact_integrals import continuous_order
 from tableau2net.analysis.stability.verdicts import effective_step
@@ -234,7 +234,7 @@ ORDER = (
         "dense_order",
         "dense output order",
         dense_order,
-        json=lambda value: ABSENT if value is None else value,
+        json=where_there(),
         claimed=_claimed_dense,
         reach=lambda *_: "decimal",
     ),
@@ -260,7 +260,7 @@ ORDER = (
         "order for y'' = f(t, y)",
         nystrom_order,
         tell=_nystrom_fact,
-        json=lambda order: ABSENT if order is None else order,
+        json=where_there(),
         after="order",
     ),
     Finding("stage_order", "stage order", stage_order),

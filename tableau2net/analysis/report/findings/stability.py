@@ -9,7 +9,7 @@ from typing import Any
 from sympy import Expr, Rational, oo
 
 from tableau2net.analysis.region.regions import Region, region_text, zero_stable_region
-from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, json_of, silent
+from tableau2net.analysis.report.finding import ABSENT, Finding, Findings, Json, silent, where_there
 from tableau2net.analysis.report.pieces import Fact, Piece, decimal, number
 from tableau2net.analysis.ssp.additive import additive_ssp
 from tableau2net.analysis.ssp.coefficient import ssp, ssp_coefficient
@@ -158,14 +158,14 @@ PHASE = (
         "periodicity",
         periodicity,
         tell=_periodicity,
-        json=lambda end: ABSENT if end is None else json_of(end),
+        json=where_there(),
     ),
     Finding(
         "phase.p_stable",
         "P-stable",
         lambda scheme: None if (end := periodicity(scheme)) is None else bool(end == oo),
         tell=silent,
-        json=lambda holds: ABSENT if holds is None else holds,
+        json=where_there(),
     ),
 )
 VERDICTS = (_decided("a_stable", "A-stable"), _decided("l_stable", "L-stable"), _decided("i_stable", "I-stable"))
