@@ -20,7 +20,7 @@ SHOWN = 60  # characters of a refused text that its message quotes
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")  # a letter, then letters, digits and underscores
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\Z")
-_TAKEN = re.compile(r"h|t|y|f|sqrt|cos|sin|pi|rootof|CRootOf|z\d*|zeta")  # they mean something else
+_TAKEN = re.compile(r"h|t|y|f|sqrt|z\d*|zeta")  # what coefficients, steps and stability functions call by these
 
 
 def check_name(name: object, key: str = "name") -> None:

@@ -91,7 +91,8 @@ def test_a_printed_table_is_what_the_exact_one_is(name):
 @pytest.mark.parametrize("start", range(8))
 def test_every_eighth_scheme_of_the_library_printed(start):
     for name in list_schemes()[start * 3 :: 24]:
-        checked(name)
+        if all(c.is_number for c in load(name).at_defaults().coefficients.values()):  # functions of hL are not printed
+            checked(name)
 
 
 def test_gauss_of_six_stages_has_stage_order_six():

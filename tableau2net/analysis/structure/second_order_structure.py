@@ -32,10 +32,23 @@ def symplectic_nystrom(scheme: RungeKuttaNystrom) -> bool | None:
     return not any(b[i] * (b_bar[j] - a[i][j]) - b[j] * (b_bar[i] - a[j][i]) for i, j in product(stages, repeat=2))
 
 
-def symmetric_nystrom(scheme: RungeKuttaNystrom) -> bool | None:
+def symmetric_nystrom(scheme: RungeKuttaNystrom) -> bool:
     """Whether a method is its own adjoint, whatever the order and number of its stages: both give the same for every
-    f. None where decimals were printed, to which equal stages are not told apart."""
+    f; where decimals were printed, as far as those go with the stages in their printed order."""
     point = scheme.at_defaults()
-    if point.digits is not None:
-        return None
+    if point.digits is not None and _mirrored(point, Balls(point.digits)):
+        return True
     return changed(prune(lower(point)), prune(lower(point.reflected()))) is None
+
+
+def _mirrored(method: RungeKuttaNystrom, numbers: Balls) -> bool:
+    """Whether no coefficient is surely another than that of the adjoint (see `RungeKuttaNystrom.reflected`)."""
+    row, one = (lambda xs: [numbers.convert(x) for x in xs]), numbers.one
+    b, b_bar, c = row(method.b), row(method.b_bar), row(method.c)
+    A_bar, A = [row(xs) for xs in method.A_bar], [row(xs) for xs in method.A or ()]
+    s = range(len(b))
+    apart = [x for i in s for x in (b[i] - b[-1 - i], c[i] + c[-1 - i] - one, b_bar[i] + b_bar[-1 - i] - b[-1 - i])]
+    for i, j in product(s, repeat=2):
+        apart.append(A_bar[i][j] - A_bar[-1 - i][-1 - j] + b_bar[-1 - j] - (one - c[-1 - i]) * b[-1 - j])
+        apart += [A[i][j] + A[-1 - i][-1 - j] - b[-1 - j]] if A else []
+    return not any(apart)
