@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
+from sympy import Expr
+
 from tableau2net.analysis.order.equality import changed
-from tableau2net.exact.balls import Balls
+from tableau2net.exact.balls import Ball, Balls
 from tableau2net.scheme import RungeKuttaNystrom
 from tableau2net.step import lower
 from tableau2net.step.forms import linear_form
@@ -43,7 +46,11 @@ def symmetric_nystrom(scheme: RungeKuttaNystrom) -> bool:
 
 def _mirrored(method: RungeKuttaNystrom, numbers: Balls) -> bool:
     """Whether no coefficient is surely another than that of the adjoint (see `RungeKuttaNystrom.reflected`)."""
-    row, one = (lambda xs: [numbers.convert(x) for x in xs]), numbers.one
+    one = numbers.one
+
+    def row(xs: Iterable[Expr]) -> list[Ball]:
+        return [numbers.convert(x) for x in xs]
+
     b, b_bar, c = row(method.b), row(method.b_bar), row(method.c)
     A_bar, A = [row(xs) for xs in method.A_bar], [row(xs) for xs in method.A or ()]
     s = range(len(b))
