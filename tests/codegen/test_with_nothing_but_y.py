@@ -10,7 +10,7 @@ from tableau2net.codegen import compile
 from tableau2net.errors import InputError
 from tableau2net.scheme import load
 from tableau2net.step import lower
-from tableau2net.testing.module import SmoothField
+from tableau2net.testing.module import LinearField, SmoothField
 from tests.schemes import listed_with_code
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -30,7 +30,9 @@ def taken(name: str, options: dict[str, Any]) -> bool:
     except InputError:
         return False
     steps = cls.lookback + 2
-    fields = [[SmoothField(10 * n + i, False) for i, _ in enumerate(cls.field_names)] for n in range(steps)]
+    linear = {f"f_{part + 1}" for part in lower(load(name)).operators("linear")}
+    kinds = [LinearField if field in linear else SmoothField for field in cls.field_names]
+    fields = [[kind(10 * n + i, False) for i, kind in enumerate(kinds)] for n in range(steps)]
     each = [own if len(own) > 1 else own[0] for own in fields]
     shared = options["step_weights"] == "shared"
     block = (cls(each[0], steps, h=0.05) if shared else cls(each, h=0.05)).double()
