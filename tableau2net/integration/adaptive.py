@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from tableau2net.integration.control import Controller, Tolerance, first_step
 from tableau2net.integration.one_step import OneStep
@@ -10,6 +11,17 @@ from tableau2net.integration.output import Outputs
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
 from tableau2net.runtime.stage_solve import ConvergenceError
+
+ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
+
+
+@dataclass(frozen=True)
+class StepBounds:
+    """What steps may be. first: the first one's size, None for one found here. largest: of any. tried: how many."""
+
+    first: float | None
+    largest: float
+    tried: int
 
 
 def adaptive(
@@ -19,8 +31,7 @@ def adaptive(
     t1: float,
     outputs: Outputs | None,
     tolerance: Tolerance,
-    max_steps: int,
-    first: float | None,
+    sizes: StepBounds,
 ) -> tuple[States, list[float], int]:
     """The states at t1, or at the end of the step in which an event ended it all, where steps ended, and how many were
     rejected. Raises IntegrationError where it gets stuck.
@@ -28,10 +39,12 @@ def adaptive(
     Step sizes are numbers, not part of any gradient: that of the solution is through the steps as they were taken."""
     order = stepper.error_order
     states, t, forward = system.states, t0, t1 > t0
-    h = first_step(system, tolerance, t0, t1, states, order) if first is None else math.copysign(first, t1 - t0)
+    h = first_step(system, tolerance, t0, t1, states, order) if sizes.first is None else sizes.first
     control, grid, rejected, why = Controller(order), [t0], 0, ""
-    for _ in range(max_steps):
-        last = abs(t + 1.01 * h - t0) >= abs(t1 - t0)
+    for _ in range(sizes.tried):
+        h = math.copysign(min(abs(h), sizes.largest), t1 - t0)
+        further = 1.01 if abs(h) < sizes.largest else ROUNDED  # that no tiny step is left
+        last = abs(t + further * h - t0) >= abs(t1 - t0)
         if last:
             h = t1 - t
         if abs(h) < 16 * math.ulp(t):
@@ -59,5 +72,5 @@ def adaptive(
             return states, grid, rejected
         h *= control.accepted(size)
     raise IntegrationError(
-        f"max_steps = {max_steps} were tried, to t = {t:.6g}: give more, or a larger tolerance; is the problem stiff?"
+        f"max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance; is the problem stiff?"
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
-from tableau2net.integration.adaptive import adaptive
+from tableau2net.integration.adaptive import StepBounds, adaptive
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
@@ -52,6 +52,7 @@ def integrate(
     event: Event | Callable[..., Any] | Sequence[Event | Callable[..., Any]] | None = None,
     start: Scheme | str | None = None,
     first_step: float | None = None,
+    max_step: float | None = None,
     max_steps: int = MAX_STEPS,
     norm: NormName = "rms",
     solver: str = "auto",
@@ -66,7 +67,8 @@ def integrate(
     rtol, atol: as large steps as keep the root mean square of error/(atol + rtol·|y|) below 1, by the scheme's embedded
         method, or without one by step doubling; what is left out of the two is taken the same. norm="batch" takes the
         mean over each entry of the first dimension by itself, and the largest of these. first_step: the first step's
-        size; max_steps: how many may be tried. atol may be one for each entry of y, or one for each of several states.
+        size; max_step: the largest that any may have; max_steps: how many may be tried. atol may be one for each entry
+        of y, or one for each of several states.
 
     y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
         scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y' gives both back.
@@ -113,8 +115,13 @@ def integrate(
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             system.solve_by(_solver(solver, tolerance, wanted))
-            found = problem.controlled(wanted, max_steps, first_step)
+            sizes = _sizes(first_step, max_step, max_steps)
+            found = problem.controlled(wanted, sizes)
         else:
+            if max_step is not None:
+                raise InputError(
+                    "max_step: of steps that a tolerance chooses; with steps= or grid= their sizes are given"
+                )
             uniform, ends = _grid(steps, grid, t0, t1)
             system.solve_by(_solver(solver, tolerance, None))
             found = problem.on_grid(uniform, ends)
@@ -143,17 +150,12 @@ class _Problem:
     outputs: Outputs
     start: Scheme | str | None
 
-    def controlled(self, tolerance: Tolerance, max_steps: int, first: float | None) -> _Found:
+    def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
         if not one_step(self.scheme):
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
         if (why := mistaken_pair(self.scheme)) is not None:
             raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
-        first = None if first is None else _time(first, "first_step")
-        if first is not None and not first > 0:
-            raise InputError(f"first_step = {first}: a positive size, whichever way t goes")
-        if (max_steps := _count(max_steps, "max_steps")) < 1:
-            raise InputError(f"max_steps = {max_steps}: at least one")
         output = self.outputs.pending
         if lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
             stepper: OneStep = Doubled(self.scheme, self.system)
@@ -161,9 +163,7 @@ class _Problem:
             stepper = OneStep(self.scheme, self.system, controlled=True, output=output)
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
-        states, ends, rejected = adaptive(
-            stepper, self.system, self.t0, self.t1, self.outputs, tolerance, max_steps, first
-        )
+        states, ends, rejected = adaptive(stepper, self.system, self.t0, self.t1, self.outputs, tolerance, sizes)
         return _Found(states, self.outputs.cut(tuple(ends)), rejected)
 
     def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
@@ -217,6 +217,19 @@ def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tu
         raise InputError(f"steps = {steps}: at least one step is taken, and at most {MOST} in one go")
     h = (t1 - t0) / steps
     return h, (*(t0 + n * h for n in range(steps)), t1)
+
+
+def _sizes(first: Any, largest: Any, tried: Any) -> StepBounds:
+    """What the steps may be."""
+    given = {
+        key: _time(value, key) for key, value in (("first_step", first), ("max_step", largest)) if value is not None
+    }
+    for key, size in given.items():
+        if not size > 0:
+            raise InputError(f"{key} = {size}: a positive size, whichever way t goes")
+    if (tried := _count(tried, "max_steps")) < 1:
+        raise InputError(f"max_steps = {tried}: at least one")
+    return StepBounds(given.get("first_step"), given.get("max_step", math.inf), tried)
 
 
 def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolver:

@@ -161,6 +161,20 @@ def test_float32_and_what_it_cannot():
         integrate("bogacki-shampine-32", growing, torch.ones(3), 0, 2, rtol=1e-9)
 
 
+@pytest.mark.parametrize("end", [1.0, -3.0])
+@pytest.mark.parametrize("parts", [10, 9.995, 7.3])
+def test_no_step_is_larger_than_max_step(end, parts):
+    """Nor is a tiny one left over where rounding puts the end behind the last."""
+    largest = abs(end) / parts
+    found = integrate("rk4", growing, [1.0], 0, end, rtol=1e-2, max_step=largest, first_step=5, full=True)
+    sizes = np.abs(np.diff(found.grid))
+    assert sizes.max() <= largest * (1 + 1e-8)
+    assert len(sizes) == math.ceil(parts)
+    free = integrate("rk4", growing, [1.0], 0, end, rtol=1e-2, full=True)
+    assert free.steps < found.steps
+    assert free.grid == integrate("rk4", growing, [1.0], 0, end, rtol=1e-2, max_step=10, full=True).grid
+
+
 BAD = [
     ({"rtol": -1.0}, t2n.InputError, "not negative"),
     ({"rtol": 0.0}, t2n.InputError, "give one of them"),
