@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import CODE
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # of other packages without types, and of modules that a page says one writes
 FLAGS = ["--strict", "--config-file=", "--follow-imports=silent", "--disable-error-code=import-untyped"]
 
@@ -20,22 +21,12 @@ def told(*files):
     return done.stdout
 
 
-def code_of(page):
-    """The blocks of a page, which go on from each other, at the lines at which they stand."""
-    text, lines = page.read_text(), []
-    for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
-        lines += [""] * (text[: block.start(1)].count("\n") - len(lines)) + block[1].splitlines()
-    return "\n".join(lines) + "\n"
-
-
 @pytest.mark.slow
 def test_what_the_pages_show_is_typed(tmp_path):
     written = []
-    for page in PAGES:
-        if (code := code_of(page)).strip():
-            written.append(tmp_path / f"{page.stem.lower().replace('-', '_')}_page.py")
-            written[-1].write_text(code)
-    assert len(written) >= 9
+    for name, code in CODE.items():
+        written.append(tmp_path / f"{re.sub('[^a-z]', '_', name.lower())}_page.py")
+        written[-1].write_text(code)
     assert told(*written) == f"Success: no issues found in {len(written)} source files\n"
 
 

@@ -32,12 +32,6 @@ def test_energies_and_an_effective_order(capsys):
     assert min(energies["rk4"], energies["implicit-midpoint"]) > 1e-6
 
 
-def test_the_page_prints_what_it_says(capsys):
-    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
-    exec(code, {})
-    assert capsys.readouterr().out.splitlines() == re.findall(r"# → (.*)", code)
-
-
 @pytest.mark.parametrize(("name", "told"), ROWS)
 def test_the_table_of_other_coordinates(name, told):
     assert len(ROWS) == 6

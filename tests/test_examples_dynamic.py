@@ -30,25 +30,3 @@ def test_the_example_refines_and_says_what_came_of_it(capsys):
     ]
     assert found[0][3] == found[0][4]  # the same θ(t)
     assert abs(2 * float(found[0][5]) - float(found[1][5])) <= 0.2  # intervals of half the length
-
-
-def blocks(page):
-    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
-
-
-def test_the_page_is_true(capsys):
-    names = {}
-    found = blocks("dynamic-blocks.md")
-    assert len(found) == 7
-    for block in found:
-        exec(compile(block, "docs/dynamic-blocks.md", "exec"), names)
-    assert "12 → 24 steps, " in capsys.readouterr().out
-
-
-def test_the_page_on_training_is_true(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    found = blocks("training.md")
-    assert found
-    for block in found:
-        exec(compile(block, "docs/training.md", "exec"), names)

@@ -1,8 +1,6 @@
 """The scripts about networks run, on tiny data, and say what their reader came for."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -223,23 +221,6 @@ def test_summary(capsys):
 def test_columns_of_a_fractal_are_those_that_there_are():
     with pytest.raises(t2n.InputError, match="from 0 to 2"):
         t2n.create_model("fractalnet8", widths=(4, 8)).column(3)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        "networks",
-        "rosenbrock",
-        *(pytest.param(page, marks=pytest.mark.slow) for page in ("convert", "control", "restoration")),
-    ],
-)
-def test_the_pages_are_true(page):
-    """Their code runs and prints what they say."""
-    code = "\n".join(re.findall(r"```python\n(.*?)```", (FOLDER.parent / f"docs/{page}.md").read_text(), re.DOTALL))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    if promised := re.findall(r"# → (.*)", code):
-        assert done.stdout.splitlines() == promised
 
 
 def test_the_table_of_networks_names_every_family_and_its_counts():

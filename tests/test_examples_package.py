@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -99,17 +98,6 @@ def test_without_the_package_its_names_are_none(tmp_path):
     done = run(tmp_path, "-m", "tableau2net", "show", "ssprk33-shu-osher")
     assert done.returncode == 2
     assert "no scheme or stencil is called 'ssprk33-shu-osher'" in done.stderr
-
-
-@pytest.mark.slow
-def test_the_page_is_true(tmp_path):
-    """Each code block of docs/extending.md, one after the other; what is printed stands behind the arrows."""
-    page = "".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL))
-    done = run(
-        tmp_path, "-c", page + "\nassert t2n.create_model('plain20')(torch.zeros(1, 3, 32, 32)).shape == (1, 10)\n"
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == re.findall(r"# → (.*)", page)
 
 
 @pytest.mark.slow

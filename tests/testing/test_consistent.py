@@ -176,21 +176,6 @@ def test_a_researchers_project_tests_its_own_folder(tmp_path):
     assert "three-stage: claims order = 3, but it is 1" in done.stdout
 
 
-@pytest.mark.slow
-def test_the_page_is_true():
-    """docs/testing.md: its code runs and prints what it says."""
-    page = (ROOT / "docs" / "testing.md").read_text()
-    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert examples
-    code = "\n".join(examples)
-    unhurried = "import hypothesis\nhypothesis.settings.register_profile('slow', deadline=None)\n"
-    unhurried += "hypothesis.settings.load_profile('slow')\n"  # on a machine that others use too
-    done = subprocess.run(
-        [sys.executable, "-c", unhurried + code], capture_output=True, text=True, check=True, cwd=EXAMPLE
-    )
-    assert done.stdout.splitlines() == re.findall(r"# → (.*)", code)
-
-
 def test_importing_it_needs_hypothesis_and_not_torch():
     code = "import sys, tableau2net.testing; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
