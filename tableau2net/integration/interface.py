@@ -57,6 +57,7 @@ def integrate(
     norm: NormName = "rms",
     solver: str = "auto",
     tolerance: float | None = None,
+    backward: str = "store",
     full: bool = False,
 ) -> Any:
     """The solution of y' = f(t, y), y(t0) = y0, at t1 or at the times `at`, by any scheme with a step.
@@ -87,6 +88,8 @@ def integrate(
         of up to 256 numbers, without a matrix above (up to 1024, until that takes long); "resolvent": a linear f has a
         method ``resolvent(known, c)``, the y with y = known + c·f(y); the others see `compile`. By
         default stages take a hundredth of what rtol and atol allow, and with given steps are solved nearly to rounding.
+    backward: "store" keeps what autograd keeps; "checkpoint" the states at the ends of steps (of implicit ones, and of
+        schemes with a history, what f is evaluated at), and takes the steps again: the same gradient, to the bit.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
     Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants. Those by t0,
@@ -100,7 +103,16 @@ def integrate(
     scheme = scheme.at_defaults() if scheme.parameters else scheme
     moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")
-    system = moving.begun(system_of(scheme, f, y0), t0, order(scheme))
+    system = system_of(scheme, f, y0)
+    if backward == "checkpoint":
+        if not system.step.plain:
+            raise InputError(
+                f"backward='checkpoint': {scheme.name} takes more than values of f; write backward='store'"
+            )
+        system.take_again()
+    elif backward != "store":
+        raise InputError(f"backward = {backward!r}: write 'store' or 'checkpoint'")
+    system = moving.begun(system, t0, order(scheme))
     if not isinstance(full, bool):
         raise InputError(f"full = {full!r}: True or False")
     given = [

@@ -154,7 +154,7 @@ class StageSolver:
         state = layout.split(point)[0]
         for field, t in zip(fields, times, strict=True):
             if field not in self.jacobians:
-                self.jacobians[field] = jacobian(field, t, state)
+                self.jacobians[field] = jacobian(field.within, t, state)
 
     def guessed(self, plain: Tensor, of: Sequence[int], times: Sequence[float], count: int) -> Tensor:
         """At each time the polynomial through the nearest of the last stages; as given, where they are too far."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from sympy import Expr, Rational
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages
 from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.integration.system import CountedField, States, System
+from tableau2net.runtime.checkpointed import taken_again
 from tableau2net.scheme import RungeKutta, RungeKuttaNystrom, Scheme
 from tableau2net.step import lower
 
@@ -68,7 +70,9 @@ class OneStep:
         self._step, self._fields = made.step, called(made, system)
         self._plain = not reveal
         self._count, self._errors = len(system.states), len(errors)
-        self._velocity = lower(scheme).velocity is not None
+        program = lower(scheme)
+        self._velocity = program.velocity is not None
+        self._again = program.explicit and program.plain and all(field.again for field in self._fields)
 
     def _interpolant(self) -> Dense | None:
         """The tableau's, where it is nearly as good as its steps."""
@@ -107,9 +111,23 @@ class OneStep:
         """What the generated step gives."""
         if self._velocity:
             y, v = states
-            return self._scaled(self._step(*self._fields, h, t, y, v * h), h)
-        out = self._step(*self._fields, h, t, *states)
+            return self._scaled(self._once(h, t, y, v * h), h)
+        out = self._once(h, t, *states)
         return out if isinstance(out, tuple) else (out,)
+
+    def _once(self, h: float, t: float, *states: Tensor) -> Any:
+        """The generated step; where its arguments alone are kept, with the slope that it may begin with among them."""
+        if not self._again or not torch.is_grad_enabled():
+            return self._step(*self._fields, h, t, *states)
+        functions = [field.function for field in self._fields]
+        slope = self._fields[0].known(t, states[0])
+
+        def step(*given: Any) -> Any:
+            slope, *states = given[len(functions) :]
+            first = _Begun(self._fields[0], t, states[0], slope)
+            return self._step(first, *(field.within for field in self._fields[1:]), h, t, *states)
+
+        return taken_again(step, *functions, slope, *states)
 
     def _scaled(self, out: tuple[Tensor, ...], h: float) -> tuple[Tensor, ...]:
         """What a step for y'' = f gives, with y' in the place of h·y'. Where y alone is estimated, so is h·y', as 0."""
@@ -177,6 +195,18 @@ class OneStep:
     def error_order(self) -> int:
         """q + 1 for an error estimate of O(h^(q + 1))."""
         return min(self.order, order_conditions(self.scheme, embedded=True).order) + 1
+
+
+class _Begun:
+    """A field within a step that is taken again, with its slope at the beginning where that was known."""
+
+    def __init__(self, field: CountedField, t: float, y: Tensor, slope: Tensor | None) -> None:
+        self.field, self.t, self.y, self.slope = field, t, y, slope
+
+    def __call__(self, t: float, *states: Tensor) -> Tensor:
+        if self.slope is not None and states[0] is self.y and t == self.t:
+            return self.slope
+        return self.field.within(t, *states)
 
 
 def _scaled(dense: Dense) -> list[list[int]]:

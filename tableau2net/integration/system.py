@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.runtime.checkpointed import taken_again
 from tableau2net.runtime.phi_sums import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
 from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
@@ -27,13 +28,14 @@ class CountedField:
     """A plain function f(t, y) as a field: every call is counted, and what comes back is checked.
 
     The slope at one state may be known beforehand (the last stage of the step before, the first of a rejected one).
-    solver: what implicit stages that begin with this field are handed to."""
+    solver: what implicit stages that begin with this field are handed to.
+    again: whether what an evaluation keeps for its gradient is its arguments alone; it is made again then."""
 
-    __slots__ = ("_at", "_first", "_reused", "_slope", "_time", "evaluations", "function", "solver")
+    __slots__ = ("_at", "_first", "_reused", "_slope", "_time", "again", "evaluations", "function", "solver")
 
     def __init__(self, function: Callable[..., Tensor], solver: Any = None) -> None:
         self.function, self.solver = function, solver
-        self.evaluations = 0
+        self.evaluations, self.again = 0, False
         self._time = math.nan
         self._at: Tensor | None = None
         self._slope: Tensor | None = None
@@ -43,17 +45,33 @@ class CountedField:
     def __call__(self, t: float, y: Tensor) -> Tensor:
         if y is self._at and t == self._time:
             return self._slope  # type: ignore[return-value]
-        return self._evaluated(y, t, y)
+        return self._evaluated(y, self._called(), t, y)
 
-    def _evaluated(self, like: Tensor, t: float, *states: Tensor) -> Tensor:
+    def known(self, t: float, y: Tensor) -> Tensor | None:
+        """f(t, y), where it is known beforehand."""
+        return self._slope if y is self._at and t == self._time else None
+
+    def within(self, t: float, *states: Tensor) -> Tensor:
+        """f in what is taken again as a whole, or whose gradient nobody asks for."""
+        return self._evaluated(self._like(states), self.function, t, *states)
+
+    def _like(self, states: States) -> Tensor:
+        return states[0]
+
+    def _called(self) -> Callable[..., Tensor]:
+        if self.again and self.evaluations and torch.is_grad_enabled():
+            return partial(taken_again, _called, self.function)
+        return self.function
+
+    def _evaluated(self, like: Tensor, function: Callable[..., Tensor], t: float, *states: Tensor) -> Tensor:
         """f(t, states), a tensor of its own like `like`."""
         if self.evaluations and len(states) == 1 and not states[0].is_inference():  # `slope_of`, without loops
             version = states[0]._version
-            slope = self.function(t, *states)
+            slope = function(t, *states)
             if states[0]._version != version:
                 raise InputError(f"f {CHANGES}")
         else:
-            slope = slope_of(self.function, t, states, thorough=not self.evaluations)
+            slope = slope_of(function, t, states, thorough=not self.evaluations)
         self.evaluations += 1
         if not isinstance(slope, Tensor) or slope.shape != like.shape or slope.dtype != like.dtype or slope.is_sparse:
             raise _unlike(slope, like)
@@ -87,7 +105,14 @@ class PartField(CountedField):
         self.like = like
 
     def __call__(self, t: float, *states: Tensor) -> Tensor:
-        return self._evaluated(self.like, t, *states)
+        return self._evaluated(self.like, self._called(), t, *states)
+
+    def _like(self, states: States) -> Tensor:
+        return self.like
+
+
+def _called(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    return function(*arguments)
 
 
 class LinearPart:
@@ -213,6 +238,11 @@ class System:
     def evaluations(self) -> int:
         """How often fields were evaluated."""
         return sum(field.evaluations for field in self.fields)
+
+    def take_again(self) -> None:
+        """Keep the arguments of evaluations alone for gradients."""
+        for field in self.fields:
+            field.again = True
 
     def at(self, states: States) -> System:
         """The same from other states."""

@@ -32,12 +32,17 @@ def checkpointed(step: Callable[..., Any], *arguments: Any) -> Any:
             return step(*again)
         return checkpoint(step, *arguments, use_reentrant=False)
 
+    return taken_again(partial(untouched, step), *arguments)
+
+
+def taken_again(step: Callable[..., Any], *arguments: Any) -> Any:
+    """The same without a look at what the step does to its arguments, and not for torch.compile."""
     before = Before(arguments)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _AsBefore(arguments, before)
 
-    new = checkpoint(partial(untouched, step), *arguments, use_reentrant=False, context_fn=contexts)
+    new = checkpoint(step, *arguments, use_reentrant=False, context_fn=contexts)
     before.changed()
     return new
 
