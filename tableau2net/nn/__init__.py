@@ -25,6 +25,12 @@ from tableau2net.nn.learnt.coefficients import (
 from tableau2net.nn.overview import summary
 from tableau2net.nn.refinement import refine
 from tableau2net.nn.registry import create_model, list_models, model_name
+from tableau2net.nn.sequences.gru_field import GRUField
+from tableau2net.nn.sequences.gru_ode_bayes import GRUODEBayes
+from tableau2net.nn.sequences.jumping import Jumping
+from tableau2net.nn.sequences.latent_ode import ODERNN, LatentODE
+from tableau2net.nn.sequences.motion import Motion
+from tableau2net.nn.sequences.observed import Observed
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
@@ -35,14 +41,21 @@ if TYPE_CHECKING:
     from tableau2net.nn.space import stencils_of as stencils_of
 
 __all__ = [
+    "ODERNN",
     "CompiledBlock",
     "DenseMatrix",
     "Diagonal",
     "DynamicBlock",
     "DynamicNetwork",
     "Fourier",
+    "GRUField",
+    "GRUODEBayes",
     "InverseBlock",
+    "Jumping",
     "Krylov",
+    "LatentODE",
+    "Motion",
+    "Observed",
     "PreActivation",
     "ResidualNetwork",
     "SpaceField",

@@ -1,0 +1,1 @@
+"""Dynamics in time: fields that a sequence drives, and the recurrent networks that schemes make of them."""
