@@ -55,19 +55,39 @@ def _exponential_rosenbrock(scheme: ExponentialRosenbrock, at: Given) -> Advance
     own = _OfJacobian(at)
     defects: list[State] = []
 
-    def increment(c: Expr, row: Sequence[Expr]) -> State:
+    def increment(c: Expr, row: Sequence[Expr], past: Sequence[Expr] = (), first: Expr | None = None) -> State:
         number = at.number(c)
-        total = number * _phi(own, 1, c, start) + number**2 * _phi(own, 2, c, moved)
-        for weight, defect in zip(row, defects, strict=False):
+        if first is None:
+            total = number * _phi(own, 1, c, start) + number**2 * _phi(own, 2, c, moved)
+        else:
+            total = _applied(first, start, own) + _applied(_divided(first), moved, own)
+        for weight, defect in [*zip(row, defects, strict=False), *zip(past, before, strict=False)]:
             total = total + _applied(weight, defect, own)
         return total
 
+    def defect(u: State, c: Expr, k: State) -> State:
+        return at.h * (k + (-1) * slope) + (-1) * (at.along(0, y, u, 0) + at.number(c) * moved)
+
+    before = [defect(at.y(0, j) + (-1) * y, sympy.Integer(-j), at.f(0, j)) for j, _ in enumerate(scheme.past, 1)]
     for i, (c, row) in enumerate(zip(scheme.c[1:], scheme.A[1:], strict=True), 1):
-        u = increment(c, row)
-        linear = at.along(0, y, u, 0) + at.number(c) * moved
-        defects.append(at.h * (at.field(0, at.number(c), [y + u], i) + (-1) * slope) + (-1) * linear)
+        u = increment(c, row, first=scheme.g[i - 1] if scheme.g else None)
+        defects.append(defect(u, c, at.field(0, at.number(c), [y + u], i)))
     embedded = None if scheme.b_hat is None else y + increment(sympy.S.One, scheme.b_hat)
-    return Advanced([y + increment(sympy.S.One, scheme.b)], embedded)
+    return Advanced([y + increment(sympy.S.One, scheme.b, scheme.past)], embedded)
+
+
+def _divided(g: Expr) -> Expr:
+    """(g(z) − g(0))/z of a sum of numbers times φ_k(cz): with y' = f one more component t' = 1, whose column of the
+    Jacobian is f_t, g of it has this in the corner."""
+    total = sympy.S.Zero
+    for term in sympy.Add.make_args(g):
+        weight, function = term.as_independent(Z)
+        if isinstance(function, PhiFunction):
+            k, at = function.args
+            total += weight * (at / Z) * PhiFunction(k + 1, at)
+        elif Z in function.free_symbols:
+            raise NotImplementedError(f"{function}: its corner is not written")
+    return total
 
 
 class _OfJacobian:
