@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from sympy import Add
 from torch import Tensor, nn
 
 from tableau2net.codegen import CompileOptions, Options, compile
@@ -215,8 +216,9 @@ class Compared:
         size = max(1.0, *(float(y.detach().abs().max()) for y in expected))
         if not size < LARGEST:
             raise ArithmeticError("the states grow out of all bounds")
-        numbers = (c for c in self.scheme.at_defaults().coefficients.values() if c.is_number)
-        size *= max([1.0, *(abs(float_of(c)) for c in numbers)])
+        # of a function of hL, the weights of its terms
+        terms = (x for c in self.scheme.at_defaults().coefficients.values() for x in Add.make_args(c))
+        size *= max([1.0, *(abs(float_of(x if x.is_number else x.as_coeff_Mul()[0])) for x in terms)])
         try:
             outputs = self.block(*self.arguments)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
