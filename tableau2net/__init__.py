@@ -49,10 +49,13 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
     from tableau2net.integration import sdeint as sdeint
+    from tableau2net.nn import AugmentedField as AugmentedField
+    from tableau2net.nn import ContinuousFlow as ContinuousFlow
     from tableau2net.nn import DenseMatrix as DenseMatrix
     from tableau2net.nn import Diagonal as Diagonal
     from tableau2net.nn import Fourier as Fourier
     from tableau2net.nn import Krylov as Krylov
+    from tableau2net.nn import PotentialField as PotentialField
     from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
     from tableau2net.nn import field as field
@@ -104,6 +107,7 @@ _EXPORTS = {  # module: the names that come from it
     "integration": ("Event", "IntegrationError", "Solution", "integrate", "sdeint"),
     "nn": (
         *("DenseMatrix", "Diagonal", "Fourier", "Krylov"),
+        *("AugmentedField", "ContinuousFlow", "PotentialField"),
         "convert",
         "create_model",
         "field",

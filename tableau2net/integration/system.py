@@ -122,7 +122,7 @@ class LinearPart:
     asked."""
 
     def __init__(self, function: Callable[..., Tensor], y: Tensor) -> None:
-        self.function, self.alone = function, _of_one(function)
+        self.function, self.alone = function, takes_one(function)
         own = getattr(function, "phi_sum", None)
         self.phi_sum: Callable[..., Tensor] = own or partial(krylov_phi_sum, partial(self, 0.0))
         if own is None and not is_linear(partial(self, 0.0), y):
@@ -132,7 +132,7 @@ class LinearPart:
         return self.function(y) if self.alone else self.function(t, y)
 
 
-def _of_one(function: Callable[..., Any]) -> bool:
+def takes_one(function: Callable[..., Any]) -> bool:
     """Whether a function needs one argument."""
     try:
         given = inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function).parameters

@@ -14,6 +14,9 @@ from tableau2net.nn.entry import register_model
 from tableau2net.nn.fields.branches import PreActivation
 from tableau2net.nn.fields.linear_parts import DenseMatrix, Diagonal, Fourier, Krylov
 from tableau2net.nn.fields.lipschitz import lipschitz_, lipschitz_bound
+from tableau2net.nn.flows.augmented_field import AugmentedField
+from tableau2net.nn.flows.continuous_flow import ContinuousFlow
+from tableau2net.nn.flows.potential_field import PotentialField
 from tableau2net.nn.invertible.undo import InverseBlock, inverse
 from tableau2net.nn.invertible.volume import log_det
 from tableau2net.nn.learnt.coefficients import (
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ODERNN",
+    "AugmentedField",
     "CompiledBlock",
+    "ContinuousFlow",
     "DenseMatrix",
     "Diagonal",
     "DynamicBlock",
@@ -56,6 +61,7 @@ __all__ = [
     "LatentODE",
     "Motion",
     "Observed",
+    "PotentialField",
     "PreActivation",
     "ResidualNetwork",
     "SpaceField",

@@ -1,0 +1,52 @@
+"""Products with the Jacobian of a function of rows, which can be differentiated again.
+
+By autograd, which goes with steps that are taken again (hooks on saved tensors) and with fields that call autograd
+themselves; by torch.func where that is what is looked into: in a graph for torch.compile, under vmap or jacrev.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Pull = Callable[[Tensor], Tensor]
+
+
+def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, Pull]:
+    """``function(y)``, and what gives vᵀ∂f/∂y for several v at once, (K, *y.shape)."""
+    if _functional():
+        value, pull = torch.func.vjp(function, y)[:2]
+        return value, lambda vectors: torch.func.vmap(pull)(vectors)[0]
+    with torch.enable_grad():
+        leaf = y if y.requires_grad else y.detach().requires_grad_()
+        found = function(leaf)
+
+    def pulled(vectors: Tensor) -> Tensor:
+        if not found.requires_grad:
+            return torch.zeros_like(vectors)
+        return torch.autograd.grad(
+            found,
+            leaf,
+            vectors,
+            create_graph=torch.is_grad_enabled(),
+            allow_unused=True,
+            materialize_grads=True,
+            is_grads_batched=True,
+        )[0]
+
+    return found if torch.is_grad_enabled() else found.detach(), pulled
+
+
+def gradient(function: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
+    """The gradient, like y, of a function that gives a number for each row, (N,)."""
+    if _functional():
+        slope: Tensor = torch.func.grad(lambda at: function(at).sum())(y)
+        return slope
+    value, pull = with_pull(function, y)
+    return pull(torch.ones_like(value)[None])[0]
+
+
+def _functional() -> bool:
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
