@@ -24,8 +24,8 @@ from torch import Tensor
 
 import tableau2net as t2n
 
-SCHEMES = ("radau-iia-3", "kvaerno-54", "kvaerno-43")
-PEERS = ("Radau", "BDF")
+SCHEMES = ("bdf", "ndf", "radau-iia-3", "kvaerno-43")
+PEERS = ("Radau", "BDF", "LSODA")
 Array = np.ndarray
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tableau2net.integration.control import Controller, Tolerance, first_step
+from tableau2net.integration.control import Tolerance, first_step
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
+from tableau2net.integration.varying import Varying
 from tableau2net.runtime.stage_solve import ConvergenceError
 
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
@@ -25,7 +26,7 @@ class StepBounds:
 
 
 def adaptive(
-    stepper: OneStep,
+    stepper: OneStep | Varying,
     system: System,
     t0: float,
     t1: float,
@@ -40,7 +41,7 @@ def adaptive(
     order = stepper.error_order
     states, t, forward = system.states, t0, t1 > t0
     h = first_step(system, tolerance, t0, t1, states, order) if sizes.first is None else sizes.first
-    control, grid, rejected, why = Controller(order), [t0], 0, ""
+    control, grid, rejected, why = stepper.control(), [t0], 0, ""
     for _ in range(sizes.tried):
         h = math.copysign(min(abs(h), sizes.largest), t1 - t0)
         further = 1.01 if abs(h) < sizes.largest else ROUNDED  # that no tiny step is left

@@ -27,9 +27,10 @@ from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.step_checks import warn_of_steps
 from tableau2net.integration.system import System, system_of
+from tableau2net.integration.varying import Varying, varying
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
-from tableau2net.scheme import Scheme, as_scheme
+from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
@@ -38,7 +39,7 @@ Fields = Callable[..., Tensor] | Sequence[Callable[..., Tensor]]
 
 
 def integrate(
-    scheme: Scheme | str | Path,
+    scheme: Scheme | VariableOrder | str | Path,
     f: Fields,
     y0: Any,
     t0: Any,
@@ -71,6 +72,7 @@ def integrate(
         size; max_step: the largest that any may have; max_steps: how many may be tried. atol may be one for each entry
         of y, or one for each of several states.
 
+    scheme: also "bdf", "ndf", "adams", or a `VariableOrder` of your own: multistep formulas, whose order is chosen too.
     y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
         scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y' gives both back.
     f: a function of a float and tensors like the states, for y'' = f of y, and of v too where the scheme is for
@@ -99,7 +101,9 @@ def integrate(
     Returns a tensor of the shape of y0, with `at` one more dimension in front; tuples of these for several states.
     Raises InputError for input that cannot be integrated, IntegrationError where the integration does not arrive.
     """
-    scheme = as_scheme(scheme)
+    family = VARIABLE_ORDER.get(scheme) if isinstance(scheme, str) else scheme
+    family = family if isinstance(family, VariableOrder) else None
+    scheme = as_scheme(family.member(1) if family else scheme)  # type: ignore[arg-type]
     scheme = scheme.at_defaults() if scheme.parameters else scheme
     moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")
@@ -122,7 +126,7 @@ def integrate(
         raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
     times = None if at is None else times_of(at, t0, t1)
     outputs = Outputs(times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times))
-    problem = _Problem(scheme, system, t0, t1, outputs, start)
+    problem = _Problem(scheme, system, t0, t1, outputs, start, family)
     try:
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
@@ -161,16 +165,19 @@ class _Problem:
     t1: float
     outputs: Outputs
     start: Scheme | str | None
+    family: VariableOrder | None
 
     def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
-        if not one_step(self.scheme):
+        if self.family is None and not one_step(self.scheme):
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
         if (why := mistaken_pair(self.scheme)) is not None:
             raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
         output = self.outputs.pending
-        if lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
-            stepper: OneStep = Doubled(self.scheme, self.system)
+        if self.family is not None:
+            stepper: OneStep | Varying = varying(self.family, self.system, tolerance)
+        elif lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
+            stepper = Doubled(self.scheme, self.system)
         else:
             stepper = OneStep(self.scheme, self.system, controlled=True, output=output)
         if self.t0 == self.t1:
@@ -180,6 +187,9 @@ class _Problem:
 
     def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
         """With steps that are given."""
+        if self.family is not None:
+            told = f"{self.family.name} chooses its steps and its order"
+            raise InputError(f"{told}: give rtol=, or one formula of it, {self.family.member(self.family.orders).name}")
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
         if len(self.system.fields) == 1:
@@ -295,6 +305,6 @@ def _result(
         len(found.grid) - 1,
         found.rejected,
         system.evaluations,
-        order(problem.scheme),
+        problem.family.orders if problem.family else order(problem.scheme),
         ending,
     )

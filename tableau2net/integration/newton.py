@@ -307,7 +307,7 @@ class _Search:
         for i, row in enumerate(point.view(len(states), -1)):
             self.solver.remember(at[i], row)
         if self.solver.differentiable and torch.is_grad_enabled():
-            new, slopes = with_implicit_gradient(self._at, states, partial(_adjoint, factors, self.layout))
+            new, slopes = with_implicit_gradient(self._at, states, partial(adjoint, factors, self.layout))
         elif self.solver.exacting:
             new, slopes = self._at(states)
         else:
@@ -326,7 +326,7 @@ class _Search:
         return layout.split(layout.join(slopes) + rows.reshape(-1))
 
 
-def _adjoint(factors: Factors, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
+def adjoint(factors: Factors, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
     """u = right + Jᵀu, with the factors of nearly the same matrix as a preconditioner."""
     if not right.any():
         return right

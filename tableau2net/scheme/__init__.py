@@ -40,11 +40,13 @@ from tableau2net.scheme.operations import adjoint as adjoint_of
 from tableau2net.scheme.operations import compose
 from tableau2net.scheme.operations import costate as costate_of
 from tableau2net.scheme.registered import register_family, register_scheme_family
+from tableau2net.scheme.variable_order import VARIABLE_ORDER, VariableOrder
 
 # the library makes schemes by these itself, so names are read here
 adjoint, costate, lawson = by_name(Scheme)(adjoint_of), by_name(Scheme)(costate_of), by_name(Scheme)(lawson_of)
 
 __all__ = [
+    "VARIABLE_ORDER",
     "AdditiveMultistep",
     "AdditiveRungeKutta",
     "BoundaryRow",
@@ -75,6 +77,7 @@ __all__ = [
     "TwoDerivativeMultistep",
     "TwoDerivativeRungeKutta",
     "UsedStencil",
+    "VariableOrder",
     "adjoint",
     "as_scheme",
     "as_stencil",

@@ -17,6 +17,7 @@ from tableau2net.scheme.constructed.pattern import SchemePattern, register_schem
 from tableau2net.scheme.multistep import Multistep
 
 MAX_STEPS = 40
+NDF_KAPPA = (Fraction(-37, 200), Fraction(-1, 9), Fraction(-823, 10000), Fraction(-83, 2000), Fraction(0))
 
 
 def adams_bashforth(k: int) -> Multistep:
@@ -48,6 +49,16 @@ def bdf(k: int) -> Multistep:
     zero-stable exactly for k ≤ 6 (HNW III.1, eq. 1.22'; III.3, Theorem 3.4)."""
     slopes = _slopes(k)
     return multistep([s / slopes[k] for s in slopes], [Fraction(0)] * k + [1 / slopes[k]])
+
+
+def ndf(k: int) -> Multistep:
+    """Numerical differentiation: Σ_{m≤k} ∇^m y/m = h f + κ_k γ_k ∇^(k+1) y at n + k + 1, γ_k = Σ_{m≤k} 1/m, with the κ
+    that makes the error smaller at some cost of stability (Shampine & Reichelt 1997, eq. 5 and Table 1)."""
+    plain, gamma, kappa = [Fraction(0), *_slopes(k)], sum(Fraction(1, m) for m in range(1, k + 1)), NDF_KAPPA[k - 1]
+    difference = [(-1) ** (k + 1 - j) * comb(k + 1, j) for j in range(k + 2)]
+    row = [s - kappa * gamma * d for s, d in zip(plain, difference, strict=True)]
+    first = 0 if kappa else 1
+    return multistep([r / row[-1] for r in row[first:]], [*[Fraction(0)] * (k + 1 - first), 1 / row[-1]])
 
 
 def extrapolated_bdf(k: int) -> Multistep:
@@ -96,10 +107,11 @@ def _family(
     explicit: bool,
     stable_to: int = MAX_STEPS,
     a_stable_to: int | None = None,
+    last: int = MAX_STEPS,
 ) -> SchemePattern:
     return SchemePattern(
         pattern=name + "-{}",
-        members=range(first, MAX_STEPS + 1),
+        members=range(first, last + 1),
         build=build,
         title=lambda k: f"{title}, {k} step{'s' * (k > 1)}",
         reference=reference,
@@ -107,7 +119,7 @@ def _family(
             {"order": order(k), "zero_stable": k <= stable_to, "explicit": explicit}
             | ({} if a_stable_to is None else {"a_stable": k <= a_stable_to})
         ),
-        listed=7 - first,
+        listed=min(last + 1, 7) - first,
         kind="multistep",
     )
 
@@ -130,6 +142,10 @@ register_scheme_patterns(
         "bdf", bdf, "Backward differentiation formula",
         "Curtiss & Hirschfelder 1952; Gear 1971; HNW I, III.1 eq. (1.22')",
         1, lambda k: k, explicit=False, stable_to=6, a_stable_to=2,
+    ),
+    _family(
+        "ndf", ndf, "Numerical differentiation formula", "Shampine & Reichelt 1997, SIAM J. Sci. Comput. 18, pp. 1-22",
+        1, lambda k: k, explicit=False, a_stable_to=2, last=len(NDF_KAPPA),
     ),
     _family(
         "extrapolated-bdf", extrapolated_bdf, "Extrapolated BDF",
