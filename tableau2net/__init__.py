@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
     from tableau2net.integration import sdeint as sdeint
+    from tableau2net.nn import RNN as RNN
     from tableau2net.nn import AugmentedField as AugmentedField
     from tableau2net.nn import ContinuousFlow as ContinuousFlow
     from tableau2net.nn import DenseMatrix as DenseMatrix
@@ -108,6 +109,7 @@ _EXPORTS = {  # module: the names that come from it
     "nn": (
         *("DenseMatrix", "Diagonal", "Fourier", "Krylov"),
         *("AugmentedField", "ContinuousFlow", "PotentialField"),
+        *("RNN", "DenseMatrix", "Diagonal", "Fourier", "Krylov"),
         "convert",
         "create_model",
         "field",

@@ -34,6 +34,7 @@ from tableau2net.nn.sequences.jumping import Jumping
 from tableau2net.nn.sequences.latent_ode import ODERNN, LatentODE
 from tableau2net.nn.sequences.motion import Motion
 from tableau2net.nn.sequences.observed import Observed
+from tableau2net.nn.sequences.rnn import RNN
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ODERNN",
+    "RNN",
     "AugmentedField",
     "CompiledBlock",
     "ContinuousFlow",
