@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -29,12 +30,12 @@ class Tolerance:
 
     atols: one a state, a number or a tensor that its entries are like.
     norm: "rms" over all entries, the batch included; "batch": over each entry of the first dimension by itself, the
-        largest of them counts.
+        largest of them counts; or a function of the states' error/(atol + rtol·|y|), to a number.
     """
 
     rtol: float
     atols: tuple[float | Tensor, ...]
-    norm: NormName = "rms"
+    norm: NormName | Callable[..., Any] = "rms"
     eps: float = 2.0**-52
 
     @property
@@ -51,6 +52,8 @@ class Tolerance:
     def size(self, values: States, y: States, y_new: States) -> float:
         """The norm of values like the states."""
         parts = [self._weighted(*each) for each in zip(values, y, y_new, self.atols, strict=True)]
+        if callable(self.norm):
+            return abs(float(self.norm(*parts)))
         if len(parts) == 1:
             return float(self._norm(parts[0]))
         if self.norm == "rms":
@@ -76,7 +79,7 @@ class Tolerance:
 
     def norm_of(self, weighted: Tensor, layout: Layout) -> float:
         """The norm of a vector of stages."""
-        if self.norm == "rms":
+        if self.norm != "batch":
             return float(torch.linalg.vector_norm(weighted)) / math.sqrt(weighted.numel())
         parts = zip(torch.split(weighted, layout.lengths), layout.shapes, strict=True)
         return max(float(self._norm(part.reshape(*shape[:1], -1))) for part, shape in parts)
@@ -103,9 +106,9 @@ def _both(dtype: torch.dtype) -> complex:
 
 def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
     """The tolerance for these states. Raises InputError where it is none, or finer than the numbers."""
-    known: Any = norm if isinstance(norm, str) else None
-    if known not in ("rms", "batch"):
-        raise InputError(f"norm = {norm!r}: write 'rms' or 'batch'")
+    known: Any = norm if isinstance(norm, str) or callable(norm) else None
+    if not callable(known) and known not in ("rms", "batch"):
+        raise InputError(f"norm = {norm!r}: write 'rms' or 'batch', or give a function")
     atol = rtol if atol is None else atol
     if rtol is None:
         rtol = atol if _is_number(atol) else 0.0

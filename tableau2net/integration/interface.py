@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,18 @@ from tableau2net.analysis import order
 from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import StepBounds, adaptive
+from tableau2net.integration.continuous_adjoint import Back
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
+from tableau2net.integration.kept import Backward, Kept, kept
 from tableau2net.integration.moving import Moving
 from tableau2net.integration.newton import RESOLVENT, StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, grid_of, times_of
 from tableau2net.integration.solution import IntegrationError, Solution, State
 from tableau2net.integration.step_checks import warn_of_steps
-from tableau2net.integration.system import System, system_of
+from tableau2net.integration.system import States, System, system_of
 from tableau2net.integration.varying import Varying, varying
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
@@ -55,10 +57,12 @@ def integrate(
     first_step: float | None = None,
     max_step: float | None = None,
     max_steps: int = MAX_STEPS,
-    norm: NormName = "rms",
+    norm: NormName | Callable[..., Any] = "rms",
     solver: str = "auto",
     tolerance: float | None = None,
-    backward: str = "store",
+    backward: Backward = "store",
+    parameters: Sequence[Tensor] | None = None,
+    coupling: str | None = None,
     full: bool = False,
 ) -> Any:
     """The solution of y' = f(t, y), y(t0) = y0, at t1 or at the times `at`, by any scheme with a step.
@@ -90,8 +94,13 @@ def integrate(
         of up to 256 numbers, without a matrix above (up to 1024, until that takes long); "resolvent": a linear f has a
         method ``resolvent(known, c)``, the y with y = known + c·f(y); the others see `compile`. By
         default stages take a hundredth of what rtol and atol allow, and with given steps are solved nearly to rounding.
-    backward: "store" keeps what autograd keeps; "checkpoint" the states at the ends of steps (of implicit ones, and of
-        schemes with a history, what f is evaluated at), and takes the steps again: the same gradient, to the bit.
+    backward: what is kept for the gradient. "store": what autograd keeps. "checkpoint": the states at the ends of steps
+        (of implicit ones, and of schemes with a history, what f is evaluated at), and steps are taken again: the same
+        gradient, to the bit. "reversible": the last states; steps are undone by their inverse, of explicit schemes that
+        have none by that of their coupled form (coupling="999/1000"), at twice the evaluations. "adjoint": the last
+        states; the adjoint equation is integrated back by the same scheme and tolerance, and the gradient is that of
+        the exact solution, off by what the steps are. The last two find what f is made of by an evaluation at t0; what
+        that does not show is named in `parameters`, or a RuntimeError says so.
     full: return a `Solution`, which counts steps and evaluations, instead of the tensor.
 
     Gradients flow through the steps to y0 and to whatever f is made of; the step sizes count as constants. Those by t0,
@@ -108,14 +117,9 @@ def integrate(
     moving = Moving(t0, t1, at)
     t0, t1 = _time(t0, "t0"), _time(t1, "t1")
     system = system_of(scheme, f, y0)
-    if backward == "checkpoint":
-        if not system.step.plain:
-            raise InputError(
-                f"backward='checkpoint': {scheme.name} takes more than values of f; write backward='store'"
-            )
+    keeping = kept(backward, family or scheme, parameters, coupling, watched=event is not None)
+    if keeping.backward == "checkpoint":
         system.take_again()
-    elif backward != "store":
-        raise InputError(f"backward = {backward!r}: write 'store' or 'checkpoint'")
     system = moving.begun(system, t0, order(scheme))
     if not isinstance(full, bool):
         raise InputError(f"full = {full!r}: True or False")
@@ -126,24 +130,39 @@ def integrate(
         raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
     times = None if at is None else times_of(at, t0, t1)
     outputs = Outputs(times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times))
-    problem = _Problem(scheme, system, t0, t1, outputs, start, family)
+    problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping)
     try:
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             system.solve_by(_solver(solver, tolerance, wanted))
-            sizes = _sizes(first_step, max_step, max_steps)
-            found = problem.controlled(wanted, sizes)
+            found = problem.controlled(wanted, _sizes(first_step, max_step, max_steps))
         else:
             if max_step is not None:
                 raise InputError(
                     "max_step: of steps that a tolerance chooses; with steps= or grid= their sizes are given"
                 )
-            uniform, ends = _grid(steps, grid, t0, t1)
+            wanted = None
             system.solve_by(_solver(solver, tolerance, None))
-            found = problem.on_grid(uniform, ends)
+            found = problem.on_grid(*_grid(steps, grid, t0, t1))
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
+    if keeping.backward == "adjoint":
+
+        def back(functions: Any, vector: Tensor, begin: float, end: float, norm: Any) -> Any:
+            how: dict[str, Any] = {"grid": _cut(found.grid, begin, end)}
+            if wanted is not None:
+                how = {"rtol": wanted.rtol, "atol": wanted.floor, "norm": norm, "max_steps": max_steps}
+            f = functions if len(functions) > 1 else functions[0]
+            return integrate(family or scheme, f, vector, begin, end, solver=solver, tolerance=tolerance, **how)
+
+        problem, found = problem.by_the_adjoint(found, back)
     return _result(problem, moving, found, times, full)
+
+
+def _cut(grid: tuple[float, ...], begin: float, end: float) -> tuple[float, ...]:
+    """The part of a grid between two times, the other way round."""
+    low, high = min(begin, end), max(begin, end)
+    return (begin, *(t for t in reversed(grid) if low < t < high), end)
 
 
 @dataclass
@@ -166,6 +185,7 @@ class _Problem:
     outputs: Outputs
     start: Scheme | str | None
     family: VariableOrder | None
+    kept: Kept
 
     def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
@@ -173,7 +193,8 @@ class _Problem:
             raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
         if (why := mistaken_pair(self.scheme)) is not None:
             raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
-        output = self.outputs.pending
+        outputs = None if self.kept.undone else self.outputs
+        output = outputs is not None and outputs.pending
         if self.family is not None:
             stepper: OneStep | Varying = varying(self.family, self.system, tolerance)
         elif lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
@@ -182,7 +203,12 @@ class _Problem:
             stepper = OneStep(self.scheme, self.system, controlled=True, output=output)
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
-        states, ends, rejected = adaptive(stepper, self.system, self.t0, self.t1, self.outputs, tolerance, sizes)
+        with self.kept.running():
+            states, ends, rejected = adaptive(stepper, self.system, self.t0, self.t1, outputs, tolerance, sizes)
+        if self.kept.undone:
+            halves = [(a + b) / 2 for a, b in pairwise(ends)] if isinstance(stepper, Doubled) else []
+            grid = tuple(sorted({*ends, *halves, *self.outputs.times}, reverse=self.t1 < self.t0))
+            return _Found(self.undone(grid, None), grid, rejected)
         return _Found(states, self.outputs.cut(tuple(ends)), rejected)
 
     def on_grid(self, uniform: float | None, grid: tuple[float, ...]) -> _Found:
@@ -195,17 +221,35 @@ class _Problem:
         if len(self.system.fields) == 1:
             largest = max(abs(b - a) for a, b in pairwise(grid)) if uniform is None else uniform
             warn_of_steps(self.system.fields[0].function, self.scheme, largest)
-        if not one_step(self.scheme):
-            states = multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
+        if self.kept.undone:
+            states = self.undone(grid, uniform)
         else:
-            stepper = OneStep(self.scheme, self.system, output=self.outputs.pending)
-            sizes = [b - a if uniform is None else uniform for a, b in pairwise(grid)]
-            states = fixed(stepper, self.system.states, sizes, grid, self.outputs)
+            with self.kept.running():
+                states = self._taken(uniform, grid)
         if not all(bool(torch.isfinite(y.detach()).all()) for y in states):
             raise IntegrationError(
                 f"the solution is not finite at t = {self.t1:.6g}: f is not, or steps are too large for the problem"
             )
         return _Found(states, self.outputs.cut(grid))
+
+    def _taken(self, uniform: float | None, grid: tuple[float, ...]) -> States:
+        if not one_step(self.scheme):
+            return multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
+        stepper = OneStep(self.scheme, self.system, output=self.outputs.pending)
+        sizes = [b - a if uniform is None else uniform for a, b in pairwise(grid)]
+        return fixed(stepper, self.system.states, sizes, grid, self.outputs)
+
+    def undone(self, grid: tuple[float, ...], h: float | None) -> States:
+        """The same by steps that are undone for the gradient."""
+        return self.kept.undo(self.system, self.t0, grid, h, self.outputs)
+
+    def by_the_adjoint(self, found: _Found, back: Back) -> tuple[_Problem, _Found]:
+        """What was found with the gradient of the exact solution."""
+        known = [y for (y,) in self.outputs.values]
+        times = (*self.outputs.times[: len(known)], self.t1)
+        values = self.kept.adjoint(self.system, times, (*known, *found.states), self.t0, back)
+        outputs = self.outputs.replaced([(y,) for y in values[:-1]])
+        return replace(self, outputs=outputs), replace(found, states=(values[-1],))
 
 
 def one_step(scheme: Scheme) -> bool:

@@ -100,7 +100,7 @@ def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
     """`grid` as numbers. Raises InputError unless they go from t0 to t1, strictly."""
     times = _numbers(grid, "grid")
     if len(times) > 1:
-        times = (_near(times[0], t0), *times[1:-1], _near(times[-1], t1))
+        times = (near(times[0], t0), *times[1:-1], near(times[-1], t1))
     if len(times) < 2 or times[0] != t0 or times[-1] != t1:
         raise InputError(f"grid: it must begin at t0 = {t0} and end at t1 = {t1}")
     if not all((b - a) * (t1 - t0) > 0 for a, b in pairwise(times)):
@@ -108,7 +108,7 @@ def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
     return times
 
 
-def _near(t: float, end: float) -> float:
+def near(t: float, end: float) -> float:
     """An end, where a time is it but for rounding, as 0.1 + 0.2 is 0.3."""
     return end if abs(t - end) <= ROUNDINGS * math.ulp(max(abs(t), abs(end))) else t
 
@@ -116,7 +116,7 @@ def _near(t: float, end: float) -> float:
 def _within(t: float, t0: float, t1: float) -> float:
     """A time that rounding has put beyond an end is that end."""
     outside = not min(t0, t1) <= t <= max(t0, t1)
-    return _near(_near(t, t0), t1) if outside else t
+    return near(near(t, t0), t1) if outside else t
 
 
 def _numbers(values: Any, key: str) -> tuple[float, ...]:

@@ -1,5 +1,8 @@
 """What `backward=` keeps for the gradient, and that the gradient is that of the steps all the same."""
 
+import math
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +10,9 @@ from torch import nn
 
 import tableau2net as t2n
 from benchmarks.counting import held_bytes
+from tableau2net.analysis import order
 from tableau2net.integration import IntegrationError, integrate
+from tableau2net.integration.undone import undoable
 from tableau2net.step import lower
 from tableau2net.testing import degenerate
 from tests.integration.problems import D
@@ -58,14 +63,14 @@ def test_what_is_taken_again_has_the_same_gradient_to_the_bit(scheme, how):
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@given(degenerate())
+@given(degenerate(explicit=True))
 def test_so_it_has_with_schemes_that_nobody_would_publish(scheme):
     assert_alike(scheme, steps=3)
 
 
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(degenerate())
+@given(degenerate(explicit=True))
 def test_so_it_has_with_many_of_them(scheme):
     assert_alike(scheme, steps=3)
 
@@ -121,10 +126,158 @@ def test_second_derivatives_and_the_time_of_an_event_pass_through_it():
             assert torch.equal(a, b)
 
 
+# ------------------------------------------------------------------ steps that are undone
+
+
+def coupled_by_hand(scheme, y0, grid):
+    """The coupled form of McCallum and Foster, a step after the other, for autograd."""
+    made = undoable(scheme, "999/1000")
+    ys, zs = (y0,), (y0,)
+    for t, end in pairwise(grid):
+        out = made.step(driven, end - t, t, *ys, *zs)
+        ys, zs = out[:1], out[1:]
+    return ys[0]
+
+
+def check_coupled(scheme):
+    scheme = scheme.at_defaults() if scheme.parameters else scheme
+    grid = (0.0, 0.1, 0.3, 0.4, 0.8)
+    given = Y0.clone().requires_grad_(), Y0.clone().requires_grad_()
+    try:
+        y = integrate(
+            scheme, driven, given[0], 0, 0.8, grid=grid, at=[0.3, 0.8], backward="reversible", coupling="999/1000"
+        )[1]
+    except (t2n.InputError, IntegrationError):
+        return
+    wanted = coupled_by_hand(scheme, given[1], grid)
+    torch.testing.assert_close(y, wanted, rtol=0, atol=0)
+    got = torch.autograd.grad(y.square().sum(), (given[0], W), allow_unused=True, materialize_grads=True)
+    for a, b in zip(got, torch.autograd.grad(wanted.square().sum(), (given[1], W)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rk4", "heun-3", "dormand-prince-54"])
+def test_coupled_steps_are_undone(name):
+    check_coupled(t2n.load(name))
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(degenerate(families=["runge-kutta"], explicit=True))
+def test_coupled_steps_of_schemes_that_nobody_would_publish_are_undone(scheme):
+    check_coupled(scheme)
+
+
+@pytest.mark.parametrize("how", [{"steps": 10}, {"rtol": 1e-4}, {"grid": [0, 0.1, 0.5, 1], "at": [0.1, 1]}])
+def test_schemes_with_an_inverse_have_the_gradient_of_their_steps(how):
+    (values, wanted), (found, got) = (gradients("forest-ruth-4", b, **how) for b in ("store", "reversible"))
+    for a, b in zip((*values, *wanted), (*found, *got), strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-13, atol=1e-13)
+
+
+# ------------------------------------------------------------------ the continuous adjoint
+
+
+def error_of_the_adjoint(scheme, end=1.0, **how):
+    """Against the matrix exponential: y(t1) and y(0.3 t1) of y' = A y, in a loss."""
+    A = torch.tensor([[-0.5, 2.0, 0.1], [-1.5, -0.3, 0.4], [0.2, 0.1, -1.0]], dtype=D)
+    found = []
+    for solve in (False, True):
+        a, y0 = A.clone().requires_grad_(), Y0.clone().requires_grad_()
+        t0, t1 = (torch.tensor(t, dtype=D, requires_grad=True) for t in (0.0, end))
+        times = torch.stack((t0 + 0.3 * (t1 - t0), t1))
+        if solve:
+            f = lambda t, y, a=a: a @ y  # noqa: E731
+            f = (lambda t, y, a=a: a @ y * 0.25, lambda t, y, a=a: 0.75 * (a @ y)) if scheme == "ars-232" else f
+            y = integrate(scheme, f, y0, t0, end, at=times, backward="adjoint", **how)
+        else:
+            y = torch.stack([torch.matrix_exp(a * (t - t0)) @ y0 for t in times])
+        loss = (y[0] * y[1]).sum() + y[1].square().sum()
+        found.append(torch.autograd.grad(loss, (y0, a, t1, t0)))
+    return max(float((x - y).abs().max()) for x, y in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "end"), [("rk4", 1.0), ("rk4", -0.7), ("kutta-3", 1.0), ("ars-232", 1.0), ("gauss-2", 1.0)]
+)
+def test_it_converges_at_the_order_of_the_scheme(scheme, end):
+    few, many = (error_of_the_adjoint(scheme, end, steps=n) for n in (10, 20))
+    assert math.log2(few / many) == pytest.approx(order(t2n.load(scheme)), abs=0.35)
+
+
+@pytest.mark.parametrize("scheme", ["dormand-prince-54", "adams", "rk4", "kvaerno-43"])
+def test_it_converges_with_the_tolerance(scheme):
+    for tolerance in (1e-4, 1e-7):
+        assert error_of_the_adjoint(scheme, rtol=tolerance) < 300 * tolerance
+
+
+def test_many_weights_hide_nothing():
+    """One number beside 10,000 integrals: the norm is that of the worst of y, its adjoint and each weight."""
+    idle = torch.zeros(100, 100, dtype=D, requires_grad=True)
+    rate = torch.tensor(-3.0, dtype=D, requires_grad=True)
+    f = lambda t, y: rate * y + 0 * idle.sum()  # noqa: E731
+    y = integrate("dormand-prince-54", f, [1.0], 0, 1, rtol=1e-6, backward="adjoint")
+    assert float(torch.autograd.grad(y.sum(), rate)[0]) == pytest.approx(math.exp(-3), rel=1e-5)
+
+
+@pytest.mark.parametrize("backward", ["adjoint", "reversible"])
+def test_what_f_is_made_of_is_found_wherever_it_is(backward):
+    """A leaf, one behind operations, what is given; and one that nobody could know of at t0 is told."""
+    leaf, raw, base, late = (torch.tensor(0.3, dtype=D, requires_grad=True) for _ in range(4))
+    how = {"backward": backward, "steps": 8} | ({"coupling": "999/1000"} if backward == "reversible" else {})
+
+    def solved(**how):
+        scaled, hidden = base * 2, raw.exp() if backward == "adjoint" else raw.detach()
+
+        def f(t, y):
+            return -y * leaf * (hidden.detach() if backward == "reversible" else hidden) * scaled + late * max(
+                t - 0.5, 0
+            )
+
+        return integrate("rk4", f, Y0, 0, 1, parameters=[scaled, late] if "backward" in how else None, **how)
+
+    of = (leaf, base, late, *([raw] if backward == "adjoint" else []))
+    exact = torch.autograd.grad(solved(steps=200).sum(), of)
+    for a, b in zip(torch.autograd.grad(solved(**how).sum(), of), exact, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-2, atol=0)
+    y = integrate("rk4", lambda t, y: -leaf * y + (late if t > 0.5 else 0), Y0, 0, 1, **how)
+    with pytest.raises(RuntimeError, match=r"name it in parameters="):
+        y.sum().backward()
+    if backward == "reversible":
+        middle = raw.exp()
+        with pytest.raises(t2n.InputError, match="computed before; name it in parameters="):
+            integrate("rk4", lambda t, y: -middle * y, Y0, 0, 1, **how)
+
+
+def test_nothing_is_kept_but_values():
+    net = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 4))
+    y0 = torch.ones(8, 4)
+
+    def kept(backward, steps):
+        f = lambda t, y: net(y)  # noqa: E731
+        how = {"steps": steps, "backward": backward} | ({"coupling": "99/100"} if backward == "reversible" else {})
+        return held_bytes(lambda: integrate("rk4", f, y0, 0, 1, **how), [net])
+
+    for backward in ("reversible", "adjoint"):
+        assert kept(backward, 40) == kept(backward, 10) < kept("checkpoint", 10)
+
+
 BAD = [
-    ({"backward": "magic"}, "write 'store'"),
-    ({"backward": None}, "write 'store'"),
+    ({"backward": "magic"}, "write one of store"),
+    ({"backward": None}, "write one of store"),
     ({"scheme": "ros3p", "backward": "checkpoint"}, "takes more than values of f"),
+    ({"backward": "reversible"}, "rk4 has no inverse.*coupling='999/1000' too"),
+    ({"backward": "reversible", "scheme": "gauss-2"}, "implicit"),
+    ({"backward": "reversible", "scheme": "leapfrog-2"}, "for one-step schemes"),
+    ({"backward": "reversible", "scheme": "bdf", "steps": None, "rtol": 1e-3}, "bdf remembers earlier steps"),
+    ({"backward": "reversible", "coupling": "2"}, "coupling"),
+    ({"backward": "reversible", "coupling": "1/2", "at": [0.3]}, "0.3 is no end of a step"),
+    ({"backward": "adjoint", "coupling": "1/2"}, "coupling: it is what makes"),
+    ({"backward": "adjoint", "scheme": "adams-bashforth-2"}, "for one-step schemes"),
+    ({"backward": "adjoint", "event": lambda t, y: y[0]}, "event: not with"),
+    ({"parameters": [W]}, "leave them out"),
+    ({"backward": "adjoint", "parameters": [1.0]}, "tensors that f is made of"),
+    ({"backward": "adjoint", "parameters": 3}, "tensors that f is made of"),
 ]
 
 

@@ -1,0 +1,104 @@
+"""The continuous adjoint: the solution is integrated back, together with what its gradient is made of.
+
+Of a functional of y with y' = f(t, y; p), a = its gradient by y(t) has a' = −(∂f/∂y)ᵀa, and its gradient by p is the
+integral of (∂f/∂p)ᵀa (Pontryagin; Chen et al., arXiv 1806.07366)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tableau2net.integration.captured import Captured
+from tableau2net.runtime.surroundings import Surroundings
+from tableau2net.runtime.vectors import Layout
+
+Back = Callable[[tuple[Callable[..., Tensor], ...], Tensor, float, float, Callable[[Tensor], float]], Tensor]
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """A solution whose gradient is that of the exact one.
+
+    fields: whose sum is y'. made_of: what they want a gradient of. times: where values are handed on, in order, and t0.
+    back: integrates functions from a vector at a time to an earlier one, controlled in a norm."""
+
+    fields: tuple[Captured, ...]
+    made_of: tuple[Tensor, ...]
+    times: tuple[float, ...]
+    t0: float
+    back: Back
+
+    def attached(self, y0: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
+        """The values, with that gradient."""
+        found: tuple[Tensor, ...] = _Attached.apply(self, tuple(values), y0, *self.made_of)
+        return list(found)
+
+    def gradients(self, values: Sequence[Tensor], cotangents: Sequence[Tensor | None]) -> list[Tensor]:
+        """By y0 and by what f is made of."""
+        layout = Layout.of((values[0], values[0], *self.made_of))
+        parts: list[Tensor] = [torch.zeros_like(values[0]), *map(torch.zeros_like, self.made_of)]
+        ends = (self.t0, *self.times)
+        functions = tuple(_augmented(field, layout) for field in self.fields)
+        for n in reversed(range(len(values))):
+            cotangent = cotangents[n]
+            if cotangent is not None:
+                parts[0] = parts[0] + cotangent
+            if ends[n] == ends[n + 1] or not parts[0].any():
+                continue
+            vector = layout.join((values[n], *parts))
+            parts = list(layout.split(self.back(functions, vector, ends[n + 1], ends[n], _norm(layout))))[1:]
+        return parts
+
+
+def _augmented(field: Captured, layout: Layout) -> Callable[[float, Tensor], Tensor]:
+    """The slope of y, its adjoint and the integrals, as one vector."""
+
+    def slope(t: float, vector: Tensor) -> Tensor:
+        y, adjoint, *_ = layout.split(vector.detach())
+        y = y.clone().requires_grad_()
+        with torch.enable_grad():
+            k = field(t, y)
+        if not k.requires_grad:
+            return layout.join((k, *map(torch.zeros_like, (y, *field.made_of))))
+        of = (y, *field.made_of)
+        found = torch.autograd.grad(k, of, -adjoint, retain_graph=True, allow_unused=True, materialize_grads=True)
+        return layout.join((k.detach(), *found))
+
+    return slope
+
+
+def _norm(layout: Layout) -> Callable[[Tensor], float]:
+    """The largest root mean square of y, of its adjoint and of each integral: few numbers do not hide behind many."""
+
+    def norm(weighted: Tensor) -> float:
+        parts = torch.split(weighted, layout.lengths)
+        return max(float(torch.linalg.vector_norm(part)) / math.sqrt(max(1, part.numel())) for part in parts)
+
+    return norm
+
+
+class _Attached(torch.autograd.Function):
+    """Values of a solution, with all that it depends on among the inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, task: Adjoint, values: tuple[Tensor, ...], y0: Tensor, *made_of: Tensor) -> Any:
+        ctx.task, ctx.surroundings = task, Surroundings(y0.device)
+        ctx.set_materialize_grads(False)
+        found = tuple(value.clone() for value in values)
+        ctx.save_for_backward(*found, *made_of)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError("backward='adjoint' gives first derivatives; second ones need backward='store'")
+        task: Adjoint = ctx.task
+        values = ctx.saved_tensors[: len(cotangents)]  # made_of are saved so that a change in place is noticed
+        with ctx.surroundings.restored(task.fields, task.made_of):
+            found = task.gradients(values, cotangents)
+        return (None, None, *found)
