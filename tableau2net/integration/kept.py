@@ -17,7 +17,7 @@ from tableau2net.integration.captured import captured, wanted
 from tableau2net.integration.continuous_adjoint import Adjoint, Back
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.system import States, System
-from tableau2net.integration.undone import Undone, undoable
+from tableau2net.integration.undone import UndoneSteps, undoable
 from tableau2net.scheme import Scheme, VariableOrder
 from tableau2net.step import lower
 
@@ -52,7 +52,7 @@ class Kept:
         """The states at the end of a grid, by steps that are undone for the gradient. h: the size, where all are."""
         fields = captured(system, t0, self.parameters, self.backward)
         sizes = [b - a if h is None else h for a, b in pairwise(grid)]
-        return Undone(undoable(self.scheme, self.coupling), fields).run(system.states, grid, sizes, outputs)
+        return UndoneSteps(undoable(self.scheme, self.coupling), fields).run(system.states, grid, sizes, outputs)
 
     def adjoint(
         self, system: System, times: tuple[float, ...], values: Sequence[Tensor], t0: float, back: Back
@@ -82,9 +82,9 @@ def kept(backward: Any, chosen: Scheme | VariableOrder, parameters: Any, couplin
         raise InputError(f"backward='reversible': {name} remembers earlier steps; write backward='checkpoint'")
     if found.undone:
         undoable(scheme, coupling)
-    if backward == "adjoint" and (
-        (step.history and not several) or step.derivative != 1 or len(step.states) > 1 or step.operators("linear") or order(scheme) < 1
-    ):
+    remembers = bool(step.history) and not several
+    alone = step.derivative == 1 and len(step.states) == 1 and not step.operators("linear")
+    if backward == "adjoint" and (remembers or not alone or order(scheme) < 1):
         raise InputError(
             f"backward='adjoint': for one-step schemes of one state and order 1 at least, and {name} is none; write "
             "backward='checkpoint'"

@@ -35,7 +35,7 @@ def undoable(scheme: Scheme, coupling: str | None) -> type[CompiledBlock]:
 
 
 @dataclass(frozen=True)
-class Undone:
+class UndoneSteps:
     """Steps of such a class on fields."""
 
     made: type[CompiledBlock]
