@@ -55,10 +55,16 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.nn import DenseMatrix as DenseMatrix
     from tableau2net.nn import Diagonal as Diagonal
     from tableau2net.nn import Fourier as Fourier
+    from tableau2net.nn import GradientField as GradientField
+    from tableau2net.nn import GradientFlow as GradientFlow
     from tableau2net.nn import Krylov as Krylov
+    from tableau2net.nn import LagrangianField as LagrangianField
+    from tableau2net.nn import PortHamiltonianField as PortHamiltonianField
     from tableau2net.nn import PotentialField as PotentialField
+    from tableau2net.nn import SeparableField as SeparableField
     from tableau2net.nn import convert as convert
     from tableau2net.nn import create_model as create_model
+    from tableau2net.nn import energy_drift as energy_drift
     from tableau2net.nn import field as field
     from tableau2net.nn import inverse as inverse
     from tableau2net.nn import list_models as list_models
@@ -107,11 +113,12 @@ _EXPORTS = {  # module: the names that come from it
     "errors": ("InputError",),
     "integration": ("Event", "IntegrationError", "Solution", "integrate", "sdeint"),
     "nn": (
-        *("DenseMatrix", "Diagonal", "Fourier", "Krylov"),
-        *("AugmentedField", "ContinuousFlow", "PotentialField"),
         *("RNN", "DenseMatrix", "Diagonal", "Fourier", "Krylov"),
+        *("AugmentedField", "ContinuousFlow", "PotentialField"),
+        *("GradientField", "GradientFlow", "LagrangianField", "PortHamiltonianField", "SeparableField"),
         "convert",
         "create_model",
+        "energy_drift",
         "field",
         "inverse",
         "list_models",

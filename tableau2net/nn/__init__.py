@@ -38,6 +38,15 @@ from tableau2net.nn.sequences.rnn import RNN
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
 from tableau2net.nn.skeleton.transition import Transition
+from tableau2net.nn.structured import (
+    EnergyDrift,
+    GradientField,
+    GradientFlow,
+    LagrangianField,
+    PortHamiltonianField,
+    SeparableField,
+    energy_drift,
+)
 
 if TYPE_CHECKING:
     from tableau2net.nn.space import SpaceField as SpaceField
@@ -54,24 +63,31 @@ __all__ = [
     "Diagonal",
     "DynamicBlock",
     "DynamicNetwork",
+    "EnergyDrift",
     "Fourier",
     "GRUField",
     "GRUODEBayes",
+    "GradientField",
+    "GradientFlow",
     "InverseBlock",
     "Jumping",
     "Krylov",
+    "LagrangianField",
     "LatentODE",
     "Motion",
     "Observed",
+    "PortHamiltonianField",
     "PotentialField",
     "PreActivation",
     "ResidualNetwork",
+    "SeparableField",
     "SpaceField",
     "Transition",
     "coefficient_values",
     "compare_outputs",
     "convert",
     "create_model",
+    "energy_drift",
     "exact_coefficients",
     "field",
     "inverse",
