@@ -45,7 +45,7 @@ class CountedField:
     def __call__(self, t: float, y: Tensor) -> Tensor:
         if y is self._at and t == self._time:
             return self._slope  # type: ignore[return-value]
-        return self._evaluated(y, self._called(), t, y)
+        return self._evaluated(y, self._called() if self.again else self.function, t, y)
 
     def known(self, t: float, y: Tensor) -> Tensor | None:
         """f(t, y), where it is known beforehand."""
@@ -59,7 +59,7 @@ class CountedField:
         return states[0]
 
     def _called(self) -> Callable[..., Tensor]:
-        if self.again and self.evaluations and torch.is_grad_enabled():
+        if self.evaluations and torch.is_grad_enabled():
             return partial(taken_again, _called, self.function)
         return self.function
 
@@ -105,7 +105,7 @@ class PartField(CountedField):
         self.like = like
 
     def __call__(self, t: float, *states: Tensor) -> Tensor:
-        return self._evaluated(self.like, self._called(), t, *states)
+        return self._evaluated(self.like, self._called() if self.again else self.function, t, *states)
 
     def _like(self, states: States) -> Tensor:
         return self.like

@@ -76,6 +76,10 @@ class CoefficientTable:
             if key.kind == "number" and ((key.required and not key.instead) or not left_out(value)):
                 object.__setattr__(self, key.name, key.exact(value, {**self.letters(), **self.symbols}))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and written: all but the hash, which is another one in another process."""
+        return {key: value for key, value in self.__dict__.items() if key != "_hash"}
+
     @classmethod
     def called(cls) -> str:
         """What one is called in a sentence."""

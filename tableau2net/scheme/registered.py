@@ -49,7 +49,23 @@ def register_family(family: Family, told: str = "") -> Family:
     if known is not None and _path(known) != _path(family):  # the same again is a module that was loaded again
         raise InputError(f"{told}: the family {name!r} is {_path(known)}'s already; choose another name")
     _families[name] = family
+    _hashed_once(family)
     return family
+
+
+def _hashed_once(family: type[CoefficientTable]) -> None:
+    """Let each table of a family count the hash of all its numbers, by which caches find it, once."""
+    counted = family.__hash__
+    if counted is None:
+        return
+
+    def hashed(table: CoefficientTable) -> int:
+        found = table.__dict__.get("_hash")
+        if found is None:
+            found = table.__dict__["_hash"] = counted(table)
+        return found
+
+    family.__hash__ = hashed  # type: ignore[method-assign, assignment]
 
 
 def _path(family: type[CoefficientTable]) -> str:

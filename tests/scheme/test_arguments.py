@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -190,3 +193,12 @@ def test_anything_anywhere_is_a_scheme_or_a_line(place: str, value: Any) -> None
 @pytest.mark.parametrize("rounded", [*ROUNDED, *NUMBERS[:-1]], ids=lambda value: type(value).__name__)
 def test_what_is_not_exact_is_never_taken(place: str, rounded: Any) -> None:
     refused(lambda: makers()[place](rounded), place)
+
+
+def test_the_hash_is_counted_once_and_stays_in_its_process():
+    scheme = t2n.load("rk4")
+    assert hash(scheme) == hash(replace(scheme))
+    for copy in (pickle.loads(pickle.dumps(scheme)), deepcopy(scheme)):
+        assert copy == scheme
+        assert "_hash" not in vars(copy)  # another process has other hashes of text
+        assert {scheme: 1}[copy] == 1
