@@ -28,12 +28,15 @@ from tableau2net.nn.learnt.coefficients import (
 from tableau2net.nn.overview import summary
 from tableau2net.nn.refinement import refine
 from tableau2net.nn.registry import create_model, list_models, model_name
+from tableau2net.nn.sequences.antisymmetric_rnn import AntisymmetricField, AntisymmetricRNN
 from tableau2net.nn.sequences.gru_field import GRUField
 from tableau2net.nn.sequences.gru_ode_bayes import GRUODEBayes
+from tableau2net.nn.sequences.incremental_rnn import IncrementalRNN
 from tableau2net.nn.sequences.jumping import Jumping
 from tableau2net.nn.sequences.latent_ode import ODERNN, LatentODE
 from tableau2net.nn.sequences.motion import Motion
 from tableau2net.nn.sequences.observed import Observed
+from tableau2net.nn.sequences.oscillators import CoRNN
 from tableau2net.nn.sequences.rnn import RNN
 from tableau2net.nn.skeleton.residual_network import ResidualNetwork
 from tableau2net.nn.skeleton.split import split
@@ -56,7 +59,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ODERNN",
     "RNN",
+    "AntisymmetricField",
+    "AntisymmetricRNN",
     "AugmentedField",
+    "CoRNN",
     "CompiledBlock",
     "ContinuousFlow",
     "DenseMatrix",
@@ -69,6 +75,7 @@ __all__ = [
     "GRUODEBayes",
     "GradientField",
     "GradientFlow",
+    "IncrementalRNN",
     "InverseBlock",
     "Jumping",
     "Krylov",
