@@ -167,6 +167,40 @@ def test_iresnet(capsys, tmp_path):
 
 
 @pytest.mark.slow
+def test_flows(capsys, tmp_path):
+    """Mass 1, and a likelihood that is never above the entropy's; two pictures."""
+    target = tmp_path / "flows.png"
+    tiny = {"updates": 3, "width": 8, "batch": 32, "steps": 1, "points": 50}
+    text = said("flows", capsys, target=str(target), densities=["moons"], **tiny)
+    rows = [line.split() for line in text.splitlines()[1:]]
+    assert [row[1] for row in rows] == ["plain", "penalised", "monge-ampere"]
+    for _, _, _, *counts, nll, entropy, divergence, mass, away in rows:
+        assert all(
+            int(n) % 6 == 2 for n in counts
+        )  # two for the first step, six a step, of which one is the last one's
+        assert float(nll) - float(entropy) == pytest.approx(float(divergence), abs=2e-3)
+        assert float(divergence) > 0
+        assert float(mass) == pytest.approx(1, abs=2e-2)
+        assert float(away) < 5
+    assert target.stat().st_size > 10_000
+    assert target.with_stem("flows-dark").read_bytes() != target.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["eight gaussians", "moons", "checkerboard"])
+def test_the_densities_that_flows_are_measured_by_are_those_of_their_samples(name, beside_each_other):  # noqa: F811
+    """Mass 1 on a grid; the share of samples in a box is that of its mass."""
+    known = example("known_densities").DENSITIES[name]()
+    torch.manual_seed(0)
+    side = torch.linspace(-6, 6, 121) + 0.025
+    grid = torch.cartesian_prod(side, side)
+    mass = known.log_prob(grid).exp() * 0.1**2
+    assert mass.sum().item() == pytest.approx(1, abs=2e-2 if name == "checkerboard" else 1e-4)
+    x = known.sample(20000)
+    box = lambda y: (y > torch.tensor([0.5, -0.5])).all(1) & (y < torch.tensor([3.0, 3.0])).all(1)  # noqa: E731
+    assert mass[box(grid)].sum().item() == pytest.approx(box(x).double().mean().item(), abs=2e-2)
+
+
+@pytest.mark.slow
 def test_hamiltonian(capsys):
     text = said("hamiltonian", capsys, steps=200, depth=14)
     drift, lost = numbers(r"energy (\S+) after", text), numbers(r"steps, (\S+) from", text)
@@ -239,8 +273,9 @@ def test_the_table_of_networks_names_every_family_and_its_counts():
 SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if "def main(" in p.read_text())
 
 
-# methods that are no options of the product, and what docs/restoration.md measures by: whole algorithms stand there
-WHOLE = {"msa": 160, "ddpnopt": 160, "denoise": 240}
+# methods that are no options of the product, and what docs/restoration.md and docs/flows.md measure by: whole
+# algorithms stand there
+WHOLE = {"msa": 160, "ddpnopt": 160, "denoise": 240, "flows": 85}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

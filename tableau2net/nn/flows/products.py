@@ -22,6 +22,7 @@ def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, 
     with torch.enable_grad():
         leaf = y if y.requires_grad else y.detach().requires_grad_()
         found = function(leaf)
+    wanted = torch.is_grad_enabled() and (leaf is y or _of_more(found, leaf))
 
     def pulled(vectors: Tensor) -> Tensor:
         if not found.requires_grad:
@@ -30,13 +31,27 @@ def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, 
             found,
             leaf,
             vectors,
-            create_graph=torch.is_grad_enabled(),
+            create_graph=wanted,
             allow_unused=True,
             materialize_grads=True,
             is_grads_batched=True,
         )[0]
 
-    return found if torch.is_grad_enabled() else found.detach(), pulled
+    return found if wanted else found.detach(), pulled
+
+
+def _of_more(found: Tensor, leaf: Tensor) -> bool:
+    """Whether a gradient would go to anything but the leaf, which nobody but we know: to weights, say."""
+    seen, ahead = set(), [found.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if getattr(node, "variable", leaf) is not leaf:
+            return True
+        ahead += [function for function, _ in node.next_functions]
+    return False
 
 
 def gradient(function: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
