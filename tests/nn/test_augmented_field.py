@@ -226,6 +226,20 @@ def test_what_does_not_fit_is_said(attempt, says):
         attempt()
 
 
+def test_the_traces_of_two_parts_add():
+    """Of an implicit–explicit scheme, a field with its trace for each."""
+    A, B = (torch.randn(2, 2, dtype=DOUBLE, generator=torch.Generator().manual_seed(i)) / 2 for i in (1, 2))
+    parts = []
+    for matrix in (A, B):
+        part = nn.Linear(2, 2, bias=False).double()
+        part.weight.data = matrix
+        parts.append(t2n.AugmentedField(part, 2))
+    y = Y.double()
+    after, (change,) = parts[0].end(t2n.integrate("ars-222", parts, parts[0].begin(y), 0, 1, 20))
+    torch.testing.assert_close(change, (A + B).trace().expand(4), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(after, y @ torch.linalg.matrix_exp(A + B).T, rtol=1e-3, atol=1e-3)
+
+
 def test_batch_statistics_that_are_fixed_are_fine():
     field = t2n.AugmentedField(nn.BatchNorm1d(2), 2).eval()
     assert field.begin(Y).shape == (4, 3)

@@ -156,6 +156,16 @@ def test_steps_taken_again_have_the_same_probes_and_gradients(backward):
     torch.testing.assert_close(found[0], found[2], rtol=tolerance, atol=tolerance)
 
 
+def test_the_adjoint_equation_carries_the_density_too():
+    pytest.importorskip("torchdiffeq")
+    gradients = []
+    for backward in ("adjoint", "store"):
+        flow = t2n.ContinuousFlow(Wave(), 2, "rk4", steps=4, backward=backward)
+        flow.loss(X).backward()
+        gradients.append(flow.field.weight.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3)
+
+
 def test_gradients_are_those_of_differences():
     """Of the loss with its penalties, by adaptive steps."""
     flow = t2n.ContinuousFlow(Wave(), 2, rtol=1e-8, penalties={"kinetic": 0.1, "jacobian": 0.05})

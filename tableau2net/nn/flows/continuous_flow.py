@@ -87,7 +87,7 @@ class ContinuousFlow(nn.Module):
         times: tuple[float, float] = (0.0, 1.0),
         trace: Trace = "exact",
         probes: int = 1,
-        penalties: Mapping[str | Quantity, float] | None = None,
+        penalties: Mapping[Any, float] | None = None,
         base: Distribution | None = None,
         **options: Unpack[StepOptions],
     ) -> None:
@@ -302,7 +302,7 @@ class ContinuousFlow(nn.Module):
             raise InputError(f"times={self.times!r}: two that differ, where the data are and where the base is")
 
 
-def _weighted(penalties: Mapping[str | Quantity, float]) -> dict[str, tuple[Quantity, float]]:
+def _weighted(penalties: Mapping[Any, float]) -> dict[str, tuple[Quantity, float]]:
     """Penalties by their names, with their weights."""
     found = [_penalty(*each) for each in penalties.items()]
     named = {name_of(quantity): (quantity, weight) for quantity, weight in found}
