@@ -54,6 +54,18 @@ def test_a_step_of_euler_is_a_gated_recurrent_unit(minimal):
     torch.testing.assert_close(found, (1 - z) * n + z * h, rtol=0, atol=1e-14)
 
 
+def test_a_recurrent_network_of_euler_steps_is_a_gru():
+    """The same field, driven by a sequence; its reset gate acts on the state."""
+    torch.manual_seed(0)
+    field, x = GRUField(H, D).double(), numbers(L, B, D, seed=1)
+    h = torch.zeros(B, H).double()
+    for entry in x:
+        z, r = torch.sigmoid(field.input(entry)[:, : 2 * H] + h @ field.gate.weight.T).chunk(2, 1)
+        n = torch.tanh(field.input(entry)[:, 2 * H :] + r * h @ field.candidate.weight.T)
+        h = (1 - z) * n + z * h
+    torch.testing.assert_close(t2n.nn.RNN("euler", field)(x)[1][0], h, rtol=0, atol=1e-14)
+
+
 def test_states_of_gru_ode_stay_within_one():
     torch.manual_seed(0)
     field = GRUField(H).double()
@@ -113,7 +125,7 @@ def by_hand(net, seen, towards, noise=0.01):
 def test_the_losses_of_gru_ode_bayes_by_hand(towards, impute):
     torch.manual_seed(0)
     net, seen = GRUODEBayes(D, H, impute=impute, longest=0.05).double(), some()
-    found, wanted = net.losses(seen, towards=towards), by_hand(net, seen, towards)
+    found, wanted = net.losses(seen, net.path(seen), towards=towards), by_hand(net, seen, towards)
     for a, b in zip((found.before, found.behind), wanted, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
         gradients = [torch.autograd.grad(each.sum(), net.jumping.jump.weight, retain_graph=True)[0] for each in (a, b)]
@@ -126,12 +138,12 @@ def test_gru_ode_bayes_tells_distributions_at_any_time():
     known, later = numbers(B, 2), torch.tensor([2.0, 1.5], dtype=torch.float64)
     mean, logvar = net(seen, later, known)
     assert mean.shape == logvar.shape == (B, 2, D)
-    last = net.last(seen, known, end=1.5)
-    torch.testing.assert_close(net.read(last)[:, :D], mean[:, 1], rtol=1e-12, atol=1e-12)
+    path = net.path(seen, known, end=1.5)
+    torch.testing.assert_close(net.read(path.last)[:, :D], mean[:, 1], rtol=1e-12, atol=1e-12)
     with pytest.raises(InputError, match="only there"):
         net(seen, later)
     with pytest.raises(InputError, match="above 0"):
-        net.losses(seen, known, noise=0)
+        net.losses(seen, path, noise=0)
     with pytest.raises(InputError, match="hidden_size = 0"):
         GRUODEBayes(D, 0, steps=1)
 
@@ -214,10 +226,11 @@ def test_gru_ode_bayes_is_the_authors(impute, minimal, solver, scheme, monkeypat
     h, loss, *_ = theirs(
         np.array(times) * 0.05, ends, x, mask, torch.tensor([i for _, i, _ in events]), 0.05, 1.0, known
     )
-    found = ours.losses(seen, known)
+    path = ours.path(seen, known, end=1.0)
+    found = ours.losses(seen, path)
     mine = (found.before + 0.3 * found.behind).sum()
     torch.testing.assert_close(mine, loss, rtol=1e-12, atol=0)
-    torch.testing.assert_close(ours.last(seen, known, end=1.0), h, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(path.last, h, rtol=1e-13, atol=1e-13)
     gradients = (
         torch.autograd.grad(loss, theirs.gru_obs.w_prep)[0],
         torch.autograd.grad(mine, ours.jumping.jump.weight)[0],

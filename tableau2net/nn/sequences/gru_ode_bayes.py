@@ -16,7 +16,7 @@ from tableau2net.codegen.compile_options import StepOptions
 from tableau2net.errors import InputError
 from tableau2net.nn.sequences.gaussian import divergence, log_density, product
 from tableau2net.nn.sequences.gru_field import GRUField
-from tableau2net.nn.sequences.jumping import Jumping, Times
+from tableau2net.nn.sequences.jumping import Jumping, JumpPath, Times
 from tableau2net.nn.sequences.motion import Motion
 from tableau2net.nn.sequences.observed import Observed
 from tableau2net.scheme import Scheme
@@ -137,34 +137,30 @@ class GRUODEBayes(nn.Module):
         first: Tensor = self.known(covariates)
         return first
 
-    def forward(
+    def path(
         self,
         seen: Observed,
-        at: Tensor,
         covariates: Tensor | None = None,
         start: Times = 0.0,
+        end: Times = None,
+        at: Tensor | None = None,
+    ) -> JumpPath:
+        """What the state goes through, see `Jumping`; its last one is for a classifier, say."""
+        found: JumpPath = self.jumping(seen, self.begin(seen, covariates), start, end, at)
+        return found
+
+    def forward(
+        self, seen: Observed, at: Tensor, covariates: Tensor | None = None, start: Times = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Means and log-variances (B, K, D) at the times `at`, (K,) or (B, K), of what was seen until then."""
-        path = self.jumping(seen, self.begin(seen, covariates), start, at=at)
-        mean, logvar = self.read(path.at).chunk(2, -1)
+        mean, logvar = self.read(self.path(seen, covariates, start, at=at).at).chunk(2, -1)
         return mean, logvar
 
-    def last(self, seen: Observed, covariates: Tensor | None = None, start: Times = 0.0, end: Times = None) -> Tensor:
-        """The state (B, H) at the end, for a classifier, say."""
-        state: Tensor = self.jumping(seen, self.begin(seen, covariates), start, end).last
-        return state
-
     def losses(
-        self,
-        seen: Observed,
-        covariates: Tensor | None = None,
-        start: Times = 0.0,
-        *,
-        noise: float = 1e-2,
-        towards: Towards = "observation",
+        self, seen: Observed, path: JumpPath, *, noise: float = 1e-2, towards: Towards = "observation"
     ) -> Losses:
-        """What training makes small: ``losses.before + λ losses.behind``, with a λ of one's own (1e-4 in the authors'
-        runs).
+        """What training makes small on a path through what was seen: ``losses.before + λ losses.behind``, with a λ of
+        one's own (1e-4 in the authors' runs).
 
         noise: the standard deviation of what is observed.
         towards: "observation", D(p_behind ‖ N(x, noise²)), as the authors' code has it; "bayes",
@@ -172,7 +168,6 @@ class GRUODEBayes(nn.Module):
         """
         if not noise > 0 or towards not in ("observation", "bayes"):
             raise InputError(f"noise = {noise}, towards = {towards!r}: above 0, and 'observation' or 'bayes'")
-        path = self.jumping(seen, self.begin(seen, covariates), start)
         x, mask = seen.values.to(path.before.dtype), seen.mask
         (mean, logvar), (new, new_logvar) = (self.read(h).chunk(2, -1) for h in (path.before, path.after))
         seen_logvar = torch.full_like(x, 2 * math.log(noise))

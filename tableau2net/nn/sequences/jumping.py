@@ -69,21 +69,23 @@ class Jumping(nn.Module):
         if backwards:
             seen = Observed(-seen.times.flip(1), seen.values.flip(1), seen.mask.flip(1))
         plan = _planned(seen, start, end, at, sign)
-        rows = torch.arange(len(seen), device=h0.device)
-        h, now, before, after = h0, plan.start, [h0], [h0]
+        rows, length = torch.arange(len(seen), device=h0.device), seen.times.shape[1]
+        h, before, after = h0, [h0], [h0]
+        times = (sign * torch.cat((plan.start[:, None], plan.times, plan.end[:, None]), 1)).unbind(1)
+        which = plan.entries if length else plan.entries[:, :0]
+        x, mask = (each[rows[:, None], which].to(h.dtype).unbind(1) for each in (seen.values, seen.mask))
+        there = plan.jumps.view(*plan.jumps.shape, *(1,) * (h.dim() - 1)).unbind(1)
         for n, some in enumerate(plan.jumps.any(0).tolist()):
-            h = self.motion(h, sign * now, sign * plan.times[:, n])
-            now, which = plan.times[:, n], plan.entries[:, n]
+            h = self.motion(h, times[n], times[n + 1])
             before.append(h)
             if some:
-                x, mask = (each[rows, which].to(h.dtype) for each in (seen.values, seen.mask))
-                h = torch.where(plan.jumps[:, n].view(-1, *(1,) * (h.dim() - 1)), self._jumped(h, x, mask), h)
+                h = torch.where(there[n], self._jumped(h, x[n], mask[n]), h)
             after.append(h)
-        last = self.motion(h, sign * now, sign * plan.end)
+        last = self.motion(h, times[-2], times[-1])
         ahead, behind = (torch.stack(each, 1)[rows[:, None], plan.places] for each in (before, after))
-        parts = [ahead[:, : seen.times.shape[1]], behind[:, : seen.times.shape[1]]]
+        parts = [ahead[:, :length], behind[:, :length]]
         first, second = (part.flip(1) for part in parts) if backwards else parts
-        return JumpPath(first, second, last, behind[:, seen.times.shape[1] :])
+        return JumpPath(first, second, last, behind[:, length:])
 
     def _jumped(self, h: Tensor, x: Tensor, mask: Tensor) -> Tensor:
         found: Tensor = self.jump(h, x, mask)
