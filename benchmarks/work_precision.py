@@ -97,8 +97,8 @@ def _orbits(batch: int) -> Tensor:
 
 PROBLEMS = {
     "lotka-volterra": Problem(LotkaVolterra, lambda n: 1 + _drawn(n, 2), 10.0, (3, 5, 7, 9)),
-    "arenstorf": Problem(Arenstorf, _orbits, 6.0, (4, 6, 8, 10)),
-    "network": Problem(Network, lambda n: 2 * _drawn(n, 256) - 1, 2.0, (2, 4, 6, 8)),
+    "arenstorf": Problem(Arenstorf, _orbits, 6.0, (4, 6, 8)),
+    "network": Problem(Network, lambda n: 2 * _drawn(n, 256) - 1, 2.0, (2, 4, 6)),
 }
 
 
