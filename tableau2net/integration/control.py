@@ -21,7 +21,7 @@ SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0  # of the factor between one step and
 AFTER_FAILURE = 0.25  # where the error is no number, or stages were not solved
 STAGES = 0.01  # of the tolerance that implicit stages may take
 
-NormName = Literal["rms", "batch"]
+NormName = Literal["rms", "batch", "each"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Tolerance:
 
     atols: one a state, a number or a tensor that its entries are like.
     norm: "rms" over all entries, the batch included; "batch": over each entry of the first dimension by itself, the
-        largest of them counts; or a function of the states' error/(atol + rtol·|y|), to a number.
+        largest of them counts; "each": the same, and each has steps of its own; or a function of the states'
+        error/(atol + rtol·|y|), to a number.
     """
 
     rtol: float
@@ -60,6 +61,13 @@ class Tolerance:
             entries = sum(part.numel() for part in parts)
             return math.sqrt(sum(float(self._norm(part)) ** 2 * part.numel() for part in parts) / entries)
         return max(float(self._norm(part)) for part in parts)
+
+    @torch.no_grad()
+    def of_members(self, value: Tensor, y: Tensor, y_new: Tensor) -> Tensor:
+        """The norm over each entry of the first dimension by itself, of values like one state."""
+        rows = self._weighted(value, y, y_new, self.atols[0]).reshape(len(y), -1)
+        found: Tensor = torch.linalg.vector_norm(rows, dim=1).double() / math.sqrt(rows.shape[1])
+        return found
 
     def scale(self, layout: Layout, point: Tensor) -> Tensor:
         """What each number of a vector of stages is measured by."""
@@ -107,8 +115,8 @@ def _both(dtype: torch.dtype) -> complex:
 def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
     """The tolerance for these states. Raises InputError where it is none, or finer than the numbers."""
     known: Any = norm if isinstance(norm, str) or callable(norm) else None
-    if not callable(known) and known not in ("rms", "batch"):
-        raise InputError(f"norm = {norm!r}: write 'rms' or 'batch', or give a function")
+    if not callable(known) and known not in ("rms", "batch", "each"):
+        raise InputError(f"norm = {norm!r}: write 'rms', 'batch' or 'each', or give a function")
     atol = rtol if atol is None else atol
     if rtol is None:
         rtol = atol if _is_number(atol) else 0.0

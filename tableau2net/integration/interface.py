@@ -17,6 +17,7 @@ from tableau2net.analysis import order
 from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import StepBounds, adaptive
+from tableau2net.integration.by_member import by_member, check_members
 from tableau2net.integration.continuous_adjoint import Back
 from tableau2net.integration.control import NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
@@ -72,11 +73,11 @@ def integrate(
     grid: from t0 to t1 these times. Multistep schemes then get the coefficients that keep their order.
     rtol, atol: as large steps as keep the root mean square of error/(atol + rtol·|y|) below 1, by the scheme's embedded
         method, or without one by step doubling; what is left out of the two is taken the same. norm="batch" takes the
-        mean over each entry of the first dimension by itself, and the largest of these. first_step: the first step's
-        size; max_step: the largest that any may have; max_steps: how many may be tried. atol may be one for each entry
-        of y, or one for each of several states.
+        mean over each entry of the first dimension by itself, and the largest of these; with norm="each" each of them
+        has steps of its own, and t in f is a tensor with a time for each (explicit pairs, y(t1) alone). first_step: the
+        first step's size; max_step: the largest that any may have; max_steps: how many may be tried. atol may be one
+        for each entry of y, or one for each of several states.
 
-    scheme: also "bdf", "ndf", "adams", or a `VariableOrder` of your own: multistep formulas, whose order is chosen too.
     y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
         scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y' gives both back.
     f: a function of a float and tensors like the states, for y'' = f of y, and of v too where the scheme is for
@@ -134,6 +135,10 @@ def integrate(
     try:
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
+            if norm == "each":
+                check_members(scheme, system, wanted=at is not None or event is not None, full=full)
+                if backward != "store" or family is not None:
+                    raise InputError("norm='each': with backward='store', for explicit pairs; write norm='batch'")
             system.solve_by(_solver(solver, tolerance, wanted))
             found = problem.controlled(wanted, _sizes(first_step, max_step, max_steps))
         else:
@@ -203,6 +208,9 @@ class _Problem:
             stepper = OneStep(self.scheme, self.system, controlled=True, output=output)
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
+        if tolerance.norm == "each" and isinstance(stepper, OneStep):
+            y, tried = by_member(stepper, self.system, self.t0, self.t1, tolerance, sizes)
+            return _Found((y,), (self.t0, self.t1), tried)
         with self.kept.running():
             states, ends, rejected = adaptive(stepper, self.system, self.t0, self.t1, outputs, tolerance, sizes)
         if self.kept.undone:

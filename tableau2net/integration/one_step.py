@@ -140,6 +140,11 @@ class OneStep:
             rest.insert(1, 0 * hv)
         return (y, hv / h, *rest)
 
+    def step_of(self, field: Any, y: Tensor) -> tuple[Tensor, ...]:
+        """What the generated step of size 1 from 0 gives for another field: y, the error, and the slopes revealed."""
+        found: tuple[Tensor, ...] = self._step(field, 1.0, 0.0, y)
+        return found
+
     def ended(self, t: float, taken: TakenStep) -> None:
         """The step that ended at t is kept: its last slope may be the next one's first."""
         if self._last in taken.slopes:

@@ -179,7 +179,7 @@ BAD = [
     ({"rtol": -1.0}, t2n.InputError, "not negative"),
     ({"rtol": 0.0}, t2n.InputError, "give one of them"),
     ({"rtol": math.nan}, t2n.InputError, "not negative"),
-    ({"norm": "max"}, t2n.InputError, "'rms' or 'batch'"),
+    ({"norm": "max"}, t2n.InputError, "'rms', 'batch' or 'each'"),
     ({"max_steps": 0}, t2n.InputError, "at least one"),
     ({"first_step": -0.1}, t2n.InputError, "positive"),
     ({"scheme": "adams-bashforth-3"}, t2n.InputError, "steps= or grid="),
