@@ -12,10 +12,16 @@ Importing the module is all that happens; `register_model` and its like are call
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from threading import RLock
+from traceback import walk_tb
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tableau2net.errors import InputError
 from tableau2net.sinks import one_line
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 loaded: dict[str, tuple[ModuleType, ...]] = {}
 _lock = RLock()
+_changes: list[str] = []
 
 
 def load_extensions(group: str) -> tuple[ModuleType, ...]:
@@ -59,3 +66,53 @@ def _imported(point: EntryPoint) -> ModuleType | None:
 def _told(point: EntryPoint) -> str:
     package = point.dist.name if point.dist else "a package"
     return one_line(f"entry point {point.name} = {point.value!r} ({point.group}) of {package}")
+
+
+def origin(thing: Any) -> str:
+    """Where a class or a function is written: a module that is loaded again, a cell that is run again, has the same."""
+    thing = _whole(thing)
+    return f"{thing.__module__}.{getattr(thing, '__qualname__', type(thing).__name__)}"
+
+
+def _whole(thing: Any) -> Any:
+    """The function of which it may be a part."""
+    return _whole(thing.func) if isinstance(thing, partial) else thing
+
+
+def check_free(told: str, name: str, new: Any, known: Any | None) -> None:
+    """Raises InputError, beginning with `told`, where a name is another's; the same from the same place may take it.
+
+    new, known: the class or function that is to have the name, and that which has it."""
+    if known is None or known is new:
+        return
+    if origin(known) != origin(new):
+        raise InputError(f"{told}: {name!r} is {origin(known)}'s already; choose another name")
+    note_change(name)
+
+
+def note_change(name: str) -> None:
+    """A name stands for something else than before."""
+    _changes.append(name)
+
+
+def changes() -> int:
+    """How often one did: what is kept by name is of no use from then on."""
+    return len(_changes)
+
+
+@contextmanager
+def told_of(code: Any, name: str) -> Iterator[None]:
+    """What a stranger's class or function raises is said in one line that names it, its cause kept.
+
+    code: what runs.  name: what it is called.  Faults of our own code stay what they are. Raises InputError."""
+    try:
+        yield
+    except (InputError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        module = _whole(code).__module__
+        if module.partition(".")[0] == __package__:
+            raise
+        frames = [(f, line) for f, line in walk_tb(error.__traceback__) if f.f_globals.get("__name__") == module]
+        place = "".join(f" ({Path(f.f_code.co_filename).name}, line {line})" for f, line in frames[-1:])
+        raise InputError(one_line(f"{name}{place} raises {type(error).__name__}: {error}")) from error

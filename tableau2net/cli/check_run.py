@@ -15,7 +15,7 @@ from tableau2net.files import write_atomically
 from tableau2net.runs.stencil_facts import declared_stencil, stencil_lines, stencil_record
 from tableau2net.runs.verdict import DIGITS, CheckedRun, Facts, claims, decimal_text, declared, kept
 from tableau2net.scheme import CoefficientTable
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 from tableau2net.step import lower
 
 

@@ -13,7 +13,7 @@ from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.exact.text import exact_json
 from tableau2net.files import write_atomically
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 from tableau2net.sinks import printable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tableau2net.cli.streams import print_json
 from tableau2net.errors import InputError
 from tableau2net.files import check_writable, write_atomically
 from tableau2net.scheme import CoefficientTable, as_table
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 from tableau2net.sinks import printable
 
 SHOWN = 5

@@ -42,7 +42,7 @@ def _images(request: SourceRequest, task: TaskSpec) -> tuple[Sequence[Bytes], Se
     source, named = Path(request.source), None if task.test_data is None else Path(task.test_data)
     if named is not None and not named.is_dir():
         raise InputError(f"--test-data {named}: there is no such folder; name a folder of images")
-    tested = None if named is None else read_folder(named)
+    tested = None if named is None else _tested(named)
     if source.is_dir():
         inside = source / "train" if (source / "train").is_dir() else source
         beside = next((source / name for name in TESTED if (source / name).is_dir()), None)
@@ -63,6 +63,13 @@ def _images(request: SourceRequest, task: TaskSpec) -> tuple[Sequence[Bytes], Se
         raise InputError(f"--data {request.source}: gives no images in memory; name a folder of images, or a .npz")
     found, _ = given.checked(request.source)
     return list(found["x_train"]), tested or list(found["x_test"])
+
+
+def _tested(folder: Path) -> list[Bytes]:
+    try:
+        return read_folder(folder)
+    except InputError as error:
+        raise InputError(f"--test-data {error}") from error.__cause__
 
 
 def read_folder(folder: Path) -> list[Bytes]:

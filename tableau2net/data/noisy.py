@@ -50,7 +50,9 @@ class NoisyData(PairData):
             raise InputError(f"{request.source}: has no images to test on; name a folder of them by --test-data")
         left, kept = split_sizes(request.source, len(train), request.validation, request.limit_train)
         images, held = tuple(train[:kept]), tuple(train[left:])
-        _check(request.source, task, (*images, *held, *test), images)
+        _check_sizes(request.source, (*images, *held))
+        _check_sizes(f"--test-data {task.test_data}" if task.test_data else request.source, test)
+        _check_patch(request.source, task, images)
         pixels = sum(image.shape[0] * image.shape[1] for image in images) / len(images)
         cover = round(pixels / task.patch**2) if task.patch else 1
         patches = max(1, cover) if task.patches is None else task.patches
@@ -138,13 +140,17 @@ def _noisy(image: Bytes, sigma: float, random: np.random.Generator) -> tuple[Ten
     return torch.add(y, noise, alpha=sigma / WHITE), y, torch.tensor(sigma / WHITE)
 
 
-def _check(source: str, task: TaskSpec, images: Sequence[Bytes], trained: Sequence[Bytes]) -> None:
-    """Raises InputError for images that are too small, or of several sizes where whole ones are to be trained on."""
+def _check_sizes(source: str, images: Sequence[Bytes]) -> None:
+    """Raises InputError for images that are too small."""
     for image in images:
         if min(image.shape[:2]) < LEAST:
             raise InputError(
                 f"{source}: has an image of {_size(image)} pixels; each needs {LEAST} either way, remove the smaller"
             )
+
+
+def _check_patch(source: str, task: TaskSpec, trained: Sequence[Bytes]) -> None:
+    """Raises InputError where no such squares can be cut, or images of several sizes are to be trained on whole."""
     sizes = {image.shape: image for image in trained}
     if not task.patch and len(sizes) > 1:
         first, second = list(sizes.values())[:2]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tableau2net.data.arrays import Arrays
 from tableau2net.data.data import Data
 from tableau2net.errors import InputError
-from tableau2net.extensions import load_extensions
+from tableau2net.extensions import check_free, load_extensions
 from tableau2net.sinks import one_line
 
 
@@ -64,8 +64,7 @@ def register_source(written: str, *, matches: Callable[[str], bool] | None = Non
 
     def registered(load: Load) -> Load:
         known = REGISTERED.get(written)
-        if known is not None and _origin(known.load) != _origin(load):  # a cell of a notebook may be run again
-            raise InputError(f"register_source({written!r}): {_origin(known.load)} is registered by that; take another")
+        check_free("register_source", written, load, known and known.load)
         REGISTERED[written] = DataSource(written, matches or _by_name(written), load)
         return load
 
@@ -93,7 +92,3 @@ def _known(text: str) -> DataSource | None:
 def _by_name(written: str) -> Callable[[str], bool]:
     name, colon, _ = written.partition(":")
     return lambda text: text.startswith(name + colon) if colon else text == name
-
-
-def _origin(load: Load) -> str:
-    return f"{load.__module__}.{getattr(load, '__qualname__', type(load).__name__)}"

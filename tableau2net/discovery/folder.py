@@ -18,7 +18,7 @@ from tableau2net.plot.equations.coefficient_maps import draw_maps
 from tableau2net.plot.equations.equation_table import draw_table
 from tableau2net.plot.equations.error_growth import draw_errors
 from tableau2net.plot.equations.states_beside import draw_states
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 
 MAX_MAPS, MAX_LINES = 6, 40  # that a figure shows
 

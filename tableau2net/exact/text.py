@@ -266,12 +266,31 @@ class _Printer(sympy.StrPrinter):
         return str(super()._print_Pow(expr, rational=rational))
 
 
+class _FilePrinter(_Printer):
+    """The same with a number behind sums that it multiplies: read before them, it would be multiplied in."""
+
+    def _print_Mul(self, expr: Any) -> str:
+        number, rest = expr.as_coeff_Mul()
+        if number != 1 and any(factor.as_base_exp()[0].is_Add for factor in sympy.Mul.make_args(rest)):
+            return f"{self._print(rest)}*({self._print(number)})"
+        return str(super()._print_Mul(expr))
+
+
 def text_of(value: Expr) -> str:
-    """The coefficient as text that `parse` reads back to an equal expression; sympy reads it too.
+    """The coefficient as text that `parse` reads back to an expression of the same values; sympy reads it too.
 
     Raises InputError for a number of so many digits that no Python reads it back."""
+    return _printed(value, _Printer())
+
+
+def file_text(value: Expr) -> str:
+    """The same, as text that `parse` reads back to the very expression."""
+    return _printed(value, _FilePrinter())
+
+
+def _printed(value: Expr, printer: sympy.StrPrinter) -> str:
     try:
-        return str(_Printer().doprint(value))
+        return str(printer.doprint(value))
     except ValueError:
         raise InputError(
             f"a number of {digits_in(value):,} digits is not written out; shorten its coefficients"

@@ -10,6 +10,7 @@ from typing import TypeVar, overload
 from torch import nn
 
 from tableau2net.errors import InputError
+from tableau2net.extensions import check_free, origin
 
 Build = TypeVar("Build", bound=Callable[..., nn.Module])
 Said = dict[str, int | str]  # what a name says
@@ -97,16 +98,11 @@ def _register(entry: ModelEntry) -> None:
     if not entry.published:
         raise InputError(f"register_model: {entry.pattern!r} has no published name; list_models shows one at least")
     before = REGISTERED.get(entry.pattern)
-    if before is not None and _place(before) != _place(entry):
-        raise InputError(f"register_model: {entry.pattern!r} is taken, by {'.'.join(_place(before))}")
+    check_free("register_model", entry.pattern, entry.build, before and before.build)
     for name in entry.published:
         if entry.groups(name) is None:
             raise InputError(f"register_model: {name!r} does not match {entry.pattern!r}")
         other = next((e for e in REGISTERED.values() if e is not before and e.groups(name) is not None), None)
         if other is not None:
-            raise InputError(f"register_model: {name!r} is a name of {'.'.join(_place(other))} already")
+            raise InputError(f"register_model: {name!r} is a name of {origin(other.build)} already")
     REGISTERED[entry.pattern] = entry
-
-
-def _place(entry: ModelEntry) -> tuple[str, str]:
-    return entry.build.__module__, entry.build.__qualname__

@@ -24,7 +24,8 @@ from tableau2net.recipes.presets import PRESETS, find_preset
 from tableau2net.recipes.recipe import Recipe
 from tableau2net.recipes.task import CLASSIFY, TaskSpec
 from tableau2net.scheme import Scheme, as_scheme, load
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.words import counted
 
 SCHEME = "adamnet-2"  # where neither a scheme nor a network is named

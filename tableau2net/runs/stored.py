@@ -25,7 +25,8 @@ from tableau2net.recipes.task import CLASSIFY
 from tableau2net.runs.result import MAX_BYTES, RESULT, Result
 from tableau2net.runs.run_folder import WEIGHTS
 from tableau2net.scheme import Scheme, as_scheme
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 
 NETWORK = "network.json"
 MOST_WEIGHTS = 64 * 2**30  # bytes; they are mapped, and what does not fit its network is not read

@@ -21,7 +21,7 @@ from tableau2net.scheme.stencil import BoundaryRow, Side, Stencil
 from tableau2net.scheme.equation import Equation, UsedStencil
 
 # isort: on
-from tableau2net.scheme.calling import by_name, plain_numbers
+from tableau2net.scheme.calling import by_name, by_names, plain_numbers
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.scheme.constructed.pattern import SchemePattern, register_scheme_patterns
 from tableau2net.scheme.keys import Matrix
@@ -37,13 +37,14 @@ from tableau2net.scheme.library import (
 )
 from tableau2net.scheme.lowering import StepWriter
 from tableau2net.scheme.operations import adjoint as adjoint_of
-from tableau2net.scheme.operations import compose
+from tableau2net.scheme.operations import compose as compose_of
 from tableau2net.scheme.operations import costate as costate_of
 from tableau2net.scheme.registered import register_family, register_scheme_family
 from tableau2net.scheme.variable_order import VARIABLE_ORDER, VariableOrder
 
 # the library makes schemes by these itself, so names are read here
 adjoint, costate, lawson = by_name(Scheme)(adjoint_of), by_name(Scheme)(costate_of), by_name(Scheme)(lawson_of)
+compose = by_names(Scheme)(compose_of)
 
 __all__ = [
     "VARIABLE_ORDER",

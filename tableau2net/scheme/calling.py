@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from numbers import Real
@@ -24,20 +24,33 @@ Check = Callable[[object, str], object]
 def by_name(kind: type[Table]) -> Callable[[Given[Table, Options, Answer]], Given[Table | str | Path, Options, Answer]]:
     """Lets a function of a table take what `load` takes in its place, and no table of another kind; what is annotated
     as a number is one, see `plain_numbers`."""
+    return lambda function: _reading(function, lambda table: as_table(table, kind))
 
-    def taking(function: Given[Table, Options, Answer]) -> Given[Table | str | Path, Options, Answer]:
-        called: Callable[..., Answer] = plain_numbers(function)
-        first = next(iter(signature(function).parameters))
 
-        @wraps(function)
-        def taken(*given: Any, **options: Any) -> Answer:
-            if given:
-                return called(as_table(given[0], kind), *given[1:], **options)
-            return called(**options | {name: as_table(options[name], kind) for name in options if name == first})
+def by_names(
+    kind: type[Table],
+) -> Callable[[Given[Sequence[Table], Options, Answer]], Given[Sequence[Table | str | Path], Options, Answer]]:
+    """The same of a function of a list of tables."""
 
-        return taken
+    def each(tables: Any) -> object:
+        listed = isinstance(tables, Sequence) and not isinstance(tables, str)  # what is no list is refused within
+        return [as_table(table, kind) for table in tables] if listed else tables
 
-    return taking
+    return lambda function: _reading(function, each)
+
+
+def _reading(function: Callable[..., Answer], read: Callable[[Any], object]) -> Callable[..., Answer]:
+    """The function of what is read of its first argument."""
+    called: Callable[..., Answer] = plain_numbers(function)
+    first = next(iter(signature(function).parameters))
+
+    @wraps(function)
+    def taken(*given: Any, **options: Any) -> Answer:
+        if given:
+            return called(read(given[0]), *given[1:], **options)
+        return called(**options | {name: read(options[name]) for name in options if name == first})
+
+    return taken
 
 
 def plain_numbers(function: Callable[Options, Answer]) -> Callable[Options, Answer]:

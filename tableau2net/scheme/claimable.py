@@ -111,3 +111,8 @@ def claims_with(names: Mapping[str, object]) -> Mapping[str, type]:
 def add_claim(name: str, kind: type) -> None:
     """Let files claim something of another package's: true or false (bool), a whole number (int), or an Expr."""
     _CLAIMS[name] = kind
+
+
+def drop_claim(name: str) -> None:
+    """It may be claimed no more."""
+    del _CLAIMS[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict, get_type_hints
 
 from sympy import Expr
@@ -15,6 +16,7 @@ from tableau2net.scheme.exact_rows import left_out, whole_number
 from tableau2net.scheme.keys import ANY_DEPTH, Key, key_of
 from tableau2net.scheme.layout import CellGrid, Label, Recurrence
 from tableau2net.scheme.parameters import Parameter, as_parameters, substitute
+from tableau2net.scheme.saved import save
 from tableau2net.scheme.typeset import html, latex
 from tableau2net.words import check_line, check_name
 
@@ -157,6 +159,13 @@ class CoefficientTable:
     def formula(self) -> Recurrence | None:
         """The scheme as the formula that it is on paper, where it is a linear multistep method."""
         return None
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the table to a TOML file that `load` reads back to an equal one: exact numbers, parameters and claims.
+
+        Raises InputError, one line, for a path that does not end in .toml, a file that is there already, unless
+        overwrite=True, a family that is not registered, and where nothing can be written."""
+        save(self, path, overwrite=overwrite)
 
     def _repr_html_(self) -> str:
         return html(self)

@@ -1,8 +1,7 @@
-"""Files of coefficient tables: TOML in, a table out, and back. The format is described in docs/scheme-files.md."""
+"""Files of coefficient tables: TOML in, a table out. The format is described in docs/scheme-files.md."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from sympy import Expr, oo
 
 from tableau2net.errors import InputError
-from tableau2net.exact.text import parse, shown, text_of
+from tableau2net.exact.text import parse, shown
+from tableau2net.extensions import told_of
 from tableau2net.files import decode_toml
 from tableau2net.scheme.claimable import DECIMAL, DECIMAL_WITHIN, KINDS, Printed, claims_with
 from tableau2net.scheme.coefficient_table import CoefficientTable
@@ -18,10 +18,8 @@ from tableau2net.scheme.exact_rows import Functions
 from tableau2net.scheme.keys import Key
 from tableau2net.scheme.parameters import Distribution, Parameter
 from tableau2net.scheme.registered import COMMON, family_called
+from tableau2net.scheme.saved import FORMAT, MAX_BYTES, MAX_PARAMETERS
 from tableau2net.words import check_name, one, plain
-
-MAX_BYTES = 256 * 1024
-FORMAT = 1
 
 
 def read(path: str | Path) -> CoefficientTable:
@@ -46,7 +44,7 @@ def read(path: str | Path) -> CoefficientTable:
     try:
         return loads(text, name=plain(path.stem))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from error.__cause__  # a stranger's own
 
 
 def loads(text: str, name: str = "") -> CoefficientTable:
@@ -79,14 +77,17 @@ def from_table(table: Mapping[str, Any]) -> CoefficientTable:
     parameters = _parameters(table.get("parameters", {}))
     symbols = {**family.letters(), **{p.name: p.symbol for p in parameters}}
     own = {key.name: _value(table[key.name], key, parameters, symbols) for key in keys if key.name in table}
-    found = family(
-        **own,
-        **{key: table[key] for key in ("name", "title", "reference") if key in table},
-        parameters=parameters,
-        digits=digits,
-        claims=_claims(table.get("claims", {})),
-    )
-    if why := found.contradicted():
+    claims = _claims(table.get("claims", {}))
+    with told_of(family, family.__name__):
+        found = family(
+            **own,
+            **{key: table[key] for key in ("name", "title", "reference") if key in table},
+            parameters=parameters,
+            digits=digits,
+            claims=claims,
+        )
+        why = found.contradicted()
+    if why:
         raise InputError(why)
     return found
 
@@ -205,8 +206,8 @@ def _claimed(value: Any, key: str) -> Any:
 def _parameters(table: Any) -> tuple[Parameter, ...]:
     if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):
         raise InputError("parameters: write a table for each, [parameters.k]")
-    if len(table) > 64:
-        raise InputError(f"parameters: {len(table)} of them, at most 64 are read")
+    if len(table) > MAX_PARAMETERS:
+        raise InputError(f"parameters: {len(table)} of them, at most {MAX_PARAMETERS} are read")
     parameters = []
     for name, entry in table.items():
         where = f"parameters.{name}"
@@ -240,72 +241,3 @@ def _pair(value: Any, key: str) -> tuple[Expr, Expr]:
         raise InputError(f"{key}: two numbers are expected")
     low, high = _exact(value, {}, {}, key)
     return low, high
-
-
-# ---------------------------------------------------------------------------------------------- writing
-
-
-def dumps(table: CoefficientTable) -> str:
-    """The table as TOML text that `loads` reads back to an equal one."""
-    own = [key for key in table.file_keys() if key.kind != "table"]
-    lines = [f"format = {FORMAT}", f"name = {_string(table.name)}", f"family = {_string(table.family)}"]
-    lines += [f"{key} = {_string(getattr(table, key))}" for key in ("title", "reference") if getattr(table, key)]
-    if table.digits is not None:
-        lines.append(f"digits = {table.digits}")
-    lines += [line for key in own for line in _entry(table, key)]
-    lines += _claims_written("claims", table.claims) if table.claims else []
-    for key in (key for key in table.file_keys() if key.kind == "table"):
-        held = getattr(table, key.name)
-        head = f"[[{key.name}]]" if isinstance(held, tuple) else f"[{key.name}]"
-        for part in held if isinstance(held, tuple) else () if held is None else (held,):
-            lines += ["", head, *(line for own in part.file_keys() for line in _entry(part, own))]
-    for p in table.parameters:
-        lines += ["", f"[parameters.{p.name}]", f"value = {_array(p.value)}"]
-        if p.range is not None:
-            lines.append(f"range = {_array(p.range)}")
-        if p.init is not None:
-            lines.append(f"init = {{ {p.init.kind} = {_array((p.init.first, p.init.second))} }}")
-    return "\n".join(lines) + "\n"
-
-
-def _claims_written(head: str, claims: Mapping[str, Any]) -> list[str]:
-    """A table of claims, and below it those within it."""
-    within = {key: value for key, value in claims.items() if isinstance(value, Mapping)}
-    own = [f"{_bare(key)} = {_claim(value)}" for key, value in claims.items() if key not in within]
-    tables = (_claims_written(f"{head}.{key}", value) for key, value in within.items())
-    return [*(["", f"[{head}]", *own] if own else []), *(line for lines in tables for line in lines)]
-
-
-def _bare(key: str) -> str:
-    """A key as TOML has it: in quotation marks where it has a dot."""
-    return _string(key) if "." in key else key
-
-
-def _claim(value: Any) -> str:
-    if isinstance(value, Expr | Printed):
-        return _string(text_of(value) if isinstance(value, Expr) else value.text)
-    return json.dumps(value)
-
-
-def _entry(table: CoefficientTable, key: Key) -> list[str]:
-    """The line of a key, none where there is nothing to say."""
-    value = getattr(table, key.name)
-    if key.instead and getattr(table, key.instead) is not None:
-        return []
-    if value is None or (isinstance(value, int | tuple) and value == key.default):
-        return []
-    return [f"{key.name} = {_array(value)}"]
-
-
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON strings are TOML basic strings
-
-
-def _array(value: Any) -> str:
-    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
-        return "[\n" + "".join(f"  {_array(row)},\n" for row in value) + "]"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_array(entry) for entry in value) + "]"
-    if isinstance(value, int | str):
-        return json.dumps(value)
-    return _string(text_of(value))

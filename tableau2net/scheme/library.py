@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TypeVar, overload
 
 from tableau2net.errors import InputError
-from tableau2net.extensions import load_extensions
+from tableau2net.extensions import changes, load_extensions, note_change
 from tableau2net.scheme import file
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import CoefficientTable
@@ -56,6 +56,7 @@ def register_scheme_folder(folder: str | Path) -> None:
     if not found:
         raise InputError(f"{folder}: no .toml file is in this folder")
     _add(found)
+    note_change(str(folder))  # a file that is added again may say something else
 
 
 def _add(paths: Iterable[Path]) -> None:
@@ -213,8 +214,13 @@ def _checked(found: CoefficientTable, kind: type[Table], source: str) -> Table:
     return found
 
 
-@cache
 def _load_named(name: str) -> CoefficientTable:
+    return _loaded(name, changes())
+
+
+@cache
+def _loaded(name: str, _: int) -> CoefficientTable:
+    """The table of a name, as long as what is registered is what it was."""
     found = _found(name)
     if found is None:
         _extend()

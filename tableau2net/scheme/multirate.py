@@ -15,6 +15,7 @@ from sympy import Expr, S, expand
 
 from tableau2net.errors import InputError
 from tableau2net.exact.text import shown
+from tableau2net.extensions import told_of
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.exact_rows import whole_number
 from tableau2net.scheme.keys import Matrix
@@ -265,7 +266,8 @@ class _Lines:
         self.calls: dict[str, tuple[str, Expr, int]] = {}
         self.known, self.result, self.fields = "", "", 1
         self.derivative, self.estimate, self.velocity_estimate = 1, None, None
-        method.lower(self)  # type: ignore[arg-type]  # it keeps what one-step methods tell, and refuses the rest
+        with told_of(type(method), f"{type(method).__name__}.lower"):
+            method.lower(self)  # type: ignore[arg-type]  # it keeps what one-step methods tell, and refuses the rest
         if self.derivative != 1 or not self.known or not self.result:
             raise self._refused()
         self.fields = max(self.fields, 1 + max((part for *_, part in self.calls.values()), default=0))

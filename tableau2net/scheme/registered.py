@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tableau2net.errors import InputError
-from tableau2net.extensions import load_extensions
+from tableau2net.extensions import check_free, load_extensions
 from tableau2net.scheme.base import Scheme
 from tableau2net.scheme.coefficient_table import CoefficientTable
+from tableau2net.scheme.saved import FAMILIES
 from tableau2net.words import check_name
 
 Family = TypeVar("Family", bound=type[CoefficientTable])
 SchemeFamily = TypeVar("SchemeFamily", bound=type[Scheme])
 
 COMMON = ("format", "name", "family", "title", "reference", "digits", "claims", "parameters")  # keys of every file
-_families: dict[str, type[CoefficientTable]] = {}
 
 
 def register_scheme_family(family: SchemeFamily) -> SchemeFamily:
@@ -45,10 +45,8 @@ def register_family(family: Family, told: str = "") -> Family:
         raise TypeError(f"{told} needs a name, family = …")
     if taken := [key.name for key in family.file_keys() if key.name in COMMON]:
         raise TypeError(f"{told}: every file has {taken[0]}; call the field something else")
-    known = _families.get(name)
-    if known is not None and _path(known) != _path(family):  # the same again is a module that was loaded again
-        raise InputError(f"{told}: the family {name!r} is {_path(known)}'s already; choose another name")
-    _families[name] = family
+    check_free(f"{told}.family", name, family, FAMILIES.get(name))
+    FAMILIES[name] = family
     _hashed_once(family)
     return family
 
@@ -68,20 +66,16 @@ def _hashed_once(family: type[CoefficientTable]) -> None:
     family.__hash__ = hashed  # type: ignore[method-assign, assignment]
 
 
-def _path(family: type[CoefficientTable]) -> str:
-    return f"{family.__module__}.{family.__qualname__}"
-
-
 def families() -> dict[str, type[CoefficientTable]]:
     """Every family by name, those of other packages included."""
     load_extensions("schemes")
-    return dict(_families)
+    return dict(FAMILIES)
 
 
 def family_called(name: object) -> type[CoefficientTable]:
     """The family of a name. Raises InputError, with the names that there are."""
-    if isinstance(name, str) and name in _families:
-        return _families[name]
+    if isinstance(name, str) and (found := FAMILIES.get(name)):
+        return cast(type[CoefficientTable], found)
     known = families()
     if not isinstance(name, str) or name not in known:
         raise InputError(f"family = {name!r}: write one of {', '.join(known)}")

@@ -9,6 +9,7 @@ from functools import cache
 from sympy import Expr, Float, S
 
 from tableau2net.errors import InputError
+from tableau2net.extensions import told_of
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.scheme.exact_rows import exact_number
 from tableau2net.scheme.lowering import Operator, Terms
@@ -34,7 +35,8 @@ def lower(scheme: Scheme) -> Step:
     Raises InputError, one line, for a family whose lines are no step, and for a stencil, which makes none."""
     as_scheme(scheme)
     writer = Writer()
-    scheme.lower(writer)
+    with told_of(type(scheme), f"{type(scheme).__name__}.lower"):
+        scheme.lower(writer)
     if wrong := next(writer.wrong(), None):
         raise InputError(f"{type(scheme).__name__}.lower {wrong}")
     operations = scheduled(writer.operations)

@@ -15,7 +15,7 @@ from tableau2net.nn.blocks import blocks_of
 from tableau2net.nn.registry import depth_of, find_model, told_to
 from tableau2net.runs.run_spec import NetworkSpec
 from tableau2net.scheme import Scheme, load
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ def measure_again(
     source = {"source": data} if data is not None else {}
     pairs = load_data(**{**asked.data.request(), "data_dir": data_dir, "seed": 0, "task": task, **source})
     if task == asked.task and result.data.get("digest") not in (None, pairs.digest()):
-        raise InputError(f"{folder}: was trained and tested on others than {pairs.name} has; name them by --data")
+        others = f"{pairs.name}{f' and --test-data {task.test_data}' if task.test_data else ''}"
+        where = "--data and --test-data" if task.test_data else "--data"
+        raise InputError(f"{folder}: was trained and tested on others than {others} has; name them by {where}")
     place = choose_device(device)
     model, objective = load_network(folder).to(place), objective_of(replace(asked, task=task))
     each = Evaluation(model, pairs, place, result.precision, objective).each("test")

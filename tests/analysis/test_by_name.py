@@ -8,7 +8,7 @@ import tableau2net as t2n
 from tableau2net import analysis
 from tableau2net.errors import InputError
 from tableau2net.scheme import Stencil, load
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 
 OF_TABLES = ("Scheme", "CoefficientTable", "Stencil", "RungeKutta")
 STATIC = ("create_model", "train", "optimal_stability_polynomial", "register_scheme_family")  # of other things by name

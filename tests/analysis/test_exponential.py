@@ -19,8 +19,9 @@ from tableau2net.analysis.stability.exponential_growth import Z1, Z2, ZETA, damp
 from tableau2net.errors import InputError
 from tableau2net.exact.exponentials import FUNCTIONS, Exponentials, PhiFunction, Z, phi
 from tableau2net.exact.text import parse, text_of
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
 from tableau2net.scheme.library import folder
+from tableau2net.scheme.saved import dumps
 
 FILES = sorted(path.stem for path in (folder() / "exponential").glob("*.toml"))
 

@@ -28,7 +28,8 @@ from tableau2net.scheme import (
     compose,
     load,
 )
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.step import Evaluate, lower
 
 small = st.builds(Fraction, st.integers(-4, 4), st.integers(1, 4))

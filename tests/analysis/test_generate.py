@@ -19,7 +19,8 @@ from tableau2net.analysis.generate.solve import BeyondSolvingError, solve
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
 from tableau2net.scheme import Multistep, load
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tests.reference import multistep_order, runge_kutta_order
 
 RUNGE_KUTTA = [

@@ -13,7 +13,8 @@ from tableau2net.analysis.generate import generate_stencil
 from tableau2net.errors import InputError
 from tableau2net.exact.text import text_of
 from tableau2net.scheme import Stencil, load
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 
 VALUES = st.fractions(-3, 3, max_denominator=12)
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import tableau2net as t2n
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 
 
 def test_show_of_a_stencil(run):

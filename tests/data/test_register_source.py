@@ -199,7 +199,7 @@ def test_names_are_told_and_nobody_stands_in_the_place_of_another(plates: str) -
     def other(request: SourceRequest) -> Arrays:
         raise AssertionError
 
-    with pytest.raises(InputError, match=r"plates_of_mine\.plates is registered by that"):
+    with pytest.raises(InputError, match=r"'plates:FOLDER' is plates_of_mine\.plates's already"):
         t2n.register_source("plates:FOLDER")(other)
     t2n.register_source("mine", matches=lambda text: True)(other)
     assert load_data("glyphs:20:10").name == "glyphs:20:10"  # ours come first

@@ -54,7 +54,7 @@ def test_equations_are_written_for_people_and_as_files(burgers):
     (line,) = equations(burgers.found[1], digits=2)
     assert line == "u_t = 0.1 u_xx − 1 u·u_x"
     text = burgers.found[1].equation(burgers.observations, burgers.plan)
-    from tableau2net.scheme.file import dumps
+    from tableau2net.scheme.saved import dumps
 
     back = loads(dumps(text))
     assert set(back.derivatives) == {"u", "u_x", "u_xx"}

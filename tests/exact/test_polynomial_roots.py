@@ -12,7 +12,8 @@ from tableau2net.errors import InputError
 from tableau2net.exact.domain import domain_of
 from tableau2net.exact.enclosure import enclose, precision
 from tableau2net.exact.text import parse, text_of
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 
 GAMMA = "rootof(6*x**3 - 18*x**2 + 9*x - 1, 1)"
 

@@ -11,7 +11,8 @@ import tableau2net as t2n
 from tableau2net.analysis import order
 from tableau2net.analysis.order.dense_output import dense_weights
 from tableau2net.exact.text import parse
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.testing import runge_kutta
 from tests.reference import measured_order
 

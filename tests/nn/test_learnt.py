@@ -18,7 +18,7 @@ from tableau2net.nn import coefficient_values, create_model, named_coefficients,
 from tableau2net.nn.learnt.schemes import learnt_schemes, shortest
 from tableau2net.runs.result import Result
 from tableau2net.scheme import load
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 
 RESULT = Result(
     model="", scheme="", order=1, depth=8, parameters=1, options={}, seed=3, recipe={}, data={"source": "glyphs"},

@@ -22,7 +22,7 @@ from tableau2net.plot.runs.levels import levels
 from tableau2net.runs.labels import labelled
 from tableau2net.runs.logged import read_logged
 from tableau2net.scheme import load
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 from tableau2net.training import Recipe, Result, train
 
 K = {"blocks.0.k": [-0.25, 0.5], "blocks.1.k": [0.0]}

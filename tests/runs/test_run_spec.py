@@ -33,7 +33,7 @@ from tableau2net.runs.run_spec import (
     SchemeOptions,
 )
 from tableau2net.scheme import load
-from tableau2net.scheme.file import dumps
+from tableau2net.scheme.saved import dumps
 from tableau2net.tables import Grid
 from tableau2net.tables.standing import is_finished
 from tableau2net.training import train

@@ -8,8 +8,9 @@ from sympy import Rational
 
 from tableau2net import InputError
 from tableau2net.scheme import Equation, Parameter, Stencil, UsedStencil, load
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
 from tableau2net.scheme.library import list_tables
+from tableau2net.scheme.saved import dumps
 
 
 def test_terms_are_read_exactly():

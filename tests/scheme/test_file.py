@@ -7,7 +7,8 @@ from sympy import Integer
 from tableau2net.errors import InputError
 from tableau2net.exact.text import symbol
 from tableau2net.scheme import Multistep, Parameter, RungeKutta, list_schemes, load
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.testing import multistep, runge_kutta
 
 GOOD = """

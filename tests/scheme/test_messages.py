@@ -9,7 +9,8 @@ from tableau2net.analysis.report.facts import facts
 from tableau2net.errors import InputError
 from tableau2net.exact.text import parse
 from tableau2net.scheme import Equation, Stencil
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 
 
 @pytest.mark.parametrize(

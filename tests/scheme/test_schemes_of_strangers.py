@@ -104,7 +104,8 @@ RUN = r"""
 import contextlib, inspect, io, json, sys
 import tableau2net as t2n
 from tableau2net.cli import main
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 
 def run(*arguments):
     sys.argv, out, err, code = ["tableau2net", *arguments], io.StringIO(), io.StringIO(), 0
@@ -259,12 +260,12 @@ def test_names_that_are_taken_and_files_that_are_none_are_named_and_left_out(tmp
     done = told(tmp_path, tmp_path, code)
     assert (done.returncode, done.stdout.split()[1]) == (0, "4")
     assert "rk4.toml: a scheme of the library is called 'rk4' already; rename the file" in done.stderr
-    assert "the family 'runge-kutta' is tableau2net.scheme.runge_kutta.RungeKutta's already" in done.stderr
+    assert "'runge-kutta' is tableau2net.scheme.runge_kutta.RungeKutta's already" in done.stderr
 
 
 def test_ours_are_registered_by_the_same_calls():
     assert list(families())[:2] == ["runge-kutta", "multistep"]
-    with pytest.raises(InputError, match=r"'gauss-\{\}' is there already"):
+    with pytest.raises(InputError, match=r"'gauss-\{\}' is tableau2net.*'s already"):
         register_scheme_patterns(SchemePattern("gauss-{}", range(1, 2), t2n.load, str, "", lambda n: {}))
     with pytest.raises(InputError, match=r"write \{\} once"):
         register_scheme_patterns(SchemePattern("mine", range(1, 2), t2n.load, str, "", lambda n: {}))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sympy import Matrix, Rational, eye
 
 import tableau2net as t2n
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.testing import assert_consistent
 
 ALPHA = [[], ["1"], ["3/4", "1/4"], ["1/3", "0", "2/3"]]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
@@ -285,10 +286,14 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="which images are to test on"):
         load_data(images, task=task)
     (images / "02.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"02\.png: cannot be read as an image"):
+    with pytest.raises(InputError, match=r"^--test-data .*02\.png: cannot be read as an image"):
         load_data(images, task=replace(task, test_data=str(images)))
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match=r"none: holds no image"):
+    with pytest.raises(InputError, match=r"^--test-data .*none: holds no image"):
+        load_data(images, task=replace(task, test_data=str(tmp_path / "none")))
+    (images / "02.png").unlink()
+    Image.new("RGB", (8, 8)).save(tmp_path / "none" / "a.png")
+    with pytest.raises(InputError, match=r"^--test-data .*none: has an image of 8×8 pixels"):
         load_data(images, task=replace(task, test_data=str(tmp_path / "none")))
 
 

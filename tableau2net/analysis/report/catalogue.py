@@ -19,9 +19,9 @@ from tableau2net.analysis.report.findings.stencil_waves import WAVES
 from tableau2net.analysis.report.findings.stiffness import STIFF
 from tableau2net.analysis.report.findings.structural import STRUCTURE
 from tableau2net.errors import InputError
-from tableau2net.extensions import load_extensions
+from tableau2net.extensions import check_free, load_extensions
 from tableau2net.scheme import CoefficientTable, Equation, Scheme, Stencil, StochasticRungeKutta
-from tableau2net.scheme.claimable import CLAIMS, add_claim
+from tableau2net.scheme.claimable import CLAIMS, add_claim, drop_claim
 from tableau2net.words import one
 
 WINGS: Mapping[str, tuple[Finding, ...]] = {
@@ -40,6 +40,7 @@ WINGS: Mapping[str, tuple[Finding, ...]] = {
 LEFT_OUT = "left_out"
 
 _added: dict[str, Finding] = {}
+_claimable: set[str] = set()  # the keys of those that files may claim
 
 
 def wings(
@@ -106,7 +107,20 @@ def known_keys() -> set[str]:
 
 
 def add(row: Finding, claim: type | None) -> None:
-    """Add a finding of another package's, which files may claim where it is said what they write then."""
+    """Add a finding of another package's, which files may claim where it is said what they write then.
+
+    One of the same key is replaced, with its claim. Raises InputError where that is another function's."""
+    known = _added.get(row.key)
+    check_free("register_finding", row.key, row.find, known and known.find)
     _added[row.key] = row
+    if row.key in _claimable:
+        _claimable.remove(row.key)
+        drop_claim(row.short)
     if claim is not None:
+        _claimable.add(row.key)
         add_claim(row.short, claim)
+
+
+def is_added(key: str, *, claimable: bool = False) -> bool:
+    """Whether another package's finding has the key, and may be claimed where that is asked."""
+    return key in (_claimable if claimable else _added)

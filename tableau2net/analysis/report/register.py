@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from tableau2net.analysis.budget import TooMuch, ask
-from tableau2net.analysis.report.catalogue import LEFT_OUT, add, known_keys
+from tableau2net.analysis.report.catalogue import LEFT_OUT, add, is_added, known_keys
 from tableau2net.analysis.report.finding import Finding, Words, json_of, piece
 from tableau2net.analysis.report.pieces import Fact, Piece
 from tableau2net.errors import InputError
@@ -45,7 +45,8 @@ def register_finding(
     reads: the class of what the function is given: `Scheme`, one family of them, `Stencil`, or `CoefficientTable`.
 
     The function returns None for a scheme that it does not apply to. It has its share of a report's time; what it
-    raises is said in a line in its place. Raises InputError for a key that is taken, and the like.
+    raises is said in a line in its place. A cell of a notebook that is run again replaces what it has added.
+    Raises InputError for a key that another has taken, and the like.
     """
     _check(key, name, claim, after)
 
@@ -71,13 +72,13 @@ def _check(key: str, name: str, claim: type | None, after: str) -> None:
     check_line(name, f"finding {key}: name", LONGEST_NAME)
     known = known_keys()
     objects = {k.partition(".")[0] for k in known if "." in k}
-    if key in known | objects or key.partition(".")[0] in known:
+    if not is_added(key) and (key in known | objects or key.partition(".")[0] in known):
         raise InputError(f"finding {key}: there is one of this key; choose another")
     if claim is not None and claim not in KINDS:
         raise InputError(f"finding {key}: claim is bool, int or sympy.Expr, not {quoted(claim)}")
-    if claim is not None and key.rpartition(".")[2] in CLAIMS:
+    if claim is not None and key.rpartition(".")[2] in CLAIMS and not is_added(key, claimable=True):
         raise InputError(f"finding {key}: claims.{key.rpartition('.')[2]} means something else; choose another key")
-    if after and after not in known - {LEFT_OUT}:
+    if after and after not in known - {LEFT_OUT, key}:
         raise InputError(f"finding {key}: after = {quoted(after)} is the key of no finding")
 
 

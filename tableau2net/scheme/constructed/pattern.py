@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from tableau2net.errors import InputError
+from tableau2net.extensions import check_free, told_of
 from tableau2net.scheme.coefficient_table import CoefficientTable
 from tableau2net.words import check_name
 
@@ -55,8 +56,10 @@ class SchemePattern:
         """The n-th table. Raises InputError where there is none."""
         if n not in self.members:
             raise InputError(f"{self.name(n)}: {self._places()} exists for {self._among(n)}")
-        title, claims, _ = self.said(n)
-        return replace(self.build(*_each(n)), name=self.name(n), title=title, reference=self.reference, claims=claims)
+        with told_of(self.build, self.name(n)):
+            title, claims, _ = self.said(n)
+            made = self.build(*_each(n))
+        return replace(made, name=self.name(n), title=title, reference=self.reference, claims=claims)
 
     def said(self, n: Number) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
         """The title, the claims and the parameters' names of a member, which need not be made for them."""
@@ -86,13 +89,15 @@ PATTERNS: dict[str, SchemePattern] = {}
 def register_scheme_patterns(*patterns: SchemePattern) -> tuple[SchemePattern, ...]:
     """Let `load` construct these tables by name, and lists show the first few of each; returns them.
 
-    Raises InputError for a pattern that makes no names, or that is taken."""
+    A pattern whose `build` comes from the same place takes the place of the one before. Raises InputError for a pattern
+    that makes no names, or that another has taken."""
     for new in patterns:
         if not 1 <= (places := new.pattern.count("{}")) <= 4:
             raise InputError(f"register_scheme_patterns: {new.pattern!r}: write {{}} once, where the number stands")
         check_name(new.pattern.format(*[1] * places), "register_scheme_patterns")
-        if PATTERNS.setdefault(new.pattern, new) is not new:
-            raise InputError(f"register_scheme_patterns: {new.pattern!r} is there already; choose another pattern")
+        known = PATTERNS.get(new.pattern)
+        check_free("register_scheme_patterns", new.pattern, new.build, known and known.build)
+        PATTERNS[new.pattern] = new
     return patterns
 
 

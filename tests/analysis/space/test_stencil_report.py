@@ -17,7 +17,8 @@ from tableau2net.cli.check import verdict_text
 from tableau2net.errors import InputError
 from tableau2net.scheme import Stencil
 from tableau2net.scheme.claimable import Printed
-from tableau2net.scheme.file import dumps, loads
+from tableau2net.scheme.file import loads
+from tableau2net.scheme.saved import dumps
 from tableau2net.scheme.typeset.difference import difference_latex, difference_text, document
 
 ALL = ["central-1-4", "central-2-4", "upwind-3", "compact-1-6", "sbp-4-2"]
