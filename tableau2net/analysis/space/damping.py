@@ -63,7 +63,7 @@ def damps_nothing(stencil: Stencil) -> bool:
 
 def _never_positive(p: Poly) -> bool:
     """Whether p ≤ 0 on [−1, 1]^d, by Sturm, or on several axes by Bernstein's basis."""
-    free = p.exclude()
+    free = p.exclude() if len(p.gens) > 1 else p  # FLINT's polynomials, of one generator, have no such method
     if len(free.gens) == 1:
         return never_negative(-free.replace(free.gen, X))
     if not free.domain.is_QQ:

@@ -299,12 +299,13 @@ def _poly(column: Any) -> Poly:
 
 def _within(root: RealRoot, low: Fraction, high: Fraction) -> bool:
     """Whether a root lies in [low, high]."""
-    for end in (low, high):
-        if root.low <= end <= root.high and not _poly(root.coefficients[::-1]).eval(_rational(end)):
+    ends = [QQ(end.numerator, end.denominator) for end in (low, high)]  # FLINT's do not compare with Fractions
+    for end in ends:
+        if root.low <= end <= root.high and not _poly(root.coefficients[::-1]).eval(end):
             return True
         while root.low < end < root.high:
             root = root.halved()
-    return bool(low <= root.low and root.high <= high)
+    return bool(ends[0] <= root.low and root.high <= ends[1])
 
 
 def _smaller(a: RealRoot, b: RealRoot) -> RealRoot:

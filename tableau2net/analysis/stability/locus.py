@@ -17,6 +17,7 @@ LOOKS, PARTS = 4, 12  # a minimum is looked at that many times in doubles, each 
 CLOSER, CLOSE_PARTS, ENOUGH = 40, 6, 1e-14  # then with more digits, until a look changes the angle by less
 DIGITS = 120
 ON_CIRCLE, BESIDE = 60, 40  # decimals to which a root is on the circle, and how near the locus is followed to it
+WARM = 60  # steps at most from roots that were found nearby
 APART = 1e-6  # from there in doubles
 
 Angle = Callable[[Any], Any]
@@ -102,6 +103,7 @@ class _Precise:
     def __init__(self, columns: list[Poly]) -> None:
         self.mp = context(DIGITS)
         self.columns = [numbers(p, self.mp) for p in columns]
+        self.near: list[Any] = []  # the roots at the last θ
         found = [pair for p in (columns[0], columns[-1]) for pair in self._near_circle(p)]
         self.singular = sorted(found, key=lambda pair: pair[1])  # θ in [0, π], and how far ζ is from the circle
 
@@ -131,10 +133,23 @@ class _Precise:
         while not c[0]:
             c = c[1:]
         lowest = self.mp.pi / 2
-        for z in self.mp.polyroots(c, maxsteps=1000, extraprec=2 * self.mp.prec) if len(c) > 1 else ():
+        for z in self._roots(c):
             if z:
                 lowest = min(lowest, abs(self.mp.arg(-z)))
         return lowest
+
+    def _roots(self, c: list[Any]) -> list[Any]:
+        """Of a polynomial, from those that were found last where there are as many: a few steps, and not a hundred."""
+        if len(c) < 2:
+            return []
+        if len(self.near) == len(c) - 1:
+            try:
+                self.near = self.mp.polyroots(c, WARM, extraprec=2 * self.mp.prec, roots_init=self.near)
+                return self.near
+            except self.mp.NoConvergence:  # a symmetric start keeps its symmetry, say
+                pass
+        self.near = self.mp.polyroots(c, maxsteps=1000, extraprec=2 * self.mp.prec)
+        return self.near
 
     def _near_circle(self, p: Poly) -> list[tuple[Any, Any]]:
         roots = complex_roots(p, self.mp)
