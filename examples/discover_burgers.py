@@ -5,10 +5,9 @@ python examples/discover_burgers.py           # on a line, seconds; --plane for 
 
 import sys
 
-from tableau2net.scheme.saved import dumps
-
 from tableau2net.discovery import Asked, DiscoveryPlan, discover, observe
 from tableau2net.discovery.found import equations
+from tableau2net.scheme.saved import dumps
 
 
 def main(name: str = "burgers-1d", trajectories: int = 6, steps: int = 10, points: int | None = None) -> None:
