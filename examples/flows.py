@@ -5,10 +5,9 @@ python examples/flows.py flows.png            # and flows-dark.png, for dark pag
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from flow_pictures import picture
+from flow_pictures import pictures
 from known_densities import DENSITIES, Known
 from torch import Tensor, nn
 
@@ -90,8 +89,7 @@ def main(
                 if seed == seeds[0] and kind != "monge-ampere":
                     rows.setdefault(name, []).append(flow)
     if target:
-        picture(target, rows, dark=False)
-        picture(str(Path(target).with_stem(f"{Path(target).stem}-dark")), rows, dark=True)
+        pictures(target, rows)
 
 
 if __name__ == "__main__":
