@@ -31,7 +31,7 @@ def drawn(flow: t2n.ContinuousFlow, grid: Tensor) -> Drawn:
 
 
 def pictures(target: str, rows: dict[str, list[t2n.ContinuousFlow]]) -> None:
-    """For each density the exact one, then what a flow without penalties and one with them has learnt, and its paths."""
+    """For each density the exact one, then what flows without and with penalties have learnt, and their paths."""
     grid = torch.cartesian_prod(*[torch.linspace(-END, END, SIDE)] * 2)
     found = {name: (image(DENSITIES[name]().log_prob(grid)), [drawn(f, grid) for f in rows[name]]) for name in rows}
     figure(found, dark=False).savefig(target, dpi=80)

@@ -45,6 +45,12 @@ def gaussian(x, A):
     return -(x @ E.T).square().sum(1) / 2 - math.log(2 * math.pi) + A.detach().trace()
 
 
+def determinants(block, x):
+    """log |det| of each row's map, by autograd's Jacobian, with its own gradient."""
+    J = torch.autograd.functional.jacobian(lambda x: block(x).sum(0), x, create_graph=True)
+    return torch.linalg.slogdet(J.transpose(0, 1))[1]
+
+
 @pytest.mark.parametrize(
     ("how", "error"),
     [
@@ -69,9 +75,8 @@ def test_a_linear_field_carries_gaussians(how, error):
 
 def test_the_trace_is_the_determinant_of_what_was_solved():
     flow = t2n.ContinuousFlow(Wave(), 2, rtol=1e-9)
-    J = torch.autograd.functional.jacobian(lambda x: flow.to_base(x).y.sum(0), X)
-    found = flow.to_base(X).log_det
-    torch.testing.assert_close(found, torch.linalg.slogdet(J.transpose(0, 1))[1], rtol=0, atol=1e-7)
+    wanted = determinants(lambda x: flow.to_base(x).y, X)
+    torch.testing.assert_close(flow.to_base(X).log_det, wanted, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize(("scheme", "order", "steps"), [("euler", 1, 32), ("heun-euler-21", 2, 12), ("rk4", 4, 4)])
@@ -99,8 +104,11 @@ def test_mass_is_one():
 def test_the_density_of_the_steps_is_that_of_their_determinant_and_samples_undo_them():
     flow = t2n.ContinuousFlow(Wave(), 2, "euler", steps=3)
     z = flow.net(X)
-    J = torch.stack([torch.autograd.functional.jacobian(lambda r: flow.net(r[None])[0], row) for row in X])
-    torch.testing.assert_close(flow.log_prob(X, of="steps"), flow.base.log_prob(z) + torch.linalg.slogdet(J)[1])
+    torch.testing.assert_close(flow.log_prob(X, of="steps"), flow.base.log_prob(z) + determinants(flow.net, X))
+    gradients = []
+    for route in (flow.log_prob(X, of="steps"), flow.base.log_prob(flow.net(X)) + determinants(flow.net, X)):
+        gradients.append(torch.autograd.grad(route.sum(), flow.field.weight)[0])
+    torch.testing.assert_close(*gradients)
     torch.manual_seed(3)
     drawn = flow.base.sample((7,))
     torch.manual_seed(3)
@@ -156,6 +164,7 @@ def test_steps_taken_again_have_the_same_probes_and_gradients(backward):
     torch.testing.assert_close(found[0], found[2], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_the_adjoint_equation_carries_the_density_too():
     pytest.importorskip("torchdiffeq")
     gradients = []
@@ -164,6 +173,23 @@ def test_the_adjoint_equation_carries_the_density_too():
         flow.loss(X).backward()
         gradients.append(flow.field.weight.grad)
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3)
+
+
+def test_it_is_the_flow_of_torchdiffeq_users():
+    """The augmented system and the brute-force divergence as FFJORD's authors write them, by torchdiffeq."""
+    torchdiffeq = pytest.importorskip("torchdiffeq")
+    flow = t2n.ContinuousFlow(Wave(), 2, rtol=1e-8)
+
+    def augmented(t, states):
+        y = states[0].detach().requires_grad_()
+        slope = flow.field(t, y)
+        each = [torch.autograd.grad(slope[:, i].sum(), y, retain_graph=True)[0][:, i] for i in range(2)]
+        return slope.detach(), sum(each)
+
+    times = torch.tensor([0.0, 1.0], dtype=DOUBLE)
+    z, change = torchdiffeq.odeint(augmented, (X, torch.zeros(5, dtype=DOUBLE)), times, rtol=1e-8, atol=1e-8)
+    wanted = -z[-1].square().sum(1) / 2 - math.log(2 * math.pi) + change[-1]
+    torch.testing.assert_close(flow.log_prob(X).detach(), wanted, rtol=0, atol=1e-6)
 
 
 def test_gradients_are_those_of_differences():
