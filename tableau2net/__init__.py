@@ -48,6 +48,9 @@ if TYPE_CHECKING:  # what type checkers and editors read; `_EXPORTS` says the sa
     from tableau2net.integration import IntegrationError as IntegrationError
     from tableau2net.integration import Solution as Solution
     from tableau2net.integration import integrate as integrate
+    from tableau2net.integration import odeint as odeint
+    from tableau2net.integration import odeint_adjoint as odeint_adjoint
+    from tableau2net.integration import odeint_event as odeint_event
     from tableau2net.integration import sdeint as sdeint
     from tableau2net.nn import RNN as RNN
     from tableau2net.nn import AugmentedField as AugmentedField
@@ -111,7 +114,16 @@ _EXPORTS = {  # module: the names that come from it
     ),
     "codegen": ("compile", "compile_stochastic"),
     "errors": ("InputError",),
-    "integration": ("Event", "IntegrationError", "Solution", "integrate", "sdeint"),
+    "integration": (
+        "Event",
+        "IntegrationError",
+        "Solution",
+        "integrate",
+        "odeint",
+        "odeint_adjoint",
+        "odeint_event",
+        "sdeint",
+    ),
     "nn": (
         *("RNN", "DenseMatrix", "Diagonal", "Fourier", "Krylov"),
         *("AugmentedField", "ContinuousFlow", "PotentialField"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tableau2net.integration.control import Tolerance, first_step
+from tableau2net.integration.control import FACTORS, Factors, Tolerance, first_step
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.output import Outputs
+from tableau2net.integration.passage import Passage
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
 from tableau2net.integration.varying import Varying
@@ -18,11 +19,14 @@ ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, th
 
 @dataclass(frozen=True)
 class StepBounds:
-    """What steps may be. first: the first one's size, None for one found here. largest: of any. tried: how many."""
+    """What steps may be. first: the first one's size, None for one found here. least, largest: of any. tried: how many.
+    factors: of a step over the last: safety, the least, the largest."""
 
     first: float | None
     largest: float
     tried: int
+    least: float = 0.0
+    factors: Factors = FACTORS
 
 
 def adaptive(
@@ -33,6 +37,7 @@ def adaptive(
     outputs: Outputs | None,
     tolerance: Tolerance,
     sizes: StepBounds,
+    passage: Passage | None = None,
 ) -> tuple[States, list[float], int]:
     """The states at t1, or at the end of the step in which an event ended it all, where steps ended, and how many were
     rejected. Raises IntegrationError where it gets stuck.
@@ -40,16 +45,21 @@ def adaptive(
     Step sizes are numbers, not part of any gradient: that of the solution is through the steps as they were taken."""
     order = stepper.error_order
     states, t, forward = system.states, t0, t1 > t0
+    if passage is not None:
+        passage.enters(t0)
+    goal = t1 if passage is None else passage.next_stop(t0)
     h = first_step(system, tolerance, t0, t1, states, order) if sizes.first is None else sizes.first
-    control, grid, rejected, why = stepper.control(), [t0], 0, ""
+    control, grid, rejected, why = stepper.control(sizes.factors), [t0], 0, ""
     for _ in range(sizes.tried):
-        h = math.copysign(min(abs(h), sizes.largest), t1 - t0)
+        h = wanted = math.copysign(min(max(abs(h), sizes.least), sizes.largest), t1 - t0)
         further = 1.01 if abs(h) < sizes.largest else ROUNDED  # that no tiny step is left
-        last = abs(t + further * h - t0) >= abs(t1 - t0)
+        last = abs(t + further * h - t0) >= abs(goal - t0)
         if last:
-            h = t1 - t
+            h = goal - t
         if abs(h) < 16 * math.ulp(t):
             raise IntegrationError(f"at t = {t:.6g} the step would have to be below {abs(h):.0e}{why}")
+        if passage is not None:
+            passage.begins(t, h, states)
         try:
             taken = stepper.take(t, h, states)
         except ConvergenceError:
@@ -58,20 +68,29 @@ def adaptive(
             assert taken.error is not None
             size = tolerance.size(taken.error, states, taken.states)
             why = ": the error stays too large" if math.isfinite(size) else ": f is not finite"
-        if not size <= 1:
+        accepted = size <= 1 or (abs(h) <= sizes.least and math.isfinite(size))
+        jumped = passage is not None and passage.tried(t, h, states, accepted=accepted)
+        if not accepted:
+            if abs(h) <= sizes.least:
+                raise IntegrationError(f"at t = {t:.6g} the step would have to be below min_step = {abs(h):.6g}{why}")
             rejected += 1
             h *= control.rejects(size)
             continue
-        end = t1 if last else t + h
+        end = goal if last else t + h
         ended = False
         if outputs is not None and outputs.pending:
             ended = outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, states, taken, time))  # noqa: B023
-        stepper.ended(end, taken)
+        if jumped:
+            stepper.forget()
+        else:
+            stepper.ended(end, taken)
         states, t = taken.states, end
         grid.append(t)
-        if last or ended:
+        if (last and goal == t1) or ended:
             return states, grid, rejected
         h *= control.accepted(size)
+        if last and passage is not None:  # the step was cut to end at the stop
+            h, goal = max(h, wanted, key=abs), passage.next_stop(t)
     raise IntegrationError(
         f"max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance; is the problem stiff?"
     )

@@ -18,10 +18,12 @@ from tableau2net.integration.system import States, System
 from tableau2net.runtime.vectors import Layout
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0  # of the factor between one step and the next
+FACTORS = (SAFETY, SMALLEST, LARGEST)
 AFTER_FAILURE = 0.25  # where the error is no number, or stages were not solved
 STAGES = 0.01  # of the tolerance that implicit stages may take
 
 NormName = Literal["rms", "batch", "each"]
+Factors = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Tolerance:
     """What an error is measured by: root mean square of error/(atol + rtol·max(|y|, |y_new|)), 1 at most.
 
     atols: one a state, a number or a tensor that its entries are like.
+    rtols: the same.
     norm: "rms" over all entries, the batch included; "batch": over each entry of the first dimension by itself, the
         largest of them counts; "each": the same, and each has steps of its own; or a function of the states'
         error/(atol + rtol·|y|), to a number.
     """
 
-    rtol: float
+    rtols: tuple[float | Tensor, ...]
     atols: tuple[float | Tensor, ...]
     norm: NormName | Callable[..., Any] = "rms"
     eps: float = 2.0**-52
@@ -42,17 +45,22 @@ class Tolerance:
     @property
     def fraction(self) -> float:
         """How much of it implicit stages may take."""
-        return max(STAGES, 10 * self.eps / self.rtol) if self.rtol else STAGES
+        return max(STAGES, 10 * self.eps / self.finest) if self.finest else STAGES
+
+    @cached_property
+    def finest(self) -> float:
+        """The least relative tolerance."""
+        return min(_least(rtol) for rtol in self.rtols)
 
     @cached_property
     def floor(self) -> float:
         """The least absolute tolerance."""
-        return min(float(torch.as_tensor(atol).min()) for atol in self.atols)
+        return min(_least(atol) for atol in self.atols)
 
     @torch.no_grad()
     def size(self, values: States, y: States, y_new: States) -> float:
         """The norm of values like the states."""
-        parts = [self._weighted(*each) for each in zip(values, y, y_new, self.atols, strict=True)]
+        parts = [self._weighted(*each) for each in zip(values, y, y_new, self.rtols, self.atols, strict=True)]
         if callable(self.norm):
             return abs(float(self.norm(*parts)))
         if len(parts) == 1:
@@ -65,25 +73,26 @@ class Tolerance:
     @torch.no_grad()
     def of_members(self, value: Tensor, y: Tensor, y_new: Tensor) -> Tensor:
         """The norm over each entry of the first dimension by itself, of values like one state."""
-        rows = self._weighted(value, y, y_new, self.atols[0]).reshape(len(y), -1)
+        rows = self._weighted(value, y, y_new, self.rtols[0], self.atols[0]).reshape(len(y), -1)
         found: Tensor = torch.linalg.vector_norm(rows, dim=1).double() / math.sqrt(rows.shape[1])
         return found
 
     def scale(self, layout: Layout, point: Tensor) -> Tensor:
         """What each number of a vector of stages is measured by."""
-        found = point.abs().mul_(self.rtol)
+        found = point.abs().mul_(self._joined(self.rtols[0], layout) if len(self.rtols) == 1 else self.finest)
         if len(self.atols) == 1 and isinstance(self.atols[0], Tensor):
-            found.add_(
-                layout.join(
-                    [
-                        self.atols[0].expand(s).to(d) * _both(d)
-                        for s, d in zip(layout.shapes, layout.dtypes, strict=True)
-                    ]
-                )
-            )
+            found.add_(self._joined(self.atols[0], layout))
         elif self.floor:
             return found.add_(self.floor)
         return found.clamp_min_(torch.finfo(found.dtype).tiny)
+
+    @staticmethod
+    def _joined(value: float | Tensor, layout: Layout) -> float | Tensor:
+        """One for each entry of a state, for each number of a vector of stages."""
+        if not isinstance(value, Tensor):
+            return value
+        pairs = zip(layout.shapes, layout.dtypes, strict=True)
+        return layout.join([value.expand(s).to(d) * _both(d) for s, d in pairs])
 
     def norm_of(self, weighted: Tensor, layout: Layout) -> float:
         """The norm of a vector of stages."""
@@ -92,8 +101,9 @@ class Tolerance:
         parts = zip(torch.split(weighted, layout.lengths), layout.shapes, strict=True)
         return max(float(self._norm(part.reshape(*shape[:1], -1))) for part, shape in parts)
 
-    def _weighted(self, value: Tensor, y: Tensor, y_new: Tensor, atol: float | Tensor) -> Tensor:
-        scale = torch.maximum(y.abs(), y_new.abs()).mul_(self.rtol).add_(atol)
+    @staticmethod
+    def _weighted(value: Tensor, y: Tensor, y_new: Tensor, rtol: float | Tensor, atol: float | Tensor) -> Tensor:
+        scale = torch.maximum(y.abs(), y_new.abs()).mul_(rtol).add_(atol)
         if isinstance(atol, Tensor) or atol == 0:  # what is 0 and stays 0 has no error
             scale.clamp_min_(torch.finfo(scale.dtype).tiny)
         return value / scale
@@ -120,18 +130,14 @@ def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
     atol = rtol if atol is None else atol
     if rtol is None:
         rtol = atol if _is_number(atol) else 0.0
-    rtol = _allowed(rtol, "rtol")
-    several = isinstance(atol, (tuple, list)) and len(states) > 1
-    if several and len(atol) != len(states):
-        raise InputError(f"atol: one for all, or one for each of the {len(states)} states")
-    atols = tuple(_atol(a, y) for a, y in zip(atol if several else [atol] * len(states), states, strict=True))
+    rtols, atols = _each(rtol, "rtol", states), _each(atol, "atol", states)
     eps = max(torch.finfo(y.dtype).eps for y in states)
-    found = Tolerance(rtol, atols, known, eps)
-    lowest = [float(torch.as_tensor(a).min()) for a in atols]
-    if rtol == 0 and min(lowest) == 0:
+    found = Tolerance(rtols, atols, known, eps)
+    if found.finest == 0 and found.floor == 0:
         raise InputError("rtol = atol = 0: no step is small enough; give one of them")
-    if 0 < rtol < 10 * eps or (
-        rtol == 0 and any(low < eps * float(y.detach().abs().max()) for low, y in zip(lowest, states, strict=True))
+    if 0 < found.finest < 10 * eps or (
+        found.finest == 0
+        and any(_least(a) < eps * float(y.detach().abs().max()) for a, y in zip(atols, states, strict=True))
     ):
         dtype = next(y.dtype for y in states if torch.finfo(y.dtype).eps == eps)
         raise InputError(f"the tolerance is below what {dtype} resolves ({10 * eps:.0e}): take a larger one")
@@ -146,31 +152,45 @@ def _allowed(value: Any, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"{name}: a number is expected; atol alone may be one for each entry of y") from None
+        raise InputError(f"{name}: a number is expected, or numbers like y") from None
     if not (math.isfinite(number) and number >= 0):
         raise InputError(f"{name} = {number}: a number that is not negative")
     return number
 
 
-def _atol(value: Any, y: Tensor) -> float | Tensor:
-    """An absolute tolerance: one number, or one for each entry of a state."""
+def _least(value: float | Tensor) -> float:
+    return float(value.min()) if isinstance(value, Tensor) else value
+
+
+def _each(value: Any, name: str, states: States) -> tuple[float | Tensor, ...]:
+    """A tolerance for each of the states: one for all, or, where there are several, one for each."""
+    several = isinstance(value, (tuple, list)) and len(states) > 1
+    if several and len(value) != len(states):
+        raise InputError(f"{name}: one for all, or one for each of the {len(states)} states")
+    values = value if several else [value] * len(states)
+    return tuple(_tolerance(v, y, name) for v, y in zip(values, states, strict=True))
+
+
+def _tolerance(value: Any, y: Tensor, name: str) -> float | Tensor:
+    """A tolerance of a state: one number, or one for each entry."""
     if _is_number(value) or isinstance(value, str):
-        return _allowed(value, "atol")
+        return _allowed(value, name)
     try:
         found = torch.as_tensor(value, dtype=y.real.dtype, device=y.device).detach()
         found = found.expand(y.shape).contiguous()
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"atol: a number that is not negative, or such numbers like y, {tuple(y.shape)}") from None
+        raise InputError(f"{name}: a number that is not negative, or such numbers like y, {tuple(y.shape)}") from None
     if not bool((torch.isfinite(found) & (found >= 0)).all()):
-        raise InputError("atol: numbers that are not negative")
+        raise InputError(f"{name}: numbers that are not negative")
     return found
 
 
 class Controller:
-    """The PI controller: each step's factor is SAFETY · err^(−α) · err_old^β (HW II, IV.2, eq. 2.43c)."""
+    """The PI controller: each step's factor is safety · err^(−α) · err_old^β (HW II, IV.2, eq. 2.43c)."""
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, factors: Factors = FACTORS) -> None:
         """order: q + 1 where the error estimate is O(h^(q + 1))."""
+        self.safety, self.smallest, self.largest = factors
         first, second = LAWS["PI"].betas(order)
         self.alpha, self.beta = float(first), -float(second)
         self.plain = 1 / order
@@ -180,8 +200,8 @@ class Controller:
     def accepted(self, size: float) -> float:
         """The factor after a step with this error."""
         size = max(size, 1e-10)
-        wanted: float = SAFETY * size**-self.alpha * self.old**self.beta
-        factor = min(LARGEST, max(SMALLEST, wanted))
+        wanted: float = self.safety * size**-self.alpha * self.old**self.beta
+        factor = min(self.largest, max(self.smallest, wanted))
         if self.rejected:  # a step that has just failed is not tried larger at once
             factor = min(factor, 1.0)
         self.old, self.rejected = max(size, 1e-4), False
@@ -190,7 +210,7 @@ class Controller:
     def rejects(self, size: float) -> float:
         """The factor where it is too large, or no number."""
         self.rejected = True
-        return max(SMALLEST, SAFETY * size**-self.plain) if math.isfinite(size) else AFTER_FAILURE
+        return max(self.smallest, self.safety * size**-self.plain) if math.isfinite(size) else AFTER_FAILURE
 
 
 def first_step(system: System, tolerance: Tolerance, t0: float, t1: float, states: States, order: int) -> float:

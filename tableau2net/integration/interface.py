@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,17 +17,20 @@ from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import StepBounds, adaptive
 from tableau2net.integration.by_member import by_member, check_members
 from tableau2net.integration.continuous_adjoint import Back
-from tableau2net.integration.control import NormName, Tolerance, tolerance_of
+from tableau2net.integration.control import FACTORS, Factors, NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.kept import Backward, Kept, kept
 from tableau2net.integration.moving import Moving
 from tableau2net.integration.newton import RESOLVENT, StageSolver
 from tableau2net.integration.one_step import Doubled, OneStep
-from tableau2net.integration.output import Outputs, grid_of, times_of
-from tableau2net.integration.solution import IntegrationError, Solution, State
+from tableau2net.integration.output import Outputs, times_of
+from tableau2net.integration.passage import Callbacks, Jumps, Passage, passage_of
+from tableau2net.integration.pytrees import Packed, is_tree, through
+from tableau2net.integration.solution import IntegrationError, Solution
+from tableau2net.integration.step_arguments import real, sizes_given, steps_given
 from tableau2net.integration.step_checks import warn_of_steps
-from tableau2net.integration.system import States, System, system_of
+from tableau2net.integration.system import States, System, system_of, with_tensor_time
 from tableau2net.integration.varying import Varying, varying
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
@@ -37,7 +38,6 @@ from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
-MOST = 10_000_000  # equal steps
 Fields = Callable[..., Tensor] | Sequence[Callable[..., Tensor]]
 
 
@@ -57,8 +57,14 @@ def integrate(
     start: Scheme | str | None = None,
     first_step: float | None = None,
     max_step: float | None = None,
+    min_step: float = 0.0,
     max_steps: int = MAX_STEPS,
+    factors: Factors = FACTORS,
     norm: NormName | Callable[..., Any] = "rms",
+    jumps: Jumps = None,
+    stops: Any = None,
+    callbacks: Callbacks | None = None,
+    tensor_time: bool = False,
     solver: str = "auto",
     tolerance: float | None = None,
     backward: Backward = "store",
@@ -74,15 +80,23 @@ def integrate(
     rtol, atol: as large steps as keep the root mean square of error/(atol + rtol·|y|) below 1, by the scheme's embedded
         method, or without one by step doubling; what is left out of the two is taken the same. norm="batch" takes the
         mean over each entry of the first dimension by itself, and the largest of these; with norm="each" each of them
-        has steps of its own, and t in f is a tensor with a time for each (explicit pairs, y(t1) alone). first_step: the
-        first step's size; max_step: the largest that any may have; max_steps: how many may be tried. atol may be one
-        for each entry of y, or one for each of several states.
+        has steps of its own, and t in f is a tensor with a time for each (explicit pairs, y(t1) alone); or it is a
+        function of the weighted error, like y, to a number. first_step: the first step's size; max_step: the largest
+        that any may have; min_step: a step is not made smaller, its error may be what it is; max_steps: how many may be
+        tried; factors: of a step over the last: safety, the least, the largest. rtol and atol may be one for each entry
+        of y, or one for each of several states.
 
-    y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A partitioned
-        scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y' gives both back.
+    y0: a tensor (its dtype and device are kept) or numbers (then float64). Any shape, batches included. A dict or named
+        tuple, nested at will, is one state: f takes and returns such, y, the tolerances and a function `norm` too.
+        A partitioned scheme takes a tuple, one a state; a scheme for y'' = f takes (y, v), and one that hands on y'
+        gives both back.
     f: a function of a float and tensors like the states, for y'' = f of y, and of v too where the scheme is for
         f(t, y, y'); or a tuple of such: one a part of an additive scheme (y' = f_1 + f_2), one a state of a partitioned
-        one, which is called with the states that the scheme reads.
+        one, which is called with the states that the scheme reads. tensor_time: with t as a tensor, of no dimension and
+        of y's precision and device.
+    jumps: times at which f jumps. A step ends at each, and f is asked at the nearest number on the step's side; "grid":
+        that is so wherever a step ends. stops: times at which steps end and nothing else happens.
+    callbacks: functions of (t, y, h): "step" before a step is tried, "accept" and "reject" after it.
     at: times from t0 to t1, in order. Inside steps the solution is the tableau's dense output, where that is of the
         scheme's order p or of p − 1; else a shorter step of the same scheme; for schemes with a history, the polynomial
         through p + 1 neighbouring values.
@@ -115,8 +129,14 @@ def integrate(
     family = family if isinstance(family, VariableOrder) else None
     scheme = as_scheme(family.member(1) if family else scheme)  # type: ignore[arg-type]
     scheme = scheme.at_defaults() if scheme.parameters else scheme
+    tree = Packed(y0, rows=norm in ("batch", "each")) if is_tree(y0) and takes_one(scheme) else None
+    if tree is not None:
+        f, y0, event = tree.fields(f), tree.joined, tree.events(event)
+        rtol, atol = tree.tolerance(rtol, "rtol"), tree.tolerance(atol, "atol")
+        norm = through(norm, tree) if callable(norm) else norm
+    f = with_tensor_time(f) if tensor_time else f
     moving = Moving(t0, t1, at)
-    t0, t1 = _time(t0, "t0"), _time(t1, "t1")
+    t0, t1 = real(t0, "t0"), real(t1, "t1")
     system = system_of(scheme, f, y0)
     keeping = kept(backward, family or scheme, parameters, coupling, watched=event is not None)
     if keeping.backward == "checkpoint":
@@ -131,16 +151,19 @@ def integrate(
         raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
     times = None if at is None else times_of(at, t0, t1)
     outputs = Outputs(times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times))
-    problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping)
+    passage = passage_of(jumps, stops, callbacks, system, t0, t1, tree, tensor_time)
+    if jumps is not None and backward != "store":
+        raise InputError(f"jumps: with backward='store', not {backward!r}, which asks f again when sides are forgotten")
+    problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping, passage)
     try:
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             if norm == "each":
                 check_members(scheme, system, wanted=at is not None or event is not None, full=full)
-                if backward != "store" or family is not None:
+                if backward != "store" or family is not None or passage is not None:
                     raise InputError("norm='each': with backward='store', for explicit pairs; write norm='batch'")
             system.solve_by(_solver(solver, tolerance, wanted))
-            found = problem.controlled(wanted, _sizes(first_step, max_step, max_steps))
+            found = problem.controlled(wanted, sizes_given(first_step, max_step, max_steps, min_step, factors))
         else:
             if max_step is not None:
                 raise InputError(
@@ -148,7 +171,7 @@ def integrate(
                 )
             wanted = None
             system.solve_by(_solver(solver, tolerance, None))
-            found = problem.on_grid(*_grid(steps, grid, t0, t1))
+            found = problem.on_grid(*steps_given(steps, grid, t0, t1))
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
     if keeping.backward == "adjoint":
@@ -156,12 +179,12 @@ def integrate(
         def back(functions: Any, vector: Tensor, begin: float, end: float, norm: Any) -> Any:
             how: dict[str, Any] = {"grid": _cut(found.grid, begin, end)}
             if wanted is not None:
-                how = {"rtol": wanted.rtol, "atol": wanted.floor, "norm": norm, "max_steps": max_steps}
+                how = {"rtol": wanted.finest, "atol": wanted.floor, "norm": norm, "max_steps": max_steps}
             f = functions if len(functions) > 1 else functions[0]
             return integrate(family or scheme, f, vector, begin, end, solver=solver, tolerance=tolerance, **how)
 
         problem, found = problem.by_the_adjoint(found, back)
-    return _result(problem, moving, found, times, full)
+    return _result(problem, moving, found, times, full, tree)
 
 
 def _cut(grid: tuple[float, ...], begin: float, end: float) -> tuple[float, ...]:
@@ -191,6 +214,7 @@ class _Problem:
     start: Scheme | str | None
     family: VariableOrder | None
     kept: Kept
+    passage: Passage | None
 
     def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
@@ -212,7 +236,9 @@ class _Problem:
             y, tried = by_member(stepper, self.system, self.t0, self.t1, tolerance, sizes)
             return _Found((y,), (self.t0, self.t1), tried)
         with self.kept.running():
-            states, ends, rejected = adaptive(stepper, self.system, self.t0, self.t1, outputs, tolerance, sizes)
+            states, ends, rejected = adaptive(
+                stepper, self.system, self.t0, self.t1, outputs, tolerance, sizes, self.passage
+            )
         if self.kept.undone:
             halves = [(a + b) / 2 for a, b in pairwise(ends)] if isinstance(stepper, Doubled) else []
             grid = tuple(sorted({*ends, *halves, *self.outputs.times}, reverse=self.t1 < self.t0))
@@ -226,6 +252,8 @@ class _Problem:
             raise InputError(f"{told}: give rtol=, or one formula of it, {self.family.member(self.family.orders).name}")
         if self.t0 == self.t1:
             return _Found(self.system.states, (self.t0,))
+        if self.passage is not None:
+            self.passage.fits(grid)
         if len(self.system.fields) == 1:
             largest = max(abs(b - a) for a, b in pairwise(grid)) if uniform is None else uniform
             warn_of_steps(self.system.fields[0].function, self.scheme, largest)
@@ -242,10 +270,10 @@ class _Problem:
 
     def _taken(self, uniform: float | None, grid: tuple[float, ...]) -> States:
         if not one_step(self.scheme):
-            return multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start)
+            return multistep(self.scheme, self.system, grid, uniform, self.outputs, self.start, self.passage)
         stepper = OneStep(self.scheme, self.system, output=self.outputs.pending)
         sizes = [b - a if uniform is None else uniform for a, b in pairwise(grid)]
-        return fixed(stepper, self.system.states, sizes, grid, self.outputs)
+        return fixed(stepper, self.system.states, sizes, grid, self.outputs, self.passage)
 
     def undone(self, grid: tuple[float, ...], h: float | None) -> States:
         """The same by steps that are undone for the gradient."""
@@ -258,6 +286,12 @@ class _Problem:
         values = self.kept.adjoint(self.system, times, (*known, *found.states), self.t0, back)
         outputs = self.outputs.replaced([(y,) for y in values[:-1]])
         return replace(self, outputs=outputs), replace(found, states=(values[-1],))
+
+
+def takes_one(scheme: Scheme) -> bool:
+    """Whether a scheme has one state."""
+    step = lower(scheme)
+    return step.derivative == 1 and len(step.states) <= 1
 
 
 def one_step(scheme: Scheme) -> bool:
@@ -279,75 +313,30 @@ def _watch(
     return watch
 
 
-def _grid(steps: Any, grid: Any, t0: float, t1: float) -> tuple[float | None, tuple[float, ...]]:
-    """The step, where all are equal, and where steps end."""
-    if steps is None:
-        ends = grid_of(grid, t0, t1)
-        h = (t1 - t0) / (len(ends) - 1)
-        even = all(abs(b - a - h) <= 1e-12 * max(abs(h), abs(t0), abs(t1)) for a, b in pairwise(ends))
-        return (h if even else None), ends
-    steps = _count(steps, "steps")
-    if not 1 <= steps <= MOST:
-        raise InputError(f"steps = {steps}: at least one step is taken, and at most {MOST} in one go")
-    h = (t1 - t0) / steps
-    return h, (*(t0 + n * h for n in range(steps)), t1)
-
-
-def _sizes(first: Any, largest: Any, tried: Any) -> StepBounds:
-    """What the steps may be."""
-    given = {
-        key: _time(value, key) for key, value in (("first_step", first), ("max_step", largest)) if value is not None
-    }
-    for key, size in given.items():
-        if not size > 0:
-            raise InputError(f"{key} = {size}: a positive size, whichever way t goes")
-    if (tried := _count(tried, "max_steps")) < 1:
-        raise InputError(f"max_steps = {tried}: at least one")
-    return StepBounds(given.get("first_step"), given.get("max_step", math.inf), tried)
-
-
 def _solver(method: str, tolerance: Any, wanted: Tolerance | None) -> StageSolver:
     """What solves implicit stages, for this integration."""
     if not isinstance(method, str) or method not in ("auto", RESOLVENT, *SOLVER_METHODS):
         raise InputError(f"solver = {method!r}: write one of auto, {RESOLVENT}, {', '.join(SOLVER_METHODS)}")
-    tolerance = None if tolerance is None else _time(tolerance, "tolerance")
+    tolerance = None if tolerance is None else real(tolerance, "tolerance")
     if tolerance is not None and not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}: of implicit stages, a positive number")
     return StageSolver(method, tolerance, wanted)
 
 
-def _count(value: Any, key: str) -> int:
-    """A whole number, of whatever type."""
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise InputError(f"{key} = {value!r}: a whole number is expected")
-
-
-def _time(value: Any, key: str) -> float:
-    try:
-        time = float(value.detach() if isinstance(value, Tensor) else value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"{key}: a number is expected") from None
-    if not math.isfinite(time):
-        raise InputError(f"{key} = {time}: a finite number is expected")
-    return time
-
-
 def _result(
-    problem: _Problem, moving: Moving, found: _Found, times: tuple[float, ...] | None, full: bool
-) -> State | Solution:
+    problem: _Problem, moving: Moving, found: _Found, times: tuple[float, ...] | None, full: bool, tree: Packed | None
+) -> Any:
     outputs, system = problem.outputs, problem.system
     states = moving.ended(system, problem.t1, found.states) if outputs.goes_on else found.states
     ending = outputs.watch.ending(states) if outputs.watch else None
     if times is not None:
         times = times[: outputs.found]
-        y: State = moving.at_times(system, times, outputs).stacked()
+        y: Any = moving.at_times(system, times, outputs).stacked()
     else:
         states = states if ending is None else ending.states
         y = states if len(states) > 1 else states[0]
+    if tree is not None:
+        y, ending = tree.split(y), ending and replace(ending, states=(tree.split(ending.states[0]),))
     if not full:
         return y
     return Solution(

@@ -13,7 +13,7 @@ from tableau2net.analysis import order, order_conditions
 from tableau2net.analysis.order.dense_output import Dense, dense_weights, stages_at_ends
 from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
-from tableau2net.integration.control import Controller
+from tableau2net.integration.control import Controller, Factors
 from tableau2net.integration.system import CountedField, States, System
 from tableau2net.runtime.checkpointed import taken_again
 from tableau2net.scheme import RungeKutta, RungeKuttaNystrom, Scheme
@@ -197,9 +197,13 @@ class OneStep:
     def _shorter(self) -> OneStep:
         return OneStep(self.scheme, self.system)
 
-    def control(self) -> Controller:
+    def control(self, factors: Factors) -> Controller:
         """What decides on the next step."""
-        return Controller(self.error_order)
+        return Controller(self.error_order, factors)
+
+    def forget(self) -> None:
+        """f jumps where the step has ended."""
+        self.system.forget()
 
     @property
     def error_order(self) -> int:

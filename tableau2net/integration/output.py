@@ -86,7 +86,7 @@ class Outputs:
 
 def times_of(at: Any, t0: float, t1: float) -> tuple[float, ...]:
     """`at` as numbers. Raises InputError unless they go from t0 to t1."""
-    times = tuple(_within(t, t0, t1) for t in _numbers(at, "at"))
+    times = tuple(_within(t, t0, t1) for t in numbers(at, "at"))
     if not times:
         raise InputError("at: no times; leave it out for y(t1)")
     sign = 1 if t1 >= t0 else -1
@@ -98,7 +98,7 @@ def times_of(at: Any, t0: float, t1: float) -> tuple[float, ...]:
 
 def grid_of(grid: Any, t0: float, t1: float) -> tuple[float, ...]:
     """`grid` as numbers. Raises InputError unless they go from t0 to t1, strictly."""
-    times = _numbers(grid, "grid")
+    times = numbers(grid, "grid")
     if len(times) > 1:
         times = (near(times[0], t0), *times[1:-1], near(times[-1], t1))
     if len(times) < 2 or times[0] != t0 or times[-1] != t1:
@@ -119,7 +119,8 @@ def _within(t: float, t0: float, t1: float) -> float:
     return near(near(t, t0), t1) if outside else t
 
 
-def _numbers(values: Any, key: str) -> tuple[float, ...]:
+def numbers(values: Any, key: str) -> tuple[float, ...]:
+    """Times as numbers. Raises InputError where they are none."""
     try:
         listed: Sequence[Any] = values.tolist() if isinstance(values, Tensor) else list(values)
         times = tuple(float(t.detach() if isinstance(t, Tensor) else t) for t in listed)

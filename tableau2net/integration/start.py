@@ -14,6 +14,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
 from tableau2net.integration.one_step import OneStep
+from tableau2net.integration.passage import Passage
 from tableau2net.integration.system import CountedField, States, System
 from tableau2net.scheme import Scheme, as_scheme
 from tableau2net.step import Input, Step, lower
@@ -54,13 +55,17 @@ def sub_steps(scheme: Scheme, method: Scheme) -> int:
     return max(1, math.ceil(10 ** (15 * (p - q - 1) / (p * q))))
 
 
-def first_states(method: Scheme, system: System, grid: Sequence[float], parts: int = 1) -> list[States]:
+def first_states(
+    method: Scheme, system: System, grid: Sequence[float], parts: int = 1, passage: Passage | None = None
+) -> list[States]:
     """The states at each of the times, by so many steps of the method from one to the next."""
     inner, unpacked = _for_start(method, system)
     stepper = OneStep(method, inner)
     found = [inner.states]
     for t, end in pairwise(grid):
         states, h = found[-1], (end - t) / parts
+        if passage is not None:
+            passage.begins(t, end - t, unpacked(states))
         for n in range(parts):
             states = stepper.take(t + n * h, h, states).states
         found.append(states)

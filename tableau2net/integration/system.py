@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial, reduce, wraps
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,10 @@ class CountedField:
     def know(self, t: float, y: Tensor, slope: Tensor) -> None:
         """From now on f(t, y) is not computed again, for this very tensor."""
         self._time, self._at, self._slope = t, y, slope
+
+    def forget(self) -> None:
+        """No slope is known."""
+        self._time, self._at, self._slope = math.nan, None, None
 
 
 class PartField(CountedField):
@@ -244,6 +248,11 @@ class System:
         for field in self.fields:
             field.again = True
 
+    def forget(self) -> None:
+        """No slope is known beforehand: f jumps."""
+        for field in self.fields:
+            field.forget()
+
     def at(self, states: States) -> System:
         """The same from other states."""
         return replace(self, states=states)
@@ -285,6 +294,22 @@ def system_of(scheme: Scheme, f: Any, y0: Any) -> System:
             functions[part] = LinearPart(functions[part], states[0])
         return System(step, tuple(map(CountedField, functions)), states)
     return System(step, (CountedField(_function(f)),), _tensors((y0,)))
+
+
+def with_tensor_time(f: Any) -> Any:
+    """The fields, which take t as a tensor of no dimension, of the states' precision and device."""
+    if isinstance(f, (tuple, list)):
+        return type(f)(with_tensor_time(part) for part in f)
+    if not callable(f):
+        return f
+
+    @wraps(f)
+    def called(t: float, *states: Tensor) -> Any:
+        if not states:  # a linear part takes no time
+            return f(t)
+        return f(torch.as_tensor(t, dtype=states[0].dtype.to_real(), device=states[0].device), *states)
+
+    return called
 
 
 def _alike(states: States) -> States:

@@ -11,7 +11,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from tableau2net.integration.control import AFTER_FAILURE, LARGEST, SMALLEST, Tolerance
+from tableau2net.integration.control import AFTER_FAILURE, FACTORS, LARGEST, SMALLEST, Factors, Tolerance
 from tableau2net.integration.correction import Corrector
 from tableau2net.integration.one_step import TakenStep
 from tableau2net.integration.system import States, System
@@ -46,13 +46,22 @@ class Varying:
         self.family, self.tolerance = family, tolerance
         (self.field,) = system.fields
         self.k, self.equal, self.failures, self.starting = 1, 0, 0, True
+        self.safety, self.smallest, self.largest = SAFETY, SMALLEST, LARGEST
         self.sizes: list[float] = []
         self.table = system.states[0].new_empty(0)
         self.h, self.old, self.new = 0.0, system.states[0], system.states[0]
 
-    def control(self) -> Varying:
+    def control(self, factors: Factors) -> Varying:
         """What decides on the next step."""
+        if factors != FACTORS:
+            self.safety, self.smallest, self.largest = factors
         return self
+
+    def forget(self) -> None:
+        """f jumps where the step has ended: what was before says nothing of what comes."""
+        self.field.forget()
+        self.k, self.equal, self.failures, self.starting = 1, 0, 0, True
+        self.sizes, self.table = [], self.table.new_empty(0)
 
     def take(self, t: float, h: float, states: States) -> TakenStep:
         """A step of size h, with its error."""
@@ -115,7 +124,7 @@ class Varying:
         if best == k and 1 <= factors[k] < WORTH:
             return 1.0
         self.k = best
-        return min(LARGEST, factors[best])
+        return min(self.largest, factors[best])
 
     def rejects(self, size: float) -> float:
         """The factor after an error that was too large, or no number."""
@@ -124,10 +133,10 @@ class Varying:
             self.k = 1
         if not math.isfinite(size):
             return AFTER_FAILURE
-        return min(0.9, max(SMALLEST, self._wanted(self.k, size)))
+        return min(0.9, max(self.smallest, self._wanted(self.k, size)))
 
     def _wanted(self, k: int, size: float) -> float:
-        return SAFETY * max(size, 1e-10) ** (-1 / (k + 1))  # type: ignore[no-any-return]
+        return self.safety * max(size, 1e-10) ** (-1 / (k + 1))  # type: ignore[no-any-return]
 
     def _size(self, k: int) -> float:
         y = self.new.detach()

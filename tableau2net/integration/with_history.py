@@ -15,6 +15,7 @@ from tableau2net.errors import InputError
 from tableau2net.integration.neighbours import Neighbours
 from tableau2net.integration.one_step import called, generated
 from tableau2net.integration.output import Outputs
+from tableau2net.integration.passage import Passage
 from tableau2net.integration.start import EXPONENTIAL_STARTS, Start, first_states, starter, sub_steps
 from tableau2net.integration.system import States, System
 from tableau2net.integration.variable import pattern
@@ -28,6 +29,7 @@ def multistep(
     uniform: float | None,
     outputs: Outputs,
     start: Scheme | str | None,
+    passage: Passage | None = None,
 ) -> States:
     """The states at the end of the grid, or where an event has ended it all. uniform: the step, where all are equal."""
     method = starter(scheme, start)
@@ -37,7 +39,7 @@ def multistep(
     points = min(even.start.points if even else uneven.steps - 1 if uneven else 0, len(grid) - 1)
     exponential = start is None and method.name == EXPONENTIAL_STARTS[-1][1]
     parts = sub_steps(scheme, method) if exponential else 1
-    first = first_states(method, system, grid[: points + 1], parts)
+    first = first_states(method, system, grid[: points + 1], parts, passage)
     rest: Iterable[States] = (even or uneven).run(first, grid) if points < len(grid) - 1 else ()  # type: ignore[union-attr]
     states, looked_at, ended = first[0], 0, False
     for n, states in enumerate(chain(first, rest)):
@@ -47,6 +49,8 @@ def multistep(
             looked_at += 1
         if ended:
             break
+        if passage is not None and points <= n < len(grid) - 1:
+            passage.begins(grid[n], grid[n + 1] - grid[n], states)
     beyond = outputs.watch.last if outputs.watch is not None and ended else grid[-1]
     for time in outputs.times[outputs.found :]:
         if (time - beyond) * (grid[-1] - grid[0]) > 0:

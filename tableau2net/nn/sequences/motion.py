@@ -18,7 +18,8 @@ from tableau2net.codegen import compile
 from tableau2net.codegen.compile_options import StepOptions
 from tableau2net.errors import InputError
 from tableau2net.integration import integrate
-from tableau2net.integration.interface import MOST, one_step
+from tableau2net.integration.interface import one_step
+from tableau2net.integration.step_arguments import MOST
 from tableau2net.scheme import Scheme, as_scheme
 
 
