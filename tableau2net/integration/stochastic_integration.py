@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from tableau2net.codegen import compile_stochastic
 from tableau2net.errors import InputError
+from tableau2net.integration.stochastic_adjoint import EquationInRows, SchemeSolver, adjoint_states
 from tableau2net.runtime.increments import increments
 from tableau2net.scheme import StochasticRungeKutta, as_table
 
@@ -30,6 +32,7 @@ def sdeint(
     key: int = 0,
     path: BrownianPath | None = None,
     every: bool = False,
+    backward: Literal["store", "adjoint"] = "store",
 ) -> Tensor:
     """The state at t1 after so many equal steps; with every=True all states, (steps + 1, …).
 
@@ -38,8 +41,11 @@ def sdeint(
     each sample, dimension 0. y0: a tensor, or numbers in float64. key: what the noise is drawn from, the same for the
     same key. path: in its place, a path that solutions with other steps share.
 
-    Gradients are those of the steps, through the loop. Raises InputError for a scheme that does not fit: for additive
-    noise it is asked whether a diffusion changes with y, at y0 and beside it."""
+    backward: "store", gradients are those of the steps, through the loop; "adjoint", those of the equation, by
+    torchsde: see `stochastic_adjoint`. No step is kept for them, and they come near those of small steps.
+
+    Raises InputError for a scheme that does not fit: for additive noise it is asked whether a diffusion changes with y,
+    at y0 and beside it."""
     if not (_is_number(t0) and _is_number(t1) and t0 < t1):
         raise InputError(f"t0={t0!r}, t1={t1!r}: finite times are expected, t0 before t1: noise runs forward in time")
     _whole("steps", steps, 1)
@@ -53,14 +59,42 @@ def sdeint(
         _check_additive(table, noises, t0, y)
     if path is not None:
         path.check_shape(y, sample=table.noise == "scalar")
+    if backward not in ("store", "adjoint"):
+        raise InputError(f"backward={backward!r}: write 'store' or 'adjoint'")
+    if backward == "adjoint" and table.law != "gaussian":
+        raise InputError(f"backward='adjoint': {table.name or 'the scheme'} draws no Gaussian noise; take 'store'")
     block = compile_stochastic(table, noises=len(noises), step_weights="shared", time_dependent=True)(
         list(map(_Function, (drift, *noises))), steps, (t1 - t0) / steps, t0
     )
     noise = None if path is None else path.seen(steps, block.variables)  # type: ignore[arg-type]
+
+    def taken(n: int, state: Tensor) -> Tensor:
+        found: Tensor = block.taken(*block.field, n, state, key, noise)  # type: ignore[operator, misc]
+        return found
+
+    if backward == "adjoint":
+        times = torch.linspace(t0, t1, steps + 1, dtype=torch.float64)
+        sample = len(noises) > 1 or table.noise == "scalar"
+        equation = EquationInRows(list(block.field), table.calculus, sample, y.shape)  # type: ignore[arg-type]
+        drawn = _brownian(block, y, key, noise)
+        found = adjoint_states(equation, SchemeSolver(taken, steps, every), drawn, times, y)
+        return found if every else found[-1]
     states = [y]
     for n in range(steps):
-        states = [*(states if every else ()), block.taken(*block.field, n, states[-1], key, noise)]  # type: ignore[operator, misc]
+        states = [*(states if every else ()), taken(n, states[-1])]
     return torch.stack(states) if every else states[-1]
+
+
+def _brownian(block: nn.Module, y: Tensor, key: int, noise: Noise | None) -> Callable[[int], Tensor]:
+    """ΔW/√h of a step, (…, noises)."""
+    names: Sequence[str] = block.variables  # type: ignore[assignment]
+    shape = y.detach()
+
+    def drawn(n: int) -> Tensor:
+        values = block.drawn(n, shape, key, noise)  # type: ignore[operator]
+        return torch.stack([value for name, value in zip(names, values, strict=True) if name[0] == "W"], -1)
+
+    return drawn
 
 
 def _state(y0: Tensor | Sequence[float]) -> Tensor:
