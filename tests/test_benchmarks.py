@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from benchmarks import compiler, deep, floors, loader, memory, networks, space_steps, steps, stochastic_steps, training
+from benchmarks import (
+    compiler,
+    deep,
+    floors,
+    loader,
+    memory,
+    networks,
+    space_steps,
+    steps,
+    stochastic_steps,
+    training,
+    work_precision,
+)
 from benchmarks.counting import held_bytes, kernels, passes, peak_tensors, saved_bytes, saved_tensors
 from benchmarks.fields import FIELDS, Cheap
 from benchmarks.goals import Goal
@@ -223,3 +236,27 @@ def test_a_field_is_no_more_than_a_persons_convolutions(name):
     a, b = ours(), theirs()
     torch.testing.assert_close(a(state), b(state), rtol=1e-4, atol=1e-3)
     assert len(kernels(lambda: a(state))) <= len(kernels(lambda: b(state)))
+
+
+def test_time_at_an_error_is_between_the_runs_on_both_sides_and_is_drawn():
+    curve = work_precision.Curve((1e-2, 1e-4, 1e-6), (1.0, 2.0, 8.0))
+    assert curve.at(1e-2) == 1
+    assert curve.at(1e-3) == pytest.approx(2**0.5)
+    assert curve.at(1e-5) == pytest.approx(4)
+    assert curve.at(1e-7) != curve.at(1e-7)  # nan: no run is as exact
+    other = work_precision.Curve((1e-1, 1e-5), (1.0, 1.0))
+    coarse, fine = work_precision.common({"a": curve, "b": other})
+    assert 1e-2 > coarse > fine > 1e-5
+    assert work_precision.row("b", other, curve, [1e-3]) == ["b", "1000.0", "1.41"]
+    assert work_precision.drawing({"a problem": {"torch": curve, "ours": other}}).startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(work_precision.PROBLEMS))
+def test_solvers_of_non_stiff_problems_come_to_the_same_end(name):
+    problem = work_precision.PROBLEMS[name]
+    runs = work_precision.runs_of(replace(problem, end=0.1), 2, ["tsitouras-54"])
+    with torch.no_grad():
+        ends = [run(1e-6) for solver, run in runs.items() if not solver.startswith("torchode")]
+    for end in ends[1:]:
+        torch.testing.assert_close(end, ends[0], rtol=1e-4, atol=1e-4)

@@ -57,7 +57,11 @@ def assert_alike(scheme, **how):
         torch.testing.assert_close(b, a, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("scheme", "how"), WAYS)
+FEW = (0, 2, 4, 6, 9)  # of each kind one
+SOME = [way if n in FEW else pytest.param(*way, marks=pytest.mark.slow) for n, way in enumerate(WAYS)]
+
+
+@pytest.mark.parametrize(("scheme", "how"), SOME)
 def test_what_is_taken_again_has_the_same_gradient_to_the_bit(scheme, how):
     assert_alike(scheme, **how)
 
@@ -159,7 +163,7 @@ def check_coupled(scheme):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["rk4", "heun-3", "dormand-prince-54"])
+@pytest.mark.parametrize("name", ["rk4", "bogacki-shampine-32"])
 def test_coupled_steps_are_undone(name):
     check_coupled(t2n.load(name))
 
@@ -171,7 +175,7 @@ def test_coupled_steps_of_schemes_that_nobody_would_publish_are_undone(scheme):
     check_coupled(scheme)
 
 
-@pytest.mark.parametrize("how", [{"steps": 10}, {"rtol": 1e-4}, {"grid": [0, 0.1, 0.5, 1], "at": [0.1, 1]}])
+@pytest.mark.parametrize("how", [{"rtol": 1e-2}, {"grid": [0, 0.1, 0.5, 1], "at": [0.1, 1]}])
 def test_schemes_with_an_inverse_have_the_gradient_of_their_steps(how):
     (values, wanted), (found, got) = (gradients("forest-ruth-4", b, **how) for b in ("store", "reversible"))
     for a, b in zip((*values, *wanted), (*found, *got), strict=True):
@@ -208,7 +212,7 @@ def test_it_converges_at_the_order_of_the_scheme(scheme, end):
     assert math.log2(few / many) == pytest.approx(order(t2n.load(scheme)), abs=0.35)
 
 
-@pytest.mark.parametrize("scheme", ["dormand-prince-54", "adams", "rk4", "kvaerno-43"])
+@pytest.mark.parametrize("scheme", ["dormand-prince-54", "adams", pytest.param("kvaerno-43", marks=pytest.mark.slow)])
 def test_it_converges_with_the_tolerance(scheme):
     for tolerance in (1e-4, 1e-7):
         assert error_of_the_adjoint(scheme, rtol=tolerance) < 300 * tolerance
