@@ -117,6 +117,30 @@ def test_a_batch_is_its_members_one_by_one(name, backwards):
     torch.testing.assert_close(told(order), whole[order], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_any_batch_is_its_members(seed):
+    """Of any size, none at all too; times that are equal, also to the ends and to those asked for."""
+    generator = torch.Generator().manual_seed(seed)
+    b, length, asked = (int(torch.randint(0, 4, (), generator=generator)) for _ in range(3))
+    times = torch.randint(0, 5, (b, length), generator=generator).double().sort(1)[0] / 4
+    there = torch.rand(b, length, D, generator=generator) < 0.5
+    at = torch.randint(0, 5, (b, asked), generator=generator).double() / 4
+    name, backwards = list(MOTIONS)[seed % 2], seed % 3 == 0
+    net, h0, ends = network(name), numbers(b, H), ((1.0, 0.0) if backwards else (0.0, 1.0))
+    seen = Observed(times, numbers(b, length, D, seed=seed), there)
+    whole = net(seen, h0, *ends, at, backwards)
+    for i in range(b):
+        own = there[i].any(-1)
+        alone = Observed(times[i, own][None], seen.values[i, own][None], there[i, own][None])
+        path = net(alone, h0[[i]], *ends, at[[i]], backwards)
+        torch.testing.assert_close(whole.last[i], path.last[0], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(whole.at[i], path.at[0], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(whole.after[i, own], path.after[0], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(whole.before[i, own], path.before[0], rtol=1e-12, atol=1e-12)
+        assert torch.equal(whole.before[i, ~own], h0[i].expand(int((~own).sum()), H))
+
+
 def test_gradients_by_differences():
     net, few, (times, values) = network(), slice(2, 4), some()
     times, gone = times[few] + 0.01 * torch.arange(L), values[few].isnan()
