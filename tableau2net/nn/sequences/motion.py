@@ -8,7 +8,7 @@ of different sizes, and one whose gap is empty stays where it is, to the bit.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,8 @@ from tableau2net.errors import InputError
 from tableau2net.integration import integrate
 from tableau2net.integration.interface import one_step
 from tableau2net.integration.step_arguments import MOST
-from tableau2net.scheme import Scheme, as_scheme
+from tableau2net.scheme import RungeKutta, Scheme, as_scheme
+from tableau2net.step import lower
 
 
 class Rescaled(nn.Module):
@@ -30,7 +31,7 @@ class Rescaled(nn.Module):
         super().__init__()
         self.field, self.t0, self.gap, self.time_dependent = field, t0, gap, time_dependent
 
-    def forward(self, s: float, y: Tensor) -> Tensor:
+    def forward(self, s: float | Tensor, y: Tensor) -> Tensor:
         slope: Tensor = self.field(self.t0 + s * self.gap, y) if self.time_dependent else self.field(y)
         return self.gap * slope
 
@@ -43,8 +44,9 @@ class Motion(nn.Module):
     steps: so many equal ones in each gap. A scheme that remembers earlier steps starts anew in each, by `start`: what
         came before a jump is of no use behind it.
     longest: as many equal ones in a member's gap as keep them no longer than this.
-    rtol, atol: as large ones as a tolerance allows, see `tableau2net.integrate`, with norm="batch". They are the same
-        fractions of its gap for each member; so what a member comes to depends on the others, within the tolerance.
+    rtol, atol: as large ones as a tolerance allows each member, see `tableau2net.integrate` with norm="each". Of a
+        scheme that is no explicit pair they are the same fractions of its gap for each member, norm="batch"; what a
+        member comes to then depends on the others, within the tolerance.
     options: how steps are solved and taken back, see `tableau2net.compile`; not with a tolerance.
 
     Gradients flow to h, to the field's parameters, and through the lengths of gaps to times that want one; where a
@@ -67,7 +69,7 @@ class Motion(nn.Module):
         scheme = as_scheme(scheme)
         self.scheme = scheme.at_defaults() if scheme.parameters else scheme
         self.field, self.time_dependent = field, time_dependent
-        self.steps, self.longest, self.rtol, self.atol = steps, longest, rtol, atol
+        self.steps, self.longest = steps, longest
         adaptive = rtol is not None or atol is not None
         if (steps is not None) + (longest is not None) + adaptive != 1:
             raise InputError("steps, longest, rtol: one of the three says what steps are taken in a gap")
@@ -79,6 +81,8 @@ class Motion(nn.Module):
             raise InputError(f"{', '.join(sorted(options))}: with a tolerance there are rtol and atol alone")
         if steps is None and not one_step(self.scheme):
             raise InputError(f"{self.scheme.name or self.scheme.family} remembers earlier steps: give steps=")
+        norm: Literal["each", "batch"] = "each" if _explicit_pair(self.scheme) else "batch"
+        self.tolerance: dict[str, Any] = {"rtol": rtol, "atol": atol, "norm": norm}
         self.taken_again = options.get("backward", "store") != "store"
         block = compile(self.scheme, step_weights="shared", time_dependent=True, **options)
         if block.states != ("y",) or len(block.field_names) > 1:
@@ -93,13 +97,14 @@ class Motion(nn.Module):
         gap, t0 = (t1 - t0).to(h.dtype).view(shape), t0.to(h.dtype).view(shape)
         if self.steps is not None:
             return self._stepped(h, t0, gap, self.steps)
-        if not bool((gap != 0).any()):
+        moving = (gap != 0).flatten().nonzero()[:, 0]
+        if not len(moving):
             return h
-        if self.longest is None:
-            field = Rescaled(self.field, t0, gap, self.time_dependent)
-            moved: Tensor = integrate(self.scheme, field, h, 0.0, 1.0, rtol=self.rtol, atol=self.atol, norm="batch")
-            return moved
-        return self._short_steps(h, t0, gap, self.longest)
+        if self.longest is not None:
+            return self._short_steps(h, t0, gap, self.longest)
+        field = Rescaled(self.field, t0[moving], gap[moving], self.time_dependent)
+        moved: Tensor = integrate(self.scheme, field, h[moving], 0.0, 1.0, **self.tolerance)
+        return h.index_copy(0, moving, moved)
 
     def _stepped(self, h: Tensor, t0: Tensor, gap: Tensor, steps: int) -> Tensor:
         """Equal steps through a gap, by a module of their own: a backward pass may ask it for its field again."""
@@ -116,6 +121,12 @@ class Motion(nn.Module):
         for n in range(int(most)):
             h = self._stepped(h, t0 + n * size, torch.where(n < counts, size, 0), 1)
         return h
+
+
+def _explicit_pair(scheme: Scheme) -> bool:
+    """Whether steps can be chosen for each member of a batch by itself."""
+    step = lower(scheme)
+    return isinstance(scheme, RungeKutta) and step.explicit and step.estimate is not None
 
 
 class Decay(nn.Module):
