@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from tableau2net.integration.control import FACTORS, Factors, Tolerance, first_step
-from tableau2net.integration.one_step import OneStep
+from tableau2net.integration.one_step import TakenStep
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.passage import Passage
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import States, System
-from tableau2net.integration.varying import Varying
 from tableau2net.runtime.stage_solve import ConvergenceError
 
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
@@ -29,8 +29,41 @@ class StepBounds:
     factors: Factors = FACTORS
 
 
+class NextStep(Protocol):
+    """What decides on the next step."""
+
+    def accepted(self, size: float) -> float:
+        """The factor of the next step after one with an error of this size, which is at most 1."""
+
+    def rejects(self, size: float) -> float:
+        """The same after one that was too large, or no number."""
+
+
+class Stepper(Protocol):
+    """What takes steps of sizes that a tolerance chooses."""
+
+    @property
+    def error_order(self) -> int:
+        """q where the error of the first step is of O(h^q)."""
+
+    def control(self, factors: Factors) -> NextStep:
+        """What decides on the next step, within bounds."""
+
+    def forget(self) -> None:
+        """f jumps where the step has ended."""
+
+    def take(self, t: float, h: float, states: States) -> TakenStep:
+        """A step, with its error."""
+
+    def ended(self, t: float, taken: TakenStep) -> None:
+        """The step that ended at t is kept."""
+
+    def between(self, t: float, h: float, states: States, taken: TakenStep, time: float) -> States:
+        """The states at a time inside the step that was just taken."""
+
+
 def adaptive(
-    stepper: OneStep | Varying,
+    stepper: Stepper,
     system: System,
     t0: float,
     t1: float,

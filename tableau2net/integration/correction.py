@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import Factors, factors_of
-from tableau2net.integration.jacobian import jacobian
+from tableau2net.integration.jacobian import Jacobians, Matrix
 from tableau2net.integration.newton import AFTER_ALL, RESOLVENT, StageSolver, adjoint
 from tableau2net.integration.system import CountedField
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
@@ -33,7 +33,8 @@ class Corrector:
         self.enough = self.solver.tolerance or max(ENOUGH, tolerance.fraction)
         self.differentiable = False
         self.rate = 1.0
-        self._jacobian: Tensor | None = None
+        self._jacobians = Jacobians(field.within)
+        self._jacobian: Matrix | None = None
         self._factors: Factors | None = None
         self._c = math.nan
 
@@ -58,7 +59,7 @@ class Corrector:
     def _matrix(self, t: float, c: float, y: Tensor) -> Factors:
         """I − c J, factorised, with a Jacobian from some step before."""
         if self._jacobian is None:
-            self._jacobian, self._factors = jacobian(self.field, t, y), None
+            self._jacobian, self._factors = self._jacobians.at(t, y), None
         if self._factors is None or c != self._c:
             self._factors, self._c, self.rate = factors_of([self._jacobian], (0,), ((c,),)), c, 1.0
         return self._factors
@@ -67,7 +68,7 @@ class Corrector:
         """Where simplified Newton steps lead, None where that is nowhere near."""
         factors, layout, before = self._matrix(t, c, y), self.layout, 0.0
         for taken in range(ITERATIONS):
-            slope = self.field(t, y)
+            slope = self.field.within(t, y)
             if slope.requires_grad:
                 self.differentiable, slope = True, slope.detach()
             residual = layout.join((torch.add(known, slope, alpha=c).sub_(y),))

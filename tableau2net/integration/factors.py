@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tableau2net.integration.banded import Banded, Blocks
+
 DENSE = 256  # numbers in a state up to which its Jacobian is a matrix
 INVERTED = 32  # equations up to which a product with the inverse is quicker than with triangles
 SKEW = 1e6  # condition of eigenvectors up to which stages are taken apart along them
@@ -16,19 +18,35 @@ SKEW = 1e6  # condition of eigenvectors up to which stages are taken apart along
 Weights = tuple[tuple[float, ...], ...]
 
 
+class Triangles(NamedTuple):
+    """Matrices as their triangles, one for each entry of the first dimension."""
+
+    matrix: Tensor
+    pivots: Tensor
+
+    def solve(self, right: Tensor, transposed: bool) -> Tensor:
+        """The x with M x = right, or Mᵀ x = right, a row for each matrix."""
+        if transposed:  # lu_solve has the adjoint, which is the transpose of conjugates
+            return torch.linalg.lu_solve(*self, right.conj()[..., None], adjoint=True)[..., 0].conj()  # type: ignore[no-any-return]
+        found: Tensor = torch.linalg.lu_solve(*self, right[..., None])
+        return found[..., 0]
+
+
 class Apart(NamedTuple):
     """I − h A ⊗ J as systems of the size of J, one for each eigenvalue of A (HW II, IV.8, eq. 8.4); of two that are
     conjugate one is enough.
 
-    vectors: V of A = V Λ V⁻¹, columns, doubled where they stand for two; rows: V⁻¹. triangles: of each I − h λ J."""
+    vectors: V of A = V Λ V⁻¹, columns, doubled where they stand for two; rows: V⁻¹. systems: each I − h λ J."""
 
     vectors: Tensor
     rows: Tensor
-    triangles: tuple[Tensor, Tensor]
+    systems: Triangles | list[Blocks]
 
     @staticmethod
-    def of(a: Tensor, jacobian: Tensor) -> Apart | None:
+    def of(a: Tensor, jacobian: Tensor | Banded) -> Apart | None:
         """None where A has no such vectors, or ill-conditioned ones."""
+        if len(a) == 1 and isinstance(jacobian, Banded):
+            return Apart(torch.ones_like(a), torch.ones_like(a), [jacobian.factorised(float(a))])
         values, vectors = torch.linalg.eig(a)
         rows, failed = torch.linalg.inv_ex(vectors)
         size = torch.linalg.matrix_norm(vectors) * torch.linalg.matrix_norm(rows)
@@ -36,21 +54,27 @@ class Apart(NamedTuple):
             return None
         kept = values.imag >= 0
         twice = torch.where(values[kept].imag > 0, 2.0, 1.0)
-        matrices = (
-            torch.eye(len(jacobian), dtype=values.dtype, device=a.device) - values[kept][:, None, None] * jacobian
-        )
-        return Apart(vectors[:, kept] * twice, rows[kept], torch.linalg.lu_factor_ex(matrices)[:2])
+        values, vectors = values[kept], vectors[:, kept] * twice
+        if isinstance(jacobian, Banded):
+            each = [v if v.imag else v.real for v in values.tolist()]
+            return Apart(vectors, rows[kept], [jacobian.factorised(v) for v in each])
+        matrices = torch.eye(len(jacobian), dtype=values.dtype, device=a.device) - values[:, None, None] * jacobian
+        return Apart(vectors, rows[kept], Triangles(*torch.linalg.lu_factor_ex(matrices)[:2]))
 
     def solve(self, right: Tensor, transposed: bool) -> Tensor:
         """The x with M x = right, or Mᵀ x = right."""
         there, back = (self.vectors.T, self.rows.T) if transposed else (self.rows, self.vectors)
         inside = there @ right.view(len(back), -1).to(there.dtype)
-        if transposed:  # lu_solve has the adjoint, which is the transpose of conjugates
-            inside = torch.linalg.lu_solve(*self.triangles, inside.conj()[..., None], adjoint=True)[..., 0].conj()
+        if isinstance(self.systems, Triangles):
+            inside = self.systems.solve(inside, transposed)
         else:
-            inside = torch.linalg.lu_solve(*self.triangles, inside[..., None])[..., 0]
-        found: Tensor = (back @ inside).real.reshape(-1)
-        return found
+            kinds = (
+                (x.real if x.is_complex() and not own.inverses.is_complex() else x, own)
+                for x, own in zip(inside, self.systems, strict=True)
+            )
+            inside = torch.stack([own.solve(x, transposed).to(there.dtype) for x, own in kinds])
+        found: Tensor = (back @ inside).reshape(-1)
+        return found.real if found.is_complex() else found
 
 
 class Factors(NamedTuple):
@@ -60,7 +84,7 @@ class Factors(NamedTuple):
 
     triangles: tuple[Tensor, Tensor] | None
     inverted: Tensor | None
-    jacobians: list[Tensor]
+    jacobians: Sequence[Tensor | Banded]
     inverse: Tensor | None
     apart: Apart | None = None
 
@@ -85,17 +109,24 @@ class Factors(NamedTuple):
         return torch.stack([own @ rows[i] for i, own in zip(of, self.jacobians, strict=True)])
 
 
-def factors_of(jacobians: list[Tensor], of: Sequence[int], weights: Weights) -> Factors:
+def factors_of(jacobians: Sequence[Tensor | Banded], of: Sequence[int], weights: Weights) -> Factors:
     """From the Jacobian of each slope, the state that it is the slope at, and its weight in each state, h included."""
-    n, s = len(jacobians[0]), len(weights)
-    a = torch.tensor(weights, dtype=jacobians[0].dtype, device=jacobians[0].device)
+    n, s, first = len(jacobians[0]), len(weights), jacobians[0]
+    like = first.diagonal if isinstance(first, Banded) else first
+    a = torch.tensor(weights, dtype=like.dtype, device=like.device)
     alone = tuple(of) == tuple(range(s))
-    if alone and s > 1 and n > DENSE and all(own is jacobians[0] for own in jacobians):
-        apart = Apart.of(a, jacobians[0])
+    if alone and all(own is first for own in jacobians) and (isinstance(first, Banded) or (s > 1 and n > DENSE)):
+        apart = Apart.of(a, first)
         if apart is not None:
             return Factors(None, None, jacobians, _invertible(a), apart)
+    return _whole([own.dense() if isinstance(own, Banded) else own for own in jacobians], of, a, alone)
+
+
+def _whole(jacobians: list[Tensor], of: Sequence[int], a: Tensor, alone: bool) -> Factors:
+    """The matrix as one."""
+    n, s = len(jacobians[0]), len(a)
     if alone and s == 1:
-        coupling = jacobians[0] * weights[0][0]
+        coupling = jacobians[0] * a[0, 0]
     elif alone and all(own is jacobians[0] for own in jacobians):
         coupling = a[:, None, :, None] * jacobians[0][:, None]
     else:

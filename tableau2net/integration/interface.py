@@ -14,7 +14,7 @@ from torch import Tensor
 from tableau2net.analysis import order
 from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
-from tableau2net.integration.adaptive import StepBounds, adaptive
+from tableau2net.integration.adaptive import StepBounds, Stepper, adaptive
 from tableau2net.integration.by_member import by_member, check_members
 from tableau2net.integration.continuous_adjoint import Back
 from tableau2net.integration.control import FACTORS, Factors, NormName, Tolerance, tolerance_of
@@ -23,6 +23,7 @@ from tableau2net.integration.fixed import fixed
 from tableau2net.integration.kept import Backward, Kept, kept
 from tableau2net.integration.moving import Moving
 from tableau2net.integration.newton import RESOLVENT, StageSolver
+from tableau2net.integration.one_formula import UNCONTROLLED, OneFormula
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, times_of
 from tableau2net.integration.passage import Callbacks, Jumps, Passage, passage_of
@@ -31,7 +32,7 @@ from tableau2net.integration.solution import IntegrationError, Solution
 from tableau2net.integration.step_arguments import real, sizes_given, steps_given
 from tableau2net.integration.step_checks import warn_of_steps
 from tableau2net.integration.system import States, System, system_of, with_tensor_time
-from tableau2net.integration.varying import Varying, varying
+from tableau2net.integration.varying import varying
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
 from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
@@ -218,14 +219,17 @@ class _Problem:
 
     def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
-        if self.family is None and not one_step(self.scheme):
-            raise InputError(f"{self.scheme.name} remembers earlier steps, so its steps are given: steps= or grid=")
+        remembers = self.family is None and not one_step(self.scheme)
+        if remembers and self.scheme.formula() is None:
+            raise InputError(f"{self.scheme.name} {UNCONTROLLED}")
         if (why := mistaken_pair(self.scheme)) is not None:
             raise InputError(f"{self.scheme.name or 'scheme'}: {why}; drop b_hat, or give steps=")
         outputs = None if self.kept.undone else self.outputs
         output = outputs is not None and outputs.pending
         if self.family is not None:
-            stepper: OneStep | Varying = varying(self.family, self.system, tolerance)
+            stepper: Stepper = varying(self.family, self.system, tolerance)
+        elif remembers:
+            stepper = OneFormula(self.scheme, self.system, tolerance, self.start)
         elif lower(self.scheme).estimate is None or blind_on_linear(self.scheme):
             stepper = Doubled(self.scheme, self.system)
         else:

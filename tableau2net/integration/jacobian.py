@@ -8,11 +8,58 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tableau2net.integration.banded import Band, Banded
 from tableau2net.runtime.dense_jacobian import by_autograd
 from tableau2net.runtime.vectors import Layout
 
 DIFFERENCED = 10  # numbers in a state up to which so many evaluations cost less than autograd does
 MIXED = 1e-6  # a number so small beside another that a difference of f may drown in rounding
+MANY = 128  # numbers from which on it is worth to look whether a Jacobian is a band
+ALIKE = 1e-6  # a product with a band, and with the Jacobian, where there are no entries elsewhere
+
+Matrix = Tensor | Banded
+
+
+class Jacobians:
+    """∂f/∂y at one point after another. Of a large state the first one tells whether it is a band; each later one is
+    asked for one more product, whether it still is."""
+
+    def __init__(self, field: Callable[[Any, Tensor], Tensor]) -> None:
+        self.field = field
+        self.band: Band | None = None
+        self.wide = False
+
+    def at(self, t: Any, y: Tensor) -> Matrix:
+        """At (t, y)."""
+        y = y.detach()
+        if self.band is None and not self.wide:
+            self._look(t, y)
+        if self.band is not None:
+            found = self._banded(self.band, t, y)
+            if found is not None:
+                return found
+            self.band, self.wide = None, True
+        return jacobian(self.field, t, y)
+
+    def _look(self, t: Any, y: Tensor) -> None:
+        """Find the band, beside y: there no entry is 0 by chance, as that of y² is at 0."""
+        numbers = y.numel() * (1 + y.is_complex())
+        if numbers >= MANY and not torch.is_inference_mode_enabled():
+            size = 0.1 * (y.abs() + y.norm() / numbers**0.5)
+            self.band = Band.of(jacobian(self.field, t, y + torch.rand_like(y) * size) != 0)
+        self.wide = self.band is None
+
+    def _banded(self, band: Band, t: Any, y: Tensor) -> Banded | None:
+        layout = Layout.of((y,))
+        point = layout.join((y,))
+        any_row = torch.rand_like(point)
+        rows = torch.cat((band.rows.to(point.dtype), any_row[None]))
+        found = by_autograd(lambda at: layout.join((self.field(t, layout.split(at)[0]),)), point, rows)
+        if found is None:
+            return None
+        sums, product = found[:-1], found[-1]
+        off = (band.product(sums, any_row) - product).abs().max()
+        return band.jacobian(sums) if bool(off <= ALIKE * product.abs().max()) else None
 
 
 def jacobian(field: Callable[[Any, Tensor], Tensor], t: Any, y: Tensor) -> Tensor:

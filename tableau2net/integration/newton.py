@@ -18,7 +18,7 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import DENSE, Factors, Weights, factors_of
-from tableau2net.integration.jacobian import jacobian
+from tableau2net.integration.jacobian import Jacobians, Matrix
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres
@@ -64,7 +64,8 @@ class StageSolver:
 
     def __init__(self, method: str, tolerance: float | None, wanted: Tolerance | None) -> None:
         self.method, self.tolerance, self.wanted = method, tolerance, wanted
-        self.jacobians: dict[Any, Tensor] = {}
+        self.sources: dict[Any, Jacobians] = {}
+        self.jacobians: dict[Any, Matrix] = {}
         self.factors: dict[tuple[Any, ...], Factors] = {}
         self.layouts: dict[Any, Layout] = {}
         self.hard = False  # whether a search without a matrix took long
@@ -154,7 +155,8 @@ class StageSolver:
         state = layout.split(point)[0]
         for field, t in zip(fields, times, strict=True):
             if field not in self.jacobians:
-                self.jacobians[field] = jacobian(field.within, t, state)
+                source = self.sources.setdefault(field, Jacobians(field.within))
+                self.jacobians[field] = source.at(t, state)
 
     def guessed(self, plain: Tensor, of: Sequence[int], times: Sequence[float], count: int) -> Tensor:
         """At each time the polynomial through the nearest of the last stages; as given, where they are too far."""

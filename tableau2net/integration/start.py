@@ -59,7 +59,7 @@ def first_states(
     method: Scheme, system: System, grid: Sequence[float], parts: int = 1, passage: Passage | None = None
 ) -> list[States]:
     """The states at each of the times, by so many steps of the method from one to the next."""
-    inner, unpacked = _for_start(method, system)
+    inner, unpacked = for_start(method, system)
     stepper = OneStep(method, inner)
     found = [inner.states]
     for t, end in pairwise(grid):
@@ -72,7 +72,7 @@ def first_states(
     return [unpacked(states) for states in found]
 
 
-def _for_start(method: Scheme, system: System) -> tuple[System, Callable[[States], States]]:
+def for_start(method: Scheme, system: System) -> tuple[System, Callable[[States], States]]:
     """The problem as the starting method takes it: a sum of fields as one, y'' = f as a system of first order."""
     step = lower(method)
     if system.velocity is not None:

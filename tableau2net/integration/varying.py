@@ -40,8 +40,6 @@ class Varying:
 
     The table has what the last points had, y or f, newest first, a row each; sizes: of the steps between them."""
 
-    error_order = 2  # of the first step
-
     def __init__(self, family: VariableOrder, system: System, tolerance: Tolerance) -> None:
         self.family, self.tolerance = family, tolerance
         (self.field,) = system.fields
@@ -50,6 +48,11 @@ class Varying:
         self.sizes: list[float] = []
         self.table = system.states[0].new_empty(0)
         self.h, self.old, self.new = 0.0, system.states[0], system.states[0]
+
+    @property
+    def error_order(self) -> int:
+        """That of the first step's error."""
+        return 2
 
     def control(self, factors: Factors) -> Varying:
         """What decides on the next step."""

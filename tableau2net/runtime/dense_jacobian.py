@@ -17,8 +17,9 @@ def jacobian_matrix(image_of: VectorMap, point: Tensor) -> Tensor:
     return _by_central_differences(image_of, point) if found is None else found
 
 
-def by_autograd(image_of: VectorMap, point: Tensor) -> Tensor | None:
-    """The same, None where autograd does not lead there."""
+def by_autograd(image_of: VectorMap, point: Tensor, rows: Tensor | None = None) -> Tensor | None:
+    """The same, None where autograd does not lead there. rows: what its transpose is multiplied by, if not by each of
+    the unit vectors."""
     with torch.enable_grad():
         at = point.detach().clone().requires_grad_()
         try:
@@ -29,8 +30,8 @@ def by_autograd(image_of: VectorMap, point: Tensor) -> Tensor | None:
             return None
     if not image.requires_grad:
         return None
-    rows = torch.eye(len(at), dtype=at.dtype, device=at.device)
-    if len(at) <= FEW:
+    rows = torch.eye(len(at), dtype=at.dtype, device=at.device) if rows is None else rows
+    if len(rows) <= FEW:
         found = _row_by_row(image, at, rows)
         return None if found is None else found.detach()
     try:
