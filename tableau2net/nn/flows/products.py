@@ -18,7 +18,7 @@ def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, 
     """``function(y)``, and what gives vᵀ∂f/∂y for several v at once, (K, *y.shape)."""
     if _functional():
         value, pull = torch.func.vjp(function, y)[:2]
-        return value, lambda vectors: torch.func.vmap(pull)(vectors)[0]
+        return value, lambda vectors: _each(lambda v: pull(v)[0], vectors)
     with torch.enable_grad():
         leaf = y if y.requires_grad else y.detach().requires_grad_()
         found = function(leaf)
@@ -27,17 +27,26 @@ def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, 
     def pulled(vectors: Tensor) -> Tensor:
         if not found.requires_grad:
             return torch.zeros_like(vectors)
-        return torch.autograd.grad(
+        single = len(vectors) == 1  # which what cannot be batched has as well
+        rows: Tensor = torch.autograd.grad(
             found,
             leaf,
-            vectors,
+            vectors[0] if single else vectors,
             create_graph=wanted,
             allow_unused=True,
             materialize_grads=True,
-            is_grads_batched=True,
+            is_grads_batched=not single,
         )[0]
+        return rows[None] if single else rows
 
     return found if wanted else found.detach(), pulled
+
+
+def _each(pull: Pull, vectors: Tensor) -> Tensor:
+    if len(vectors) == 1:
+        return pull(vectors[0])[None]
+    rows: Tensor = torch.func.vmap(pull)(vectors)
+    return rows
 
 
 def _of_more(found: Tensor, leaf: Tensor) -> bool:
