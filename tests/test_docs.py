@@ -12,7 +12,9 @@ import pytest
 
 from tests.pages import BLOCK, CODE, PAGES, ROOT
 
-SLOW = tuple(f"docs/{name}.md" for name in ("control", "convert", "extending", "multirate", "table", "testing"))
+SLOW = tuple(
+    f"docs/{name}.md" for name in ("control", "convert", "extending", "flows", "multirate", "table", "testing")
+)
 # what adds to the schemes or settings of other tests has a process of its own; what is to stand before it
 APART = {
     "docs/extending.md": "",

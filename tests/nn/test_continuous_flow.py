@@ -73,6 +73,22 @@ def test_a_linear_field_carries_gaussians(how, error):
     torch.testing.assert_close(back.log_det, -there.log_det, rtol=0, atol=error)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scheme", "error"),
+    [("rodas5pe", 1e-8), ("exprb-32", 1e-8), ("tdrk-53", 1e-6), ("enright-1", 1e-3), ("glee-35", 1e-3)],
+)
+def test_schemes_of_every_family_carry_it(scheme, error):
+    """Rosenbrock, exponential Rosenbrock, two derivatives, general linear: some ask for the Jacobian of the trace, or
+    for its derivative along the solution."""
+    flow = t2n.ContinuousFlow(Linear(), 2, scheme, steps=6)
+    torch.testing.assert_close(flow.log_prob(X), gaussian(X, flow.field.A), rtol=0, atol=error)
+    wave = t2n.ContinuousFlow(Wave(), 2, scheme, steps=6)
+    with torch.no_grad():
+        fine = t2n.ContinuousFlow(Wave(), 2, rtol=1e-6).log_prob(X)
+        torch.testing.assert_close(wave.log_prob(X), fine, rtol=0, atol=0.1)
+
+
 def test_the_trace_is_the_determinant_of_what_was_solved():
     flow = t2n.ContinuousFlow(Wave(), 2, rtol=1e-9)
     wanted = determinants(lambda x: flow.to_base(x).y, X)
