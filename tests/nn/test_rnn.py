@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import tableau2net as t2n
+from tableau2net.nn import Diagonal
 
 T, N, H, M = 7, 3, 4, 2
 
@@ -122,6 +123,15 @@ def test_several_states_and_a_memory_of_earlier_steps():
     assert torch.allclose(torch.cat([p, q]), torch.stack([y, z]), rtol=0, atol=1e-13)
 
 
+def test_an_exponential_scheme_does_its_linear_part_exactly():
+    """y⁺ = e^{−λh} y + (1 − e^{−λh})/λ f(y; x)."""
+    rate, h, y = torch.tensor([0.5, 1.0, 2.0, 3.0], dtype=torch.float64), 0.3, begun()[0]
+    out, _ = t2n.RNN("etd-1", [Plain(), Diagonal(-rate)], h=h)(sequence(), y[None])
+    for n, x in enumerate(sequence()):
+        y = torch.exp(-rate * h) * y - torch.expm1(-rate * h) / rate * Plain()(y, x)
+        assert torch.allclose(out[n], y, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("scheme", ["rk4", "adams-bashforth-3", "abm-3", "nystrom-rkn-4", "nordsieck-adams-3"])
 @pytest.mark.parametrize("cut", [1, 4])
 def test_two_halves_are_the_whole(scheme, cut):
@@ -218,6 +228,42 @@ def test_the_compiler_and_an_exported_file_have_the_same_network(scheme, backwar
     field = rnn.fields()[0]
     for mine, theirs in zip(gradients(compiled(x)[0], field), gradients(out, field), strict=True):
         assert torch.allclose(mine, theirs, rtol=0, atol=1e-14)
+
+
+KINDS = ("rk4", "abm-3", "milne-simpson-2", "byrne-lambert-3", "dimsim-3", "almost-runge-kutta-3", "imex-adams-2")
+KINDS += ("mcnab-2", "cowell-4", "nystrom-rkn-4", "stormer-3", "glee-23", "rodas3", "tdrk-42", "revnet", "cnlf-2")
+
+
+@pytest.mark.parametrize(
+    "scheme", [pytest.param(s, marks=[pytest.mark.slow] if i % 4 else []) for i, s in enumerate(KINDS)]
+)
+def test_where_the_input_does_not_count_it_is_the_block(scheme):
+    """Whatever a scheme remembers and however it begins, both begin alike; to the bit."""
+
+    class Still(nn.Module):
+        def __init__(self, seed):
+            super().__init__()
+            self.own = Plain(seed)
+
+        def forward(self, *given):
+            *states, x = given
+            return self.own(*states, x * 0)
+
+    class Alone(Still):
+        def forward(self, *states):
+            return self.own(*states, torch.zeros(N, M, dtype=torch.float64))
+
+    made = t2n.compile(scheme, statistics="shared")
+    count, states = len(made.field_names), tuple(begun(i) for i in range(len(made.states)))
+    fields = [[kind(i) for i in range(count)] for kind in (Still, Alone)]
+    rnn = t2n.RNN(scheme, fields[0] if count > 1 else fields[0][0], h=0.2)
+    block = made([fields[1] if count > 1 else fields[1][0]] * T, 0.2)
+    told = block(*(y[0] for y in states))
+    _, last = rnn(sequence(), states if len(states) > 1 else states[0])
+    for mine, theirs in zip(
+        last if isinstance(last, tuple) else (last,), told if isinstance(told, tuple) else (told,), strict=True
+    ):
+        assert torch.equal(mine[0], theirs)
 
 
 def test_a_summary_counts_a_step_an_entry():
