@@ -16,6 +16,7 @@ from benchmarks import (
     loader,
     memory,
     networks,
+    recurrent,
     space_steps,
     steps,
     stochastic_steps,
@@ -147,6 +148,12 @@ def test_stochastic_steps_have_the_error_of_their_order():
         stochastic_steps.ours(scheme, equation, y0, 16)[1] for scheme in ("euler-maruyama", "platen-milstein", "sriw2")
     ]
     assert errors[0] > 1.3 * errors[1] > 5 * errors[2]
+
+
+def test_loops_by_hand_are_the_recurrent_networks():
+    found, _ = recurrent.runs_of(torch.randn(5, 2, 1), 8)
+    for scheme in recurrent.HAND:
+        torch.testing.assert_close(found[scheme](), found[f"{scheme}, by hand"](), rtol=1e-5, atol=1e-6)
 
 
 def test_a_goal_is_met_missed_or_not_measured():
