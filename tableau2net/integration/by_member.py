@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
-from tableau2net.integration.adaptive import StepBounds
+from tableau2net.integration.adaptive import ROUNDED, StepBounds
 from tableau2net.integration.control import AFTER_FAILURE, LARGEST, SAFETY, SMALLEST, Controller, Tolerance
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.solution import IntegrationError
@@ -65,10 +65,9 @@ class _Control:
     def factors(self, sizes: Tensor, passed: Tensor) -> Tensor:
         """By what the steps are multiplied."""
         sound = sizes.clamp_min(1e-10)
-        wanted = (SAFETY * sound**-self.law.alpha * self.old**self.law.beta).clamp_(SMALLEST, LARGEST)
+        wanted = (sound**-self.law.alpha).mul_(self.old**self.law.beta).mul_(SAFETY).clamp_(SMALLEST, LARGEST)
         wanted = torch.where(self.rejected, wanted.clamp_max(1.0), wanted)
-        smaller = (SAFETY * sound**-self.law.plain).clamp_min_(SMALLEST)
-        smaller = torch.where(torch.isfinite(sizes), smaller, AFTER_FAILURE)
+        smaller = (sound**-self.law.plain).mul_(SAFETY).clamp_(SMALLEST, 1.0).nan_to_num_(AFTER_FAILURE)
         self.old = torch.where(passed, sizes.clamp_min(1e-4), self.old)
         self.rejected = ~passed
         return torch.where(passed, wanted, smaller)
@@ -89,36 +88,46 @@ def by_member(
     else:
         sizes = torch.full_like(times, way * bounds.first)
     control, start, end = _Control(stepper.error_order, times), stepper.start, stepper.end
+    reaches, bounded = (torch.ge if way > 0 else torch.le), math.isfinite(bounds.largest)
+    left = t1 - times
     for tried in range(bounds.tried):
-        sizes = way * sizes.abs().clamp_max(bounds.largest)
-        left = t1 - field.times
-        last = (sizes.abs() * 1.01 >= left.abs()) & (left.abs() <= bounds.largest * (1 + 1e-9))
+        sizes = sizes.clamp(-bounds.largest, bounds.largest) if bounded else sizes
+        last = reaches(sizes * 1.01, left)
+        if bounded:
+            last &= left.abs() <= bounds.largest * ROUNDED
         field.begin(torch.where(last, left, sizes), y, slope)
         new, error, *slopes = stepper.step_of(field, y)
         found = dict(zip(stepper.revealed, slopes, strict=True))
         with torch.no_grad():
             size = tolerance.of_members(error, y, new).view_as(times)
-            running, sound = left != 0, torch.isfinite(size)
-            passed = running & (size <= 1)
+            running = left != 0
+            passed = (size <= 1) & running
             if y.requires_grad or new.requires_grad:  # what is no number would spoil the gradient of all
-                passed &= sound.all()
-            stuck = running & ~passed & (field.sizes.abs() < 16 * 2.3e-16 * field.times.abs().clamp_min(1e-300))
-            factors = control.factors(size, passed)
-            sizes = torch.where(running, torch.where(passed | ~sound | (size > 1), field.sizes * factors, sizes), sizes)
-            field.times = torch.where(passed, torch.where(last, t1, field.times + field.sizes), field.times)
-            told = torch.stack((stuck.any(), (field.times == t1).all(), passed.any())).tolist()
-        if told[0]:
-            member = int(stuck.flatten().nonzero()[0])
-            time = float(field.times.flatten()[member])
-            raise IntegrationError(f"member {member}: at t = {time:.6g} the step would have to be too small")
+                passed &= torch.isfinite(size).all()
+            some, over = torch.stack((passed.any(), (passed | ~running).all() & last.all())).tolist()
+            sizes = torch.where(running, field.sizes * control.factors(size, passed), sizes)
+            if not some:
+                _check_stuck(field, running)
         slope = field.raw[id(found[start])] if start in found else None
-        if told[2]:
+        if some:
             y = torch.where(passed, new, y)
             ended = field.raw[id(found[end])] if end in found else None
             slope = None if slope is None or ended is None else torch.where(passed, ended, slope)
-        if told[1]:
+            field.times = torch.where(passed, torch.where(last, t1, field.times + field.sizes), field.times)
+            left = t1 - field.times
+        if over:
             return y, tried + 1
     raise IntegrationError(f"max_steps = {bounds.tried} were tried: give more, or a larger tolerance")
+
+
+def _check_stuck(field: _OwnTimes, running: Tensor) -> None:
+    """IntegrationError where a step that did not pass is one that no time shows. A member is seen when none passes."""
+    shown = 16 * torch.finfo(torch.float64).eps * field.times.abs()
+    stuck = running & (field.sizes.abs() < shown.clamp_min_(torch.finfo(torch.float64).tiny))
+    if stuck.any():
+        member = int(stuck.flatten().nonzero()[0])
+        time = float(field.times.flatten()[member])
+        raise IntegrationError(f"member {member}: at t = {time:.6g} the step would have to be too small")
 
 
 def _first(
