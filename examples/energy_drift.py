@@ -72,7 +72,7 @@ SYSTEMS = {
     "pendulum": System(
         "pendulum", t2n.SeparableField(lambda p: p.square().sum(-1) / 2, lambda q: -q.cos().sum(-1)), True, (2, 0), 60
     ),
-    "double": System("double pendulum", t2n.GradientField(double), False, (2, 1.5, 0, 0), 12),
+    "double": System("double pendulum", t2n.GradientField(double), False, (2, 1.5, 0, 0), 6),
     "eight": System(
         "three bodies: the figure eight",
         t2n.SeparableField(*gravity((1, 1, 1))),

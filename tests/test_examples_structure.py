@@ -10,6 +10,7 @@ from tests.example_scripts import beside_each_other, example  # noqa: F401
 pytestmark = pytest.mark.usefixtures("beside_each_other")
 
 
+@pytest.mark.slow
 def test_symplectic_schemes_keep_the_energy_near(capsys):
     module = example("energy_drift")
     module.main(gradients=160, systems=("pendulum",))
@@ -45,7 +46,8 @@ def test_what_is_learnt_of_a_pendulum(capsys, tmp_path):
     )
     assert list(errors) == list(module.NAMES)
     assert all(found[0] == 0 for found in errors.values())
-    assert all(found[6].item() < 0.8 for found in errors.values())  # as long as it was shown
+    assert all(errors[name][6].item() < 0.8 for name in module.NAMES[:2])  # a little longer than it was shown
+    assert all(found.max() < 4 for found in errors.values())  # of amplitudes up to 2
     assert "symplectic recurrent" in capsys.readouterr().out
     assert (tmp_path / "learnt-energy.png").exists()
 
