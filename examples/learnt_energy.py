@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from energy_drift import THEMES
+from energy_drift import THEMES, palette
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import tableau2net as t2n
-from tableau2net.plot.style import LINES, image, plain
+from tableau2net.plot.style import image, plain
 
 H = 0.25  # between observations
 TRUE = t2n.SeparableField(lambda p: p.square().sum(-1) / 2, lambda q: 1 - q.cos().sum(-1))
@@ -136,7 +136,7 @@ def main(
     observations: int = 12,
     noise: float = 0.1,
     width: int = 32,
-    updates: int = 300,
+    updates: int = 600,
     steps: int = 400,
 ) -> dict[str, Tensor]:
     """Trains, and follows each for many times as long as it was shown. Returns the errors, (times, seeds) each."""
@@ -176,7 +176,7 @@ def drawn(rows: tuple[dict[str, list[Tensor]], dict[str, list[Tensor]]], ink: st
         plain(axes)
         axes.tick_params(which="both", colors=ink)
         axes.grid(True, color=faint, lw=0.6)
-        for (name, lines), colour in zip(found.items(), LINES, strict=False):
+        for (name, lines), colour in zip(found.items(), palette(paper), strict=False):
             for i, line in enumerate(lines):
                 at = [H * n for n in range(1, len(line))]
                 axes.plot(at, line[1:].clamp(1e-4, 1e2), color=colour, lw=1.1, alpha=0.85, label=None if i else name)
