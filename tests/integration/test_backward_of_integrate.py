@@ -15,6 +15,7 @@ from tableau2net.integration import IntegrationError, integrate
 from tableau2net.integration.undone import undoable
 from tableau2net.step import lower
 from tableau2net.testing import degenerate
+from tests.example_scripts import example
 from tests.integration.problems import D
 from tests.integration.ways import WAYS, Y0
 
@@ -267,6 +268,13 @@ def test_nothing_is_kept_but_values():
 
     for backward in ("reversible", "adjoint"):
         assert kept(backward, 40) == kept(backward, 10) < kept("checkpoint", 10)
+
+
+def test_the_example(capsys):
+    example("gradients_of_integrate").main(passes=1, width=4)
+    sizes = [float(line.split("gradient is ")[1].split(",")[0]) for line in capsys.readouterr().out.splitlines()]
+    assert sizes[0] == sizes[1]
+    assert sizes[2:] == pytest.approx([sizes[0]] * 2, rel=1e-3)
 
 
 BAD = [
