@@ -92,7 +92,7 @@ class Corrector:
             return (torch.add(known, slope, alpha=c),), (slope,)
 
         assert self._factors is not None
-        (new,), _ = with_implicit_gradient(at, (y,), partial(adjoint, self._factors, self.layout))
+        (new,), _ = with_implicit_gradient(at, (y,), partial(adjoint, self._factors, self.layout), (known,))
         return new - (new.detach() - y)  # f at y may be far from what y is made of: c·J makes rounding large
 
     def _by_the_solver(self, t: float, c: float, predicted: Tensor, known: Tensor) -> Tensor:

@@ -309,7 +309,8 @@ class _Search:
         for i, row in enumerate(point.view(len(states), -1)):
             self.solver.remember(at[i], row)
         if self.solver.differentiable and torch.is_grad_enabled():
-            new, slopes = with_implicit_gradient(self._at, states, partial(adjoint, factors, self.layout))
+            back = partial(adjoint, factors, self.layout)
+            new, slopes = with_implicit_gradient(self._at, states, back, self.guess)
         elif self.solver.exacting:
             new, slopes = self._at(states)
         else:

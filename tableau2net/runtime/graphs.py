@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 UNROLLED = "use solver='fixed-point' with gradient='unrolled'"  # the advice where a gradient of iterations is wanted
@@ -16,6 +17,34 @@ def leaf(tensor: Tensor) -> Tensor:
         return tensor.detach().requires_grad_()
     except RuntimeError as error:
         raise RuntimeError(f"implicit stages are not seen through by transforms of torch.func: {UNROLLED}") from error
+
+
+def leaf_after(tensor: Tensor, known: Sequence[Tensor]) -> Tensor:
+    """The same, of a graph that is younger than that of some tensors. A search from its end back to the leaf is
+    autograd's for a gradient in it, and visits whatever is not older than the leaf: without this, all steps so far at
+    each step, which are n²/2 for n steps."""
+    wanted = [k for k in known if k.grad_fn is not None]
+    if not wanted or torch.compiler.is_compiling():
+        return leaf(tensor)
+    try:
+        found: Tensor = _After.apply(tensor, *wanted)
+    except RuntimeError as error:
+        raise RuntimeError(f"implicit stages are not seen through by transforms of torch.func: {UNROLLED}") from error
+    return found
+
+
+class _After(torch.autograd.Function):
+    """A tensor itself, as if it came from others, to which it gives no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, *known: Tensor) -> Tensor:
+        ctx.count = 1 + len(known)
+        ctx.set_materialize_grads(False)
+        return tensor.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        return (None,) * ctx.count
 
 
 def differentiable_twice(pulled: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from tableau2net.runtime.anderson import VectorMap
-from tableau2net.runtime.graphs import UNROLLED, differentiable_twice, graph_nodes, leaf
+from tableau2net.runtime.graphs import UNROLLED, differentiable_twice, graph_nodes, leaf_after
 from tableau2net.runtime.vectors import Layout
 
 Tensors = tuple[Tensor, ...]
@@ -19,16 +19,19 @@ Stages = Callable[..., tuple[Tensors, Tensors]]
 Adjoint = Callable[[VectorMap, Tensor], Tensor]
 
 
-def with_implicit_gradient(at: Stages, states: Tensors, adjoint: Adjoint) -> tuple[Tensors, Tensors]:
+def with_implicit_gradient(
+    at: Stages, states: Tensors, adjoint: Adjoint, known: Sequence[Tensor] = ()
+) -> tuple[Tensors, Tensors]:
     """One evaluation at states that it leaves where they are, with the gradient of these states as a solution.
 
     adjoint: given v ↦ Jᵀv and g, the u = g + Jᵀu; J is the Jacobian of the new states by the old.
+    known: what the evaluation is made of besides, as far as it stands for all that was before, see `leaf_after`.
     Without a gradient to come (none is enabled, or nothing but the states wants one) it is the evaluation alone.
     """
     if not torch.is_grad_enabled():
         new, values = at(states)
         return _without_tangents(new), _without_tangents(values)
-    leaves = tuple(leaf(s) for s in states)
+    leaves = tuple(leaf_after(s, known) for s in states)
     new, values = at(leaves)
     outputs = _without_tangents((*new, *values))
     if not _depends_on_more(outputs, leaves):
@@ -57,7 +60,7 @@ class _ImplicitGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, adjoint: Adjoint, count: int, *tensors: Tensor) -> Tensors:
-        ctx.adjoint, ctx.count, ctx.first = adjoint, count, tensors[0]
+        ctx.adjoint, ctx.count, ctx.first = adjoint, count, tensors[0].grad_fn or tensors[0]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors)
         return tuple(t.detach() for t in tensors[count:])
@@ -72,7 +75,9 @@ class _ImplicitGradient(torch.autograd.Function):
         of_states = [torch.zeros_like(s) if g is None else g for s, g in zip(new, gradients[:n], strict=True)]
         pull = _Pull(leaves, new, values, gradients[n:])
         # a saved tensor that comes back as another one went through hooks: each use of the graph may be costly then
-        through_values, transposed = pull.at_once() if leaves[0] is not ctx.first else pull.each_time()
+        through_values, transposed = (
+            pull.at_once() if (leaves[0].grad_fn or leaves[0]) is not ctx.first else pull.each_time()
+        )
         right = layout.join(of_states) + through_values
         u = ctx.adjoint(transposed, right)
         solved = [part.to(s.dtype) for part, s in zip(layout.split(u), new, strict=True)]

@@ -96,7 +96,7 @@ class Linearised:
             new = right + c * self._along(x)
             return (solution + (new - new.detach()),), ()
 
-        (x,), _ = with_implicit_gradient(at, (solution,), partial(self._transposed, _number(c)))
+        (x,), _ = with_implicit_gradient(at, (solution,), partial(self._transposed, _number(c)), (right, self.y))
         return x
 
     def _along(self, v: Tensor) -> Tensor:

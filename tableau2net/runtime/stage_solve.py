@@ -233,7 +233,7 @@ def _searched(
         before.restore()
         return stages(*states)
 
-    implicit, traced = solver.gradient == "implicit", torch.is_inference_mode_enabled()
+    implicit, traced, known = solver.gradient == "implicit", torch.is_inference_mode_enabled(), guess
     with ExitStack() as stack:
         if implicit:  # forward mode is switched off in inference mode, but Newton's method needs it
             stack.enter_context(torch.inference_mode(False))
@@ -242,7 +242,9 @@ def _searched(
         stack.enter_context(frozen_statistics(_together(modules, solver)))
         point = _search(image_of, layout.join(guess), solver, enough, measure or StateMeasure(layout), traced)
     states = layout.split(point)
-    return with_implicit_gradient(at, states, partial(adjoint, solver, enough, layout)) if implicit else at(states)
+    if not implicit:
+        return at(states)
+    return with_implicit_gradient(at, states, partial(adjoint, solver, enough, layout), known)
 
 
 def _together(modules: Sequence[Any], solver: Solver) -> Sequence[Any]:
