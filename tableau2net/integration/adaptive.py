@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+
 from tableau2net.integration.control import FACTORS, Factors, Tolerance, first_step
 from tableau2net.integration.one_step import TakenStep
 from tableau2net.integration.output import Outputs
@@ -15,6 +17,9 @@ from tableau2net.integration.system import States, System
 from tableau2net.runtime.stage_solve import ConvergenceError
 
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
+
+LOOKS_STIFF = 2.0  # h·|λ| at which stability, not accuracy, is what keeps explicit steps so small
+TURNS = 10  # of the power method
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,25 @@ def adaptive(
         h *= control.accepted(size)
         if last and passage is not None:  # the step was cut to end at the stop
             h, goal = max(h, wanted, key=abs), passage.next_stop(t)
-    raise IntegrationError(
-        f"max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance; is the problem stiff?"
-    )
+    told = f"max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance"
+    if system.step.explicit and (bound := stiffness(system, t, states) * abs(h)) >= LOOKS_STIFF:
+        told += f"; the problem looks stiff (h·|λ| is about {bound:.2g}), which an implicit scheme is for, bdf say"
+    raise IntegrationError(told)
+
+
+@torch.no_grad()
+def stiffness(system: System, t: float, states: States) -> float:
+    """The largest |λ| of ∂f/∂y, roughly, by the power method on differences of f; 0 for what is no single field."""
+    if len(system.fields) != 1 or len(states) != 1 or not system.moves:
+        return 0.0
+    (field,), (y,) = system.fields, states
+    base = field(t, y)
+    towards, size = base, 0.0
+    distance = 1e-2 * torch.finfo(y.dtype).eps ** 0.25 * (float(y.norm()) or 1.0)
+    for _ in range(TURNS):
+        length = float(towards.norm())
+        if not 0 < length < math.inf:
+            return 0.0
+        change = field(t, y + towards * (distance / length)) - base
+        towards, size = change, float(change.norm()) / distance
+    return size if math.isfinite(size) else 0.0

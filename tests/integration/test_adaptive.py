@@ -198,3 +198,15 @@ def test_what_stops_it_is_one_line(change, kind, message):
     with pytest.raises(kind, match=message) as caught:
         integrate(**given)
     assert "\n" not in str(caught.value)
+
+
+def test_what_looks_stiff_is_said():
+    """By the largest eigenvalue, −1000 or 1, times the step; HW II, IV.2."""
+    one = torch.ones(2, dtype=D)
+    with pytest.raises(IntegrationError, match=r"max_steps = 150 .*looks stiff \(h·\|λ\| is about [234]"):
+        integrate("dormand-prince-54", lambda t, y: -1000 * (y - math.cos(t)), one, 0, 5, rtol=1e-4, max_steps=150)
+    for name, f in (("dormand-prince-54", growing), ("bdf", growing), ("rk4", lambda t, y: 0 * y)):
+        with pytest.raises(IntegrationError, match=r"max_steps = \d+ were tried, .* or a larger tolerance$"):
+            integrate(name, f, one, 0, 5, rtol=1e-9, max_steps=3)
+    with pytest.raises(IntegrationError, match=r"or a larger tolerance$"):  # it is implicit already
+        integrate("bdf", lambda t, y: -1000 * (y - math.cos(t)), one, 0, 5, rtol=1e-4, max_steps=40)
