@@ -116,3 +116,12 @@ def test_an_energy_around_the_circle_comes_back():
     found = t2n.energy_drift("gauss-3", oscillator(), torch.tensor([1.0, 0.0]).double(), 2 * math.pi, 12, samples=3)
     torch.testing.assert_close(found.y[-1], found.y[0], rtol=0, atol=1e-4)
     assert found.largest < 1e-12
+
+
+def test_a_port_is_driven_by_a_sequence():
+    field = t2n.PortHamiltonianField(smooth_net(4), R=torch.tensor([0.0, 0.0, 0.2, 0.2]), g=numbers(4, 3))
+    x, y = numbers(5, 2, 3), torch.zeros(2, 4, dtype=torch.float64)
+    outputs = t2n.RNN("euler", field, h=0.1)(x, y[None])[0]
+    for entry in x:
+        y = y + 0.1 * field(y, entry)
+    torch.testing.assert_close(outputs[-1], y)

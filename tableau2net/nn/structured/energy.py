@@ -22,9 +22,9 @@ from tableau2net.step import lower
 class EnergyField(Protocol):
     """A field that has an energy: `GradientField`, `SeparableField`, `LagrangianField` and their like."""
 
-    canonical: Any
-
-    def __call__(self, *at: Any) -> Tensor: ...
+    @property
+    def canonical(self) -> bool:
+        """Whether symplectic schemes keep the form of its states."""
 
     def energy(self, y: Tensor) -> Tensor:
         """One number for each state."""
