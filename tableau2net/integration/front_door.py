@@ -157,7 +157,11 @@ class OdeintCall:
 
     def _integrated(self, grid: Any, begin: Any, end: float, y: Tensor | None = None, **further: Any) -> Any:
         y = self.y0 if y is None else y
-        how = {"max_steps": TRIED} | self.controls if self.method.controlled else {"grid": grid}
+        how = (
+            {"max_steps": TRIED} | self.controls
+            if self.method.controlled
+            else {"grid": grid, "start": self.method.start}
+        )
         if not self.method.controlled and self.options.get("perturb", False):
             how["jumps"] = "grid"
         return integrate(

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tableau2net.analysis import order
@@ -31,7 +30,7 @@ from tableau2net.integration.pytrees import Packed, is_tree, through
 from tableau2net.integration.solution import IntegrationError, Solution
 from tableau2net.integration.step_arguments import real, sizes_given, steps_given
 from tableau2net.integration.step_checks import warn_of_steps
-from tableau2net.integration.system import States, System, system_of, with_tensor_time
+from tableau2net.integration.system import States, System, is_finite, system_of, with_tensor_time
 from tableau2net.integration.varying import varying
 from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
@@ -39,7 +38,11 @@ from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
-Fields = Callable[..., Tensor] | Sequence[Callable[..., Tensor]]
+UNDER_VMAP = (
+    "under torch.func.vmap no error can be read: explicit schemes with steps= or grid=; or leave it, a batch is a "
+    'dimension of y0, whose members norm="batch" or norm="each" keep apart'
+)
+Fields = Callable[..., Any] | Sequence[Callable[..., Any]]
 
 
 def integrate(
@@ -151,12 +154,16 @@ def integrate(
     if not given or (len(given) > 1 and given != ["rtol", "atol"]):
         raise InputError(f"give steps=, grid=, or rtol= and atol= (given: {', '.join(given) or 'none of them'})")
     times = None if at is None else times_of(at, t0, t1)
-    outputs = Outputs(times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times))
-    passage = passage_of(jumps, stops, callbacks, system, t0, t1, tree, tensor_time)
-    if jumps is not None and backward != "store":
-        raise InputError(f"jumps: with backward='store', not {backward!r}, which asks f again when sides are forgotten")
-    problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping, passage)
     try:
+        outputs = Outputs(
+            times or (), t0, system.states, _watch(events_of(event), system, t0, t1, order(scheme), times)
+        )
+        passage = passage_of(jumps, stops, callbacks, system, t0, t1, tree, tensor_time)
+        if jumps is not None and backward != "store":
+            raise InputError(
+                f"jumps: with backward='store', not {backward!r}, which asks f again when sides are forgotten"
+            )
+        problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping, passage)
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             if norm == "each":
@@ -175,6 +182,10 @@ def integrate(
             found = problem.on_grid(*steps_given(steps, grid, t0, t1))
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
+    except RuntimeError as error:
+        if not str(error).startswith(("vmap:", "Cannot access data pointer")):
+            raise
+        raise InputError(UNDER_VMAP) from None
     if keeping.backward == "adjoint":
 
         def back(functions: Any, vector: Tensor, begin: float, end: float, norm: Any) -> Any:
@@ -266,7 +277,7 @@ class _Problem:
         else:
             with self.kept.running():
                 states = self._taken(uniform, grid)
-        if not all(bool(torch.isfinite(y.detach()).all()) for y in states):
+        if not all(map(is_finite, states)):
             raise IntegrationError(
                 f"the solution is not finite at t = {self.t1:.6g}: f is not, or steps are too large for the problem"
             )

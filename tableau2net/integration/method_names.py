@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from tableau2net.errors import InputError
-from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
+from tableau2net.scheme import VARIABLE_ORDER, RungeKutta, Scheme, VariableOrder, as_scheme, load
 from tableau2net.step import lower
 
 ADAPTIVE = {
@@ -52,11 +52,13 @@ ADAMS_ORDER = 4
 
 @dataclass(frozen=True)
 class NamedMethod:
-    """A scheme, and whether a tolerance chooses its steps. name: as it was asked for."""
+    """A scheme, and whether a tolerance chooses its steps. name: as it was asked for. start: of a scheme with a
+    history, where it is not what `integrate` takes."""
 
     name: str
     scheme: Scheme | VariableOrder | str | Path
     controlled: bool
+    start: str | None = None
 
 
 def method_of(method: Any, options: Mapping[str, Any]) -> NamedMethod:
@@ -73,7 +75,13 @@ def method_of(method: Any, options: Mapping[str, Any]) -> NamedMethod:
         return NamedMethod(method, SCIPY[solver], True)
     if method in FIXED:
         order = _adams_order(options.get("max_order"))
-        return NamedMethod(method, FIXED[method].format(order=order, less=order - 1), False)
+        start = "rk4-38" if "adams" in method and order <= ADAMS_ORDER else None
+        return NamedMethod(method, FIXED[method].format(order=order, less=order - 1), False, start)
+    if method == "fehlberg2":  # which steps by the formula of the higher order
+        pair = load(ADAPTIVE[method])
+        assert isinstance(pair, RungeKutta)
+        assert pair.b_hat is not None
+        return NamedMethod(method, replace(pair, b=pair.b_hat, b_hat=pair.b, name="fehlberg-21"), not given)
     if method in ADAPTIVE or method in SCIPY:
         return NamedMethod(method, {**ADAPTIVE, **SCIPY}[method], not given)
     return _own(method, method, bool(given))

@@ -159,7 +159,7 @@ def slope_of(function: Callable[..., Any], t: float, states: States, thorough: b
         raise
     changed = any(y._version != n for y, n in zip(states, versions, strict=False))
     if copies and not changed:
-        changed = any(not torch.equal(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
+        changed = any(_differ(y.detach(), old.detach()) for y, old in zip(states, copies, strict=True))
     if changed:
         raise InputError(f"{name} {CHANGES}")
     return found
@@ -361,12 +361,25 @@ def _tensors(values: Sequence[Any]) -> States:
 def _finite(y: Tensor) -> bool:
     if y.layout is not torch.strided:
         raise InputError("y0 is sparse: steps need a dense tensor, y0.to_dense()")
+    if y.device.type == "meta":
+        raise InputError("y0 has no numbers, on the device 'meta'")
+    return is_finite(y)
+
+
+def is_finite(y: Tensor) -> bool:
+    """Whether numbers are finite. Those that stand for many, as torch.func.vmap has them, are taken to be."""
     try:
         return bool(torch.isfinite(y.detach()).all())
-    except (RuntimeError, NotImplementedError):
-        raise InputError(
-            "y0 has no numbers that can be read (torch.func.vmap, the device 'meta'); a batch is a dimension of y0"
-        ) from None
+    except RuntimeError:
+        return True
+
+
+def _differ(y: Tensor, old: Tensor) -> bool:
+    """Whether numbers are others than they were, as far as they can be read."""
+    try:
+        return not torch.equal(y, old)
+    except RuntimeError:
+        return False
 
 
 def _stacked(value: Any) -> Tensor:

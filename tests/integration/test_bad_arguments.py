@@ -137,9 +137,20 @@ def test_states_without_numbers_are_refused(y0):
         integrate("rk4", plain, y0, 0, 1, steps=4)
 
 
-def test_vmap_is_refused_and_the_other_transforms_of_torch_func_are_not():
+def test_transforms_of_torch_func_see_through_given_steps_and_what_vmap_cannot_is_refused():
+    y0 = torch.linspace(-1, 1, 6, dtype=D).reshape(2, 3)
+    for how in ({"steps": 4}, {"grid": [0, 0.1, 0.4, 1], "at": [0, 0.7]}):
+        for scheme in ("rk4", "adams-bashforth-3"):
+            alone = torch.stack([integrate(scheme, plain, y, 0, 1, **how) for y in y0])
+            found = torch.func.vmap(lambda y, s=scheme, h=how: integrate(s, plain, y, 0, 1, **h))(y0)
+            torch.testing.assert_close(found, alone, rtol=1e-15, atol=1e-15)
+    for scheme in ("dormand-prince-54", "rk4", "radau-iia-2", "bdf"):
+        with pytest.raises(t2n.InputError, match="vmap"):
+            torch.func.vmap(lambda y, s=scheme: integrate(s, plain, y, 0, 1, rtol=1e-4))(y0)
     with pytest.raises(t2n.InputError, match="vmap"):
-        torch.func.vmap(lambda y: integrate("rk4", plain, y, 0, 1, steps=4))(torch.ones(2, 3, dtype=D))
+        torch.func.vmap(lambda y: integrate("radau-iia-2", plain, y, 0, 1, steps=4))(y0)
+    with pytest.raises(t2n.InputError, match="vmap"):
+        torch.func.vmap(lambda y: integrate("rk4", plain, y, 0, 1, steps=4, event=lambda t, y: y[0] - 0.1))(y0)
     found = torch.func.jacrev(lambda y: integrate("rk4", plain, y, 0, 1, steps=20))(Y0)
     assert found.diagonal().numpy() == pytest.approx(math.exp(-1.5), rel=1e-5)
 

@@ -265,6 +265,18 @@ def test_kinds_of_numbers(dtype, shape):
     assert torch.equal(t2n.odeint(f32, y0, T[:1]), y0[None])
 
 
+def test_transforms_of_torch_func():
+    f = Pulled()
+    y0 = start().detach()
+
+    def last(y):
+        return t2n.odeint(f, y, T)[-1]
+
+    known = torch.autograd.functional.jacobian(last, y0)
+    for transform in (torch.func.jacrev, torch.func.jacfwd):
+        torch.testing.assert_close(transform(last)(y0), known)
+
+
 @pytest.mark.slow
 def test_methods_of_every_name():
     from tableau2net.integration.method_names import ADAPTIVE, FIXED, SCIPY
