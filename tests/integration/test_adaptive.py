@@ -182,7 +182,7 @@ BAD = [
     ({"norm": "max"}, t2n.InputError, "'rms', 'batch' or 'each'"),
     ({"max_steps": 0}, t2n.InputError, "at least one"),
     ({"first_step": -0.1}, t2n.InputError, "positive"),
-    ({"scheme": "adams-bashforth-3"}, t2n.InputError, "steps= or grid="),
+    ({"scheme": "abm-3"}, t2n.InputError, "steps= or grid="),
     ({"scheme": "momentum-resnet"}, t2n.InputError, "steps= or grid=|tuple|order"),
     ({"max_steps": 3, "rtol": 1e-9}, IntegrationError, "max_steps = 3 were tried"),
     ({"f": lambda t, y: y * y, "t1": 2}, IntegrationError, "at t = 1"),  # explodes at t = 1
