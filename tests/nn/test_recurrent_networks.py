@@ -52,9 +52,9 @@ def test_antisymmetric_by_euler_is_the_published_recursion(gated):
     assert same(net, sequence(), told)
 
 
-def test_numbers_of_parameters_are_the_published_ones():
-    """With the linear layer of ten classes: 10 k of 128 antisymmetric units, plain and gated; 34 k and 134 k of coRNN
-    with 128 and 256."""
+def test_numbers_of_parameters():
+    """With the linear layer of ten classes, of 128 antisymmetric units, plain and gated, and of coRNN with 128 and
+    256."""
     assert [numbers(AntisymmetricRNN(1, 128, gated=g), 129 * 10) for g in (False, True)] == [9_674, 9_930]
     assert [numbers(CoRNN(1, n), (n + 1) * 10) for n in (128, 256)] == [34_314, 134_154]
 

@@ -164,7 +164,7 @@ class GRUODEBayes(nn.Module):
 
         noise: the standard deviation of what is observed.
         towards: "observation", D(p_behind ‖ N(x, noise²)), as the authors' code has it; "bayes",
-            D(p_bayes ‖ p_behind), where p_bayes is proportional to p_before · N(x, noise²), as the paper writes it.
+            D(p_bayes ‖ p_behind), where p_bayes is proportional to p_before · N(x, noise²).
         """
         if not noise > 0 or towards not in ("observation", "bayes"):
             raise InputError(f"noise = {noise}, towards = {towards!r}: above 0, and 'observation' or 'bayes'")
