@@ -102,6 +102,13 @@ def test_other_ways_back(backward):
         torch.testing.assert_close(a, b)
 
 
+def test_a_block_of_them_has_a_summary():
+    Block = t2n.compile("rk4", step_weights="shared")
+    found = t2n.summary(Block(t2n.GradientField(smooth_net(4)), 3, h=0.1).float(), (4,)).blocks[0]
+    assert (found.order, found.nominal) == (4, False)
+    assert found.flops > 0
+
+
 def test_implicit_stages_and_their_gradient():
     """Newton's method on a field that is a gradient itself; the gradient by the implicit function theorem."""
     field, y0 = t2n.GradientField(smooth_net(4)), numbers(3, 4).requires_grad_()
