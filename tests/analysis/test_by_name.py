@@ -39,7 +39,14 @@ FURTHER = {
     "ssp_region": (3,),
     "solve_order": (3,),
 }
-OTHERS = {"compile", "compile_stochastic", "convert", "integrate", "sdeint"}  # their own tests call them by names
+OTHERS = {
+    "compile",
+    "compile_stochastic",
+    "convert",
+    "energy_drift",
+    "integrate",
+    "sdeint",
+}  # their own tests call them by names
 
 
 def _name(name):

@@ -153,6 +153,7 @@ RESIDUALS = {
     "rkm-kraaijevanger-spijker-2": (2, 1, "3/2"),
     "rkm-pareschi-russo-3": (3, 2, "-2/3 + sqrt(2)/2"),
     "rungekutta-jl-rk42": (4, 1, "-1/6"),
+    "torchdiffeq-gl4": (4, 1, "-sqrt(3)/6"),
     "torchdiffeq-tsit5": (5, 4, "0.000426476367752333"),
 }
 

@@ -117,7 +117,7 @@ class _Search:
     def __init__(self, table: CoefficientTable, goals: Mapping[str, int], until: float) -> None:
         self.table, self.goals, self.until = table, goals, until
         self.found: dict[CoefficientTable, _Try] = {}
-        self.seen: set[CoefficientTable] = set()
+        self.seen: set[tuple[Expr, ...]] = set()
         self.complete = False
 
     def run(self) -> None:
@@ -204,9 +204,10 @@ class _Search:
 
     def _try(self, table: CoefficientTable, how: tuple[str, ...], cost: float) -> _Try | None:
         """None where it was tried before, or has no order."""
-        if table in self.seen:
+        numbers = tuple(c if c.is_Rational else expand(c) for c in table.coefficients.values())  # one number, one form
+        if numbers in self.seen:
             return None
-        self.seen.add(table)
+        self.seen.add(numbers)
         orders = []
         for claim, goal in self.goals.items():
             try:
