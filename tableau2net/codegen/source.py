@@ -17,7 +17,7 @@ from tableau2net.codegen.header import header
 from tableau2net.codegen.learnable import Learning
 from tableau2net.codegen.loop_text import Loop, unpacked
 from tableau2net.codegen.names import class_name, named
-from tableau2net.codegen.startup import evaluated_parts, slope_weight
+from tableau2net.codegen.startup import evaluated_parts, slope_weight, start_method
 from tableau2net.errors import InputError
 from tableau2net.scheme import Parameter, Scheme
 from tableau2net.sinks import string, within
@@ -244,7 +244,8 @@ class _Class:
         yield f"    return {', '.join(returned)}"
 
     def _start(self, start: Step) -> Iterator[str]:
-        name = "from rest" if self.step.derivative == 2 else within(self.options.start_scheme.name or "unnamed")
+        method = start_method(self.step, self.options).name or "unnamed"
+        name = "from rest" if self.step.derivative == 2 else within(method)
         fields = [self.ready.first_field(part) for part in evaluated_parts(start)]
         yield from self._signature("start", fields, [], start, len(start.outputs))
         yield f'    """A step until the history is there: {name}."""'

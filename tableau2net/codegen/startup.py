@@ -33,11 +33,18 @@ def startup(step: Step, options: Options) -> Step:
     y'' = f it is a step from rest, y + h²/2 f(y)."""
     if step.derivative == 2:
         start = Step(step.states, (Evaluate("k1", ("y",), S.Zero, 0), _sum("y_new", "y", Rational(1, 2))), ("y_new",))
-    elif step.operators("linear"):
-        start = prune(lower(_exponential(options.start_scheme)))
+    elif step.operators("linear") or step.operators("jacobian"):
+        start = prune(lower(start_method(step, options)))
     else:
         start = prune(_for_parts(options.start_scheme, step.fields, evaluated_parts(step) or [0]))
     return _Start(step, start).program()
+
+
+def start_method(step: Step, options: Options) -> Scheme:
+    """What starts it: the options' method, or what stands for that where a step applies functions of an operator."""
+    if step.operators("linear"):
+        return _exponential(options.start_scheme)
+    return _propagated(options.start_scheme) if step.operators("jacobian") else options.start_scheme
 
 
 def slope_weight(given: Input, derivative: int) -> Expr:
@@ -59,6 +66,13 @@ def _exponential(scheme: RungeKutta | AdditiveRungeKutta) -> Scheme:
     if isinstance(scheme, RungeKutta) and scheme.explicit:
         return load("etd-1") if scheme.stages == 1 else lawson(scheme)
     raise InputError(f"start={scheme.name!r}: an explicit Runge–Kutta method is needed, L is done exactly")
+
+
+def _propagated(scheme: RungeKutta | AdditiveRungeKutta) -> Scheme:
+    """Of schemes that take functions of the Jacobian, the same in the place of Euler's method: no less stable."""
+    if isinstance(scheme, RungeKutta) and scheme.explicit and scheme.stages == 1:
+        return load("exponential-rosenbrock-euler")
+    raise InputError(f"start={scheme.name!r}: steps by functions of the Jacobian start by those alone; leave it out")
 
 
 def _for_parts(scheme: RungeKutta | AdditiveRungeKutta, parts: int, used: list[int]) -> Step:

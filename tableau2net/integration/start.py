@@ -26,6 +26,7 @@ EXPONENTIAL_STARTS = (
     *((2, "etd-1"), (3, "hochbruck-ostermann-2"), (4, "hochbruck-ostermann-3"), (5, "hochbruck-ostermann-4")),
     (99, "luan-ostermann-5"),  # in sub-steps: what is of higher order is Lawson's, of stiff order 1
 )
+PROPAGATION_STARTS = ((3, "exponential-rosenbrock-euler"), (4, "exprb-32"), (5, "exprb-43"), (99, "exprb-53s3"))
 IMPLICIT_STARTS = ((2, "backward-euler"), (3, "sdirk-21"), (4, "radau-iia-2"), (6, "radau-iia-3"), (99, "radau-iia-4"))
 
 
@@ -45,6 +46,8 @@ def starter(scheme: Scheme, given: Scheme | str | None) -> Scheme:
 def _starts(step: Step) -> tuple[tuple[int, str], ...]:
     if step.operators("linear"):
         return EXPONENTIAL_STARTS
+    if step.operators("jacobian"):
+        return PROPAGATION_STARTS
     return STARTS if step.explicit or step.derivative == 2 else IMPLICIT_STARTS
 
 

@@ -372,3 +372,17 @@ def test_functions_of_the_jacobian(name, order):
 def test_wrong_tables_of_exponential_rosenbrock_methods(table, told):
     with pytest.raises(InputError, match=told):
         ExponentialRosenbrock(*table)
+
+
+@pytest.mark.parametrize("name", ["epi-3", "epi-6"])
+def test_propagation_starts_by_functions_of_the_jacobian(name):
+    """Linear fields are solved exactly by every step, those of the start too, however stiff they are."""
+    matrix, y = torch.tensor([[-1000.0, 1.0], [0.0, -1.0]], dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    found = t2n.integrate(name, lambda t, y: y @ matrix.T, y, 0, 1, steps=10)
+    torch.testing.assert_close(found, torch.matrix_exp(matrix) @ y, rtol=1e-11, atol=1e-12)
+    block = t2n.compile(name)([nn.Linear(2, 2, bias=False) for _ in range(7)], h=0.1)
+    for field in block.fields:
+        field.weight.data = matrix
+    block.double()
+    torch.testing.assert_close(block(y), torch.matrix_exp(0.7 * matrix) @ y, rtol=1e-9, atol=1e-10)
+    assert "exponential-rosenbrock-euler" in type(block).start.__doc__
