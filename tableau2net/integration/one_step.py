@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from tableau2net.codegen import CompiledBlock, CompileOptions, compile
 from tableau2net.errors import InputError
 from tableau2net.integration.control import Controller, Factors
 from tableau2net.integration.system import CountedField, States, System
+from tableau2net.integration.unseen import Unseen
 from tableau2net.runtime.checkpointed import taken_again
 from tableau2net.scheme import RungeKutta, RungeKuttaNystrom, Scheme
 from tableau2net.step import lower
@@ -64,16 +66,19 @@ class OneStep:
         wanted = {i for i in (self.start, self.end) if i is not None} if controlled or self.dense else set()
         if self.dense is not None:
             wanted |= {i for i in self._read(self.dense) if i < scheme.stages}  # type: ignore[attr-defined]
-        self.revealed = sorted(wanted)
-        errors = ("error", "velocity_error")[: len(lower(scheme).estimates)] if controlled else ()
-        reveal = errors + tuple(f"k{i + 1}" for i in self.revealed)
-        made = generated(scheme, reveal=reveal)
-        self._step, self._fields = made.step, called(made, system)
-        self._plain = not reveal
-        self._count, self._errors = len(system.states), len(errors)
+        self._reveal(sorted(wanted), ("error", "velocity_error")[: len(lower(scheme).estimates)] if controlled else ())
         program = lower(scheme)
         self._velocity = program.velocity is not None
         self._again = program.explicit and program.plain and all(field.again for field in self._fields)
+
+    def _reveal(self, stages: Sequence[int], errors: tuple[str, ...] = ()) -> None:
+        """Take the generated step that gives these slopes and errors too."""
+        self.revealed = stages
+        reveal = errors + tuple(f"k{i + 1}" for i in stages)
+        made = generated(self.scheme, reveal=reveal)
+        self._step, self._fields = made.step, called(made, self.system)
+        self._plain = not reveal
+        self._count, self._errors = len(self.system.states), len(errors)
 
     def _interpolant(self) -> Dense | None:
         """The tableau's, where it is nearly as good as its steps."""
@@ -260,14 +265,22 @@ class Doubled(OneStep):
         if self.order < 1:
             raise InputError(f"{scheme.name}: order {self.order}, whose error cannot be controlled; give steps=")
         self._middle: States = ()
+        self._unseen = Unseen.of(scheme, system)
+        if self._unseen is not None:
+            self._reveal(range(len(scheme.c)))  # type: ignore[attr-defined]
 
     def take(self, t: float, h: float, states: States) -> TakenStep:
-        middle = super().take(t, h / 2, states).states
-        new = super().take(t + h / 2, h / 2, middle).states
-        whole = super().take(t, h, states).states  # last: its stages are easily guessed then
+        middle, _, first = super().take(t, h / 2, states)
+        new, _, second = super().take(t + h / 2, h / 2, middle)
+        whole, _, slopes = super().take(t, h, states)  # last: its stages are easily guessed then
         self._middle = middle
         scale = 1 / (2**self.order - 1)
-        return TakenStep(new, tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True)), {})
+        error = tuple((a - b).mul_(scale) for a, b in zip(new, whole, strict=True))
+        if self._unseen is not None:
+            halves = (*first.values(), *second.values())
+            unseen = self._unseen.error(t, h, states[0], new[0], halves, (*slopes.values(),))
+            error = (error[0].abs() + unseen,)
+        return TakenStep(new, error, {})
 
     def between(self, t: float, h: float, states: States, taken: TakenStep, time: float) -> States:
         half = t + h / 2

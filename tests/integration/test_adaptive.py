@@ -210,3 +210,14 @@ def test_what_looks_stiff_is_said():
             integrate(name, f, one, 0, 5, rtol=1e-9, max_steps=3)
     with pytest.raises(IntegrationError, match=r"or a larger tolerance$"):  # it is implicit already
         integrate("bdf", lambda t, y: -1000 * (y - math.cos(t)), one, 0, 5, rtol=1e-4, max_steps=40)
+
+
+@pytest.mark.parametrize(
+    ("name", "jump", "rtol"), [("radau-iia-3", 0.3, 1e-6), ("gauss-3", 0.5, 1e-6), ("backward-euler", 0.3, 1e-3)]
+)
+def test_a_jump_that_no_stage_sees_is_seen(name, jump, rtol):
+    """Stages are all behind it, or before: f at the ends of the step is not what they lead to."""
+    found = integrate(
+        name, lambda t, y: torch.full_like(y, 1.0 if t < jump else -1.0), torch.zeros(1, dtype=D), 0, 1, rtol=rtol
+    )
+    assert abs(float(found) - (2 * jump - 1)) < 100 * rtol
