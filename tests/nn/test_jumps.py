@@ -9,7 +9,7 @@ from torch import nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.sequences.jumping import Jumping
-from tableau2net.nn.sequences.latent_ode import GRUJump, tanh_field
+from tableau2net.nn.sequences.latent_ode import ODERNN, GRUJump, tanh_field
 from tableau2net.nn.sequences.motion import Decay, Motion
 from tableau2net.nn.sequences.observed import Observed
 
@@ -269,6 +269,8 @@ REFUSED = {
     "steps = 0": lambda: Motion("rk4", nn.Identity(), steps=0),
     "longest = -1": lambda: Motion("rk4", nn.Identity(), longest=-1),
     "with a tolerance there are rtol and atol alone": lambda: Motion("rk4", nn.Identity(), rtol=1e-3, tolerance=1.0),
+    "cowell-2 is a scheme for y''": lambda: Motion("cowell-2", nn.Identity(), steps=1),
+    "nystrom-rkn-4 is a scheme for y''": lambda: ODERNN(D, H, "nystrom-rkn-4", steps=1),
     "a state between jumps is one": lambda: Motion("stormer-verlet-velocity", nn.Identity(), steps=1),
     "at most": lambda: Motion("rk4", nn.Identity(), longest=1e-9)(torch.zeros(1, H), torch.zeros(1), torch.ones(1)),
     "times want a gradient": lambda: network("kept").float()(

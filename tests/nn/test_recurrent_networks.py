@@ -102,6 +102,27 @@ def test_gradients_grow_over_a_thousand_steps_as_the_stability_function_says(sch
         assert 0.99 < net.growth() <= 1
 
 
+def test_along_a_sequence_gradients_may_grow_within_the_interval():
+    """Euler's by a product of Jacobians by hand; rk4's grows though each step at rest does not."""
+    torch.manual_seed(0)
+    net = AntisymmetricRNN(1, 6, epsilon=0.5, batch_first=True).double()
+    x = 3 * torch.randn(2, 30, 1, dtype=torch.float64)
+    matrix = net.rotating().hoisted()[0].T.detach()
+    for i, measured in enumerate(net.gradient_growth(x).tolist()):
+        product = torch.eye(6, dtype=torch.float64)
+        for y, each in zip([torch.zeros(6), *net(x)[0][i]], x[i], strict=False):
+            slope = 1 - torch.tanh(matrix @ y.double() + net.rotating().input(each)).square()
+            product = (torch.eye(6) + 0.5 * slope[:, None] * matrix) @ product
+        assert measured == pytest.approx(float(torch.linalg.matrix_norm(product.detach(), 2)), rel=1e-10)
+    assert net.gradient_growth(x[0]) == pytest.approx(net.gradient_growth(x)[:1])
+    still = AntisymmetricRNN(1, 6, "rk4", epsilon=0.5, gamma=0).double()
+    assert still.growth() == pytest.approx(1, abs=1e-3)
+    assert still.gradient_growth(torch.zeros(40, 1, 1).double()) == pytest.approx(1, abs=1e-3)
+    assert still.gradient_growth(3 * torch.randn(40, 1, 1).double()) > 1.5
+    with pytest.raises(t2n.InputError, match="gated=True"):
+        AntisymmetricRNN(1, 6, gated=True).growth()
+
+
 def test_no_diffusion_is_for_schemes_that_turn_without_growing():
     torch.manual_seed(0)
     with pytest.raises(t2n.InputError, match=r"gamma=0: epsilon.* is beyond the imaginary .* of euler, 0; write gamma"):
@@ -122,6 +143,12 @@ def test_no_diffusion_is_for_schemes_that_turn_without_growing():
     assert float(net.penalty().detach()) == pytest.approx((3 - 8**0.5) ** 2, rel=1e-4)
     net.penalty().backward()
     assert net.rotating().upper.grad.norm() > 0
+    inside = AntisymmetricRNN(M, H, "rk4", gamma=0)
+    for dtype in (torch.float32, torch.float64):
+        inside.to(dtype)
+        with torch.no_grad():
+            inside.rotating().upper.mul_(8**0.5 / inside.reach())
+        inside.check()  # at the limit but for rounding
     with pytest.raises(t2n.InputError, match=r"= 3 is beyond the imaginary stability interval of rk4, 2\.828"):
         net.check()
 
@@ -205,7 +232,15 @@ def test_irnn_solved_keeps_gradients_as_they_are():
         (lambda: AntisymmetricRNN(1, 4, gamma=-1.0), "gamma=-1.0"),
         (lambda: AntisymmetricRNN(1, 4, unstable="maybe"), "unstable='maybe'"),
         (lambda: CoRNN(1, 4, epsilon=-1.0), "epsilon=-1.0"),
-        (lambda: CoRNN(1, 4, "rk4"), "field: rk4 has a module"),
+        (lambda: CoRNN(1, 4, "rk4"), "rk4 is no IMEX table"),
+        (lambda: CoRNN(1, 4, "symplectic-euler-p"), "symplectic-euler-p is no IMEX table"),
+        (lambda: CoRNN(1, 4, "etd-1"), "etd-1 is no IMEX table"),
+        (lambda: CoRNN(1, 4, dt=0), "dt=0: a finite number above 0"),
+        (lambda: AntisymmetricRNN(1, 4, epsilon=float("nan")), "epsilon=nan"),
+        (lambda: AntisymmetricRNN(1, 4, gamma="0"), "gamma='0': a finite number from 0 on"),
+        (lambda: IncrementalRNN(1, 4, alpha="a"), "alpha='a'"),
+        (lambda: AntisymmetricRNN(1, 4, "nystrom-rkn-4"), "nystrom-rkn-4 is a scheme for y''"),
+        (lambda: AntisymmetricRNN(1, 4, coefficients="free"), "coefficients='free'"),
         (lambda: IncrementalRNN(1, 4, 0), "inner=0: a whole number of Euler steps"),
         (lambda: IncrementalRNN(1, 4, "often"), "or 'solved'"),
         (lambda: IncrementalRNN(1, 4, alpha=0.0), "alpha=0.0: a finite number above 0"),

@@ -194,6 +194,44 @@ def test_sequences_of_several_lengths():
     assert torch.equal(first(x.transpose(0, 1), lengths=torch.tensor(lengths))[0], out.transpose(0, 1))
 
 
+@pytest.mark.parametrize(
+    ("scheme", "backward"),
+    [
+        ("rk4", "store"),
+        ("euler", "checkpoint"),
+        ("backward-euler", "store"),
+        pytest.param("ros2", "store", marks=pytest.mark.slow),
+        ("cnlf-2", "store"),
+    ],
+)
+def test_what_stands_behind_an_end_is_not_read(scheme, backward):
+    """nan there spoils neither gradients nor the other members of a step that is solved for all together."""
+    fields = [Ahead(1), Ahead(2)] if scheme == "cnlf-2" else Ahead()
+    rnn, lengths = t2n.RNN(scheme, fields, h=0.3, backward=backward), torch.tensor([2, 3, 1])
+    found = []
+    for padding in (0.0, torch.nan, torch.inf):
+        x = sequence(steps=3)
+        x[torch.arange(3)[:, None] >= lengths] = padding
+        x.requires_grad_()
+        out, last = rnn(x, lengths=lengths)
+        found.append((out, last, *torch.autograd.grad((out**2).sum() + last.sum(), [x, *rnn.parameters()])))
+    for mine in found[1:]:
+        assert all(map(torch.equal, mine, found[0]))
+    assert not found[0][2][1:, 2].any()
+
+
+def test_a_scheme_that_has_not_started_up_hands_nothing_on():
+    rnn, x = t2n.RNN("adams-bashforth-3", Ahead(), h=0.3, carry=True), sequence()
+    with pytest.raises(t2n.InputError, match="lengths: with carry=True at least 2"):
+        rnn(x[:3], lengths=torch.tensor([3, 1, 2]))
+    cut, whole = torch.tensor([2, 4, 3]), rnn(x)[0]
+    _, last = rnn(x, lengths=cut)
+    more = torch.stack([x[n : n + 3, i] for i, n in enumerate(cut.tolist())], 1)
+    second, _ = rnn(more, last)
+    for i, n in enumerate(cut.tolist()):
+        assert torch.allclose(second[:, i], whole[n : n + 3, i], rtol=0, atol=1e-14)
+
+
 def test_coefficients_are_learnt_for_all_steps_together():
     rnn = t2n.RNN("lm", Ahead(), h=0.3, coefficients="learnable")
     assert list(rnn.state_dict()) == ["block.k", "block.fields.0.w", "block.fields.0.v"]
@@ -277,6 +315,12 @@ def test_a_summary_counts_a_step_an_entry():
         (lambda: t2n.RNN("rk4", [Plain(), Plain()]), None, "field: rk4 has a module f"),
         (lambda: t2n.RNN("revnet", Plain()), None, "field: revnet has a list of 2 modules"),
         (lambda: t2n.RNN("rk4", Plain(), interpolation="cubic"), None, "'hold' or 'linear'"),
+        (
+            lambda: t2n.RNN("rk4", Plain(), interpolation="linear", carry=True),
+            None,
+            "the entry before is not handed on",
+        ),
+        (lambda: t2n.RNN("rk4", Plain(), time_dependent=True, carry=True), None, "the time is not handed on"),
         (lambda: t2n.RNN("rk4", Plain(), backward="reversible"), None, "'store' or 'checkpoint'"),
         (lambda: t2n.RNN("lm", Plain(), sharing="step"), None, "one set of coefficients"),
         (lambda: t2n.RNN("rk4", Plain(), step_weights="shared"), None, "no option of a recurrent network"),

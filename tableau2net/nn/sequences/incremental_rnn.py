@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tableau2net.codegen import CompileOptions
 from tableau2net.errors import InputError
 from tableau2net.nn.sequences.rnn import RNN
+from tableau2net.nn.sequences.told_sizes import finite, whole
 from tableau2net.scheme import GeneralLinear, Parameter
 
 
@@ -25,11 +26,8 @@ class RestingField(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, alpha: float = 1.0) -> None:
         super().__init__()
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size}.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise InputError(f"{name}={size!r}: write a whole number from 1 on")
-        if not 0 < alpha < math.inf:
-            raise InputError(f"alpha={alpha}: a finite number above 0, or the equation never rests")
+        whole(input_size=input_size, hidden_size=hidden_size)
+        finite(0, open=True, alpha=alpha)  # or the equation never rests
         self.hidden_size, self.alpha = hidden_size, alpha
         self.input = nn.Linear(input_size, hidden_size)
         self.weight = nn.Parameter(torch.randn(hidden_size, hidden_size) * (0.5 * alpha / math.sqrt(hidden_size)))

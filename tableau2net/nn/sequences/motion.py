@@ -37,7 +37,7 @@ class Rescaled(nn.Module):
 
 
 class Motion(nn.Module):
-    """The motion of h' = f(t, h) over gaps, by any scheme of one state and one field.
+    """The motion of h' = f(t, h) over gaps, by any scheme of one state and one field that is for y' = f.
 
     field: a module f(h), or f(t, h) with ``time_dependent=True``; t is then (B, 1, …), each member's own time.
     One of these says what steps there are:
@@ -68,6 +68,10 @@ class Motion(nn.Module):
         super().__init__()
         scheme = as_scheme(scheme)
         self.scheme = scheme.at_defaults() if scheme.parameters else scheme
+        if lower(self.scheme).derivative == 2:
+            raise InputError(
+                f"{scheme.name or scheme.family} is a scheme for y'' = f, and this is h' = f; take another"
+            )
         self.field, self.time_dependent = field, time_dependent
         self.steps, self.longest = steps, longest
         adaptive = rtol is not None or atol is not None

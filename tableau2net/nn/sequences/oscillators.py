@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import PackedSequence
 from tableau2net.codegen import CompileOptions
 from tableau2net.errors import InputError
 from tableau2net.nn.sequences.rnn import RNN, State
-from tableau2net.scheme import Scheme
+from tableau2net.nn.sequences.told_sizes import finite, whole
+from tableau2net.scheme import AdditiveMultistep, AdditiveRungeKutta, Scheme, as_scheme
 
 
 class CoupledForce(nn.Module):
@@ -71,8 +72,8 @@ class DampedMotion(nn.Module):
 
 
 class CoRNN(RNN):
-    """The recurrent network of coupled oscillators, by any IMEX table; `out` is y, (T, N, n), and `last`, as h0, the
-    whole state (1, N, 2n), y and z side by side.
+    """The recurrent network of coupled oscillators, by any IMEX table of two fields; `out` is y, (T, N, n), and
+    `last`, as h0, the whole state (1, N, 2n), y and z side by side.
 
     dt: the length of a step.  gamma, epsilon: frequency and damping; as trained on pixels of digits by the authors.
     implicit_damping: the paper's form with n̄ = n; else n̄ = n − 1, as in the authors' code.
@@ -92,15 +93,16 @@ class CoRNN(RNN):
         carry: bool = False,
         **options: Unpack[CompileOptions],
     ) -> None:
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size}.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise InputError(f"{name}={size!r}: write a whole number from 1 on")
-        if not (0 <= gamma < math.inf and 0 <= epsilon < math.inf):
-            raise InputError(f"gamma={gamma}, epsilon={epsilon}: finite numbers, at least 0")
+        whole(input_size=input_size, hidden_size=hidden_size)
+        finite(0, gamma=gamma, epsilon=epsilon)
+        finite(0, open=True, dt=dt)
+        taken = as_scheme(scheme)
+        if not isinstance(taken, AdditiveRungeKutta | AdditiveMultistep):
+            raise InputError(f"{taken.name or taken.family} is no IMEX table of two fields; write ars-222, say")
         options.setdefault("solver", "resolvent")
         explicit, implicit = (0.0, epsilon) if implicit_damping else (epsilon, 0.0)
         fields = [CoupledForce(input_size, hidden_size, gamma, explicit), DampedMotion(implicit)]
-        super().__init__(scheme, fields, h=dt, batch_first=batch_first, carry=carry, **options)
+        super().__init__(taken, fields, h=dt, batch_first=batch_first, carry=carry, **options)
         self.width = hidden_size
 
     def forward(

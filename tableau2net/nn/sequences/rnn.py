@@ -45,7 +45,8 @@ class RNN(nn.Module):
         while the step is taken (before the first it stands still), so that out n is the state at the time of x_n and no
         later input is seen. What is interpolated is what the field's `drive` gives.
     carry: whether `last` also has what the scheme remembers, behind its states, so that ``rnn(more, last)`` goes on as
-        if there had been one sequence; else that starts up afresh.
+        if there had been one sequence; else that starts up afresh. It has neither the entry before nor the time: not
+        with "linear" or time_dependent. Each sequence is to be as long as the scheme takes to start up.
     options: of the compilation. coefficients="learnable" learns them for all steps together (sharing="shared");
         backward is "store" or "checkpoint", which keeps the state before each step.
 
@@ -76,6 +77,10 @@ class RNN(nn.Module):
         self.scheme, self.interpolation, self.carry = as_scheme(scheme), interpolation, carry
         self.batch_first, self.t0 = batch_first, t0
         self.time_dependent = bool(options.get("time_dependent", False))
+        if carry and interpolation == "linear":
+            raise InputError("carry=True, interpolation='linear': the entry before is not handed on; write 'hold'")
+        if carry and self.time_dependent:
+            raise InputError("carry=True, time_dependent=True: the time is not handed on; make it an entry of x")
         self.block = _block(self.scheme, field, h, interpolation == "linear", options)
         self.memory = Remembered.of(self.block)
         fields = self.fields()
@@ -128,6 +133,8 @@ class RNN(nn.Module):
         between, t0 = self.interpolation == "linear", self.t0 if self.time_dependent else None
         steps = DrivenSteps(self.block, self.memory, fields, told.x, between, t0)
         inputs = steps.opened(fields, *self._states(h0, told, steps.driven[0]))
+        if self.carry:
+            told.started(steps.startup)
         keep = checkpointed if self.block.made_of.options.backward == "checkpoint" else untouched
         found: list[Tensor] = []
         for n in range(len(steps)):

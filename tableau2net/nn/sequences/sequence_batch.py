@@ -15,7 +15,8 @@ from tableau2net.nn.sequences.remembered import Given
 
 @dataclass(frozen=True)
 class Sequences:
-    """A batch of sequences, time first: x (T, N, …).
+    """A batch of sequences, time first: x (T, N, …). Behind its end a sequence has its first entry again: what stood
+    there, nan say, is nowhere computed with.
 
     alive: (T, N), which entries count; None where all do.
     alone: whether it is one sequence without an axis of the batch.  packed: what it was packed as.
@@ -34,7 +35,8 @@ class Sequences:
             if lengths is not None:
                 raise InputError("lengths: a packed sequence has its own")
             padded, own = pad_packed_sequence(x)
-            return cls(padded, _alive(own.to(padded.device), padded), False, packed=x)
+            alive = _alive(own.to(padded.device), padded)
+            return cls(_filled(padded, alive), alive, False, packed=x)
         if not isinstance(x, Tensor) or x.dim() < 2:
             found = f"of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
             raise InputError(f"x: a tensor (T, N, features) is wanted, (N, T, features) with batch_first; got {found}")
@@ -42,7 +44,10 @@ class Sequences:
         x = x.unsqueeze(1) if alone else x.transpose(0, 1) if batch_first else x
         if not len(x):
             raise InputError("x: the sequence is empty; a step at least is wanted")
-        return cls(x, None if lengths is None else _alive(_checked(lengths, x), x), batch_first, alone)
+        if lengths is None:
+            return cls(x, None, batch_first, alone)
+        alive = _alive(_checked(lengths, x), x)
+        return cls(_filled(x, alive), alive, batch_first, alone)
 
     @property
     def count(self) -> int:
@@ -59,6 +64,12 @@ class Sequences:
         if not self.alone and y.shape[1] != self.count:
             raise InputError(f"h0: {name} has {y.shape[1]} entries, and there are {self.count} sequences")
         return y if self.alone else y[0]
+
+    def started(self, startup: int) -> None:
+        """Raise InputError where a sequence ends before a scheme that takes so many steps to start up has: what it
+        would remember is not there to be handed on."""
+        if startup and self.alive is not None and not bool(self.alive[min(startup, len(self.x)) - 1].all()):
+            raise InputError(f"lengths: with carry=True at least {startup}, which the scheme takes to start up")
 
     def still(self, n: int, new: Given, old: Given) -> Given:
         """What a step hands on, where sequences that have ended keep what they had."""
@@ -86,6 +97,10 @@ class Sequences:
 
 def _beside(alive: Tensor, y: Tensor) -> Tensor:
     return alive.reshape(*alive.shape, *[1] * (y.dim() - alive.dim()))
+
+
+def _filled(x: Tensor, alive: Tensor) -> Tensor:
+    return torch.where(_beside(alive, x), x, x[:1])
 
 
 def _alive(lengths: Tensor, x: Tensor) -> Tensor:
