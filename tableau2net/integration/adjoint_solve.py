@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tableau2net.errors import InputError
 from tableau2net.integration.front_door import CALLBACKS, OdeintCall, largest_rms, odeint, options_of
 from tableau2net.integration.pytrees import Packed, leaves_of
+from tableau2net.runtime.transforms import one_at_a_time, transforming
 
 
 def odeint_adjoint(
@@ -48,6 +49,8 @@ def odeint_adjoint(
         raise InputError("adjoint_params: func is no module; give the tensors that want gradients, () for none")
     if adjoint_method not in (None, method) and options is not None and adjoint_options is None:
         raise InputError("adjoint_options: another method backwards, so options do not hold for it; give them too")
+    if transforming():
+        raise InputError("odeint_adjoint: torch.func and forward mode do not see through it; use odeint")
     solve = OdeintCall.of(func, y0, t, rtol, atol, method, options)
     forwards = options_of(options)
     given = {k: v for k, v in forwards.items() if k != "norm"} if adjoint_options is None else dict(adjoint_options)
@@ -101,6 +104,7 @@ class AdjointSolve(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
         """From the last time to the first, an interval after the other."""
+        one_at_a_time(grads, "odeint_adjoint")
         times, y, *params = ctx.saved_tensors
         wanted, by_time = grads[-1], torch.zeros_like(times)
         moved = _Adjoint(ctx.func, tuple(params), ctx.of_times)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tableau2net.integration.captured import Captured
 from tableau2net.runtime.surroundings import Surroundings
+from tableau2net.runtime.transforms import one_at_a_time
 from tableau2net.runtime.vectors import Layout
 
 Back = Callable[[tuple[Callable[..., Tensor], ...], Tensor, float, float, Callable[[Tensor], float]], Tensor]
@@ -97,6 +98,7 @@ class _Attached(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
         if torch.is_grad_enabled():
             raise RuntimeError("backward='adjoint' gives first derivatives; second ones need backward='store'")
+        one_at_a_time(cotangents, "backward='adjoint'")
         task: Adjoint = ctx.task
         values = ctx.saved_tensors[: len(cotangents)]  # made_of are saved so that a change in place is noticed
         with ctx.surroundings.restored(task.fields, task.made_of):

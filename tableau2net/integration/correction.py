@@ -8,13 +8,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from tableau2net.errors import InputError
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import Factors, factors_of
 from tableau2net.integration.jacobian import Jacobians, Matrix
-from tableau2net.integration.newton import AFTER_ALL, RESOLVENT, StageSolver, adjoint
+from tableau2net.integration.newton import AFTER_ALL, NOT_TRANSFORMED, RESOLVENT, StageSolver, adjoint
 from tableau2net.integration.system import CountedField
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
 from tableau2net.runtime.stage_solve import ConvergenceError
+from tableau2net.runtime.transforms import transformed
 from tableau2net.runtime.vectors import Layout
 
 ITERATIONS = 4  # of one search: a prediction is near, or the matrix is of no use
@@ -31,7 +33,7 @@ class Corrector:
         self.solver: StageSolver = field.solver
         self.dense = self.solver.method == "auto" and sum(self.layout.lengths) <= AFTER_ALL
         self.enough = self.solver.tolerance or max(ENOUGH, tolerance.fraction)
-        self.differentiable = False
+        self.differentiable = False  # whether f wants a gradient
         self.rate = 1.0
         self._jacobians = Jacobians(field.within)
         self._jacobian: Matrix | None = None
@@ -40,6 +42,8 @@ class Corrector:
 
     def solved(self, t: float, c: float, predicted: Tensor, known: Tensor) -> Tensor:
         """The y. Raises ConvergenceError where it is not found."""
+        if transformed((known, predicted)):
+            raise InputError(NOT_TRANSFORMED)
         if not self.dense:
             return self._by_the_solver(t, c, predicted, known)
         start = predicted.detach()
@@ -52,7 +56,7 @@ class Corrector:
         if found is None:
             self._jacobian = None
             raise ConvergenceError("implicit stages: Newton's method does not converge; a smaller step is needed")
-        if self.differentiable and torch.is_grad_enabled():
+        if (self.differentiable or known.requires_grad) and torch.is_grad_enabled():
             return self._with_gradient(t, c, found, known)
         return found
 
@@ -69,6 +73,8 @@ class Corrector:
         factors, layout, before = self._matrix(t, c, y), self.layout, 0.0
         for taken in range(ITERATIONS):
             slope = self.field.within(t, y)
+            if transformed((slope,)):
+                raise InputError(NOT_TRANSFORMED)
             if slope.requires_grad:
                 self.differentiable, slope = True, slope.detach()
             residual = layout.join((torch.add(known, slope, alpha=c).sub_(y),))

@@ -21,7 +21,7 @@ from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.kept import Backward, Kept, kept
 from tableau2net.integration.moving import Moving
-from tableau2net.integration.newton import RESOLVENT, StageSolver
+from tableau2net.integration.newton import NOT_TRANSFORMED, RESOLVENT, StageSolver
 from tableau2net.integration.one_formula import UNCONTROLLED, OneFormula
 from tableau2net.integration.one_step import Doubled, OneStep
 from tableau2net.integration.output import Outputs, times_of
@@ -33,7 +33,9 @@ from tableau2net.integration.step_checks import warn_of_steps
 from tableau2net.integration.system import States, System, is_finite, system_of, with_tensor_time
 from tableau2net.integration.varying import varying
 from tableau2net.integration.with_history import multistep
+from tableau2net.runtime.linearised import NO_TANGENT
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
+from tableau2net.runtime.transforms import transforming
 from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
 from tableau2net.step import lower
 
@@ -139,6 +141,8 @@ def integrate(
         rtol, atol = tree.tolerance(rtol, "rtol"), tree.tolerance(atol, "atol")
         norm = through(norm, tree) if callable(norm) else norm
     f = with_tensor_time(f) if tensor_time else f
+    if backward == "adjoint" and transforming():
+        raise InputError("backward='adjoint': torch.func and forward mode do not see through it; write 'store'")
     moving = Moving(t0, t1, at)
     t0, t1 = real(t0, "t0"), real(t1, "t1")
     system = system_of(scheme, f, y0)
@@ -183,9 +187,7 @@ def integrate(
     except ConvergenceError as error:
         raise IntegrationError(str(error)) from None
     except RuntimeError as error:
-        if not str(error).startswith(("vmap:", "Cannot access data pointer")):
-            raise
-        raise InputError(UNDER_VMAP) from None
+        raise _in_a_line(error, backward, system.step.plain) from None
     if keeping.backward == "adjoint":
 
         def back(functions: Any, vector: Tensor, begin: float, end: float, norm: Any) -> Any:
@@ -197,6 +199,26 @@ def integrate(
 
         problem, found = problem.by_the_adjoint(found, back)
     return _result(problem, moving, found, times, full, tree)
+
+
+def _in_a_line(error: RuntimeError, backward: str, plain: bool) -> Exception:
+    """An error of torch as one line, where transforms of torch.func or forward mode are what it is about."""
+    text = str(error)
+    if not transforming():
+        return error
+    if text.startswith(("vmap:", "Cannot access data pointer")):
+        return InputError(UNDER_VMAP)
+    if text.startswith("implicit stages"):
+        return InputError(NOT_TRANSFORMED)
+    if not plain and text.startswith("You are attempting to call Tensor.requires_grad_()"):
+        return InputError(NO_TANGENT)
+    if text == NO_TANGENT:
+        return InputError(NO_TANGENT)
+    if backward != "store" and text.startswith(
+        ("torch.func.", "In order to use an autograd.Function", "You must impl")
+    ):
+        return InputError(f"backward={backward!r}: torch.func and forward mode do not see through it; write 'store'")
+    return error
 
 
 def _cut(grid: tuple[float, ...], begin: float, end: float) -> tuple[float, ...]:

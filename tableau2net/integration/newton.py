@@ -25,6 +25,7 @@ from tableau2net.runtime.krylov import gmres
 from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.resolved import resolved
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
+from tableau2net.runtime.transforms import one_at_a_time, transformed
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
 AFTER_ALL = 1024  # where that is so after products with the Jacobian have led nowhere soon
@@ -35,6 +36,10 @@ FASTEST = 1e-3  # rate that is relied on before there is a second step to compar
 REMEMBERED, GUESSED_FROM = 6, 3  # stages
 FAR = 30.0  # what the last stages may count in a guess, in all: more is far away from them
 RESOLVENT = "resolvent"
+NOT_TRANSFORMED = (
+    "torch.func and forward mode do not see through implicit stages: take backward() or torch.autograd.grad, or an "
+    "explicit scheme"
+)
 KEPT = 4  # factorisations: those of step doubling, and of as many stages with a factor of their own
 ROUNDING = 1e-12  # relative to the state: steps of this size that do not become smaller are not Newton's any more
 
@@ -88,6 +93,8 @@ class StageSolver:
         them; times: of the slopes. Without weights the equations are known by their values alone."""
         if self.method == RESOLVENT:
             return self.by_the_field(stages, guess, fields, weights)
+        if transformed(guess):
+            raise InputError(NOT_TRANSFORMED)
         key = (len(guess), guess[0].shape, guess[0].dtype) if weights else None
         layout = self.layouts.get(key) or self.layouts.setdefault(key, Layout.of(guess)) if key else Layout.of(guess)
         numbers = guess[0].numel() * (1 + guess[0].is_complex())
@@ -241,8 +248,10 @@ class _Search:
         """The same, and whether a gradient is wanted, as is seen by what they come out as: no gradient is kept, but f
         may need one for itself."""
         new, slopes = self._at(states)
+        if transformed((*new, *slopes)):
+            raise InputError(NOT_TRANSFORMED)
         solver = self.solver
-        solver.differentiable = solver.differentiable or new[0].requires_grad or any(k.requires_grad for k in slopes)
+        solver.differentiable = solver.differentiable or any(k.requires_grad for k in (*new, *slopes))
         return new, tuple(k.detach() for k in slopes) if solver.differentiable else slopes
 
     def _searched(self, point: Tensor) -> tuple[Tensor, Tensors, Tensors, Tensor, Tensor] | None:
@@ -331,6 +340,7 @@ class _Search:
 
 def adjoint(factors: Factors, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
     """u = right + Jᵀu, with the factors of nearly the same matrix as a preconditioner."""
+    one_at_a_time((right,), "the gradient of implicit stages")
     if not right.any():
         return right
     begun = factors.solve(right, transposed=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.graphs import UNROLLED, differentiable_twice, graph_nodes, leaf_after
+from tableau2net.runtime.transforms import has_tangent
 from tableau2net.runtime.vectors import Layout
 
 Tensors = tuple[Tensor, ...]
@@ -42,7 +42,7 @@ def with_implicit_gradient(
 
 def _without_tangents(tensors: Tensors) -> Tensors:
     """The tensors; RuntimeError where forward-mode differentiation would leave out how the solution moves."""
-    if any(forward_ad.unpack_dual(t).tangent is not None for t in tensors):  # type: ignore[no-untyped-call]
+    if any(map(has_tangent, tensors)):
         raise RuntimeError(f"implicit stages have no forward-mode derivative: {UNROLLED}")
     return tensors
 

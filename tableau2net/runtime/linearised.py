@@ -21,10 +21,12 @@ from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.slope_along import draws, tangent
 from tableau2net.runtime.stage_solve import ConvergenceError, Solver, adjoint
 from tableau2net.runtime.statistics import frozen_statistics
+from tableau2net.runtime.transforms import has_tangent, transformed
 from tableau2net.runtime.vectors import Layout
 
 Made = TypeVar("Made")
 LARGEST_MATRIX = 256  # numbers in a state up to which its matrix is formed, and factorised once a step
+NO_TANGENT = "stages with the Jacobian of f have no derivative by forward mode, nor by torch.func: take backward()"
 CYCLES = 50  # of GMRES, of 30 products each
 
 
@@ -85,6 +87,8 @@ class Linearised:
         return krylov_phi_sum(lambda u: self.product(1.0, u), terms, h, v)
 
     def _resolvent(self, c: float | Tensor, right: Tensor) -> Tensor:
+        if transformed((right, self.y)):
+            raise RuntimeError(NO_TANGENT)
         with self._aside():
             solution = self._solved(_number(c), right.detach())
         wanted = any(isinstance(x, Tensor) and x.requires_grad for x in (right, self.y, c))
@@ -100,6 +104,8 @@ class Linearised:
         return x
 
     def _along(self, v: Tensor) -> Tensor:
+        if has_tangent(v) or has_tangent(self.y):
+            raise RuntimeError(NO_TANGENT)
         if isinstance(self.given, Tensor):
             return self.layout.split(self.given.to(self.layout.working) @ self.layout.join((v,)))[0]
         if self.given is not None:

@@ -15,6 +15,7 @@ from tableau2net.runtime.evaluations import in_order
 from tableau2net.runtime.replay import ParameterGradients, RecordedField, Replay, Seen
 from tableau2net.runtime.statistics import STATISTICS_BUFFERS, RunningStatistics
 from tableau2net.runtime.surroundings import Surroundings
+from tableau2net.runtime.transforms import one_at_a_time
 from tableau2net.runtime.untouched import untouched
 
 SAMPLE_OF_INPUTS = 64
@@ -202,6 +203,8 @@ class _Reversible(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph=True
             raise RuntimeError("backward='reversible' gives first derivatives; second ones need backward='store'")
         loop: ReversibleLoop = ctx.loop
+        if loop.parameters:
+            one_at_a_time(cotangents, "backward='reversible'")
         saved = ctx.saved_tensors
         with ctx.surroundings.restored(loop.fields, loop.parameters):
             states, inputs, factors, parameters = loop.backward(saved[loop.width :], saved[: loop.width], cotangents)
