@@ -1,11 +1,11 @@
 """Series of which half the observations are lost at random: told apart by GRU-ODE-Bayes, ODE-RNN and a decaying GRU,
 beside torch's LSTM and GRU, which are fed the times as features; and filled in by a Latent ODE.
 
-python examples/irregular_series.py [FOLDER of .ts files; else those of the installed package aeon]
+`--help` says what can be asked for.
 """
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tableau2net.data.ts_files import LabelledSeries, load_series
-from tableau2net.nn import ODERNN, GRUField, GRUODEBayes, Jumping, LatentODE, Observed
-from tableau2net.nn.sequences.latent_ode import GRUJump
-from tableau2net.nn.sequences.motion import Decay
+from tableau2net.errors import InputError
+from tableau2net.nn import ODERNN, Decay, GRUField, GRUJump, GRUODEBayes, Jumping, LatentODE, Observed
 
 SETS = ("JapaneseVowels", "BasicMotions", "GunPoint")
 
@@ -205,5 +204,18 @@ def main(
     fill_in(filled, folder, 0.1, seeds, fillings)
 
 
+def asked(given: list[str] | None = None) -> None:
+    """What the command line asks for; a line where it cannot be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", help="of .ts files; by itself that of the installed package aeon")
+    folder = parser.parse_args(given).folder
+    try:
+        for name in SETS:  # all of them, before the first is trained on
+            load_series(name, folder)
+        main(folder)
+    except InputError as error:
+        parser.error(str(error))
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    asked()

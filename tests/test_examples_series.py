@@ -35,6 +35,15 @@ def test_irregular_series(folder, capsys):
     assert len(re.findall(r"^  .*: \d+\.\d ± \d+\.\d % of the variance", text, re.MULTILINE)) == 3
 
 
+def test_what_is_not_there_is_said_in_a_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        example("irregular_series").asked([str(tmp_path)])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.splitlines()[-1].count("JapaneseVowels_TRAIN.ts") == 1
+
+
 def test_what_is_lost_is_not_seen():
     module = example("irregular_series")
     seen = Observed(torch.arange(6.0).expand(2, 6), torch.randn(2, 6, 1))

@@ -46,8 +46,8 @@ class LabelledSeries:
 def load_series(name: str, folder: str | Path | None = None) -> tuple[LabelledSeries, LabelledSeries]:
     """The two parts, to train and to test on, of NAME/NAME_TRAIN.ts and NAME/NAME_TEST.ts in a folder; without one in
     that of the installed package aeon, which is looked for and not imported. Raises InputError."""
-    if not re.fullmatch(r"[\w-]{1,100}", name):
-        raise InputError(f"{name[:60]!r}: the name of a data set, GunPoint say")
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]{1,100}", name):
+        raise InputError(f"{str(name)[:60]!r}: the name of a data set, GunPoint say")
     root = _shipped(name) if folder is None else Path(folder)
     train, test = (read_ts(root / name / f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
     if train.classes != test.classes or train.values[0].shape[1:] != test.values[0].shape[1:]:
@@ -67,8 +67,10 @@ def _shipped(name: str) -> Path:
 
 
 def read_ts(path: str | Path) -> LabelledSeries:
-    """The series of a .ts file of at most 128 MiB. Raises InputError, one line, naming the file, the line and the fix,
-    for anything else, and for a file whose classes are numbers to be predicted."""
+    """The series of a .ts file of at most 128 MiB. Of its header @problemName, @timeStamps, @classLabel, @targetLabel
+    are read; how many series, features and values there are, and what is missing, the data themselves say. Raises
+    InputError, one line, naming the file, the line and the fix, for anything else, and for a file whose classes are
+    numbers to be predicted."""
     path = Path(path)
     text = read_text(path, MOST_BYTES)
     if (count := text.count("\n")) > MOST_NUMBERS:
@@ -114,11 +116,16 @@ def _header(path: Path, lines: Sequence[str]) -> tuple[_Header, int]:
             )
     else:
         raise InputError(f"{path}: has no line @data; a .ts file is expected")
+    for key in ("@timestamps", "@classlabel", "@targetlabel"):
+        if key in said and [word.lower() for word in said[key][:1]] not in (["true"], ["false"]):
+            raise InputError(f"{path}: {key} {' '.join(said[key])[:40]}: true or false is expected behind it")
     if _said(said, "@targetlabel"):
         raise InputError(f"{path}: has numbers to predict (@targetLabel); series with classes are read")
     classes = tuple(said["@classlabel"][1:]) if _said(said, "@classlabel") else ()
     if _said(said, "@classlabel") and not classes:
         raise InputError(f"{path}: @classLabel true names no classes; write them behind it")
+    if twice := [each for i, each in enumerate(classes) if each in classes[:i]]:
+        raise InputError(f"{path}: @classLabel names {twice[0][:40]!r} twice")
     name = " ".join(said.get("@problemname", [path.stem]))
     return _Header(name, _said(said, "@timestamps"), classes), number
 
@@ -135,17 +142,18 @@ def _series(path: Path, number: int, line: str, header: _Header) -> tuple[Floats
         if line.count(",") >= MOST_NUMBERS:
             raise ValueError(f"more than {MOST_NUMBERS:,} numbers in a series")
         if header.classes:
-            line, _, own = line.rpartition(":")
-            label = header.classes.index(own.strip()) if own.strip() in header.classes else None
+            line, _, word = line.rpartition(":")
+            label = header.classes.index(word.strip()) if word.strip() in header.classes else None
             if label is None:
-                raise ValueError(f"its class {own.strip()[:40]!r} is none of @classLabel")
+                raise ValueError(f"its class {word.strip()[:40]!r} is none of @classLabel")
         if header.stamped:
             times, values = _joined([_stamped(text) for text in re.split(r"(?<=\))\s*:", line)])
         else:
             channels = [_numbers(text) for text in line.split(":")]
             longest = max(map(len, channels))
-            padded = [np.pad(x, (0, longest - len(x)), constant_values=np.nan) for x in channels]
-            times, values = np.arange(longest, dtype=np.float64), np.stack(padded, 1)
+            times, values = np.arange(longest, dtype=np.float64), np.full((longest, len(channels)), np.nan)
+            for i, own in enumerate(channels):
+                values[: len(own), i] = own
     except ValueError as error:
         raise InputError(f"{path}: line {number}: {error}") from None
     return times, values, label
@@ -170,7 +178,8 @@ def _numbers(text: str) -> Floats:
 def _stamped(text: str) -> dict[Any, float]:
     """The values of a feature, by their time stamps: (stamp,value),(stamp,value)."""
     pairs = [pair.rpartition(",") for pair in re.findall(r"\(([^()]*)\)", text)]
-    if not pairs and text.strip():
+    left = re.sub(r"\([^()]*\)", "", text)  # commas between them: a bracket that is lost would lose its pair
+    if "".join(left.split()) != "," * max(len(pairs) - 1, 0):
         raise ValueError(f"{text.strip()[:40]!r} are not (time,value) with commas between them")
     numbers = _numbers(",".join(value for _, _, value in pairs)) if pairs else np.zeros(0)
     times = [_time(stamp.strip()) for stamp, _, _ in pairs]

@@ -33,8 +33,8 @@ from tableau2net.nn.sequences.gru_field import GRUField
 from tableau2net.nn.sequences.gru_ode_bayes import GRUODEBayes
 from tableau2net.nn.sequences.incremental_rnn import IncrementalRNN
 from tableau2net.nn.sequences.jumping import Jumping
-from tableau2net.nn.sequences.latent_ode import ODERNN, LatentODE
-from tableau2net.nn.sequences.motion import Motion
+from tableau2net.nn.sequences.latent_ode import ODERNN, GRUJump, LatentODE
+from tableau2net.nn.sequences.motion import Decay, Motion
 from tableau2net.nn.sequences.observed import Observed
 from tableau2net.nn.sequences.oscillators import CoRNN
 from tableau2net.nn.sequences.rnn import RNN
@@ -65,6 +65,7 @@ __all__ = [
     "CoRNN",
     "CompiledBlock",
     "ContinuousFlow",
+    "Decay",
     "DenseMatrix",
     "Diagonal",
     "DynamicBlock",
@@ -72,6 +73,7 @@ __all__ = [
     "EnergyDrift",
     "Fourier",
     "GRUField",
+    "GRUJump",
     "GRUODEBayes",
     "GradientField",
     "GradientFlow",

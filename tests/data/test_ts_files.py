@@ -63,6 +63,11 @@ REFUSED = {
     "names no classes": "@classLabel true\n@data\n1:a",
     "has numbers to predict": "@targetLabel True\n@data\n1:2",
     "are not (time,value)": STAMPED + "1,2:a",
+    "line 8: '(0,1),(2.5,2.0' are not": STAMPED + "(0,1),(2.5,2.0:a",
+    "line 8: '(0,1)(2,2)' are not": STAMPED + "(0,1)(2,2):a",
+    "@timestamps maybe: true or false": HEAD.replace("@timeStamps false", "@timeStamps maybe") + "1:2:a",
+    "@classlabel : true or false": "@classLabel\n@data\n1:a",
+    "names 'a' twice": HEAD.replace("a b", "a a") + "1:2:a",
     "'soon' is no time": STAMPED + "(soon,1):a",
     "two values at one time": STAMPED + "(1,1),(1,2):a",
     "are mixed in its times": STAMPED + "(1,1),(2007-01-01 00:00:00,2):a",
@@ -90,8 +95,9 @@ def test_the_two_parts_of_a_data_set(file, tmp_path, monkeypatch):
     assert len(train) == len(test) == 2
     with pytest.raises(InputError, match="cannot be read"):
         load_series("Other", tmp_path)
-    with pytest.raises(InputError, match="the name of a data set"):
-        load_series("../Made", tmp_path)
+    for name in ("../Made", 3):
+        with pytest.raises(InputError, match="the name of a data set"):
+            load_series(name, tmp_path)
     file(PLAIN.replace("b\n", "c\n").replace("a b", "a c"), "Made/Made_TEST.ts")
     with pytest.raises(InputError, match="other classes"):
         load_series("Made", tmp_path)

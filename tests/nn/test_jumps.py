@@ -237,6 +237,9 @@ def test_members_of_several_lengths():
     seen = Observed.gathered([[0, 1, 3], [2]], [numbers(3, D), torch.full((1, D), torch.nan)], torch.float64)
     assert seen.present.tolist() == [[True] * 3, [False] * 3]
     assert torch.equal(seen[1:].values, torch.zeros(1, 3, D, dtype=torch.float64))
+    moved = seen.to(torch.float32)
+    assert (moved.values.dtype, moved.times.dtype) == (torch.float32, torch.float64)
+    assert torch.equal(moved.mask, seen.mask)
     assert seen.where(torch.tensor([[True, False, True]] * 2)).present.sum() == 2
 
 
@@ -267,6 +270,9 @@ REFUSED = {
     "rtol: one of the three": lambda: Motion("rk4", nn.Identity(), steps=1, rtol=1e-3),
     "remembers earlier steps: give steps=": lambda: Motion("bdf-2", nn.Identity(), longest=0.1),
     "steps = 0": lambda: Motion("rk4", nn.Identity(), steps=0),
+    "steps = '2'": lambda: Motion("rk4", nn.Identity(), steps="2"),
+    "longest = 'a'": lambda: Motion("rk4", nn.Identity(), longest="a"),
+    "rtol=-1.0": lambda: Motion("rk4", nn.Identity(), rtol=-1.0),
     "longest = -1": lambda: Motion("rk4", nn.Identity(), longest=-1),
     "with a tolerance there are rtol and atol alone": lambda: Motion("rk4", nn.Identity(), rtol=1e-3, tolerance=1.0),
     "cowell-2 is a scheme for y''": lambda: Motion("cowell-2", nn.Identity(), steps=1),

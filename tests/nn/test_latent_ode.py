@@ -144,7 +144,7 @@ def test_gru_ode_bayes_tells_distributions_at_any_time():
         net(seen, later)
     with pytest.raises(InputError, match="above 0"):
         net.losses(seen, path, noise=0)
-    with pytest.raises(InputError, match="hidden_size = 0"):
+    with pytest.raises(InputError, match="hidden_size=0"):
         GRUODEBayes(D, 0, steps=1)
 
 
@@ -168,10 +168,35 @@ def test_the_evidence_lower_bound_by_hand():
         torch.testing.assert_close(found[i], bound, rtol=1e-9, atol=1e-9)
     found.sum().backward()
     assert all(p.grad.isfinite().all() for p in net.parameters())
-    with pytest.raises(InputError, match="at least one of z_0"):
+    with pytest.raises(InputError, match="samples=0"):
         net.elbo(seen, target, samples=0)
-    with pytest.raises(InputError, match="noise = 0"):
+    with pytest.raises(InputError, match="noise=0"):
         LatentODE(D, 2, H, noise=0, steps=1)
+
+
+SEEN, NOW = Observed(torch.zeros(2, 1), torch.zeros(2, 1, D)), torch.zeros(1)
+REFUSED = {
+    "covariates=-1": lambda: GRUODEBayes(D, H, covariates=-1, steps=1),
+    "dropout=2.0: a probability": lambda: GRUODEBayes(D, H, dropout=2.0, steps=1),
+    "features='a'": lambda: ODERNN("a", H, steps=1),
+    "latent_size=0": lambda: LatentODE(D, 0, H, steps=1),
+    "field: a module f(h) is wanted": lambda: ODERNN(D, H, field=3, steps=1),
+    "is wanted; got a Tensor": lambda: ODERNN(D, H, steps=1)(torch.zeros(2, 1, D)),
+    "got a Tensor": lambda: GRUODEBayes(D, H, steps=1)(torch.zeros(2, 1, D), at=NOW),
+    f"{D} features are read": lambda: ODERNN(D, H, steps=1)(Observed(SEEN.times, torch.zeros(2, 1, D + 1))),
+    "as many members and entries": lambda: (net := GRUODEBayes(D, H, steps=1)).losses(SEEN[:1], net.path(SEEN)),
+    "samples=1.5": lambda: LatentODE(D, 2, H, steps=1).elbo(SEEN, SEEN, samples=1.5),
+    "target (1, 1": lambda: LatentODE(D, 2, H, steps=1).elbo(SEEN, SEEN[:1]),
+    "target (2, 1, 1)": lambda: LatentODE(D, 2, H, steps=1).elbo(SEEN, Observed(SEEN.times, torch.zeros(2, 1, 1))),
+}
+
+
+@pytest.mark.parametrize("says", REFUSED)
+def test_what_does_not_fit_is_refused_in_a_line(says):
+    with pytest.raises(InputError) as refused:
+        REFUSED[says]()
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_an_ode_rnn_that_does_not_move_is_a_recurrent_network():

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import tableau2net as t2n
-from tableau2net.nn import Diagonal
+from tableau2net.nn import Diagonal, GRUField
 
 T, N, H, M = 7, 3, 4, 2
 
@@ -177,6 +177,15 @@ def test_the_time_is_told():
         assert torch.allclose(out[-1], told, rtol=0, atol=1e-13)
 
 
+def test_what_is_taken_as_of_torch_and_one_tensor_made_ahead():
+    class One(Ahead):
+        def hoisted(self):
+            return self.w.mT.contiguous()
+
+    alike = t2n.RNN("rk4", One(), h=0.3, num_layers=1, bidirectional=False, dropout=0.0)
+    assert torch.equal(alike(sequence())[0], t2n.RNN("rk4", Ahead(), h=0.3)(sequence())[0])
+
+
 def test_sequences_of_several_lengths():
     rnn, x, lengths = t2n.RNN("rk4", Ahead(), h=0.3), sequence(), [4, 7, 1]
     out, last = rnn(x, lengths=torch.tensor(lengths))
@@ -333,6 +342,21 @@ def test_a_summary_counts_a_step_an_entry():
         (lambda: t2n.RNN("rk4", Ahead()), (sequence()[:0],), "the sequence is empty"),
         (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, torch.tensor([1, 2, 9])), "from 1 to 7"),
         (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, torch.tensor([1, 2])), "3 whole numbers"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, torch.ones(3)), "shape .3,. of torch.float32"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, torch.ones(3) > 0), "of torch.bool"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, torch.tensor(3)), "shape .. of"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), None, "abc"), "got a str"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), begun()[..., :3]), r"h0: y is \(3,\) for each"),
+        (lambda: t2n.RNN("rk4", Ahead()), (sequence(), begun().float()), "h0: y is of torch.float32"),
+        (lambda: t2n.RNN("rk4", GRUField(H, 3).double()), (sequence(),), "x: 2 features, and the field reads 3"),
+        (lambda: t2n.RNN("backward-euler", Ahead(), solver="resolvent"), (sequence(),), "has no method resolvent"),
+        (lambda: t2n.RNN("backward-euler", Ahead(), solver="field"), None, "is solved by its resolvent"),
+        (lambda: t2n.RNN("rk4", Plain(), h=0), None, "h=0: a finite number above 0"),
+        (lambda: t2n.RNN("rk4", Plain(), h=float("inf")), None, "h=inf"),
+        (lambda: t2n.RNN("rk4", Plain(), t0=float("nan")), None, "t0=nan"),
+        (lambda: t2n.RNN("rk4", Plain(), num_layers=2), None, "num_layers: .* one layer in one direction"),
+        (lambda: t2n.RNN("rk4", Plain(), bidirectional=True), None, "one layer in one direction"),
+        (lambda: t2n.RNN("rk4", Plain(), bias=False), None, "bias: it is no option .* the field's"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_line(made, given, text):

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tableau2net.errors import InputError
+
 
 def drive_of(field: nn.Module, x: Tensor) -> Tensor:
     """What the steps are handed, (T, N, …), for inputs (T, N, …)."""
@@ -22,8 +24,9 @@ def drive_of(field: nn.Module, x: Tensor) -> Tensor:
 
 def hoisted_of(field: nn.Module) -> tuple[Tensor, ...]:
     """What a field makes of its weights once for all steps."""
-    hoisted: Callable[[], tuple[Tensor, ...]] | None = getattr(field, "hoisted", None)
-    return () if hoisted is None else hoisted()
+    hoisted: Callable[[], Tensor | tuple[Tensor, ...]] | None = getattr(field, "hoisted", None)
+    found = () if hoisted is None else hoisted()
+    return (found,) if isinstance(found, Tensor) else tuple(found)
 
 
 class Driven:
@@ -40,7 +43,9 @@ class Driven:
 
     def resolvent(self, known: Tensor, c: float | Tensor) -> Any:
         """The y with y = known + c f(y; x)."""
-        solve: Callable[..., Any] = getattr(self.field, "resolvent")  # noqa: B009 (as a module it might be anything)
+        solve: Callable[..., Any] | None = getattr(self.field, "resolvent", None)
+        if solve is None:
+            raise InputError(f"solver='resolvent': {type(self.field).__name__} has no method resolvent(known, c, x)")
         return solve(known, c, self.x, *self.behind)
 
     def __getattr__(self, name: str) -> Any:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
+from tableau2net.nn.sequences.told_sizes import whole
 
 
 class GRUField(nn.Module):
@@ -22,8 +23,8 @@ class GRUField(nn.Module):
 
     def __init__(self, hidden_size: int, input_size: int = 0, *, minimal: bool = False) -> None:
         super().__init__()
-        if hidden_size < 1 or input_size < 0:
-            raise InputError(f"hidden_size = {hidden_size}, input_size = {input_size}: at least 1, and at least 0")
+        whole(hidden_size=hidden_size)
+        whole(0, input_size=input_size)
         self.hidden_size, self.input_size, self.gates = hidden_size, input_size, 1 if minimal else 2
         self.input = nn.Linear(input_size, (self.gates + 1) * hidden_size) if input_size else None
         self.gate = nn.Linear(hidden_size, self.gates * hidden_size, bias=False)

@@ -19,6 +19,7 @@ from tableau2net.nn.sequences.gru_field import GRUField
 from tableau2net.nn.sequences.jumping import Jumping, JumpPath, Times
 from tableau2net.nn.sequences.motion import Motion
 from tableau2net.nn.sequences.observed import Observed
+from tableau2net.nn.sequences.told_sizes import finite, whole
 from tableau2net.scheme import Scheme
 
 Towards = Literal["observation", "bayes"]
@@ -56,6 +57,7 @@ class BayesJump(nn.Module):
 
     def __init__(self, features: int, hidden_size: int, width: int, read: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
+        self.features = features
         self.weight = nn.Parameter(math.sqrt(2 / (4 + width)) * torch.randn(features, 4, width))
         self.bias = nn.Parameter(torch.full((features, width), 0.1))
         self.cell, self.read = nn.GRUCell(features * width, hidden_size), read
@@ -113,9 +115,11 @@ class GRUODEBayes(nn.Module):
     ) -> None:
         super().__init__()
         sizes = {"features": features, "hidden_size": hidden_size, "read_width": read_width}
-        for name, size in {**sizes, "prepare_width": prepare_width}.items():
-            if size < 1:
-                raise InputError(f"{name} = {size}: it is at least 1")
+        whole(**sizes, prepare_width=prepare_width)
+        whole(0, covariates=covariates)
+        finite(0, dropout=dropout)
+        if dropout > 1:
+            raise InputError(f"dropout={dropout}: a probability, from 0 to 1")
         self.read = nn.Sequential(
             nn.Linear(hidden_size, read_width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(read_width, 2 * features)
         )
@@ -166,8 +170,12 @@ class GRUODEBayes(nn.Module):
         towards: "observation", D(p_behind ‖ N(x, noise²)), as the authors' code has it; "bayes",
             D(p_bayes ‖ p_behind), where p_bayes is proportional to p_before · N(x, noise²).
         """
-        if not noise > 0 or towards not in ("observation", "bayes"):
-            raise InputError(f"noise = {noise}, towards = {towards!r}: above 0, and 'observation' or 'bayes'")
+        finite(0, open=True, noise=noise)
+        if towards not in ("observation", "bayes"):
+            raise InputError(f"towards={towards!r}: write 'observation' or 'bayes'")
+        if seen.values.shape[:2] != path.before.shape[:2]:
+            found = f"values {tuple(seen.values.shape)}, path.before {tuple(path.before.shape)}"
+            raise InputError(f"{found}: the path is to be one through what was seen, of as many members and entries")
         x, mask = seen.values.to(path.before.dtype), seen.mask
         (mean, logvar), (new, new_logvar) = (self.read(h).chunk(2, -1) for h in (path.before, path.after))
         seen_logvar = torch.full_like(x, 2 * math.log(noise))

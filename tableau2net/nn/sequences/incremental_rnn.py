@@ -28,7 +28,7 @@ class RestingField(nn.Module):
         super().__init__()
         whole(input_size=input_size, hidden_size=hidden_size)
         finite(0, open=True, alpha=alpha)  # or the equation never rests
-        self.hidden_size, self.alpha = hidden_size, alpha
+        self.input_size, self.hidden_size, self.alpha = input_size, hidden_size, alpha
         self.input = nn.Linear(input_size, hidden_size)
         self.weight = nn.Parameter(torch.randn(hidden_size, hidden_size) * (0.5 * alpha / math.sqrt(hidden_size)))
 

@@ -63,6 +63,11 @@ class Jumping(nn.Module):
 
         Raises InputError for times beyond the ends, and a state that is not one a member.
         """
+        if not isinstance(seen, Observed):
+            raise InputError(f"an Observed(times, values, mask) is wanted; got a {type(seen).__name__}")
+        reads = getattr(self.jump, "features", None)
+        if isinstance(reads, int) and len(seen) and seen.values.shape[2] != reads:
+            raise InputError(f"values {tuple(seen.values.shape)}: {reads} features are read by the jump")
         if len(h0) != len(seen):
             raise InputError(f"h0 {tuple(h0.shape)}: {len(seen)} members have observations, and a state each")
         sign = -1 if backwards else 1

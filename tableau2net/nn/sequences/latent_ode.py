@@ -17,11 +17,14 @@ from tableau2net.nn.sequences.gru_ode_bayes import MotionOptions
 from tableau2net.nn.sequences.jumping import Jumping, Times
 from tableau2net.nn.sequences.motion import Motion
 from tableau2net.nn.sequences.observed import Observed
+from tableau2net.nn.sequences.told_sizes import finite, whole
 from tableau2net.scheme import Scheme
 
 
 def tanh_field(size: int, units: int, layers: int = 1) -> nn.Sequential:
     """The field f(h) of the authors: linear layers of so many units with tanh between them, `layers` in the middle."""
+    whole(size=size, units=units)
+    whole(0, layers=layers)
     widths = [size, *[units] * (layers + 1)]
     inner = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.Tanh())]
     return nn.Sequential(*inner, nn.Linear(units, size))
@@ -32,7 +35,8 @@ class GRUJump(nn.Module):
 
     def __init__(self, features: int, hidden_size: int) -> None:
         super().__init__()
-        self.cell = nn.GRUCell(2 * features, hidden_size)
+        whole(features=features, hidden_size=hidden_size)
+        self.features, self.cell = features, nn.GRUCell(2 * features, hidden_size)
 
     def forward(self, h: Tensor, x: Tensor, mask: Tensor) -> Tensor:
         """h (B, H) behind the observation of x (B, D)."""
@@ -61,6 +65,7 @@ class ODERNN(nn.Module):
         **options: Unpack[MotionOptions],
     ) -> None:
         super().__init__()
+        whole(features=features, hidden_size=hidden_size)
         own = tanh_field(hidden_size, units) if field is None else field
         self.hidden_size = hidden_size
         self.jumping = Jumping(Motion(scheme, own, **options), GRUJump(features, hidden_size))
@@ -99,8 +104,8 @@ class LatentODE(nn.Module):
         **options: Unpack[MotionOptions],
     ) -> None:
         super().__init__()
-        if not noise > 0:
-            raise InputError(f"noise = {noise}: a standard deviation, above 0")
+        whole(features=features, latent_size=latent_size, hidden_size=hidden_size, units=units)
+        finite(0, open=True, noise=noise)  # a standard deviation
         self.encoder = ODERNN(features, hidden_size, scheme, units=units, **options)
         self.posterior = nn.Sequential(nn.Linear(hidden_size, units), nn.Tanh(), nn.Linear(units, 2 * latent_size))
         self.solution = Jumping(Motion(scheme, tanh_field(latent_size, units, layers), **options), nn.Identity())
@@ -130,8 +135,13 @@ class LatentODE(nn.Module):
 
         The authors' code takes means over values and over the numbers of z where the bound has sums.
         """
-        if samples < 1:
-            raise InputError(f"samples = {samples}: at least one of z_0 is drawn")
+        whole(samples=samples)
+        if not isinstance(target, Observed):
+            raise InputError(f"target: an Observed(times, values, mask) is wanted; got a {type(target).__name__}")
+        if len(target) != len(seen) or target.values.shape[2] != self.decoder.out_features:
+            raise InputError(
+                f"target {tuple(target.values.shape)}: {len(seen)} members of {self.decoder.out_features} features each"
+            )
         mean, logvar = self.encode(seen, start)
         z0 = mean + torch.exp(0.5 * logvar) * torch.randn(samples, *mean.shape, dtype=mean.dtype, device=mean.device)
         # entries that are no observation have no time; the start stands for it

@@ -7,6 +7,7 @@ of different sizes, and one whose gap is empty stays where it is, to the bit.
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -20,6 +21,7 @@ from tableau2net.errors import InputError
 from tableau2net.integration import integrate
 from tableau2net.integration.interface import one_step
 from tableau2net.integration.step_arguments import MOST
+from tableau2net.nn.sequences.told_sizes import finite, whole
 from tableau2net.scheme import RungeKutta, Scheme, as_scheme
 from tableau2net.step import lower
 
@@ -77,10 +79,13 @@ class Motion(nn.Module):
         adaptive = rtol is not None or atol is not None
         if (steps is not None) + (longest is not None) + adaptive != 1:
             raise InputError("steps, longest, rtol: one of the three says what steps are taken in a gap")
-        if steps is not None and not 1 <= steps <= MOST:
-            raise InputError(f"steps = {steps}: a gap takes at least one step, and at most {MOST}")
-        if longest is not None and not longest > 0:
-            raise InputError(f"longest = {longest}: of a step, a positive number")
+        if steps is not None and (type(steps) is not int or not 1 <= steps <= MOST):
+            raise InputError(f"steps = {steps!r}: a whole number, a gap takes at least one step, and at most {MOST}")
+        if longest is not None and not (isinstance(longest, Real) and longest > 0):
+            raise InputError(f"longest = {longest!r}: of a step, a positive number")
+        finite(0, rtol=0 if rtol is None else rtol, atol=0 if atol is None else atol)
+        if not callable(field):
+            raise InputError(f"field: a module f(h) is wanted, or f(t, h) with time_dependent=True; got {field!r:.60}")
         if adaptive and options:
             raise InputError(f"{', '.join(sorted(options))}: with a tolerance there are rtol and atol alone")
         if steps is None and not one_step(self.scheme):
@@ -134,11 +139,12 @@ def _explicit_pair(scheme: Scheme) -> bool:
 
 
 class Decay(nn.Module):
-    """h exp(−γ Δ), γ ≥ 0 learnt for each number of the state, the exact flow of h' = −γ h: how the state of GRU-D
-    decays (Che, Purushotham, Cho, Sontag, Liu 2018), as motion. γ is the softplus of the parameter."""
+    """h exp(−γ Δ), γ ≥ 0 learnt for each number of the state, the exact flow of h' = −γ h: an exponential decay as
+    motion. γ is the softplus of the parameter."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
+        whole(size=size)
         self.rate = nn.Parameter(torch.zeros(size))
 
     def forward(self, h: Tensor, t0: Tensor, t1: Tensor) -> Tensor:

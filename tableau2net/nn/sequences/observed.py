@@ -80,6 +80,11 @@ class Observed:
         """Some of the members: a slice, a list of their numbers, or a tensor of them."""
         return Observed(self.times[members], self.values[members], self.mask[members])
 
+    def to(self, *where: Any, **options: Any) -> Observed:
+        """On another device, and with values of another type, as `torch.Tensor.to` is called; times keep theirs."""
+        values = self.values.to(*where, **options)
+        return Observed(self.times.to(values.device), values, self.mask.to(values.device))
+
     def where(self, kept: Tensor) -> Observed:
         """What is left when only some are kept: entries (B, L), or single values (B, L, D)."""
         kept = kept if kept.dim() == 3 else kept[..., None]

@@ -30,7 +30,7 @@ class CoupledForce(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, gamma: float, damping: float) -> None:
         super().__init__()
-        self.hidden_size, self.gamma, self.damping = 2 * hidden_size, gamma, damping
+        self.input_size, self.hidden_size, self.gamma, self.damping = input_size, 2 * hidden_size, gamma, damping
         bound = 1 / math.sqrt(input_size + 2 * hidden_size)
         self.input = nn.Linear(input_size, hidden_size)
         self.weight = nn.Parameter(torch.empty(hidden_size, 2 * hidden_size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from tableau2net.nn.blocks import Specification
 from tableau2net.nn.sequences.driven_steps import DrivenSteps
 from tableau2net.nn.sequences.remembered import Given, Remembered
 from tableau2net.nn.sequences.sequence_batch import Sequences
+from tableau2net.nn.sequences.told_sizes import finite
 from tableau2net.runtime.checkpointed import checkpointed
 from tableau2net.runtime.untouched import untouched
 from tableau2net.scheme import Scheme, as_scheme
@@ -30,7 +31,10 @@ OWN = {  # options of the compilation that a network of any number of steps leav
     "stage_weights": "one field serves all stages",
     "statistics": "a sequence may have any length, so running statistics are shared",
     "reveal": "states are what it gives",
+    "bias": "what is added is the field's",
+    "nonlinearity": "it is the field's",
 }
+SINGLE: dict[str, object] = {"num_layers": 1, "bidirectional": False, "dropout": 0}  # of torch.nn.RNN, and what we do
 
 
 class RNN(nn.Module):
@@ -74,6 +78,7 @@ class RNN(nn.Module):
         super().__init__()
         if interpolation not in ("hold", "linear"):
             raise InputError(f"interpolation={interpolation!r}: write 'hold' or 'linear'")
+        finite(t0=t0)
         self.scheme, self.interpolation, self.carry = as_scheme(scheme), interpolation, carry
         self.batch_first, self.t0 = batch_first, t0
         self.time_dependent = bool(options.get("time_dependent", False))
@@ -131,6 +136,9 @@ class RNN(nn.Module):
     ) -> tuple[Tensor | PackedSequence, State]:
         told, fields = Sequences.of(x, lengths, self.batch_first), self.fields()
         between, t0 = self.interpolation == "linear", self.t0 if self.time_dependent else None
+        reads = getattr(fields[0], "input_size", None)
+        if isinstance(reads, int) and reads and told.x.shape[-1] != reads:
+            raise InputError(f"x: {told.x.shape[-1]} features, and the field reads {reads}")
         steps = DrivenSteps(self.block, self.memory, fields, told.x, between, t0)
         inputs = steps.opened(fields, *self._states(h0, told, steps.driven[0]))
         if self.carry:
@@ -157,7 +165,19 @@ class RNN(nn.Module):
             raise InputError(f"h0: {wanted} are wanted, and {len(given)} tensors were given")
         known: list[Tensor | None] = [None] * len(names)
         known[: len(given)] = [y if y is None else told.state(y, name) for y, name in zip(given, names, strict=False)]
+        for name, y in zip(names, known, strict=True):
+            if y is not None:
+                self._fits(name, y, like)
         return tuple(known[: len(self.block.states)]), tuple(known[len(self.block.states) :])
+
+    def _fits(self, name: str, y: Tensor, like: Tensor) -> None:
+        """Raise InputError for a state of another width than the field tells, or of another type than its input."""
+        alone = len(self.block.states) == 1  # several may each have a width of their own
+        if alone and self.shape is not None and y.shape[-len(self.shape) :] != self.shape:
+            raise InputError(f"h0: {name} is {tuple(y.shape[1:])} for each sequence, and a state is {self.shape}")
+        mixed = like.is_floating_point() and y.dtype != like.dtype
+        if mixed and not torch.is_autocast_enabled(like.device.type):
+            raise InputError(f"h0: {name} is of {y.dtype}, and what steps read is of {like.dtype}")
 
     def _last(self, inputs: Given, told: Sequences) -> State:
         wanted = inputs if self.carry else inputs[: len(self.block.states)]
@@ -169,10 +189,17 @@ def _block(
     scheme: Scheme, field: nn.Module | Iterable[nn.Module], h: float, timed: bool, options: CompileOptions
 ) -> CompiledBlock:
     """The block of one step, which has the field and what is learnt of the scheme."""
-    check_names(options)
+    own: dict[str, Any] = options  # type: ignore[assignment]
+    for name, only in SINGLE.items():
+        if name in own and own.pop(name) != only:
+            raise InputError(f"{name}: a recurrent network here is one layer in one direction; write several of them")
     for name, why in OWN.items():
         if name in options:
             raise InputError(f"{name}: it is no option of a recurrent network: {why}")
+    check_names(options)
+    finite(0, open=True, h=h)
+    if options.get("solver") == "field":
+        raise InputError("solver='field': a driven field is solved by its resolvent(known, c, x), or another solver")
     if options.get("backward", "store") not in ("store", "checkpoint"):
         raise InputError(f"backward={options['backward']!r}: of a recurrent network it is 'store' or 'checkpoint'")
     if options.setdefault("sharing", "shared") != "shared":

@@ -109,9 +109,14 @@ def _alive(lengths: Tensor, x: Tensor) -> Tensor:
 
 def _checked(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     """The lengths where the sequences are. Raises InputError."""
-    found = torch.as_tensor(lengths, device=x.device)
-    if found.shape != (x.shape[1],) or found.is_floating_point():
-        raise InputError(f"lengths: {x.shape[1]} whole numbers are wanted, one a sequence; got {tuple(found.shape)}")
+    wanted = f"lengths: {x.shape[1]} whole numbers are wanted, one a sequence; got"
+    try:
+        found = torch.as_tensor(lengths, device=x.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{wanted} a {type(lengths).__name__}") from None
+    whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    if found.shape != (x.shape[1],) or not whole:
+        raise InputError(f"{wanted} a tensor of shape {tuple(found.shape)} of {found.dtype}")
     if not torch.compiler.is_compiling() and not bool(((found >= 1) & (found <= len(x))).all()):
         raise InputError(f"lengths: from 1 to {len(x)}, the entries that there are; got {found.tolist()[:8]}")
     return found
