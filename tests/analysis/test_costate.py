@@ -71,6 +71,7 @@ def rational(scheme):
 EXACT = [s for s in RUNGE_KUTTA if rational(s) and all(s.b) and list(s.c) == [sum(row) for row in s.A]]
 
 
+@pytest.mark.slow
 def test_the_library_by_hagers_conditions():
     orders = {scheme.name: control_order(scheme).order.order for scheme in EXACT}
     assert {name: min(order, 4) for name, order in orders.items()} == {s.name: by_hagers_conditions(s) for s in EXACT}

@@ -154,6 +154,7 @@ def test_known_implicit_explicit_methods_are_members(name):
     assert [found[key] for key in keys] == [Rational(x) for x in wanted]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(data=st.data(), steps=st.integers(1, 3))
 def test_every_implicit_explicit_member_has_the_order_in_each_field(data, steps):
@@ -278,6 +279,7 @@ def test_a_hopeless_system_is_given_up_in_time():
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.slow
 def test_a_computation_under_a_limit_gives_its_value_its_error_or_stops():
     assert within(30, Fraction, 1, 3) == Fraction(1, 3)
     with pytest.raises(InputError, match="stages = 99"):
@@ -316,6 +318,7 @@ def test_what_must_stay_free_is_not_solved_for():
 small = st.integers(-3, 3)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(small, small, small, small, small), min_size=1, max_size=3))
 def test_solutions_solve(rows):

@@ -50,6 +50,7 @@ def test_the_flow_of_the_modified_equation_is_the_step(scheme):
     assert flow(field, 4) == one_step(scheme, [ONE], 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(implicit_runge_kutta())
 def test_the_step_over_the_modifying_field_is_the_flow(scheme):

@@ -149,6 +149,7 @@ def test_the_region_is_zero_stability_at_every_point(name, data):
     assert expected is None or inside == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(sixths, min_size=2, max_size=3), sixths)
 def test_random_families_in_one_parameter(base, slope):
@@ -212,6 +213,7 @@ def test_a_stable_regions(stages, p, shape, fix, text):
     assert str(a_stable_region(runge_kutta(stages, p, shape, **fix))) == text
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_three_stage_sdirk_methods():
     """HW II, IV.6, Table 6.3: s = 3, order 3: 1/3 ≤ γ ≤ 1.06857902."""
     region = a_stable_region(runge_kutta(3, 3, "singly-diagonally-implicit", c2="1/2", c3=1))

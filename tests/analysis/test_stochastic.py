@@ -276,6 +276,7 @@ def test_areas_that_are_not_antisymmetric_cost_an_order(monkeypatch):
     assert [str(x) for x in found.failing] == ["in the mean of [τ₃]₂ · [τ₂]₃: 1/4"]
 
 
+@pytest.mark.slow
 def test_a_table_of_a_stranger_ends_in_time():
     """Twenty stages that all read each other, with powers of W: what takes too long is left out and said."""
     full = [["W**4 + H"] * 20 for _ in range(20)]

@@ -165,6 +165,7 @@ def test_models(run):
     assert {e["name"]: e["order"] for e in found}["leapfrog26"] == 2
 
 
+@pytest.mark.slow
 def test_check_list_and_show_do_not_wait_for_torch():
     code = (
         "import sys\nfrom tableau2net.cli import main\n"

@@ -1,6 +1,7 @@
 """Whatever the unit of the state: the solution of c·y0 is c times the solution, where f(c·y) = c·f(y)."""
 
 import math
+from itertools import cycle
 
 import pytest
 import torch
@@ -75,8 +76,10 @@ def test_with_given_steps(name, power):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in list_schemes() if not load(n).explicit and n not in IMPLICIT])
-@pytest.mark.parametrize("power", [-15, -9, 15])
+@pytest.mark.parametrize(
+    ("name", "power"),
+    zip([n for n in list_schemes() if not load(n).explicit and n not in IMPLICIT], cycle([-15, -9, 15]), strict=False),
+)
 def test_every_implicit_scheme(name, power):
     f, y0 = problem(name)
     c = 10.0**power
