@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 
-from sympy import Expr, Poly, S, Symbol, oo, sqrt
+from sympy import Expr, Poly, Rational, S, Symbol, oo, sqrt
 
 from tableau2net.analysis.budget import TooMuch, ask, remembered
 from tableau2net.analysis.order.conditions import order
@@ -117,7 +117,7 @@ def _verdicts(scheme: Scheme, phi: Curve, alone: str, stable_at_zero: bool) -> d
     negative = partial(_reach, axis, phi, stable_at_zero, scheme.digits)
     along = ask(f"real interval{alone}", negative)
     if vibrations:
-        return {"real_interval": along}
+        return {"real_interval": None if scheme.digits and along is not None and _touches(phi, along) else along}
     up = ask(
         f"imaginary interval{alone}", partial(_reach, imaginary_axis, phi, stable_at_zero, scheme.digits, square=True)
     )
@@ -151,6 +151,16 @@ def _beyond_the_barrier(scheme: Scheme) -> bool:
     barrier; HW II, V.1, Theorem 1.4)."""
     method = scheme.formula()
     return method is not None and len(method.betas) == method.derivative == 1 and order(scheme) > 2
+
+
+def _touches(phi: Curve, reach: Expr) -> bool:
+    """Whether a pair of roots on the circle that meets there stays on it just beyond: to printed decimals it may leave
+    the circle or not."""
+    if reach in (S.Zero, oo) or len(phi.coefficients) != 3:
+        return False
+    first, middle, last = phi.coefficients
+    beyond = -reach * (1 + Rational(1, 10**6))
+    return bool((middle**2 - 4 * first * last).eval(beyond) < 0)
 
 
 def _reach(
