@@ -3,6 +3,7 @@ of which the package aeon ships."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tableau2net.errors import InputError
 from tableau2net.files import read_text
 
 MOST_BYTES = 2**27  # of a file
+MOST_LINES = 2**20  # some ten seconds
 MOST_NUMBERS = 2**22  # of a series
 LONGEST = 100  # of a number, as text
 Floats = NDArray[np.float64]
@@ -73,8 +75,8 @@ def read_ts(path: str | Path) -> LabelledSeries:
     numbers to be predicted."""
     path = Path(path)
     text = read_text(path, MOST_BYTES)
-    if (count := text.count("\n")) > MOST_NUMBERS:
-        raise InputError(f"{path}: {count:,} lines, at most {MOST_NUMBERS:,} are read")
+    if (count := text.count("\n")) > MOST_LINES:
+        raise InputError(f"{path}: {count:,} lines, at most {MOST_LINES:,} are read")
     lines = text.split("\n")
     header, first = _header(path, lines)
     found = [
@@ -151,26 +153,25 @@ def _series(path: Path, number: int, line: str, header: _Header) -> tuple[Floats
         else:
             channels = [_numbers(text) for text in line.split(":")]
             longest = max(map(len, channels))
-            times, values = np.arange(longest, dtype=np.float64), np.full((longest, len(channels)), np.nan)
-            for i, own in enumerate(channels):
-                values[: len(own), i] = own
+            padded = [own if len(own) == longest else own + [math.nan] * (longest - len(own)) for own in channels]
+            times, values = np.arange(float(longest)), np.array(padded).T
     except ValueError as error:
         raise InputError(f"{path}: line {number}: {error}") from None
     return times, values, label
 
 
-def _numbers(text: str) -> Floats:
+def _numbers(text: str) -> list[float]:
     """Numbers with commas between them; ? and nan are missing."""
     if not text.strip():
-        return np.zeros(0)
+        return []
     told = ["nan" if word.strip() == "?" else word for word in text.split(",")]
     try:
-        if max(map(len, told)) > LONGEST:
+        if "_" in text or max(map(len, told)) > LONGEST:
             raise ValueError
-        found: Floats = np.array(told, dtype=np.float64)
+        found = list(map(float, told))
     except ValueError:
         raise ValueError(f"{text.strip()[:40]!r} are not numbers with commas between them") from None
-    if np.isinf(found).any():
+    if math.inf in found or -math.inf in found:
         raise ValueError("a number is infinite; write ? for what is missing")
     return found
 
@@ -181,11 +182,11 @@ def _stamped(text: str) -> dict[Any, float]:
     left = re.sub(r"\([^()]*\)", "", text)  # commas between them: a bracket that is lost would lose its pair
     if "".join(left.split()) != "," * max(len(pairs) - 1, 0):
         raise ValueError(f"{text.strip()[:40]!r} are not (time,value) with commas between them")
-    numbers = _numbers(",".join(value for _, _, value in pairs)) if pairs else np.zeros(0)
+    numbers = _numbers(",".join(value or "none" for _, _, value in pairs))
     times = [_time(stamp.strip()) for stamp, _, _ in pairs]
     if len(set(times)) != len(times):
         raise ValueError("a feature has two values at one time")
-    return dict(zip(times, numbers.tolist(), strict=True))
+    return dict(zip(times, numbers, strict=True))
 
 
 def _time(stamp: str) -> float | datetime:

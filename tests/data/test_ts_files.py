@@ -55,6 +55,9 @@ REFUSED = {
     "line 8: '1;2' are not numbers": HEAD + "1;2:3:a",
     "line 8: its class 'c'": HEAD + "1:2:c",
     "line 8: a number is infinite": HEAD + "1e999:2:a",
+    "line 8: '1?,2' are not numbers": HEAD + "1?,2:3,4:a",
+    "line 8: '1_0' are not": HEAD + "1_0:3:a",
+    "line 8: 'none' are not": STAMPED + "(1,):a",
     "line 8: '1111": HEAD + "1" * 1000 + ":2:a",
     "series 2 has 1 features, the first 2": HEAD + "1:2:a\n1:a",
     "has no series behind @data": HEAD,
@@ -75,7 +78,7 @@ REFUSED = {
     "line 8: '1,,2' are not numbers": HEAD + "1,,2:3:a",
     "not UTF-8": b"\xff\xfe",
     "line 8: more than 4,194,304 numbers": HEAD + "1" + "," * 2**22 + ":a",
-    "lines, at most": "\n" * (2**22 + 1),
+    "lines, at most": "\n" * (2**20 + 1),
 }
 
 
