@@ -6,6 +6,7 @@ integral of (∂f/∂p)ᵀa (Pontryagin; Chen et al., arXiv 1806.07366)."""
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +27,15 @@ class Adjoint:
     """A solution whose gradient is that of the exact one.
 
     fields: whose sum is y'. made_of: what they want a gradient of. times: where values are handed on, in order, and t0.
-    back: integrates functions from a vector at a time to an earlier one, controlled in a norm."""
+    back: integrates functions from a vector at a time to an earlier one, controlled in a norm.
+    named: what f is said to be made of."""
 
     fields: tuple[Captured, ...]
     made_of: tuple[Tensor, ...]
     times: tuple[float, ...]
     t0: float
     back: Back
+    named: tuple[Tensor, ...] = ()
 
     def attached(self, y0: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
         """The values, with that gradient."""
@@ -53,6 +56,11 @@ class Adjoint:
                 continue
             vector = layout.join((values[n], *parts))
             parts = list(layout.split(self.back(functions, vector, ends[n + 1], ends[n], _norm(layout))))[1:]
+        reached = {key for field in self.fields for key in field.reached}
+        for p in self.named if reached else ():
+            if id(p) not in reached:
+                text = f"f never depended on a tensor of shape {tuple(p.shape)} that is named: its gradient is 0"
+                warnings.warn(f"backward='adjoint', parameters: {text}", stacklevel=2)
         return parts
 
 
@@ -67,8 +75,11 @@ def _augmented(field: Captured, layout: Layout) -> Callable[[float, Tensor], Ten
         if not k.requires_grad:
             return layout.join((k, *map(torch.zeros_like, (y, *field.made_of))))
         of = (y, *field.made_of)
-        found = torch.autograd.grad(k, of, -adjoint, retain_graph=True, allow_unused=True, materialize_grads=True)
-        return layout.join((k.detach(), *found))
+        found = torch.autograd.grad(k, of, -adjoint, retain_graph=True, allow_unused=True)
+        field.reached.update(id(x) for x, g in zip(of, found, strict=True) if g is not None)
+        return layout.join(
+            (k.detach(), *(torch.zeros_like(x) if g is None else g for x, g in zip(of, found, strict=True)))
+        )
 
     return slope
 

@@ -15,6 +15,7 @@ from tableau2net.analysis.order.pairs import blind_on_linear, mistaken_pair
 from tableau2net.errors import InputError
 from tableau2net.integration.adaptive import StepBounds, Stepper, adaptive
 from tableau2net.integration.by_member import by_member, check_members
+from tableau2net.integration.captured import Captured
 from tableau2net.integration.continuous_adjoint import Back
 from tableau2net.integration.control import FACTORS, Factors, NormName, Tolerance, tolerance_of
 from tableau2net.integration.events import Event, Watch, events_of
@@ -150,6 +151,7 @@ def integrate(
     if keeping.backward == "checkpoint":
         system.take_again()
     system = moving.begun(system, t0, order(scheme))
+    looked_at = keeping.fields(system, t0)
     if not isinstance(full, bool):
         raise InputError(f"full = {full!r}: True or False")
     given = [
@@ -167,7 +169,7 @@ def integrate(
             raise InputError(
                 f"jumps: with backward='store', not {backward!r}, which asks f again when sides are forgotten"
             )
-        problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping, passage)
+        problem = _Problem(scheme, system, t0, t1, outputs, start, family, keeping, passage, looked_at)
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             if norm == "each":
@@ -249,6 +251,7 @@ class _Problem:
     family: VariableOrder | None
     kept: Kept
     passage: Passage | None
+    looked_at: tuple[Captured, ...]
 
     def controlled(self, tolerance: Tolerance, sizes: StepBounds) -> _Found:
         """With steps as large as the tolerance allows."""
@@ -314,13 +317,13 @@ class _Problem:
 
     def undone(self, grid: tuple[float, ...], h: float | None) -> States:
         """The same by steps that are undone for the gradient."""
-        return self.kept.undo(self.system, self.t0, grid, h, self.outputs)
+        return self.kept.undo(self.system, self.looked_at, grid, h, self.outputs)
 
     def by_the_adjoint(self, found: _Found, back: Back) -> tuple[_Problem, _Found]:
         """What was found with the gradient of the exact solution."""
         known = [y for (y,) in self.outputs.values]
         times = (*self.outputs.times[: len(known)], self.t1)
-        values = self.kept.adjoint(self.system, times, (*known, *found.states), self.t0, back)
+        values = self.kept.adjoint(self.system, self.looked_at, times, (*known, *found.states), self.t0, back)
         outputs = self.outputs.replaced([(y,) for y in values[:-1]])
         return replace(self, outputs=outputs), replace(found, states=(values[-1],))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tableau2net.analysis import order
 from tableau2net.errors import InputError
-from tableau2net.integration.captured import captured, wanted
+from tableau2net.integration.captured import Captured, captured, wanted
 from tableau2net.integration.continuous_adjoint import Adjoint, Back
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.system import States, System
@@ -48,18 +48,29 @@ class Kept:
         """Around the steps as they are taken."""
         return torch.no_grad() if self.apart else nullcontext()
 
-    def undo(self, system: System, t0: float, grid: tuple[float, ...], h: float | None, outputs: Outputs) -> States:
+    def fields(self, system: System, t0: float) -> tuple[Captured, ...]:
+        """What the gradient comes from, where that is elsewhere: to be looked at before anything else is."""
+        return captured(system, t0, self.parameters, self.backward) if self.apart else ()
+
+    def undo(
+        self, system: System, fields: tuple[Captured, ...], grid: tuple[float, ...], h: float | None, outputs: Outputs
+    ) -> States:
         """The states at the end of a grid, by steps that are undone for the gradient. h: the size, where all are."""
-        fields = captured(system, t0, self.parameters, self.backward)
         sizes = [b - a if h is None else h for a, b in pairwise(grid)]
         return UndoneSteps(undoable(self.scheme, self.coupling), fields).run(system.states, grid, sizes, outputs)
 
     def adjoint(
-        self, system: System, times: tuple[float, ...], values: Sequence[Tensor], t0: float, back: Back
+        self,
+        system: System,
+        fields: tuple[Captured, ...],
+        times: tuple[float, ...],
+        values: Sequence[Tensor],
+        t0: float,
+        back: Back,
     ) -> list[Tensor]:
         """Values of the solution at some times, with the gradient of the exact one."""
-        fields = captured(system, t0, self.parameters, self.backward)
-        return Adjoint(fields, fields[0].made_of, times, t0, back).attached(system.states[0], values)
+        made_of = fields[0].made_of
+        return Adjoint(fields, made_of, times, t0, back, self.parameters).attached(system.states[0], values)
 
 
 def kept(backward: Any, chosen: Scheme | VariableOrder, parameters: Any, coupling: Any, watched: bool) -> Kept:

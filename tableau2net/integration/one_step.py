@@ -125,7 +125,7 @@ class OneStep:
         """The generated step; where its arguments alone are kept, with the slope that it may begin with among them."""
         if not self._again or not torch.is_grad_enabled():
             return self._step(*self._fields, h, t, *states)
-        functions = [field.function for field in self._fields]
+        functions = [own for field in self._fields for own in (*field.held, field.function)]
         slope = self._fields[0].known(t, states[0])
 
         def step(*given: Any) -> Any:

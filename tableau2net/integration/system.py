@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.integration.modules_of_closures import modules_held
 from tableau2net.runtime.checkpointed import taken_again
 from tableau2net.runtime.phi_sums import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
 from tableau2net.scheme import Scheme
@@ -31,11 +32,12 @@ class CountedField:
     solver: what implicit stages that begin with this field are handed to.
     again: whether what an evaluation keeps for its gradient is its arguments alone; it is made again then."""
 
-    __slots__ = ("_at", "_first", "_reused", "_slope", "_time", "again", "evaluations", "function", "solver")
+    __slots__ = ("_at", "_first", "_reused", "_slope", "_time", "again", "evaluations", "function", "held", "solver")
 
     def __init__(self, function: Callable[..., Tensor], solver: Any = None) -> None:
         self.function, self.solver = function, solver
         self.evaluations, self.again = 0, False
+        self.held: tuple[torch.nn.Module, ...] = ()  # of an evaluation that is made again, beside the function
         self._time = math.nan
         self._at: Tensor | None = None
         self._slope: Tensor | None = None
@@ -60,7 +62,7 @@ class CountedField:
 
     def _called(self) -> Callable[..., Tensor]:
         if self.evaluations and torch.is_grad_enabled():
-            return partial(taken_again, _called, self.function)
+            return partial(taken_again, partial(_called, len(self.held)), *self.held, self.function)
         return self.function
 
     def _evaluated(self, like: Tensor, function: Callable[..., Tensor], t: float, *states: Tensor) -> Tensor:
@@ -115,8 +117,10 @@ class PartField(CountedField):
         return self.like
 
 
-def _called(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    return function(*arguments)
+def _called(count: int, *arguments: Any) -> Tensor:
+    function, *given = arguments[count:]
+    found: Tensor = function(*given)
+    return found
 
 
 class LinearPart:
@@ -246,7 +250,7 @@ class System:
     def take_again(self) -> None:
         """Keep the arguments of evaluations alone for gradients."""
         for field in self.fields:
-            field.again = True
+            field.again, field.held = True, modules_held(field.function)
 
     def forget(self) -> None:
         """No slope is known beforehand: f jumps."""
