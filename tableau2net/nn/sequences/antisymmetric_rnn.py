@@ -115,6 +115,8 @@ class AntisymmetricRNN(RNN):
         if unstable not in ("refuse", "warn", "allow"):
             raise InputError(f"unstable={unstable!r}: write 'refuse', 'warn' or 'allow'")
         finite(0, open=True, epsilon=epsilon)
+        if wrong := [key for key in ("h", "time_dependent") if key in options]:
+            raise InputError(f"{wrong[0]}: the length of a step is epsilon=, and the field knows no time")
         if options.get("coefficients", "fixed") != "fixed":
             raise InputError(
                 f"coefficients={options['coefficients']!r}: the imaginary stability interval is proved of the table; "

@@ -96,6 +96,8 @@ class CoRNN(RNN):
         whole(input_size=input_size, hidden_size=hidden_size)
         finite(0, gamma=gamma, epsilon=epsilon)
         finite(0, open=True, dt=dt)
+        if wrong := [key for key in ("h", "time_dependent") if key in options]:
+            raise InputError(f"{wrong[0]}: the length of a step is dt=, and the field knows no time")
         taken = as_scheme(scheme)
         if not isinstance(taken, AdditiveRungeKutta | AdditiveMultistep):
             raise InputError(f"{taken.name or taken.family} is no IMEX table of two fields; write ars-222, say")

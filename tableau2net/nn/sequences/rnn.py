@@ -136,9 +136,7 @@ class RNN(nn.Module):
     ) -> tuple[Tensor | PackedSequence, State]:
         told, fields = Sequences.of(x, lengths, self.batch_first), self.fields()
         between, t0 = self.interpolation == "linear", self.t0 if self.time_dependent else None
-        reads = getattr(fields[0], "input_size", None)
-        if isinstance(reads, int) and reads and told.x.shape[-1] != reads:
-            raise InputError(f"x: {told.x.shape[-1]} features, and the field reads {reads}")
+        _readable(told.x, fields[0])
         steps = DrivenSteps(self.block, self.memory, fields, told.x, between, t0)
         inputs = steps.opened(fields, *self._states(h0, told, steps.driven[0]))
         if self.carry:
@@ -217,6 +215,18 @@ def _block(
         raise InputError(f"field: {made.scheme} has {wanted}; got {', '.join(type(f).__name__ for f in each)}")
     steps: list[nn.Module | Iterable[nn.Module]] = [each] if len(names) > 1 else [*each]
     return made(steps, h)
+
+
+def _readable(x: Tensor, field: nn.Module) -> None:
+    """Raise InputError where a field that tells its `input_size` cannot read x."""
+    reads = getattr(field, "input_size", None)
+    if not isinstance(reads, int) or not reads:
+        return
+    if x.shape[-1] != reads:
+        raise InputError(f"x: {x.shape[-1]} features, and the field reads {reads}")
+    weight = next(field.parameters(), x)
+    if weight.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise InputError(f"x is of {x.dtype}, and the field's weights are of {weight.dtype}: convert one of them")
 
 
 def _shape(size: object) -> tuple[int, ...] | None:
