@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.integration.events import NOT_TRANSFORMED
 from tableau2net.integration.front_door import odeint
 from tableau2net.integration.pytrees import Packed
 from tableau2net.integration.solution import IntegrationError
+from tableau2net.runtime.graphs import change_of
+from tableau2net.runtime.transforms import transformed
 
 
 def odeint_event(
@@ -64,6 +67,8 @@ def _linked(
 
     at = time.detach().to(real)
     moving = value(at, last)
+    if transformed((moving, joined)):
+        raise InputError(NOT_TRANSFORMED)
     if not moving.requires_grad:
         return None
     t, y = at.clone().requires_grad_(), last.detach().requires_grad_()
@@ -75,5 +80,5 @@ def _linked(
         speed += float((by_state.conj() * slope).real.sum())
     if speed == 0:
         raise IntegrationError(f"event_fn does not move at t = {float(at):.6g}, so its time has no gradient; detach y0")
-    shift = (moving.detach() - moving) / speed
+    shift = -change_of(moving, "the time of an event") / speed
     return time.detach() + shift.to(time), last + slope * shift.to(real)

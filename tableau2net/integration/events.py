@@ -13,7 +13,10 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.solution import Ending, IntegrationError
 from tableau2net.integration.system import States, System, slope_of
+from tableau2net.runtime.graphs import change_of
+from tableau2net.runtime.transforms import transformed
 
+NOT_TRANSFORMED = "event: torch.func and forward mode do not see how its time moves; take backward(), or detach"
 WIDTH = 4  # units in the last place between which a zero is found
 NEAR = 16  # units in the last place: a zero so close behind a step's beginning is there
 MOST = 100  # turns of a search: twice what halving a float's interval takes
@@ -169,9 +172,13 @@ class Watch:
             return torch.tensor(math.nan, dtype=torch.float64), -1, None
         t, e, states = end
         time = torch.tensor(t, dtype=torch.float64)
+        if transformed(states):
+            raise InputError(NOT_TRANSFORMED)
         if not torch.is_grad_enabled():
             return time, e, states
         value = self._called(self.events[e], t, states)[m]
+        if transformed((value,)):
+            raise InputError(NOT_TRANSFORMED)
         if not value.requires_grad:
             return time, e, states
         if not self.moves:
@@ -180,7 +187,7 @@ class Watch:
             )
         slopes = self.system.slopes(t, states)
         speed = self._speed(e, m, t, states, slopes)
-        time = time - (value - value.detach()).to(time) / speed
+        time = time - change_of(value, "the time of an event").to(time) / speed
         shift = time - time.detach()
         return time, e, tuple(y + k * shift.to(y.device, y.dtype) for y, k in zip(states, slopes, strict=True))
 

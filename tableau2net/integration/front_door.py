@@ -20,6 +20,7 @@ from tableau2net.integration.interface import integrate
 from tableau2net.integration.method_names import NamedMethod, method_of
 from tableau2net.integration.pytrees import Packed, leaves_of
 from tableau2net.integration.solution import IntegrationError
+from tableau2net.runtime.transforms import differentiations
 
 TRIED = 2**31 - 1  # torchdiffeq's max_num_steps
 ROUNDINGS = 10  # of y, that rtol is no finer than
@@ -241,7 +242,7 @@ def _times(t: Any) -> tuple[tuple[float, ...], tuple[Any, ...], Tensor]:
     signs = {(b > a) - (b < a) for a, b in pairwise(times)}
     if len(signs) > 1 or 0 in signs:
         raise InputError("t: times must go one way, none of them twice")
-    return times, tuple(like.unbind()) if like.requires_grad else times, like
+    return times, tuple(like.unbind()) if differentiations(like) else times, like
 
 
 def _like_the_state(func: Callable[..., Any], tree: Packed | None) -> Callable[..., Any]:

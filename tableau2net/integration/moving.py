@@ -10,6 +10,10 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.system import States, System
+from tableau2net.runtime.graphs import unknown
+from tableau2net.runtime.transforms import differentiations, transforming
+
+SECOND = "t0, t1, at: no second derivatives by times: how f changes with t, which it is given as a number, is unknown"
 
 
 class Moving:
@@ -47,10 +51,36 @@ def _is_scalar(at: Any) -> bool:
 
 
 def _wanted(t: Any) -> Tensor | None:
-    return t.reshape(()) if isinstance(t, Tensor) and t.requires_grad and torch.is_grad_enabled() else None
+    if not isinstance(t, Tensor) or not (torch.is_grad_enabled() or transforming()):
+        return None
+    count = differentiations(t)
+    if count > 1:
+        raise InputError(SECOND)
+    return t.reshape(()) if count else None
 
 
 def _moved(system: System, t: float, states: States, by: Tensor, sign: int) -> States:
-    shift = (by - by.detach()) * sign
     slopes = system.slopes(t, states)
-    return tuple(y + k * shift.to(y.device, y.dtype) for y, k in zip(states, slopes, strict=True))
+    return tuple(_along(y, k, by, sign) for y, k in zip(states, slopes, strict=True))
+
+
+def _along(y: Tensor, slope: Tensor, by: Tensor, sign: int) -> Tensor:
+    if transforming():
+        return y + slope * ((by - by.detach()) * sign).to(y.device, y.dtype)
+    moved: Tensor = _Moved.apply(y, slope + unknown(by, SECOND).to(slope), by.to(y.device, y.dtype.to_real()), sign)
+    return moved
+
+
+class _Moved(torch.autograd.Function):
+    """y, which changes with a time by a slope."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, slope: Tensor, by: Tensor, sign: int) -> Tensor:
+        ctx.save_for_backward(slope)
+        ctx.sign = sign
+        return y.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        (slope,) = ctx.saved_tensors
+        return gradient, None, (gradient.conj() * slope).real.sum() * ctx.sign, None

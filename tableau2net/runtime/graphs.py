@@ -47,6 +47,46 @@ class _After(torch.autograd.Function):
         return (None,) * ctx.count
 
 
+def unknown(tensor: Tensor, why: str) -> Tensor:
+    """0 that would move with a tensor in a way that nobody knows. RuntimeError, with the reason, where its derivative
+    is asked for."""
+    found: Tensor = _Unknown.apply(tensor, why)
+    return found
+
+
+class _Unknown(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, why: str) -> Tensor:
+        ctx.why = why
+        ctx.set_materialize_grads(False)
+        return torch.zeros_like(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> Any:
+        if gradient is not None:
+            raise RuntimeError(ctx.why)
+        return None, None
+
+
+def change_of(tensor: Tensor, what: str) -> Tensor:
+    """0 that moves as a tensor does, once: RuntimeError where its gradient is to be differentiated again."""
+    found: Tensor = _Change.apply(tensor, what)
+    return found
+
+
+class _Change(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, what: str) -> Tensor:
+        ctx.what = what
+        return torch.zeros_like(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(f"{ctx.what} has no second derivatives (create_graph=True)")
+        return gradient, None
+
+
 def differentiable_twice(pulled: Tensor) -> bool:
     """Whether a gradient formed with create_graph=True can be differentiated again; autograd itself passes by
     operations that cannot be, in silence, where there is another way."""

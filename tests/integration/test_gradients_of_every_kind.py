@@ -84,3 +84,51 @@ def test_odeint_adjoint_says_that_transforms_do_not_see_through_it():
         torch.func.jacrev(
             lambda y: t2n.odeint_adjoint(lambda t, y: -y, y, torch.tensor([0.0, 1.0]), adjoint_params=())
         )(torch.ones(2))
+
+
+def to(t1):
+    return t2n.integrate("dormand-prince-54", lambda t, y: -y, torch.ones(1, dtype=D), 0, t1, rtol=1e-7)[0]
+
+
+def asked_at(t):
+    return t2n.odeint(lambda t, y: -y, torch.ones(1, dtype=D), torch.stack((0 * t, t)), rtol=1e-7)[1, 0]
+
+
+@pytest.mark.parametrize("solve", [to, asked_at])
+@pytest.mark.parametrize("way", [torch.func.jacfwd, torch.func.jacrev, torch.func.grad])
+def test_times_have_a_derivative_in_every_mode(way, solve):
+    t = torch.tensor(1.0, dtype=D)
+    assert torch.allclose(way(solve)(t), -torch.exp(-t), rtol=1e-5)
+    with pytest.raises(InputError, match="no second derivatives by times"):
+        torch.func.jacfwd(way(solve))(t)
+
+
+def test_times_and_weights_have_a_mixed_derivative_and_times_no_second_one():
+    p, t = (torch.tensor(x, dtype=D, requires_grad=True) for x in (0.7, 1.0))
+    y = t2n.integrate("dormand-prince-54", lambda t, y: -p * y, torch.ones(1, dtype=D), 0, t, rtol=1e-8)
+    (by_time,) = torch.autograd.grad(y.sum(), t, create_graph=True)
+    (mixed,) = torch.autograd.grad(by_time, p, retain_graph=True)
+    assert torch.allclose(mixed, torch.exp(-p) * (p - 1), rtol=1e-5)
+    with pytest.raises(RuntimeError, match="no second derivatives by times"):
+        torch.autograd.grad(by_time, t)
+
+
+def crossed(p):
+    how = {"rtol": 1e-7, "event": lambda t, y: y[0] - 0.5, "full": True}
+    return t2n.integrate("dormand-prince-54", lambda t, y: -p * y, torch.ones(1, dtype=D), 0, 5, **how)
+
+
+def met(p):
+    how = {"event_fn": lambda t, y: y[0] - 0.5, "rtol": 1e-7}
+    return t2n.odeint_event(lambda t, y: -p * y, torch.ones(1, dtype=D), torch.tensor(0.0, dtype=D), **how)[0]
+
+
+@pytest.mark.parametrize("time", [lambda p: crossed(p).ending.t, lambda p: crossed(p).y[0], met])
+def test_the_time_of_an_event_has_first_derivatives_by_backward_alone(time):
+    p = torch.tensor(0.7, dtype=D, requires_grad=True)
+    torch.autograd.grad(time(p), p)
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad(time(p), p, create_graph=True)
+    for way in (torch.func.jacfwd, torch.func.jacrev):
+        with pytest.raises(InputError, match="do not see how its time moves"):
+            way(time)(p.detach())
