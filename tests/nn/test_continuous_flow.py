@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Independent, Laplace
+from torch.distributions import Independent, Laplace, Uniform
 
 import tableau2net as t2n
 from tableau2net.errors import InputError
@@ -322,6 +322,30 @@ def test_steps_are_one_graph():
         (lambda: t2n.ContinuousFlow(Wave(), 2, rtol=1e-3).log_prob(X, of="steps"), "another network for each batch"),
         (lambda: t2n.ContinuousFlow(Wave(), 2, "bdf-2", steps=3).log_prob(X, of="steps"), "one-step schemes alone"),
         (lambda: t2n.ContinuousFlow(nn.BatchNorm1d(2).double(), 2, steps=3).log_prob(X), "BatchNorm in training mode"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3).log_prob([[1.0, 2.0]]), "value: a list; a tensor of floating"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3).loss(X.long()), "value: torch.int64; a tensor of floating"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3).log_prob(X.float()), "the field's parameters are of torch.fl"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3).sample(3), r"sample_shape=3: a tuple of sizes"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, times=1), "times=1: two that differ"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, times=("a", "b")), "times=.*: two that differ"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2.5, steps=3), "shape=2.5: of a row"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, penalties=["kinetic"]), "penalties=.*: a weight for each"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, base="normal"), "Distribution is wanted, not a str"),
+        (lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, trace="gaussian").log_prob(X, noise=3), "noise=3: a tensor"),
+        (
+            lambda: t2n.ContinuousFlow(
+                Wave(), 2, steps=3, base=Independent(Laplace(torch.zeros(2), torch.ones(2)), 1)
+            ).sample((4,)),
+            "states of torch.float32: the field's parameters are of torch.float64",
+        ),
+        (
+            lambda: t2n.ContinuousFlow(Wave(), 2, steps=3, base=Independent(Uniform(torch.zeros(2), 1.0), 1)),
+            "base: it is bounded",
+        ),
+        (lambda: t2n.AugmentedField(Wave(), 2, ("trace",)), "quantities: a sequence of functions"),
+        (lambda: t2n.AugmentedField(Wave(), 2, len), "quantities: a sequence of functions"),
+        (lambda: t2n.AugmentedField(Wave(), 2).end(X), r"states: \(5, 2\); rows of 3 numbers"),
+        (lambda: t2n.AugmentedField(Wave(), 2)(0.0, X[0]), r"rows \(N, 3\) are wanted"),
     ],
 )
 def test_what_does_not_fit_is_said(attempt, says):

@@ -215,6 +215,10 @@ def of_velocity(q, v):
     return v.sum(-1) - q.square().sum(-1)
 
 
+def normalised():
+    return nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+
+
 BAD = {
     "odd": (lambda: t2n.GradientField(lambda y: y.sum(-1))(numbers(5, 3)), "last dimension of the state is 3"),
     "odd q, p": (lambda: t2n.GradientField(pendulum_hamiltonian)(numbers(5, 3)), "last dimension of the state is 3"),
@@ -259,6 +263,36 @@ BAD = {
             "nystrom-rkn-4", t2n.LagrangianField(of_velocity).acceleration, ([1.0, 2.0], [1.0, 0.0]), 0, 1, 2
         ),
         "q'' is of q and v",
+    ),
+    "pair of R": (lambda: t2n.PortHamiltonianField(pendulum_hamiltonian, R=torch.ones(4)).pair, "R, g: a pair"),
+    "friction unseen": (
+        lambda: t2n.energy_drift(
+            "lobatto-iiia-iiib-2", t2n.PortHamiltonianField(pendulum_hamiltonian, R=torch.ones(4)), numbers(4), 1, 2
+        ),
+        "R, g: a pair of fields has neither",
+    ),
+    "driven by a scheme": (
+        lambda: t2n.integrate(
+            "rk4", t2n.PortHamiltonianField(pendulum_hamiltonian, g=torch.ones(4, 1)), numbers(4), 0, 1, 2
+        ),
+        "u is not given",
+    ),
+    "u a number": (
+        lambda: t2n.PortHamiltonianField(
+            pendulum_hamiltonian, g=torch.ones(4, 1, dtype=torch.float64), u=lambda t: 0.3 * t
+        )(0.5, numbers(5, 4)),
+        "u is float: a tensor",
+    ),
+    "u of another width": (
+        lambda: t2n.PortHamiltonianField(pendulum_hamiltonian, g=torch.ones(4, 1), u=torch.ones(2))(numbers(5, 4)),
+        r"u is \(2,\): a tensor \(…, 1\)",
+    ),
+    "BatchNorm": (lambda: t2n.GradientField(normalised())(numbers(5, 4)), "H: BatchNorm in training mode"),
+    "BatchNorm in L": (lambda: t2n.LagrangianField(normalised())(numbers(5, 4)), "L: BatchNorm in training mode"),
+    "dropout": (lambda: t2n.LagrangianField(nn.Dropout(0.5))(numbers(5, 4)), "L: dropout makes it another one"),
+    "dropout by function": (
+        lambda: t2n.GradientField(lambda y: nn.functional.dropout(y, 0.5).sum(-1))(numbers(5, 4)),
+        "H: it draws random numbers",
     ),
     "no energy": (lambda: t2n.energy_drift("rk4", nn.Identity(), numbers(4), 1, 2), "has no energy"),
     "no pair": (

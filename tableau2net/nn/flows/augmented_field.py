@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from tableau2net.errors import InputError
+from tableau2net.integration.own_rows import check_modes, check_rows
 from tableau2net.integration.system import takes_one
 from tableau2net.nn.flows.products import with_pull
 
@@ -114,6 +113,8 @@ class AugmentedField(nn.Module):
         self.field = Timed(field) if takes_one(field) else field
         self.shape = row_shape(shape)
         self.numbers = self.shape.numel()
+        if not isinstance(quantities, Sequence) or not all(callable(quantity) for quantity in quantities):
+            raise InputError("quantities: a sequence of functions of a Point is wanted, (trace, kinetic) say")
         self.quantities = tuple(quantities)
         if trace not in get_args(Trace):
             raise InputError(f"trace={trace!r}: write one of {', '.join(map(repr, get_args(Trace)))}")
@@ -128,6 +129,7 @@ class AugmentedField(nn.Module):
             )
         self.trace: Trace = trace
         self.probes = 0 if trace == "exact" else probes
+        self._looked: tuple[Any, ...] = ()
 
     @property
     def controlled(self) -> int:
@@ -145,13 +147,40 @@ class AugmentedField(nn.Module):
             return torch.randn(self.probes, *y.shape, dtype=y.dtype, device=y.device)
         return torch.randint(2, (self.probes, *y.shape), dtype=y.dtype, device=y.device) * 2 - 1
 
+    def check(self, t: float, y: Tensor) -> None:
+        """InputError where the field is no function of a row, or has no trace, by its layers and by its values at rows:
+        by these when it is first asked, and again in other modes."""
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            return
+        check_modes(self.field, "field")
+        modes = (y.dtype, *(module.training for module in self.field.modules()))
+        if modes == self._looked or not len(y):
+            return
+        try:
+            check_rows(partial(self.field, t), y.detach(), "field")
+        except RuntimeError:
+            own = next((p.dtype for p in self.field.parameters()), y.dtype)
+            if own == y.dtype:
+                raise
+            raise InputError(
+                f"states of {y.dtype}: the field's parameters are of {own}, and it takes no others"
+            ) from None
+        smooth: Any = getattr(self.field, "check_smooth", None)
+        if smooth is not None:
+            smooth(t, y.detach())
+        self._looked = modes
+
     def begin(self, y: Tensor, noise: Tensor | None = None) -> Tensor:
         """The states (N, width) that a solve begins with: integrals are 0.
 
         y: (N, *shape).  noise: the probes, (K, N, *shape); left out, they are drawn by torch's own generator."""
+        if not isinstance(y, Tensor) or not y.is_floating_point():
+            raise InputError("states: a tensor of floating-point numbers is wanted, rows (N, …)")
         if y.shape[1:] != self.shape or y.dim() != 1 + len(self.shape):
             raise InputError(f"states of shape {tuple(y.shape)}: rows of {tuple(self.shape)} are wanted, (N, …)")
-        _check_rows(self.field)
+        self.check(0.5, y)
+        if noise is not None and not isinstance(noise, Tensor):
+            raise InputError(f"noise={noise!r}: a tensor is wanted, (probes, N, …)")
         if noise is not None and (not self.probes or noise.shape != (self.probes, *y.shape)):
             wanted = (
                 f"({self.probes}, {', '.join(map(str, y.shape))})" if self.probes else "none, as the trace is exact"
@@ -165,12 +194,17 @@ class AugmentedField(nn.Module):
 
     def end(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The state y in z and the integral of each quantity, (N,)."""
+        if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[1] != self.width:
+            got = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
+            raise InputError(f"states: {got}; rows of {self.width} numbers are wanted, of begin(y)")
         sums = z[:, self.numbers : self.numbers + len(self.quantities)]
-        return z[:, : self.numbers].reshape(-1, *self.shape), sums.unbind(1)
+        return z[:, : self.numbers].reshape(len(z), *self.shape), sums.unbind(1)
 
     def forward(self, t: float, z: Tensor) -> Tensor:
         """The slope of rows of `width` numbers, or, for rows of y alone, the field's."""
-        y = z[:, : self.numbers].reshape(-1, *self.shape)
+        if z.dim() != 2:
+            raise InputError(f"states of shape {tuple(z.shape)}: rows (N, {self.width}) are wanted, of begin(y)")
+        y = z[:, : self.numbers].reshape(len(z), *self.shape)
         if z.shape[1] == self.numbers:
             slope: Tensor = self.field(t, y)
             return slope.flatten(1)
@@ -183,14 +217,14 @@ class AugmentedField(nn.Module):
 
     def _probes(self, y: Tensor, noise: Tensor) -> Tensor:
         if self.probes:
-            return noise.reshape(-1, self.probes, *self.shape).transpose(0, 1)
+            return noise.reshape(len(noise), self.probes, *self.shape).transpose(0, 1)
         unit = torch.eye(self.numbers, dtype=y.dtype, device=y.device)
         return unit.view(self.numbers, 1, *self.shape).expand(-1, len(y), *self.shape)
 
 
 def row_shape(shape: int | Sequence[int]) -> torch.Size:
     """The shape of a row. InputError where it is none."""
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if not sizes or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes):
         raise InputError(f"shape={shape!r}: of a row, a whole number or several, at least 1")
     return torch.Size(sizes)
@@ -206,15 +240,3 @@ def _number(found: Tensor, y: Tensor, quantity: Quantity) -> Tensor:
 def name_of(quantity: Quantity) -> str:
     """What a quantity is called."""
     return getattr(quantity, "__name__", type(quantity).__name__)
-
-
-def _check_rows(field: nn.Module) -> None:
-    """InputError where a field is no function of a row."""
-    for module in field.modules():
-        if module.training and isinstance(module, _BatchNorm):
-            raise InputError(
-                "field: BatchNorm in training mode goes by the whole batch, and a row has no trace of its own; "
-                "take LayerNorm or GroupNorm, or call eval()"
-            )
-        if module.training and isinstance(module, _DropoutNd) and module.p:
-            raise InputError("field: dropout makes it another one at each stage; leave it out, or call eval()")

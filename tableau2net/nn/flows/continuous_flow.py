@@ -105,8 +105,8 @@ class ContinuousFlow(nn.Module):
             self._solves(trace, penalised)
         like = next((p for p in field.parameters() if p.is_floating_point()), torch.zeros(()))
         self.register_buffer("origin", like.new_zeros(self.shape).detach(), persistent=False)
-        if base is not None and tuple(base.event_shape) != self.shape:
-            raise InputError(f"base: its rows are {tuple(base.event_shape)}, those of the flow {tuple(self.shape)}")
+        if base is not None:
+            _check_base(base, self.shape)
         self._base = base
 
     @property
@@ -137,14 +137,15 @@ class ContinuousFlow(nn.Module):
         return self.to_base(value)
 
     def to_base(self, value: Tensor, *, trace: Trace | None = None, noise: Tensor | None = None) -> Carried:
-        """Data (N, *shape) carried to the base, with penalties on the way.
+        """Data (…, *shape) carried to the base, with penalties on the way.
 
-        trace: another than the flow's.  noise: the probes of an estimate, (K, N, *shape); left out, they are drawn."""
-        return self._carried(0, value, trace, True, noise)
+        trace: another than the flow's.  noise: the probes of an estimate, (probes, N, *shape), N all rows of data; left
+        out, they are drawn."""
+        return self._carried_as(0, value, trace, noise)
 
     def to_data(self, value: Tensor, *, trace: Trace | None = None, noise: Tensor | None = None) -> Carried:
         """The same the other way: the density of the y that it gives is base.log_prob(value) − log_det."""
-        return self._carried(1, value, trace, True, noise)
+        return self._carried_as(1, value, trace, noise)
 
     def log_prob(
         self, value: Tensor, *, of: Of = "flow", trace: Trace | None = None, noise: Tensor | None = None
@@ -154,21 +155,19 @@ class ContinuousFlow(nn.Module):
         of: "flow", or "steps" for the density of the network that the steps are.  trace, noise: see `to_base`.
         With random probes it is an estimate whose mean is that of the exact trace, at the same steps."""
         lead, rows = self._rows(value)
-        if _density(of) == "steps":
+        if _known(of) == "steps":
+            self._check_field(rows)
             if trace is not None or noise is not None:
                 raise InputError("of='steps': its determinants are exact; leave trace and noise")
-            found = log_det(self.net, rows.flatten(1))
-            assert isinstance(found.states, Tensor)
-            y, change = found.states.reshape(rows.shape), found.log_det
+            y, change = self._steps(rows) if len(rows) else (rows, rows.flatten(1).sum(1))
         else:
             y, change, _ = self._carried(0, rows, trace, False, noise)
-        density: Tensor = self.base.log_prob(y) + change
-        return density.reshape(lead)
+        return self._density(y, change).reshape(lead)
 
     def loss(self, value: Tensor, *, noise: Tensor | None = None) -> Tensor:
-        """The mean of −log p of data (N, *shape), and of the penalties, each times its weight; by one solve."""
+        """The mean of −log p of data (…, *shape), and of the penalties, each times its weight; by one solve."""
         found = self.to_base(value, noise=noise)
-        total = -(self.base.log_prob(found.y) + found.log_det).mean()
+        total = -self._density(found.y, found.log_det).mean()
         for name, (_, weight) in self.penalties.items():
             total = total + weight * found.sums[name].mean()
         return total
@@ -176,15 +175,16 @@ class ContinuousFlow(nn.Module):
     def sample(self, sample_shape: Sequence[int] = (), *, of: Of = "flow") -> Tensor:
         """Samples (*sample_shape, *shape), without gradients; of="steps" are those of that density, by the inverse."""
         with torch.no_grad():
-            return self._sampled(self.base.sample(torch.Size(sample_shape)), of)
+            return self._sampled(self.base.sample(_sizes(sample_shape)), of)
 
     def rsample(self, sample_shape: Sequence[int] = (), *, of: Of = "flow") -> Tensor:
         """The same with gradients."""
-        return self._sampled(self.base.rsample(torch.Size(sample_shape)), of)
+        return self._sampled(self.base.rsample(_sizes(sample_shape)), of)
 
     def path(self, value: Tensor, times: Sequence[float]) -> Tensor:
         """The states at times between the data's and the base's, in that order: (len(times), N, *shape)."""
         lead, rows = self._rows(value)
+        self._check_field(rows)
         solves = self._solves(self.trace, False)
         found: Tensor = integrate(
             self.scheme, solves.augmented, rows.flatten(1), *self.times, at=list(times), **self._ends()
@@ -193,21 +193,44 @@ class ContinuousFlow(nn.Module):
 
     def _sampled(self, drawn: Tensor, of: Of) -> Tensor:
         lead, rows = self._rows(drawn)
-        if _density(of) == "steps":
-            y = inverse(self.net)(rows.flatten(1))
+        self._check_field(rows)
+        if _known(of) == "steps":
+            y = inverse(self.net)(rows.flatten(1)) if len(rows) else rows
         else:
             y = self._solved(1, rows.flatten(1), self._solves(self.trace, False))
         sampled: Tensor = y.reshape(*lead, *self.shape)
         return sampled
 
+    def _density(self, y: Tensor, change: Tensor) -> Tensor:
+        found: Tensor = change + self.base.log_prob(y) if y.numel() else change  # torch cannot reshape what is empty
+        return found
+
+    def _check_field(self, rows: Tensor) -> None:
+        self._solves(self.trace, False).augmented.check(sum(self.times) / 2, rows)
+
+    def _steps(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        found = log_det(self.net, rows.flatten(1))
+        assert isinstance(found.states, Tensor)
+        return found.states.reshape(rows.shape), found.log_det
+
+    def _carried_as(self, way: int, value: Tensor, trace: Trace | None, noise: Tensor | None) -> Carried:
+        """With penalties, and in the dimensions in front that the value has."""
+        lead, rows = self._rows(value)
+        y, change, sums = self._carried(way, rows, trace, True, noise)
+        sums = {name: found.reshape(lead) for name, found in sums.items()}
+        return Carried(y.reshape(value.shape), change.reshape(lead), sums)
+
     def _carried(self, way: int, value: Tensor, trace: Trace | None, penalised: bool, noise: Tensor | None) -> Carried:
         solves = self._solves(self.trace if trace is None else trace, penalised)
+        solves.augmented.check(sum(self.times) / 2, value)
         y, (change, *sums) = solves.augmented.end(self._solved(way, solves.augmented.begin(value, noise), solves))
         sign = math.copysign(1.0, (self.times[1] - self.times[0]) * (1 - 2 * way))
         return Carried(y, change, {name: sign * found for name, found in zip(self.penalties, sums, strict=False)})
 
     def _solved(self, way: int, z: Tensor, solves: _Solves) -> Tensor:
         """What z becomes on the way to the base (0), or to the data (1)."""
+        if not len(z):
+            return z
         block = (solves.to_base, solves.to_data)[way]
         if block is not None:
             after: Tensor = block(z)
@@ -270,10 +293,13 @@ class ContinuousFlow(nn.Module):
 
     def _rows(self, value: Tensor) -> tuple[torch.Size, Tensor]:
         """The dimensions in front of a row's, and the rows (N, *shape)."""
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            got = value.dtype if isinstance(value, Tensor) else f"a {type(value).__name__}"
+            raise InputError(f"value: {got}; a tensor of floating-point numbers is wanted")
         cut = value.dim() - len(self.event_shape)
         if cut < 0 or value.shape[cut:] != self.event_shape:
             raise InputError(f"value of shape {tuple(value.shape)}: it ends in {tuple(self.event_shape)}, a row's")
-        return value.shape[:cut], value.reshape(-1, *self.event_shape)
+        return value.shape[:cut], value.reshape(value.shape[:cut].numel(), *self.event_shape)
 
     def _check(self) -> None:
         """InputError where the scheme, its steps or the times do not fit."""
@@ -298,12 +324,15 @@ class ContinuousFlow(nn.Module):
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
             if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
                 raise InputError(f"{name}={value!r}: a number that is not negative")
-        if len(self.times) != 2 or not all(map(math.isfinite, self.times)) or self.times[0] == self.times[1]:
+        numbers = isinstance(self.times, (tuple, list)) and all(isinstance(t, (int, float)) for t in self.times)
+        if not numbers or len(self.times) != 2 or not all(map(math.isfinite, self.times)) or len(set(self.times)) < 2:
             raise InputError(f"times={self.times!r}: two that differ, where the data are and where the base is")
 
 
 def _weighted(penalties: Mapping[Any, float]) -> dict[str, tuple[Quantity, float]]:
     """Penalties by their names, with their weights."""
+    if not isinstance(penalties, Mapping):
+        raise InputError(f"penalties={penalties!r}: a weight for each is wanted, {{'kinetic': 0.1}} say")
     found = [_penalty(*each) for each in penalties.items()]
     named = {name_of(quantity): (quantity, weight) for quantity, weight in found}
     if len(named) < len(found):
@@ -320,7 +349,29 @@ def _penalty(quantity: str | Quantity, weight: float) -> tuple[Quantity, float]:
     return (PENALTIES[quantity] if isinstance(quantity, str) else quantity), weight
 
 
-def _density(of: str) -> str:
+def _known(of: str) -> str:
     if of not in ("flow", "steps"):
         raise InputError(f"of={of!r}: write 'flow' or 'steps'")
     return of
+
+
+def _sizes(sample_shape: Sequence[int]) -> torch.Size:
+    try:
+        return torch.Size(sample_shape)
+    except TypeError:
+        raise InputError(f"sample_shape={sample_shape!r}: a tuple of sizes is wanted, (3,) say") from None
+
+
+def _check_base(base: Distribution, shape: torch.Size) -> None:
+    """InputError where it is no distribution of all rows of a shape."""
+    if not isinstance(base, Distribution):
+        raise InputError(f"base: a torch.distributions.Distribution is wanted, not a {type(base).__name__}")
+    if tuple(base.event_shape) != shape:
+        raise InputError(f"base: its rows are {tuple(base.event_shape)}, those of the flow {tuple(shape)}")
+    like = base.sample()
+    far = [torch.full_like(like, number) for number in (-1e3, 1e3)] if like.is_floating_point() else []
+    support: Any = base.support
+    if not far or not all(bool(support.check(y).all()) for y in far):
+        raise InputError(
+            "base: it is bounded or discrete, and a flow takes rows anywhere; take one of all real numbers"
+        )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
+from tableau2net.integration.own_rows import jumps
 from tableau2net.integration.system import takes_one
 from tableau2net.nn.flows.augmented_field import Point
 from tableau2net.nn.flows.products import gradient
@@ -18,7 +19,8 @@ class PotentialField(nn.Module):
     (Zhang, E, Wang 2018, arXiv:1809.10188).
 
     potential: an nn.Module φ(t, y), or φ(y), that gives a number for each row, (N,) or (N, 1). Where it counts for
-        `hamilton_jacobi`, it is differentiable in t as well: ``t * torch.ones_like(y[:, :1])``.
+        `hamilton_jacobi`, it is differentiable in t as well: ``t * torch.ones_like(y[:, :1])``. It is smooth, of
+        softplus or tanh: a gradient that jumps, as of ReLU networks, has no trace, and is refused where one is taken.
     """
 
     def __init__(self, potential: nn.Module) -> None:
@@ -37,6 +39,14 @@ class PotentialField(nn.Module):
     def forward(self, t: float, y: Tensor) -> Tensor:
         """∇φ(t, y), like y."""
         return gradient(partial(self.value, t), y)
+
+    def check_smooth(self, t: float, y: Tensor) -> None:
+        """InputError where ∇φ is seen to jump between rows y."""
+        if jumps(partial(self, t), y):
+            raise InputError(
+                "potential: its gradient jumps, as that of a ReLU network does, and the Laplacian of such has all its "
+                "mass where it jumps; take softplus or tanh"
+            )
 
     def change(self, t: float, y: Tensor) -> Tensor:
         """∂φ/∂t, (N,). Raises InputError where the potential takes the number out of t, so that it has none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.nn.structured.gradient_field import GradientField
@@ -42,11 +42,23 @@ class PortHamiltonianField(GradientField):
         """False, unless nothing is dissipated or comes in."""
         return self.root is None and self.port is None and super().canonical
 
+    @property
+    def pair(self) -> tuple[nn.Module, nn.Module]:
+        """The pair of a `GradientField`, where nothing is dissipated or comes in. Else raises InputError."""
+        if self.root is not None or self.port is not None:
+            raise InputError("R, g: a pair of fields has neither; take a scheme of one state, or leave them out")
+        return super().pair
+
     def forward(self, *at: Any) -> Tensor:
         driven = self.port is not None and self.u is None
         if driven and len(at) < 2:
             raise InputError("u is not given: it is the last argument of the call, field(y, u) or field(t, y, u)")
         y = at[-2] if driven else at[-1]
+        if driven and not (isinstance(y, Tensor) and isinstance(at[-1], Tensor)):
+            raise InputError(
+                "u is not given: it is the last argument of the call, field(y, u) or field(t, y, u), and a tensor; "
+                "what integrates y alone takes u=, a function of the time"
+            )
         gradient = self.scalar.gradient(y)
         slope = self.turned(y, gradient)
         if self.root is not None:
@@ -54,7 +66,11 @@ class PortHamiltonianField(GradientField):
             slope = slope - times(root, times(root.mT, gradient))
         if self.port is None:
             return slope
-        return slope + times(self.port.of(y), at[-1] if driven else self._input(at).to(y.dtype))
+        port, u = self.port.of(y), at[-1] if driven else self._input(at)
+        if not isinstance(u, Tensor) or u.shape[-1:] != port.shape[-1:]:
+            gave = tuple(u.shape) if isinstance(u, Tensor) else type(u).__name__
+            raise InputError(f"u is {gave}: a tensor (…, {port.shape[-1]}) is expected, a number for each column of g")
+        return slope + times(port, u.to(y.dtype))
 
     def _input(self, at: tuple[Any, ...]) -> Tensor:
         if isinstance(self.u, Tensor):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from tableau2net.errors import InputError
+from tableau2net.integration.own_rows import check_modes, drawing_nothing
 
 Scalar = Callable[..., Tensor]
 
@@ -28,9 +29,10 @@ class ScalarOf(nn.Module):
         if not callable(function):
             raise InputError(f"{key}: a function or a module is expected, not {type(function).__name__}")
         self.function, self.key = function, key
+        self._looked: bool | None = None  # the mode in which it was
 
     def forward(self, y: Tensor) -> Tensor:
-        found = self.function(y)
+        found = self._value(y)
         batch = tuple(y.shape[:-1])
         if not isinstance(found, Tensor) or tuple(found.shape) not in (batch, (*batch, 1)):
             gave = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
@@ -39,6 +41,19 @@ class ScalarOf(nn.Module):
                 f"{batch}, so that its sums and norms are over the last dimension"
             )
         return found.reshape(batch)
+
+    def _value(self, y: Tensor) -> Any:
+        """What the function gives. InputError where it is not one function of each state, as in training mode."""
+        if torch.compiler.is_compiling():
+            return self.function(y)
+        if isinstance(self.function, nn.Module):
+            check_modes(self.function, self.key)
+        if self._looked == self.training:
+            return self.function(y)
+        with drawing_nothing(y, self.key):
+            found = self.function(y)
+        self._looked = self.training
+        return found
 
     def gradient(self, y: Tensor) -> Tensor:
         """∂/∂y, like y. Its graph goes to y and to whatever the function is made of, where gradients are wanted."""
