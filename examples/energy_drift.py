@@ -213,4 +213,6 @@ if __name__ == "__main__":
     parser.add_argument("target", nargs="?", help="a folder for the pictures")
     parser.add_argument("--gradients", type=int, default=6000)
     arguments = parser.parse_args()
+    if arguments.gradients < 20:
+        parser.error("--gradients: at least 20, a few steps of each scheme")
     main(arguments.target, arguments.gradients)

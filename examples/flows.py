@@ -3,7 +3,7 @@
 python examples/flows.py flows.png            # and flows-dark.png, for dark pages
 """
 
-import sys
+import argparse
 from collections.abc import Sequence
 
 import torch
@@ -93,4 +93,8 @@ def main(
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", nargs="?", default="", help="a file for the picture")
+    parser.add_argument("--updates", type=int, default=600, help="of each flow; 20 is a quick look")
+    arguments = parser.parse_args()
+    main(arguments.target, updates=arguments.updates)

@@ -5,6 +5,7 @@ python examples/lagrangian_network.py
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import torch
@@ -81,4 +82,8 @@ def main(seeds: int = 3, states: int = 512, width: int = 48, updates: int = 800,
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=800)
+    arguments = parser.parse_args()
+    main(arguments.seeds, updates=arguments.updates)

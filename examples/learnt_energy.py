@@ -191,4 +191,7 @@ def drawn(rows: tuple[dict[str, list[Tensor]], dict[str, list[Tensor]]], ink: st
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", nargs="?", help="a folder for the pictures")
-    main(parser.parse_args().target)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=600, help="of each field; 60 is a quick look")
+    arguments = parser.parse_args()
+    main(arguments.target, seeds=arguments.seeds, updates=arguments.updates)

@@ -70,4 +70,5 @@ def jumps(function: Function, y: Tensor) -> bool:
 
 
 def _sizes(rows: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(rows.flatten(1), dim=1)
+    sizes: Tensor = torch.linalg.vector_norm(rows.flatten(1), dim=1)
+    return sizes

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tableau2net.codegen import compile_stochastic
 from tableau2net.errors import InputError
+from tableau2net.integration.own_rows import check_modes, drawing_nothing
 from tableau2net.integration.stochastic_adjoint import EquationInRows, SchemeSolver, adjoint_states
 from tableau2net.runtime.increments import increments
 from tableau2net.scheme import StochasticRungeKutta, as_table
@@ -42,7 +43,8 @@ def sdeint(
     same key. path: in its place, a path that solutions with other steps share.
 
     backward: "store", gradients are those of the steps, through the loop; "adjoint", those of the equation, by
-    torchsde: see `stochastic_adjoint`. No step is kept for them, and they come near those of small steps.
+    torchsde: see `stochastic_adjoint`. No step is kept for them, and they come near those of small steps; of Itô's
+    equations there are no second ones. Dropout and BatchNorm in training mode are refused then.
 
     Raises InputError for a scheme that does not fit: for additive noise it is asked whether a diffusion changes with y,
     at y0 and beside it."""
@@ -57,6 +59,8 @@ def sdeint(
     table = as_table(scheme, StochasticRungeKutta)
     if table.noise == "additive":
         _check_additive(table, noises, t0, y)
+    if path is not None and not isinstance(path, BrownianPath):
+        raise InputError(f"path={path!r}: a BrownianPath is expected")
     if path is not None:
         path.check_shape(y, sample=table.noise == "scalar")
     if backward not in ("store", "adjoint"):
@@ -73,6 +77,10 @@ def sdeint(
         return found
 
     if backward == "adjoint":
+        for function in block.field:  # type: ignore[union-attr]  # each is evaluated once more on the way back
+            check_modes(function, "drift and diffusion")
+            with torch.no_grad(), drawing_nothing(y, "drift and diffusion"):
+                function(t0, y.detach())
         times = torch.linspace(t0, t1, steps + 1, dtype=torch.float64)
         sample = len(noises) > 1 or table.noise == "scalar"
         equation = EquationInRows(list(block.field), table.calculus, sample, y.shape)  # type: ignore[arg-type]

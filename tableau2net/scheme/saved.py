@@ -51,6 +51,8 @@ class Written(Protocol):
 
 def save(table: Written, path: str | Path, *, overwrite: bool = False) -> None:
     """See `CoefficientTable.save`."""
+    if not isinstance(path, (str, Path)):
+        raise InputError(f"path={path!r}: the name of a .toml file is expected")
     path = Path(path)
     if path.suffix != ".toml":
         raise InputError(f"{path}: name a .toml file, which load knows by its ending")

@@ -132,3 +132,10 @@ def test_a_port_is_driven_by_a_sequence():
     for entry in x:
         y = y + 0.1 * field(y, entry)
     torch.testing.assert_close(outputs[-1], y)
+
+
+def test_what_is_told_is_short_and_no_time_has_no_rate():
+    told = t2n.energy_drift("rk4", t2n.GradientField(pendulum_hamiltonian), numbers(4), 0.0, rtol=1e-3)
+    assert told.rate == 0
+    assert "symplectic=False" in repr(told)
+    assert len(repr(told)) < 200

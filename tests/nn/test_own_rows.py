@@ -96,3 +96,47 @@ def test_any_dimensions_in_front_are_taken():
             assert flow.sample(lead, of=of).shape == x.shape
         assert flow.loss(x).shape == ()
     assert t2n.ContinuousFlow(smooth(2), 2, rtol=1e-2).log_prob(X[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "says"),
+    [
+        (lambda: log_prob_of_steps("rodas3"), "second derivative; call it under no_grad$"),
+        (lambda: log_prob_of_steps("gauss-2"), "or compile with solver='fixed-point', gradient='unrolled'$"),
+        (lambda: sdeint(nn.Dropout(0.5)), "drift and diffusion: dropout"),
+        (lambda: sdeint(nn.functional.dropout), "drift and diffusion: it draws random numbers"),
+        (lambda: sdeint(torch.neg, path=1), "path=1: a BrownianPath is expected"),
+        (lambda: t2n.load("euler").save(None), "path=None: the name of a .toml file"),
+        (lambda: t2n.load("euler").save(99), "path=99: the name of a .toml file"),
+    ],
+)
+def test_what_cannot_be_is_said(attempt, says):
+    with pytest.raises(InputError, match=says):
+        attempt()
+
+
+def log_prob_of_steps(scheme, **options):
+    t2n.ContinuousFlow(smooth(2), 2, scheme, steps=1, **options).log_prob(X, of="steps")
+
+
+def sdeint(function, **options):
+    return t2n.sdeint(
+        "euler-maruyama",
+        Held(function),
+        lambda t, y: torch.ones_like(y),
+        X,
+        0.0,
+        1.0,
+        steps=1,
+        backward="adjoint",
+        **options,
+    )
+
+
+class Held(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, t, y):
+        return self.function(y)

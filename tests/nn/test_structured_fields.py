@@ -215,6 +215,10 @@ def of_velocity(q, v):
     return v.sum(-1) - q.square().sum(-1)
 
 
+def of_y(y):
+    return y.square().sum(-1)
+
+
 def normalised():
     return nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
 
@@ -263,6 +267,22 @@ BAD = {
             "nystrom-rkn-4", t2n.LagrangianField(of_velocity).acceleration, ([1.0, 2.0], [1.0, 0.0]), 0, 1, 2
         ),
         "q'' is of q and v",
+    ),
+    "a list": (lambda: t2n.GradientField(pendulum_hamiltonian)([1.0, 2.0]), "the state is a list"),
+    "whole numbers": (
+        lambda: t2n.LagrangianField(of_velocity)(torch.ones(4, dtype=torch.int64)),
+        "state is torch.int64",
+    ),
+    "complex": (lambda: t2n.GradientField(of_y)(torch.ones(4, dtype=torch.complex128)), "state is torch.complex128"),
+    "J of time": (lambda: t2n.GradientField(of_y, lambda t, y: y), r"J\(t, y\): a function of the state alone"),
+    "in place": (lambda: t2n.GradientField(lambda y: y.mul_(2).sum(-1))(numbers(4)), "changes its state in place"),
+    "in place, energy": (
+        lambda: t2n.GradientField(lambda y: y.mul_(2).sum(-1)).energy(numbers(4)),
+        "changes its state in place",
+    ),
+    "no number": (
+        lambda: t2n.LagrangianField(lambda q, v: v.square().sum(-1).sqrt() + v.square().sum(-1))(torch.zeros(4)),
+        "is no number at this state",
     ),
     "pair of R": (lambda: t2n.PortHamiltonianField(pendulum_hamiltonian, R=torch.ones(4)).pair, "R, g: a pair"),
     "friction unseen": (

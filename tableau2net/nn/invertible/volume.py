@@ -16,8 +16,10 @@ from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, check_rows, one_step, repeatable, taken_steps
 from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
+from tableau2net.scheme import Rosenbrock
 from tableau2net.step.shears import is_shears
 
+UNROLLED = ", or compile with solver='fixed-point', gradient='unrolled'"
 MOST_NUMBERS = 4096  # of a row whose Jacobian is written out: 128 MB
 
 
@@ -171,9 +173,9 @@ class _Volume:
                 after = of(taken, *before)
                 _, one = _with_log_det(lambda *y: table(taken.back(of.stages), *y), after)
                 return after, -one
-        return _with_log_det(
-            lambda *y: of(taken, *y), before, again=of.plain or self.of.solve["gradient"] == "unrolled"
-        )
+        linear = isinstance(of.scheme, Rosenbrock)  # stages, whose solves nothing unrolls
+        again = (of.plain or self.of.solve["gradient"] == "unrolled") and not linear
+        return _with_log_det(lambda *y: of(taken, *y), before, again, "" if linear else UNROLLED)
 
     def _series(self, taken: Taken, before: States, generator: torch.Generator) -> tuple[States, Tensor]:
         after, pulled = _pulled(lambda *y: self.of(taken, *y), before)
@@ -215,15 +217,14 @@ def _pulled(step: Callable[..., States], before: States) -> tuple[States, Callab
     return after, pulled
 
 
-def _with_log_det(step: Callable[..., States], before: States, again: bool = True) -> tuple[States, Tensor]:
+def _with_log_det(
+    step: Callable[..., States], before: States, again: bool = True, remedy: str = ""
+) -> tuple[States, Tensor]:
     """A step and log |det| of its Jacobian, row by row of it.
 
-    again: whether its derivative can be differentiated again."""
+    again: whether its derivative can be differentiated again; else what is said to do, beside no_grad."""
     if torch.is_grad_enabled() and not again:
-        raise InputError(
-            "log_det: implicit stages have no second derivative; call it under no_grad, or compile with "
-            "solver='fixed-point', gradient='unrolled'"
-        )
+        raise InputError(f"log_det: implicit stages have no second derivative; call it under no_grad{remedy}")
     after, pulled = _pulled(step, before)
     size = sum(y.shape[1:].numel() for y in before)
     if size > MOST_NUMBERS:

@@ -30,7 +30,7 @@ class EnergyField(Protocol):
         """One number for each state."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EnergyDrift:
     """What became of the energy.
 
@@ -49,6 +49,11 @@ class EnergyDrift:
     y: Tensor
     error: Tensor
 
+    def __repr__(self) -> str:
+        told = f"evaluations={self.evaluations}, largest={self.largest:.3g}, rate={self.rate:.3g}"
+        proved = f"symplectic={self.symplectic}, energy_preserving={self.energy_preserving}"
+        return f"EnergyDrift({self.scheme!r}, {proved}, {told}, {len(self.t)} times)"
+
     @property
     def largest(self) -> float:
         """max |H(y(t)) − H(y0)|, over times and states."""
@@ -60,6 +65,8 @@ class EnergyDrift:
         largest. It tells an error that stays bounded, however it swings, from one that grows."""
         t = torch.tensor(self.t, dtype=self.error.dtype)
         t = t - t.mean()
+        if not t.any():
+            return 0.0  # of no time
         slopes = torch.tensordot(t, self.error.to(t.device), 1) / t.square().sum()
         return float(slopes.flatten()[slopes.abs().argmax()])
 

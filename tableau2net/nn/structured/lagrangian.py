@@ -30,6 +30,9 @@ class Acceleration(nn.Module):
             raise InputError("q'' is of q and v: take a scheme for y'' = f(t, y, y'), or the field and y = (q, v)")
         q, v = at[-2:]
         by_q, mixed, mass = self._derivatives(q, v)
+        looked_into = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+        if not looked_into and bool(mass.isnan().any()) and bool(q.isfinite().all() and v.isfinite().all()):
+            raise InputError("L: ∂²L/∂v² is no number at this state, as that of |v| is at v = 0; write a smooth L")
         return _solve(mass, by_q - (mixed @ v.unsqueeze(-1)).squeeze(-1))
 
     def _derivatives(self, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,7 @@ from tableau2net.errors import InputError
 from tableau2net.integration.own_rows import check_modes, drawing_nothing
 
 Scalar = Callable[..., Tensor]
+IN_PLACE = ": it changes its state in place; write y = y * 2 and not y *= 2"
 
 
 class ScalarOf(nn.Module):
@@ -49,14 +50,29 @@ class ScalarOf(nn.Module):
         if isinstance(self.function, nn.Module):
             check_modes(self.function, self.key)
         if self._looked == self.training:
-            return self.function(y)
+            return self._called(y)
+        plain = not (y.is_inference() or torch._C._are_functorch_transforms_active())
+        version = y._version if plain else 0
         with drawing_nothing(y, self.key):
-            found = self.function(y)
+            found = self._called(y)
+        if plain and y._version != version:
+            raise InputError(f"{self.key}{IN_PLACE}")
         self._looked = self.training
         return found
 
+    def _called(self, y: Tensor) -> Any:
+        try:
+            return self.function(y)
+        except RuntimeError as error:
+            if "in-place" not in str(error) and "inplace" not in str(error):
+                raise
+            raise InputError(f"{self.key}{IN_PLACE}") from None
+
     def gradient(self, y: Tensor) -> Tensor:
-        """∂/∂y, like y. Its graph goes to y and to whatever the function is made of, where gradients are wanted."""
+        """∂/∂y, like y. Its graph goes to y and to whatever the function is made of, where gradients are wanted.
+
+        Raises InputError for what is no state, and for a function that changes it."""
+        check_state(y)
         if not self._by_autograd(y):
             return torch.func.grad(lambda at: self(at).sum())(y)  # type: ignore[no-any-return]
         with torch.enable_grad():
@@ -101,8 +117,16 @@ def count_of_states(function: Any, key: str, first: str, second: str) -> int:
     return len(needed)
 
 
+def check_state(y: Any) -> None:
+    """InputError for what is no state."""
+    if not isinstance(y, Tensor) or not y.is_floating_point():
+        gave = y.dtype if isinstance(y, Tensor) else f"a {type(y).__name__}"
+        raise InputError(f"the state is {gave}: a tensor of real floating-point numbers is expected")
+
+
 def halves(y: Tensor, key: str) -> tuple[Tensor, Tensor]:
     """The two halves of the last dimension. Raises InputError where it is odd."""
+    check_state(y)
     n = y.shape[-1] if y.dim() else 1
     if n % 2:
         raise InputError(f"the last dimension of the state is {n}: {key} takes an even one, half of it each")

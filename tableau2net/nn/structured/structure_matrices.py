@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ class MatrixOf(nn.Module):
         elif isinstance(given, Tensor):
             self.register_buffer("matrix", _checked(self.settled(given.detach()), key))
         elif callable(given):
+            _check_of_state(given, key)
             self.made = given
         else:
             raise InputError(f"{key}: a tensor, a parameter or a function of the state is expected")
@@ -99,3 +101,15 @@ def _checked(given: Tensor, key: str) -> Tensor:
     if not given.is_floating_point() or not bool(torch.isfinite(given.detach()).all()):
         raise InputError(f"{key}: finite floating-point numbers are expected")
     return given
+
+
+def _check_of_state(given: Made, key: str) -> None:
+    """InputError for a function that is not to be called with the state alone."""
+    try:
+        takes = inspect.signature(given.forward if isinstance(given, nn.Module) else given)
+    except (TypeError, ValueError):  # one that does not tell
+        return
+    try:
+        takes.bind(None)
+    except TypeError:
+        raise InputError(f"{key}{takes}: a function of the state alone is expected, {key}(y)") from None

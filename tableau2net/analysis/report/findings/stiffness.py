@@ -58,7 +58,8 @@ STIFF = (
         "stiff_order",
         "stiff order",
         _stiff_order,
-        of_what="a statement about A-stable Runge–Kutta methods and exponential integrators",
+        of_what="a statement about A-stable Runge–Kutta methods and exponential integrators whose linear part is given "
+        "(it is not decided for exponential Rosenbrock methods)",
     ),
     Finding("b_convergence", "B-convergence", b_convergence, words=lambda q: f"of order {q} at least"),
     _row(
