@@ -102,6 +102,10 @@ def test_any_dimensions_in_front_are_taken():
     ("attempt", "says"),
     [
         (lambda: log_prob_of_steps("rodas3"), "second derivative; call it under no_grad$"),
+        (
+            lambda: log_prob_of_steps("ros2", solver="fixed-point", gradient="unrolled"),
+            "second derivative; call it under no_grad$",
+        ),
         (lambda: log_prob_of_steps("gauss-2"), "or compile with solver='fixed-point', gradient='unrolled'$"),
         (lambda: sdeint(nn.Dropout(0.5)), "drift and diffusion: dropout"),
         (lambda: sdeint(nn.functional.dropout), "drift and diffusion: it draws random numbers"),

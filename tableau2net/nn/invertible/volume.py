@@ -16,7 +16,7 @@ from tableau2net.codegen.unrolled import as_state, as_tuple
 from tableau2net.errors import InputError
 from tableau2net.nn.invertible.taken import States, StepMap, Taken, apart, check_rows, one_step, repeatable, taken_steps
 from tableau2net.nn.invertible.undo import InverseBlock, halved, joined, step_rate
-from tableau2net.scheme import Rosenbrock
+from tableau2net.scheme.rosenbrock import Rosenbrock, TransformedRosenbrock
 from tableau2net.step.shears import is_shears
 
 UNROLLED = ", or compile with solver='fixed-point', gradient='unrolled'"
@@ -173,7 +173,7 @@ class _Volume:
                 after = of(taken, *before)
                 _, one = _with_log_det(lambda *y: table(taken.back(of.stages), *y), after)
                 return after, -one
-        linear = isinstance(of.scheme, Rosenbrock)  # stages, whose solves nothing unrolls
+        linear = isinstance(of.scheme, (Rosenbrock, TransformedRosenbrock))  # stages, whose solves nothing unrolls
         again = (of.plain or self.of.solve["gradient"] == "unrolled") and not linear
         return _with_log_det(lambda *y: of(taken, *y), before, again, "" if linear else UNROLLED)
 
