@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
+from tableau2net.integration.captured import leaves_below
 from tableau2net.integration.front_door import CALLBACKS, OdeintCall, largest_rms, odeint, options_of
 from tableau2net.integration.pytrees import Packed, leaves_of
 from tableau2net.runtime.transforms import one_at_a_time, transforming
@@ -43,7 +44,8 @@ def odeint_adjoint(
         but for the norm. norm is of a tuple: t, y, ∂L/∂y, then a tensor for each parameter; "seminorm" leaves those of
         parameters out (Kidger et al. 2021, arXiv:2009.09457).
 
-    Gradients flow to y0, t and the parameters, once. Otherwise as `odeint`.
+    Gradients flow to y0, t and the parameters, once; a warning tells of another tensor that func is made of, as an
+    evaluation at t[0] shows. Otherwise as `odeint`.
     """
     if adjoint_params is None and not isinstance(func, nn.Module):
         raise InputError("adjoint_params: func is no module; give the tensors that want gradients, () for none")
@@ -65,11 +67,25 @@ def odeint_adjoint(
         "method": method if adjoint_method is None else adjoint_method,
     }
     callbacks = {name: getattr(func, f"{name}_adjoint", None) for name in CALLBACKS.values()}
+    if torch.is_grad_enabled():
+        _looked_at(solve, params, told=adjoint_params is None or bool(params))
     found = AdjointSolve.apply(solve, event_fn, backwards, given, callbacks, solve.y0, solve.like, *wanted)
     if event_fn is None:
         return solve.shaped(found)
     time, y = found
     return time, solve.shaped(y)
+
+
+def _looked_at(solve: OdeintCall, params: tuple[Tensor, ...], told: bool) -> None:
+    """An evaluation with its graph before any without: what func keeps from it has a graph then as well. A warning of
+    what it is made of beside params, unless none are wanted."""
+    with torch.enable_grad():
+        slope = solve.func(solve.like.detach()[0].to(solve.y0.dtype.to_real()), solve.y0.detach())
+    if told and isinstance(slope, Tensor):
+        for leaf in leaves_below((slope,), params):
+            text = f"func depends on a tensor of shape {tuple(leaf.shape)} that is not among them: it gets no gradient"
+            warnings.warn(f"adjoint_params: {text}", stacklevel=3)
+            break
 
 
 class AdjointSolve(torch.autograd.Function):
@@ -143,7 +159,7 @@ class _Adjoint:
             wanted = ((time,) if self.of_times else ()) + (y, *self.params)
             found: tuple[Tensor | None, ...] = (None,) * len(wanted)
             if slope.requires_grad:
-                found = torch.autograd.grad(slope, wanted, -state[2], allow_unused=True)
+                found = torch.autograd.grad(slope, wanted, -state[2], allow_unused=True, retain_graph=True)
         by = [torch.zeros_like(x) if g is None else g for g, x in zip(found, wanted, strict=True)]
         time_part = by[0] if self.of_times else torch.zeros_like(t)
         return (time_part, slope.detach(), *by[self.of_times :])

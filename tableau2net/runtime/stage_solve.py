@@ -20,6 +20,7 @@ from tableau2net.runtime.krylov import gmres, newton_krylov
 from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.solve_residuals import watch
 from tableau2net.runtime.statistics import frozen_statistics
+from tableau2net.runtime.transforms import one_at_a_time
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
 SOLVER_METHODS = {
@@ -303,6 +304,7 @@ def _checked(found: Found, solver: Solver, enough: float, where: str) -> Tensor:
 def adjoint(solver: Solver, enough: float, layout: Layout, transposed: VectorMap, right: Tensor) -> Tensor:
     """u = right + Jᵀu by the method that solved the stages, each row relative to its own right side. A gradient that
     is no number (a loss scaled too far, say) is handed on as one that is none anywhere."""
+    one_at_a_time((right,), "the gradient of implicit stages")
     if not right.any():
         return right
     scale = layout.row_means(right)

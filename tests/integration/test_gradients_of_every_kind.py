@@ -47,7 +47,7 @@ KINDS = [
     ("dormand-prince-54", {"rtol": 1e-4}),
     ("adams", {"rtol": 1e-2}),
     ("gauss-2", {"steps": 2}),
-    ("trapezoid", {"steps": 2}),
+    ("trapezoid", {"steps": 2, "solver": "newton-krylov"}),
     ("radau-iia-3", {"rtol": 1e-3}),
     ("bdf-3", {"steps": 4}),
     ("bdf-3", {"rtol": 1e-3}),

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tableau2net.errors import InputError
-from tableau2net.integration import integrate
+from tableau2net.integration import integrate, odeint_adjoint
 from tableau2net.integration.modules_of_closures import modules_held
 from tests.integration.problems import D
 
@@ -113,3 +113,16 @@ def test_modules_are_found_wherever_a_function_has_them():
         assert modules_held(function) == (net,)
     assert modules_held(nested) == (GLOBAL,)
     assert modules_held(net) == modules_held(torch.tanh) == ()
+
+
+def test_odeint_adjoint_tells_what_is_left_out_and_has_what_func_keeps():
+    a, b, t = leaf(0.7), leaf(0.2), torch.tensor([0.0, 1.0], dtype=D)
+    kept = keeping(a)
+    y = odeint_adjoint(kept, ONE, t, rtol=1e-6, adjoint_params=[a])
+    (found,) = torch.autograd.grad(y[-1].sum(), a)
+    assert torch.allclose(found, -torch.cos(a) * torch.exp(-torch.sin(a)), rtol=1e-4)
+    with pytest.warns(UserWarning, match="not among them: it gets no gradient"):
+        odeint_adjoint(lambda t, y: -a * y + b, ONE, t, adjoint_params=[a])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        odeint_adjoint(lambda t, y: -a * y + b, ONE, t, adjoint_params=())
