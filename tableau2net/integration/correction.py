@@ -11,8 +11,8 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import Factors, factors_of
-from tableau2net.integration.jacobian import Jacobians, Matrix
-from tableau2net.integration.newton import AFTER_ALL, NOT_TRANSFORMED, RESOLVENT, StageSolver, adjoint
+from tableau2net.integration.jacobian import DENSE_YET, Jacobians, Matrix
+from tableau2net.integration.newton import NOT_TRANSFORMED, RESOLVENT, StageSolver, adjoint
 from tableau2net.integration.system import CountedField
 from tableau2net.runtime.implicit_gradient import Tensors, with_implicit_gradient
 from tableau2net.runtime.stage_solve import ConvergenceError
@@ -25,13 +25,15 @@ KNOWN_RATE = 0.3  # how much of the last search's rate of convergence the next o
 
 
 class Corrector:
-    """Newton's method with a matrix that is kept from step to step, up to `AFTER_ALL` numbers; beyond, or where a
-    solver was chosen, that one, from the predicted value. Gradients are those of the solution."""
+    """Newton's method with a matrix that is kept from step to step, up to `DENSE_YET` numbers, and beyond where it is a
+    band and takes long without; else, or where a solver was chosen, that one, from the predicted value. Gradients are
+    those of the solution."""
 
     def __init__(self, field: CountedField, like: Tensor, tolerance: Tolerance) -> None:
         self.field, self.tolerance, self.layout = field, tolerance, Layout.of((like,))
         self.solver: StageSolver = field.solver
-        self.dense = self.solver.method == "auto" and sum(self.layout.lengths) <= AFTER_ALL
+        self.dense = self.solver.method == "auto" and sum(self.layout.lengths) <= DENSE_YET
+        self.looked = False
         self.enough = self.solver.tolerance or max(ENOUGH, tolerance.fraction)
         self.differentiable = False  # whether f wants a gradient
         self.rate = 1.0
@@ -44,6 +46,8 @@ class Corrector:
         """The y. Raises ConvergenceError where it is not found."""
         if transformed((known, predicted)):
             raise InputError(NOT_TRANSFORMED)
+        if not self.dense and self.solver.hard and not self.looked:
+            self.looked, self.dense = True, self._jacobians.narrow(t, predicted)
         if not self.dense:
             return self._by_the_solver(t, c, predicted, known)
         start = predicted.detach()
@@ -108,6 +112,9 @@ class Corrector:
 
         if self.solver.method == RESOLVENT:
             (new,), _ = self.solver.by_the_field(stages, (predicted,), (self.field,), ((c,),))
-        else:
-            (new,), _ = self.solver.without_a_matrix(stages, (predicted,), self.layout)
+            return new
+        found = None
+        if self.solver.method == "auto" and not self.looked:
+            found = self.solver.tried_without(stages, (predicted,), self.layout)
+        (new,), _ = found or self.solver.without_a_matrix(stages, (predicted,), self.layout)
         return new

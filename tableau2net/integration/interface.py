@@ -113,9 +113,10 @@ def integrate(
         first dimension ends each by itself, and y has each where it ended, or at t1. full=True says where that was.
     start: the one-step method of the first steps of a multistep scheme; by default one accurate enough for it.
     solver, tolerance: of implicit stages. "auto": Newton's method, with a Jacobian that is kept over steps for a state
-        of up to 256 numbers, without a matrix above (up to 1024, until that takes long); "resolvent": a linear f has a
-        method ``resolvent(known, c)``, the y with y = known + c·f(y); the others see `compile`. By
-        default stages take a hundredth of what rtol and atol allow, and with given steps are solved nearly to rounding.
+        of up to 256 numbers, without a matrix above (until that takes long, up to 1024 or where it is a narrow band);
+        "resolvent": a linear f has a method ``resolvent(known, c)``, the y with y = known + c·f(y); the others see
+        `compile`. By default stages take a hundredth of what rtol and atol allow, and with given steps are solved
+        nearly to rounding.
     backward: what is kept for the gradient. "store": what autograd keeps. "checkpoint": the states at the ends of steps
         (of implicit ones, and of schemes with a history, what f is evaluated at), and steps are taken again: the same
         gradient, to the bit. "reversible": the last states; steps are undone by their inverse, of explicit schemes that
@@ -199,7 +200,7 @@ def integrate(
             f = functions if len(functions) > 1 else functions[0]
             return integrate(family or scheme, f, vector, begin, end, solver=solver, tolerance=tolerance, **how)
 
-        problem, found = problem.by_the_adjoint(found, back)
+        problem, found = problem.by_the_adjoint(found, back, wanted.finest or 1e-3 if wanted is not None else 1.0)
     return _result(problem, moving, found, times, full, tree)
 
 
@@ -319,11 +320,13 @@ class _Problem:
         """The same by steps that are undone for the gradient."""
         return self.kept.undo(self.system, self.looked_at, grid, h, self.outputs)
 
-    def by_the_adjoint(self, found: _Found, back: Back) -> tuple[_Problem, _Found]:
+    def by_the_adjoint(self, found: _Found, back: Back, tolerance: float) -> tuple[_Problem, _Found]:
         """What was found with the gradient of the exact solution."""
         known = [y for (y,) in self.outputs.values]
         times = (*self.outputs.times[: len(known)], self.t1)
-        values = self.kept.adjoint(self.system, self.looked_at, times, (*known, *found.states), self.t0, back)
+        values = self.kept.adjoint(
+            self.system, self.looked_at, times, (*known, *found.states), self.t0, back, tolerance
+        )
         outputs = self.outputs.replaced([(y,) for y in values[:-1]])
         return replace(self, outputs=outputs), replace(found, states=(values[-1],))
 

@@ -10,11 +10,16 @@ from torch import Tensor
 
 from tableau2net.integration.banded import Band, Banded
 from tableau2net.runtime.dense_jacobian import by_autograd
+from tableau2net.runtime.stage_solve import ConvergenceError
 from tableau2net.runtime.vectors import Layout
 
 DIFFERENCED = 10  # numbers in a state up to which so many evaluations cost less than autograd does
 MIXED = 1e-6  # a number so small beside another that a difference of f may drown in rounding
 MANY = 128  # numbers from which on it is worth to look whether a Jacobian is a band
+DENSE_YET = 1024  # numbers up to which a Jacobian that is no band is a matrix all the same
+LARGE = 4096  # numbers up to which every entry is looked at once; beyond, those near the diagonal as they are
+NATURAL = 16  # from the diagonal, beyond
+CHUNK = 256  # rows at once, where entries are looked at
 ALIKE = 1e-6  # a product with a band, and with the Jacobian, where there are no entries elsewhere
 
 Matrix = Tensor | Banded
@@ -39,15 +44,43 @@ class Jacobians:
             if found is not None:
                 return found
             self.band, self.wide = None, True
+            if y.numel() > DENSE_YET:
+                raise ConvergenceError("implicit stages: the Jacobian is a narrow band no more")
         return jacobian(self.field, t, y)
+
+    def narrow(self, t: Any, y: Tensor) -> bool:
+        """Whether it is a band, at (t, y)."""
+        y = y.detach()
+        if self.band is None and not self.wide:
+            self._look(t, y)
+            if self.band is not None and self._banded(self.band, t, y) is None:
+                self.band, self.wide = None, True
+        return self.band is not None
 
     def _look(self, t: Any, y: Tensor) -> None:
         """Find the band, beside y: there no entry is 0 by chance, as that of y² is at 0."""
         numbers = y.numel() * (1 + y.is_complex())
         if numbers >= MANY and not torch.is_inference_mode_enabled():
             size = 0.1 * (y.abs() + y.norm() / numbers**0.5)
-            self.band = Band.of(jacobian(self.field, t, y + torch.rand_like(y) * size) != 0)
+            beside = y + torch.rand_like(y) * size
+            if numbers <= DENSE_YET:
+                self.band = Band.of(jacobian(self.field, t, beside) != 0)
+            elif numbers <= LARGE:
+                self.band = self._in_parts(t, beside)
+            else:
+                self.band = Band(torch.arange(numbers, device=y.device), NATURAL)
         self.wide = self.band is None
+
+    def _in_parts(self, t: Any, y: Tensor) -> Band | None:
+        """The band, from some rows at a time; None where autograd does not see f."""
+        layout = Layout.of((y,))
+        point, entries = layout.join((y,)), []
+        for rows in torch.eye(len(point), dtype=point.dtype, device=point.device).split(CHUNK):
+            found = by_autograd(lambda at: layout.join((self.field(t, layout.split(at)[0]),)), point, rows)
+            if found is None:
+                return None
+            entries.append(found != 0)
+        return Band.of(torch.cat(entries))
 
     def _banded(self, band: Band, t: Any, y: Tensor) -> Banded | None:
         layout = Layout.of((y,))

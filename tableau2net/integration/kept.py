@@ -67,10 +67,11 @@ class Kept:
         values: Sequence[Tensor],
         t0: float,
         back: Back,
+        tolerance: float,
     ) -> list[Tensor]:
         """Values of the solution at some times, with the gradient of the exact one."""
-        made_of = fields[0].made_of
-        return Adjoint(fields, made_of, times, t0, back, self.parameters).attached(system.states[0], values)
+        task = Adjoint(fields, fields[0].made_of, times, t0, back, self.parameters, tolerance)
+        return task.attached(system.states[0], values)
 
 
 def kept(backward: Any, chosen: Scheme | VariableOrder, parameters: Any, coupling: Any, watched: bool) -> Kept:

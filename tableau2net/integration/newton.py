@@ -18,7 +18,7 @@ from torch import Tensor
 from tableau2net.errors import InputError
 from tableau2net.integration.control import Tolerance
 from tableau2net.integration.factors import DENSE, Factors, Weights, factors_of
-from tableau2net.integration.jacobian import Jacobians, Matrix
+from tableau2net.integration.jacobian import DENSE_YET, Jacobians, Matrix
 from tableau2net.runtime.anderson import VectorMap
 from tableau2net.runtime.implicit_gradient import Stages, Tensors, with_implicit_gradient
 from tableau2net.runtime.krylov import gmres
@@ -28,7 +28,6 @@ from tableau2net.runtime.stage_solve import ConvergenceError, Solver, solve
 from tableau2net.runtime.transforms import one_at_a_time, transformed
 from tableau2net.runtime.vectors import Layout, StateMeasure, length
 
-AFTER_ALL = 1024  # where that is so after products with the Jacobian have led nowhere soon
 SOON = 10  # evaluations of the stages in one search
 ITERATIONS = 10  # of a search with one matrix
 SLOW = 0.03  # a rate of convergence at which the next search begins with a new Jacobian
@@ -98,13 +97,22 @@ class StageSolver:
         key = (len(guess), guess[0].shape, guess[0].dtype) if weights else None
         layout = self.layouts.get(key) or self.layouts.setdefault(key, Layout.of(guess)) if key else Layout.of(guess)
         numbers = guess[0].numel() * (1 + guess[0].is_complex())
-        if self.method != "auto" or not weights or numbers > AFTER_ALL:
+        if self.method != "auto" or not weights:
             return self.without_a_matrix(stages, guess, layout)
         if numbers > DENSE and not self.hard:
             found = self.tried_without(stages, guess, layout)
             if found is not None:
                 return found
+        if numbers > DENSE_YET and not self.narrow(fields, of, guess[0], times):
+            return self.without_a_matrix(stages, guess, layout)
         return _Search(self, stages, guess, layout, fields, of, weights, times).solved()
+
+    def narrow(self, fields: Sequence[Any], of: Sequence[int], state: Tensor, times: Sequence[float]) -> bool:
+        """Whether the matrix of a large state is a band."""
+        if tuple(of) != tuple(range(len(fields))) or any(field is not fields[0] for field in fields):
+            return False
+        source = self.sources.setdefault(fields[0], Jacobians(fields[0].within))
+        return source.narrow(times[0], state)
 
     def by_the_field(self, stages: Stages, guess: Tensors, fields: Sequence[Any], weights: Weights) -> Solved:
         """The same of one stage, whose field solves y = known + c·f(y) itself."""

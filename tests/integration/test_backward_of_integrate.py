@@ -302,3 +302,13 @@ def test_what_cannot_be_is_said_in_a_line(change, message):
     with pytest.raises(t2n.InputError, match=message) as caught:
         integrate(**given)
     assert "\n" not in str(caught.value)
+
+
+def test_an_adjoint_that_does_not_find_the_solution_back_says_so():
+    """What dies out fast grows as fast on the way back, and is another solution then."""
+    k = torch.ones((), dtype=torch.float64, requires_grad=True)
+    y = t2n.integrate(
+        "dormand-prince-54", lambda t, y: -60 * k * y + 1, torch.ones(1).double(), 0, 1, rtol=1e-6, backward="adjoint"
+    )
+    with pytest.raises(t2n.IntegrationError, match="integrated back"):
+        y.sum().backward()
