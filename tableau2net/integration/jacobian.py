@@ -75,7 +75,7 @@ class Jacobians:
         """The band, from some rows at a time; None where autograd does not see f."""
         layout = Layout.of((y,))
         point, entries = layout.join((y,)), []
-        for rows in torch.eye(len(point), dtype=point.dtype, device=point.device).split(CHUNK):
+        for rows in torch.split(torch.eye(len(point), dtype=point.dtype, device=point.device), CHUNK):
             found = by_autograd(lambda at: layout.join((self.field(t, layout.split(at)[0]),)), point, rows)
             if found is None:
                 return None
