@@ -19,6 +19,8 @@ from tableau2net.runtime.stage_solve import ConvergenceError
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
 
 LOOKS_STIFF = 2.0  # h·|λ| at which stability, not accuracy, is what keeps explicit steps so small
+LOOKED, ONWARD = 2000, 1e-6  # steps, and the part of the way that they are to get on by, or to grow
+STUCK = "steps have shrunk to nothing there: f may jump; name the time in jumps=, or end at it by an event="
 TURNS = 10  # of the power method
 
 
@@ -88,7 +90,12 @@ def adaptive(
     goal = t1 if passage is None else passage.next_stop(t0)
     h = first_step(system, tolerance, t0, t1, states, order) if sizes.first is None else sizes.first
     control, grid, rejected, why = stepper.control(sizes.factors), [t0], 0, ""
-    for _ in range(sizes.tried):
+    mark, unmet = (t0, 0.0), "" if outputs is None or outputs.watch is None else "no event was met; "
+    for tried in range(sizes.tried):
+        if tried % LOOKED == 0:
+            if tried and abs(t - mark[0]) < ONWARD * abs(t1 - t0) and abs(h) <= 2 * mark[1]:
+                raise IntegrationError(f"{unmet}at t = {t:.6g} {LOOKED} steps did not get on: {STUCK}")
+            mark = t, abs(h)
         h = wanted = math.copysign(min(max(abs(h), sizes.least), sizes.largest), t1 - t0)
         further = 1.01 if abs(h) < sizes.largest else ROUNDED  # that no tiny step is left
         last = abs(t + further * h - t0) >= abs(goal - t0)
@@ -129,7 +136,7 @@ def adaptive(
         h *= control.accepted(size)
         if last and passage is not None:  # the step was cut to end at the stop
             h, goal = max(h, wanted, key=abs), passage.next_stop(t)
-    told = f"max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance"
+    told = f"{unmet}max_steps = {sizes.tried} were tried, to t = {t:.6g}: give more, or a larger tolerance"
     if system.step.explicit and (bound := stiffness(system, t, states) * abs(h)) >= LOOKS_STIFF:
         told += f"; the problem looks stiff (h·|λ| is about {bound:.2g}), which an implicit scheme is for, bdf say"
     raise IntegrationError(told)

@@ -15,15 +15,16 @@ from tableau2net.integration.control import AFTER_FAILURE, LARGEST, SAFETY, SMAL
 from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.integration.system import System
-from tableau2net.scheme import RungeKutta, Scheme
+from tableau2net.scheme import RungeKutta, Scheme, VariableOrder
 from tableau2net.step import lower
 
 
-def check_members(scheme: Scheme, system: System, *, wanted: bool, full: Any) -> None:
+def check_members(scheme: Scheme | VariableOrder, system: System, *, wanted: bool, full: Any) -> None:
     """Raises InputError where members of a batch cannot have steps of their own. wanted: whether values inside are."""
-    step = lower(scheme)
-    if not isinstance(scheme, RungeKutta) or not step.explicit or step.estimate is None:
-        raise InputError(f"norm='each': for explicit pairs, and {scheme.name or scheme.family} is none; write 'batch'")
+    pair = isinstance(scheme, RungeKutta) and lower(scheme).explicit and lower(scheme).estimate is not None
+    if not pair:
+        name = scheme.name or getattr(scheme, "family", "this scheme")
+        raise InputError(f"norm='each': for explicit pairs, and {name} is none; write 'batch'")
     if not system.states[0].dim():
         raise InputError("norm='each': y has no first dimension whose entries could have steps of their own")
     if wanted or full:

@@ -140,7 +140,7 @@ def tolerance_of(rtol: Any, atol: Any, norm: Any, states: States) -> Tolerance:
         and any(_least(a) < eps * float(y.detach().abs().max()) for a, y in zip(atols, states, strict=True))
     ):
         dtype = next(y.dtype for y in states if torch.finfo(y.dtype).eps == eps)
-        raise InputError(f"the tolerance is below what {dtype} resolves ({10 * eps:.0e}): take a larger one")
+        raise InputError(f"the tolerance is below what {dtype} resolves ({10 * eps:.2g}): take a larger one")
     return found
 
 

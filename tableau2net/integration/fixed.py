@@ -8,6 +8,7 @@ from tableau2net.integration.one_step import OneStep
 from tableau2net.integration.output import Outputs
 from tableau2net.integration.passage import Passage
 from tableau2net.integration.system import States
+from tableau2net.runtime.stage_solve import ConvergenceError
 
 
 def fixed(
@@ -23,7 +24,12 @@ def fixed(
     for h, t, end in zip(sizes, grid, grid[1:], strict=False):
         if passage is not None:
             passage.begins(t, h, states)
-        taken = stepper.take(t, h, states)
+        try:
+            taken = stepper.take(t, h, states)
+        except ConvergenceError as error:
+            raise ConvergenceError(
+                f"at t = {t:.6g} the step of {h:.3g} is too large, or f not finite: {error}"
+            ) from None
         if outputs.pending:
             old = states
             if outputs.reach(end, taken.states, forward, lambda time: stepper.between(t, h, old, taken, time)):  # noqa: B023

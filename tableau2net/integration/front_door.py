@@ -130,7 +130,11 @@ class OdeintCall:
         y, t, start, span = self.y0, begin, self.wanted[0], later - begin
         left = int(self.controls.get("max_steps", TRIED))
         while True:
-            found = self._window(y, t, start, t + span, Event(value, -1), left)
+            try:
+                found = self._window(y, t, start, t + span, Event(value, -1), left)
+            except IntegrationError as error:  # of all windows as many steps are allowed as of one
+                whole = self.controls.get("max_steps", TRIED)
+                raise IntegrationError(str(error).replace(f"max_steps = {left} ", f"max_steps = {whole} ")) from None
             if found.ending is not None:
                 return self._ended(float(found.ending.t), found.ending.states[0])
             y, t, span, left = found.y, found.grid[-1], 2 * span, left - found.steps - found.rejected

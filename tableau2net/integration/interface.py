@@ -21,6 +21,7 @@ from tableau2net.integration.control import FACTORS, Factors, NormName, Toleranc
 from tableau2net.integration.events import Event, Watch, events_of
 from tableau2net.integration.fixed import fixed
 from tableau2net.integration.kept import Backward, Kept, kept
+from tableau2net.integration.method_names import own_scheme
 from tableau2net.integration.moving import Moving
 from tableau2net.integration.newton import NOT_TRANSFORMED, RESOLVENT, StageSolver
 from tableau2net.integration.one_formula import UNCONTROLLED, OneFormula
@@ -29,7 +30,7 @@ from tableau2net.integration.output import Outputs, times_of
 from tableau2net.integration.passage import Callbacks, Jumps, Passage, passage_of
 from tableau2net.integration.pytrees import Packed, is_tree, through
 from tableau2net.integration.solution import IntegrationError, Solution
-from tableau2net.integration.step_arguments import real, sizes_given, steps_given
+from tableau2net.integration.step_arguments import chosen_by_nothing, real, sizes_given, steps_given
 from tableau2net.integration.step_checks import warn_of_steps
 from tableau2net.integration.system import States, System, is_finite, system_of, with_tensor_time
 from tableau2net.integration.varying import varying
@@ -37,7 +38,7 @@ from tableau2net.integration.with_history import multistep
 from tableau2net.runtime.linearised import NO_TANGENT
 from tableau2net.runtime.stage_solve import SOLVER_METHODS, ConvergenceError
 from tableau2net.runtime.transforms import transforming
-from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder, as_scheme
+from tableau2net.scheme import VARIABLE_ORDER, Scheme, VariableOrder
 from tableau2net.step import lower
 
 MAX_STEPS = 100_000
@@ -135,7 +136,7 @@ def integrate(
     """
     family = VARIABLE_ORDER.get(scheme) if isinstance(scheme, str) else scheme
     family = family if isinstance(family, VariableOrder) else None
-    scheme = as_scheme(family.member(1) if family else scheme)  # type: ignore[arg-type]
+    scheme = own_scheme(family.member(1) if family else scheme)
     scheme = scheme.at_defaults() if scheme.parameters else scheme
     tree = Packed(y0, rows=norm in ("batch", "each")) if is_tree(y0) and takes_one(scheme) else None
     if tree is not None:
@@ -174,16 +175,18 @@ def integrate(
         if steps is None and grid is None:
             wanted = tolerance_of(rtol, atol, norm, system.states)
             if norm == "each":
-                check_members(scheme, system, wanted=at is not None or event is not None, full=full)
+                check_members(family or scheme, system, wanted=at is not None or event is not None, full=full)
                 if backward != "store" or family is not None or passage is not None:
                     raise InputError("norm='each': with backward='store', for explicit pairs; write norm='batch'")
             system.solve_by(_solver(solver, tolerance, wanted))
             found = problem.controlled(wanted, sizes_given(first_step, max_step, max_steps, min_step, factors))
         else:
-            if max_step is not None:
-                raise InputError(
-                    "max_step: of steps that a tolerance chooses; with steps= or grid= their sizes are given"
-                )
+            chosen_by_nothing(
+                max_step=max_step is not None,
+                first_step=first_step is not None,
+                max_steps=max_steps != MAX_STEPS,
+                norm=norm == "each",
+            )
             wanted = None
             system.solve_by(_solver(solver, tolerance, None))
             found = problem.on_grid(*steps_given(steps, grid, t0, t1))

@@ -96,6 +96,19 @@ def _adams_order(highest: Any) -> int:
     return highest - 1
 
 
+def own_scheme(given: Any) -> Scheme:
+    """A scheme, or the one of a name. Raises InputError where there is none such, which says what the one is called
+    here that other packages call so."""
+    try:
+        return as_scheme(given)
+    except InputError as error:
+        known = {**FIXED, **ADAPTIVE, **SCIPY}.get(given) if isinstance(given, str) else None
+        if known is None:
+            raise
+        ours = known.format(order=ADAMS_ORDER - 1, less=ADAMS_ORDER - 1)
+        raise InputError(f"no scheme {given!r}: it is {ours!r} here (odeint takes either name)") from error
+
+
 def _own(name: str, method: Any, given: bool) -> NamedMethod:
     """A scheme of the library, of a file or one's own: a tolerance chooses its steps where that can be."""
     if isinstance(method, VariableOrder) or (isinstance(method, str) and method in VARIABLE_ORDER):

@@ -49,6 +49,13 @@ def sizes_given(first: Any, largest: Any, tried: Any, least: Any, factors: Any) 
     return StepBounds(given.get("first_step"), given.get("max_step", math.inf), tried, least, three)
 
 
+def chosen_by_nothing(**given: bool) -> None:
+    """Raises InputError where something was given that only steps which a tolerance chooses have."""
+    for key, wanted in given.items():
+        if wanted:
+            raise InputError(f"{key}: of steps that a tolerance chooses; with steps= or grid= their sizes are given")
+
+
 def whole(value: Any, key: str) -> int:
     """A whole number, of whatever type."""
     try:

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from tableau2net.errors import InputError
+from tableau2net.integration.linear_part import LinearPart
 from tableau2net.integration.modules_of_closures import modules_held
 from tableau2net.runtime.checkpointed import taken_again
-from tableau2net.runtime.phi_sums import NOT_LINEAR, Terms, is_linear, krylov_phi_sum, phi_sum
+from tableau2net.runtime.phi_sums import Terms, phi_sum
 from tableau2net.scheme import Scheme
 from tableau2net.step import Step, lower
 
@@ -123,33 +124,6 @@ def _called(count: int, *arguments: Any) -> Tensor:
     return found
 
 
-class LinearPart:
-    """L of y' = N + L y: a function of t and y, or of y alone as most modules are.
-
-    Raises InputError where it is not linear, which is seen from a state like y. One with functions of its own is not
-    asked."""
-
-    def __init__(self, function: Callable[..., Tensor], y: Tensor) -> None:
-        self.function, self.alone = function, takes_one(function)
-        own = getattr(function, "phi_sum", None)
-        self.phi_sum: Callable[..., Tensor] = own or partial(krylov_phi_sum, partial(self, 0.0))
-        if own is None and not is_linear(partial(self, 0.0), y):
-            raise InputError(f"f: {NOT_LINEAR}")
-
-    def __call__(self, t: float, y: Tensor) -> Tensor:
-        return self.function(y) if self.alone else self.function(t, y)
-
-
-def takes_one(function: Callable[..., Any]) -> bool:
-    """Whether a function needs one argument."""
-    try:
-        given = inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function).parameters
-    except (TypeError, ValueError):  # one that does not tell
-        return False
-    kinds = [p.kind for p in given.values() if p.default is p.empty and p.kind != p.VAR_KEYWORD]
-    return len(kinds) == 1 and kinds[0] in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
 def slope_of(function: Callable[..., Any], t: float, states: States, thorough: bool, name: str = "f") -> Any:
     """What a function returns, which is called `name`. Raises InputError where it changes the states: by the count of
     changes that torch keeps, and, where there is none or for a thorough look, by their values."""
@@ -213,6 +187,8 @@ _PROBED: list[Tensor] = []  # stands for the first slopes when they have been lo
 def _unlike(slope: object, y: Tensor) -> InputError:
     found = f"{tuple(slope.shape)} {slope.dtype}" if isinstance(slope, Tensor) else type(slope).__name__
     found = f"a sparse tensor, {found}" if isinstance(slope, Tensor) and slope.is_sparse else found
+    if isinstance(slope, (tuple, list)):
+        found += " (several states: y0 as a dict or a named tuple, or t2n.odeint)"
     return InputError(f"f returned {found}: it must return a tensor like the state, {tuple(y.shape)} {y.dtype}")
 
 

@@ -157,7 +157,7 @@ def test_float32_and_what_it_cannot():
     y = integrate("bogacki-shampine-32", growing, torch.ones(3), 0, 2, rtol=1e-4, atol=1e-4)
     assert y.dtype == torch.float32
     torch.testing.assert_close(y, torch.full((3,), grown(2)), rtol=1e-3, atol=0)
-    with pytest.raises(t2n.InputError, match=r"float32 resolves \(1e-06\)"):
+    with pytest.raises(t2n.InputError, match=r"float32 resolves \(1.2e-06\)"):
         integrate("bogacki-shampine-32", growing, torch.ones(3), 0, 2, rtol=1e-9)
 
 
@@ -221,3 +221,20 @@ def test_a_jump_that_no_stage_sees_is_seen(name, jump, rtol):
         name, lambda t, y: torch.full_like(y, 1.0 if t < jump else -1.0), torch.zeros(1, dtype=D), 0, 1, rtol=rtol
     )
     assert abs(float(found) - (2 * jump - 1)) < 100 * rtol
+
+
+def test_steps_that_do_not_get_on_end_early(monkeypatch):
+    """What slides along a jump of f is told of before all steps are spent."""
+    monkeypatch.setattr("tableau2net.integration.adaptive.LOOKED", 100)
+    with pytest.raises(IntegrationError, match=r"at t = 0\.5.* did not get on: .*jumps="):
+        integrate("bogacki-shampine-32", lambda t, y: -y.sign(), torch.full((1,), 0.5, dtype=D), 0, 1, rtol=1e-12)
+
+
+def test_an_event_that_is_not_met_is_said_first():
+    with pytest.raises(IntegrationError, match=r"^no event was met; max_steps = 3"):
+        integrate("heun-euler-21", lambda t, y: -y, [1.0], 0, 9, rtol=1e-6, max_steps=3, event=lambda t, y: y + 1)
+
+
+def test_stages_that_are_not_solved_say_where():
+    with pytest.raises(IntegrationError, match=r"^at t = 0\.5 the step of 0\.25 is too large, or f not finite"):
+        integrate("backward-euler", lambda t, y: -y if t < 0.6 else y * math.nan, [1.0], 0, 1, steps=4)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
+from tableau2net.integration.linear_part import takes_one
 from tableau2net.integration.own_rows import check_modes, check_rows
-from tableau2net.integration.system import takes_one
 from tableau2net.nn.flows.products import with_pull
 
 Trace = Literal["exact", "rademacher", "gaussian"]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tableau2net.errors import InputError
+from tableau2net.integration.linear_part import takes_one
 from tableau2net.integration.own_rows import jumps
-from tableau2net.integration.system import takes_one
 from tableau2net.nn.flows.augmented_field import Point
 from tableau2net.nn.flows.products import gradient
 
