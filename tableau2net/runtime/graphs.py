@@ -19,6 +19,12 @@ def leaf(tensor: Tensor) -> Tensor:
         raise RuntimeError(f"implicit stages are not seen through by transforms of torch.func: {UNROLLED}") from error
 
 
+def begun_at(y: Tensor) -> Tensor:
+    """Where a graph of y's own begins: at y itself where one goes on, else at a leaf. Without gradients a view of what
+    wants one says that it does too, and no gradient in it is found."""
+    return y if torch.is_grad_enabled() and y.requires_grad else y.detach().requires_grad_()
+
+
 def leaf_after(tensor: Tensor, known: Sequence[Tensor]) -> Tensor:
     """The same, of a graph that is younger than that of some tensors. A search from its end back to the leaf is
     autograd's for a gradient in it, and visits whatever is not older than the leaf: without this, all steps so far at

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from tableau2net.runtime.evaluations import last_evaluation
-from tableau2net.runtime.graphs import differentiable_twice
+from tableau2net.runtime.graphs import begun_at, differentiable_twice
 from tableau2net.runtime.random_state import RandomState
 from tableau2net.runtime.statistics import frozen_statistics
 
@@ -89,9 +89,8 @@ def _forward(image_of: Callable[[Tensor], Tensor], y: Tensor, u: Tensor) -> Tens
 def _twice_reversed(image_of: Callable[[Tensor], Tensor], y: Tensor, u: Tensor) -> Tensor | None:
     """The product of the transpose with d is linear in d, and its own transpose is the derivative. None where nothing
     leads from y to the image, or the map takes no tensor with a graph."""
-    keep = torch.is_grad_enabled()
+    keep, at = torch.is_grad_enabled(), begun_at(y)
     with torch.enable_grad():
-        at = y if y.requires_grad else y.detach().requires_grad_()
         try:
             image = image_of(at)
         except torch.OutOfMemoryError:

@@ -351,3 +351,15 @@ def test_steps_are_one_graph():
 def test_what_does_not_fit_is_said(attempt, says):
     with pytest.raises(InputError, match=says):
         attempt()
+
+
+def test_a_view_of_what_wants_a_gradient_is_no_leaf_where_none_is_taken():
+    from tableau2net.nn.flows.augmented_field import trace
+
+    rows = torch.randn(3, 5, dtype=DOUBLE, requires_grad=True)
+    augmented = t2n.AugmentedField(Wave(), 2, (trace,))
+    energy = t2n.GradientField(lambda y: y.sin().prod(-1))
+    with torch.no_grad():
+        found, slope = augmented(0.0, rows[:, :3]), energy(rows[:, :2])
+    torch.testing.assert_close(found, augmented(0.0, rows[:, :3].detach()))
+    torch.testing.assert_close(slope, energy(rows[:, :2].detach()))

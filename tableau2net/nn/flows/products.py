@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from tableau2net.runtime.graphs import begun_at
+
 Pull = Callable[[Tensor], Tensor]
 
 
@@ -19,8 +21,8 @@ def with_pull(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, 
     if _functional():
         value, pull = torch.func.vjp(function, y)[:2]
         return value, lambda vectors: _each(lambda v: pull(v)[0], vectors)
+    leaf = begun_at(y)
     with torch.enable_grad():
-        leaf = y if y.requires_grad else y.detach().requires_grad_()
         found = function(leaf)
     wanted = torch.is_grad_enabled() and (leaf is y or _of_more(found, leaf))
 

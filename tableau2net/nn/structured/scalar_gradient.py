@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 
 from tableau2net.errors import InputError
 from tableau2net.integration.own_rows import check_modes, drawing_nothing
+from tableau2net.runtime.graphs import begun_at
 
 Scalar = Callable[..., Tensor]
 IN_PLACE = ": it changes its state in place; write y = y * 2 and not y *= 2"
@@ -75,8 +76,8 @@ class ScalarOf(nn.Module):
         check_state(y)
         if not self._by_autograd(y):
             return torch.func.grad(lambda at: self(at).sum())(y)  # type: ignore[no-any-return]
+        at = begun_at(y)
         with torch.enable_grad():
-            at = y if y.requires_grad else y.detach().requires_grad_()
             at = at.view_as(at)  # no leaf, of which hooks that count operations cannot tell whether it is reached
             total = self(at).sum()
         if not total.requires_grad:
