@@ -19,7 +19,7 @@ from tableau2net.runtime.stage_solve import ConvergenceError
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
 
 LOOKS_STIFF = 2.0  # h·|λ| at which stability, not accuracy, is what keeps explicit steps so small
-LOOKED, ONWARD = 2000, 1e-6  # steps, and the part of the way that they are to get on by, or to grow
+LOOKED, ONWARD = 2000, 1e-4  # steps, and the part of the way that they are to get on by, or to grow
 STUCK = "steps have shrunk to nothing there: f may jump; name the time in jumps=, or end at it by an event="
 TURNS = 10  # of the power method
 
