@@ -19,7 +19,8 @@ from tableau2net.runtime.stage_solve import ConvergenceError
 ROUNDED = 1 + 1e-9  # by how much the last step may be more than the largest, that rounding leaves none behind it
 
 LOOKS_STIFF = 2.0  # h·|λ| at which stability, not accuracy, is what keeps explicit steps so small
-LOOKED, ONWARD = 2000, 1e-4  # steps, and the part of the way that they are to get on by, or to grow
+LOOKED = 2000  # steps that get on by less than
+ONWARD, SHRUNK = 1e-4, 1e-3  # such a part of the way so far, with steps of so much of the largest, are stuck
 STUCK = "steps have shrunk to nothing there: f may jump; name the time in jumps=, or end at it by an event="
 TURNS = 10  # of the power method
 
@@ -90,12 +91,12 @@ def adaptive(
     goal = t1 if passage is None else passage.next_stop(t0)
     h = first_step(system, tolerance, t0, t1, states, order) if sizes.first is None else sizes.first
     control, grid, rejected, why = stepper.control(sizes.factors), [t0], 0, ""
-    mark, unmet = (t0, 0.0), "" if outputs is None or outputs.watch is None else "no event was met; "
+    mark, largest, unmet = t0, 0.0, "" if outputs is None or outputs.watch is None else "no event was met; "
     for tried in range(sizes.tried):
         if tried % LOOKED == 0:
-            if tried and abs(t - mark[0]) < ONWARD * abs(t1 - t0) and abs(h) <= 2 * mark[1]:
+            if tried and abs(t - mark) < ONWARD * abs(t - t0) and abs(h) < SHRUNK * largest:
                 raise IntegrationError(f"{unmet}at t = {t:.6g} {LOOKED} steps did not get on: {STUCK}")
-            mark = t, abs(h)
+            mark = t
         h = wanted = math.copysign(min(max(abs(h), sizes.least), sizes.largest), t1 - t0)
         further = 1.01 if abs(h) < sizes.largest else ROUNDED  # that no tiny step is left
         last = abs(t + further * h - t0) >= abs(goal - t0)
@@ -129,7 +130,7 @@ def adaptive(
             stepper.forget()
         else:
             stepper.ended(end, taken)
-        states, t = taken.states, end
+        states, t, largest = taken.states, end, max(largest, abs(h))
         grid.append(t)
         if (last and goal == t1) or ended:
             return states, grid, rejected

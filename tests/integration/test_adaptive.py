@@ -230,6 +230,13 @@ def test_steps_that_do_not_get_on_end_early(monkeypatch):
         integrate("bogacki-shampine-32", lambda t, y: -y.sign(), torch.full((1,), 0.5, dtype=D), 0, 1, rtol=1e-12)
 
 
+def test_small_steps_far_from_the_end_do_get_on(monkeypatch):
+    monkeypatch.setattr("tableau2net.integration.adaptive.LOOKED", 10)
+    far = {"rtol": 1e-6, "max_step": 0.01, "event": lambda t, y: t - 0.5, "full": True}
+    found = integrate("heun-euler-21", lambda t, y: y.cos(), torch.ones(1, dtype=D), 0, 1e9, **far)
+    assert float(found.ending.t) == pytest.approx(0.5)
+
+
 def test_an_event_that_is_not_met_is_said_first():
     with pytest.raises(IntegrationError, match=r"^no event was met; max_steps = 3"):
         integrate("heun-euler-21", lambda t, y: -y, [1.0], 0, 9, rtol=1e-6, max_steps=3, event=lambda t, y: y + 1)
