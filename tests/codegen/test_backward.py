@@ -102,8 +102,9 @@ def test_reversible_is_exact_for_the_library() -> None:
     for name in explicit_schemes():
         try:
             error = compared(name, steps=2)
-        except InputError:  # a history that cannot be gone back over
-            assert prune(lower(load(name))).history
+        except InputError:  # a history that cannot be gone back over, or functions of an operator
+            step = prune(lower(load(name)))
+            assert step.history or not step.plain
             continue
         reached += 1
         if not error < 1e-10:
