@@ -78,7 +78,7 @@ def test_with_given_steps(name, power):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "power"),
-    zip([n for n in list_schemes() if not load(n).explicit and n not in IMPLICIT], cycle([-15, -9, 15]), strict=False),
+    [*zip([n for n in list_schemes() if not load(n).explicit and n not in IMPLICIT], cycle([-15, -9, 15]))],
 )
 def test_every_implicit_scheme(name, power):
     f, y0 = problem(name)
