@@ -4,6 +4,7 @@ multiplied by (Hairer, Nørsett, Wanner I, III.5 and III.7; Shampine & Gordon 19
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
@@ -35,7 +36,7 @@ KEPT = 256  # rows of formulas
 Points = tuple[float, ...]
 
 
-class Varying:
+class Varying(ABC):
     """Steps of a `VariableOrder`, for `adaptive`: also what decides on the next step and its order.
 
     The table has what the last points had, y or f, newest first, a row each; sizes: of the steps between them."""
@@ -83,29 +84,29 @@ class Varying:
 
     # ------------------------------------------------------------------ what each kind of formula does in its own way
 
+    @abstractmethod
     def _begun(self, t: float, h: float, y: Tensor) -> Tensor:
         """The first table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _taken(self, t: float, h: float, y: Tensor) -> tuple[Tensor, Tensor]:
         """The new y, and its error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _kept(self, t: float, y: Tensor) -> Tensor:
         """What the table gets at a new point."""
-        raise NotImplementedError
 
+    @abstractmethod
     def between(self, t: float, h: float, states: States, taken: TakenStep, time: float) -> States:
         """The states at a time inside the step that was just taken."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _error(self, k: int) -> Tensor:
         """What the error of the formula of order k would have been in the last step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _known(self, k: int) -> bool:
         """Whether there are the values that the formula of order k needs."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ step and order
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tableau2net.errors import InputError
 from tableau2net.integration.captured import leaves_below
-from tableau2net.integration.front_door import CALLBACKS, OdeintCall, largest_rms, odeint, options_of
+from tableau2net.integration.odeint_call import CALLBACKS, OdeintCall, largest_rms, odeint, options_of
 from tableau2net.integration.pytrees import Packed, leaves_of
 from tableau2net.runtime.transforms import one_at_a_time, transforming
 

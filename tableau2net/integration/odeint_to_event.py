@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tableau2net.errors import InputError
 from tableau2net.integration.events import NOT_TRANSFORMED
-from tableau2net.integration.front_door import odeint
+from tableau2net.integration.odeint_call import odeint
 from tableau2net.integration.pytrees import Packed
 from tableau2net.integration.solution import IntegrationError
 from tableau2net.runtime.graphs import change_of
